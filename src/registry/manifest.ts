@@ -1,0 +1,44 @@
+/**
+ * The manifest of one published model version: what it is, where it came from, and the checksum of every file. Written
+ * once, never changed.
+ */
+
+import { type Static, Type } from 'typebox';
+
+export const manifestSchemaVersion = 1;
+
+export const FileEntry = Type.Object({
+  path: Type.String({ description: 'file name inside the version, such as encoder.onnx' }),
+  bytes: Type.Integer({ minimum: 0 }),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+});
+export type FileEntry = Static<typeof FileEntry>;
+
+export const Operation = Type.Enum(['encode', 'decode', 'denoise', 'reconstruct']);
+export type Operation = Static<typeof Operation>;
+
+export const Manifest = Type.Object({
+  schema: Type.Literal(manifestSchemaVersion),
+  name: Type.String(),
+  version: Type.Integer({ minimum: 1 }),
+  createdAt: Type.String({ format: 'date-time' }),
+  /** the operations that this version answers */
+  operations: Type.Array(Operation),
+  /** one row's shape as trained, e.g. [28, 28, 1]; the ONNX files take it flattened or not as `encoder.onnx` declares */
+  inputShape: Type.Array(Type.Integer({ minimum: 1 })),
+  codeShape: Type.Array(Type.Integer({ minimum: 1 })),
+  inputRange: Type.Tuple([Type.Number(), Type.Number()]),
+  /** lineage: enough to train the same weights again */
+  lineage: Type.Object({
+    jobId: Type.String(),
+    spec: Type.Unknown({ description: 'the full resolved job specification' }),
+    seed: Type.Integer(),
+    dataset: Type.Object({ name: Type.String(), hash: Type.String() }),
+    hourglass: Type.String({ description: 'release that trained it' }),
+    engine: Type.String({ description: 'engine and device, such as onnx/cpu' }),
+  }),
+  /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
+  metrics: Type.Record(Type.String(), Type.Number()),
+  files: Type.Array(FileEntry),
+});
+export type Manifest = Static<typeof Manifest>;

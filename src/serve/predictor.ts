@@ -1,0 +1,33 @@
+/** The serving contract: one predictor answers every transport. */
+
+import type { NdArray } from '../base/ndarray.ts';
+import type { Operation } from '../registry/manifest.ts';
+
+export interface PredictRequest {
+  readonly operation: Operation;
+  /** `digits`, `digits@2`, `digits:stable`; absent: the configured default model, else the only one */
+  readonly model?: string | undefined;
+  /** [batch, …row]: rows flat or in the model's own shape */
+  readonly inputs: NdArray<'float32'>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Prediction {
+  readonly model: string;
+  readonly version: number;
+  /** [batch, …code] for encode, [batch, …input] for the others */
+  readonly outputs: NdArray<'float32'>;
+  /** the model's own row shape, for answers that are pictures */
+  readonly rowShape: readonly number[];
+}
+
+export interface Predictor {
+  /**
+   * Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`, `non-finite`,
+   * `empty-batch`, `batch-too-large`, `operation-not-supported`, `model-corrupt`, `overloaded`, `deadline-exceeded`.
+   */
+  predict(request: PredictRequest): Promise<Prediction>;
+  /** rows per request allowed */
+  readonly maxBatch: number;
+  close(): Promise<void>;
+}

@@ -1,0 +1,78 @@
+/**
+ * A training job as it is asked for and as it is shown: schemas for both gateways, the queue and the registry's lineage.
+ */
+
+import { type Static, Type } from 'typebox';
+import { ModelSpec } from './model.ts';
+import { TrainingSpec } from './training.ts';
+
+export const namePattern = '^[a-z0-9][a-z0-9._-]{0,62}$';
+export const Name = Type.String({
+  pattern: namePattern,
+  description: 'lower-case letters, digits, dot, dash and underscore; at most 63 characters',
+});
+
+export const JobSpec = Type.Object(
+  { name: Name, dataset: Name, model: ModelSpec, training: TrainingSpec },
+  { additionalProperties: false },
+);
+export type JobSpec = Static<typeof JobSpec>;
+
+export const JobState = Type.Enum(['queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled']);
+export type JobState = Static<typeof JobState>;
+
+export const JobProgress = Type.Object({
+  /** the part of the schedule that runs: `train`, `pretrain 1/3`, `evaluate`, `publish` … */
+  phase: Type.String(),
+  epoch: Type.Integer({ minimum: 0 }),
+  epochs: Type.Integer({ minimum: 0 }),
+  step: Type.Integer({ minimum: 0 }),
+  steps: Type.Integer({ minimum: 0 }),
+  percent: Type.Number({ minimum: 0, maximum: 100 }),
+  loss: Type.Optional(Type.Number()),
+  samplesPerSecond: Type.Optional(Type.Number()),
+  /** estimated seconds to the end */
+  etaSeconds: Type.Optional(Type.Number()),
+});
+export type JobProgress = Static<typeof JobProgress>;
+
+export const JobFailure = Type.Object({
+  /** such as `crashed`, `out-of-memory`, `stalled`, `invalid-spec`, `dataset-not-found`, `diverged` */
+  reason: Type.String(),
+  message: Type.String(),
+  /** last lines that the training process printed */
+  log: Type.Optional(Type.Array(Type.String())),
+  signal: Type.Optional(Type.String()),
+});
+export type JobFailure = Static<typeof JobFailure>;
+
+export const JobView = Type.Object({
+  id: Type.String(),
+  state: JobState,
+  spec: JobSpec,
+  createdAt: Type.String({ format: 'date-time' }),
+  startedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  finishedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  attempts: Type.Integer({ minimum: 0 }),
+  progress: Type.Optional(JobProgress),
+  warnings: Type.Array(Type.String()),
+  /** set when succeeded */
+  model: Type.Optional(Type.String()),
+  version: Type.Optional(Type.Integer()),
+  metrics: Type.Optional(Type.Record(Type.String(), Type.Number())),
+  failure: Type.Optional(JobFailure),
+});
+export type JobView = Static<typeof JobView>;
+
+/** What a watcher is told. `id` orders and replays them (the SSE event id, a Redis stream id). */
+export type JobEvent =
+  | { readonly id: string; readonly type: 'state'; readonly data: { readonly state: JobState } }
+  | { readonly id: string; readonly type: 'progress'; readonly data: JobProgress }
+  | { readonly id: string; readonly type: 'epoch'; readonly data: EpochMetrics }
+  | { readonly id: string; readonly type: 'end'; readonly data: JobView };
+
+export interface EpochMetrics {
+  readonly phase: string;
+  readonly epoch: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,102 @@
+// Data goes one way: which folder may import which, and through which door each outside engine enters.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const src = path.resolve(import.meta.dirname, '../src');
+
+const mayImport: Record<string, readonly string[]> = {
+  base: [],
+  gen: [],
+  platform: ['base'],
+  spec: ['base'],
+  codec: ['base'],
+  runtime: ['base', 'platform'],
+  data: ['base', 'platform', 'spec'],
+  engine: ['base', 'runtime', 'gen'],
+  models: ['base', 'spec', 'engine'],
+  train: ['base', 'platform', 'spec', 'data', 'models', 'engine'],
+  report: ['base', 'platform', 'spec', 'data', 'runtime'],
+  registry: ['base', 'platform', 'spec'],
+  queue: ['base', 'platform', 'spec'],
+  worker: ['base', 'platform', 'spec', 'data', 'models', 'engine', 'train', 'report', 'registry', 'queue', 'runtime'],
+  serve: ['base', 'platform', 'codec', 'runtime', 'registry'],
+  gateway: ['base', 'platform', 'spec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
+  sdk: ['base', 'codec'],
+};
+
+/** package (prefix) → the files that may import it */
+const doors: readonly [pkg: string, allowed: RegExp][] = [
+  ['fastify', /^gateway\/http\//],
+  ['@fastify/', /^gateway\/http\//],
+  ['@grpc/', /^gateway\/grpc\//],
+  ['bullmq', /^queue\//],
+  ['ioredis', /^queue\//],
+  ['onnxruntime-node', /^runtime\/session\.ts$/],
+  ['@tensorflow/', /^(models|engine|train)\//],
+  ['sharp', /^data\/image\.ts$/],
+  ['prom-client', /^platform\/metrics\.ts$/],
+  ['pino', /^platform\/log\.ts$/],
+];
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(path.join(src, file), 'utf8');
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|(?:^|\n)import\s*['"]([^'"]+)['"]/g,
+  );
+  return [...found].map((m) => m[1] ?? m[2] ?? m[3] ?? '');
+}
+
+const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : file);
+
+describe('imports go one way', () => {
+  it('every folder is in the table', () => {
+    const folders = new Set(files.filter((f) => f.includes('/')).map(folderOf));
+    expect([...folders].filter((f) => !(f in mayImport))).toEqual([]);
+  });
+
+  it('no folder imports one that comes after it', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      const from = folderOf(file);
+      const allowed = mayImport[from];
+      if (!allowed) continue;
+      for (const spec of importsOf(file)) {
+        if (!spec.startsWith('.')) continue;
+        const to = folderOf(path.relative(src, path.resolve(src, path.dirname(file), spec)));
+        if (to !== from && !allowed.includes(to)) wrong.push(`${file} imports ${spec}: ${from} may not import ${to}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('each outside engine enters through its one door', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      for (const spec of importsOf(file)) {
+        for (const [pkg, allowed] of doors) {
+          const hit = pkg.endsWith('/') ? spec.startsWith(pkg) : spec === pkg || spec.startsWith(`${pkg}/`);
+          if (hit && !allowed.test(file)) wrong.push(`${file} imports ${spec}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('house rules', () => {
+  it('files written by hand stay under 400 lines', () => {
+    const long = files
+      .filter((f) => !f.startsWith('gen/'))
+      .map((f) => [f, readFileSync(path.join(src, f), 'utf8').split('\n').length] as const)
+      .filter(([, lines]) => lines > 400);
+    expect(long).toEqual([]);
+  });
+
+  it('the environment is read in one place', () => {
+    const readers = files.filter((f) => /process\.env\b/.test(readFileSync(path.join(src, f), 'utf8')));
+    expect(readers.filter((f) => f !== 'main.ts')).toEqual([]);
+  });
+});
