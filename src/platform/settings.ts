@@ -1,0 +1,169 @@
+/**
+ * The table of every setting: its variable, kind, default and meaning. Adding a row here is all that a new setting needs:
+ * the type `Config`, the check, `hourglass --help` and the documentation come from it.
+ */
+
+import { bytes, choice, count, duration, integer, type Kind, onOff, optional, pattern, url } from './setting-kinds.ts';
+
+export const settingGroups = ['network', 'storage', 'queue', 'training', 'serving', 'limits', 'log'] as const;
+export type SettingGroup = (typeof settingGroups)[number];
+
+export interface Setting<T> {
+  readonly variable: string;
+  readonly kind: Kind<T>;
+  /** as one would write it into the variable; null: none, the value is then null */
+  readonly fallback: string | null;
+  readonly group: SettingGroup;
+  readonly doc: string;
+  /** never logged or shown */
+  readonly secret: boolean;
+}
+
+function groupOf(group: SettingGroup) {
+  return <T>(variable: string, kind: Kind<T>, fallback: string | null, doc: string, secret = false): Setting<T> => ({
+    variable,
+    kind,
+    fallback,
+    group,
+    doc,
+    secret,
+  });
+}
+
+const network = groupOf('network');
+const storage = groupOf('storage');
+const queue = groupOf('queue');
+const training = groupOf('training');
+const serving = groupOf('serving');
+const limits = groupOf('limits');
+const log = groupOf('log');
+
+const port = integer(0, 65_535);
+const address = pattern(/^[\w.:%-]{1,253}$/, 'an IP address or a host name');
+const reference = pattern(
+  /^[a-z0-9][a-z0-9._-]{0,62}([@:][a-z0-9._-]{1,63})?$/,
+  'a model reference such as digits, digits@2 or digits:stable',
+);
+const second = 1000;
+const hour = 3600 * second;
+
+export const settings = {
+  host: network('HOURGLASS_HOST', address, '127.0.0.1', 'address that REST, gRPC and metrics listen on'),
+  httpPort: network('HOURGLASS_HTTP_PORT', port, '8080', 'port of the REST API; 0 takes a free one'),
+  grpcPort: network('HOURGLASS_GRPC_PORT', port, '50051', 'port of the gRPC API; 0 takes a free one'),
+  metricsPort: network('HOURGLASS_METRICS_PORT', port, '9464', 'port of the Prometheus metrics; 0 takes a free one'),
+  trustProxy: network('HOURGLASS_TRUST_PROXY', onOff, 'off', 'believe X-Forwarded-* headers of the proxy in front'),
+
+  dataDir: storage(
+    'HOURGLASS_DATA_DIR',
+    pattern(/^[^\0]+$/, 'a path'),
+    './data',
+    'models, data sets, checkpoints, queue',
+  ),
+
+  redisUrl: queue(
+    'REDIS_URL',
+    optional(url('redis:', 'rediss:', 'unix:')),
+    null,
+    'an existing Redis; without it an embedded redis-server is used',
+    true,
+  ),
+  queuePrefix: queue(
+    'HOURGLASS_QUEUE_PREFIX',
+    pattern(/^[a-zA-Z0-9_-]{1,40}$/, 'letters, digits, dash and underscore, at most 40'),
+    'hourglass',
+    'prefix of every key in Redis',
+  ),
+  redisTimeoutMs: queue('HOURGLASS_REDIS_TIMEOUT', duration(50, 60 * second), '900ms', 'longest wait for one command'),
+  jobLockMs: queue('HOURGLASS_JOB_LOCK', duration(second, hour), '6s', 'a worker silent for this long loses its job'),
+  jobHistory: queue('HOURGLASS_JOB_HISTORY', integer(1, 1_000_000), '10000', 'finished jobs that are kept'),
+  eventHistory: queue('HOURGLASS_EVENT_HISTORY', integer(10, 1_000_000), '10000', 'events kept per job for replay'),
+
+  engine: training(
+    'HOURGLASS_ENGINE',
+    choice('onnx', 'eager', 'tensorflow'),
+    'onnx',
+    'what trains: recorded graphs in ONNX Runtime, plain tfjs, or tfjs-node',
+  ),
+  device: training('HOURGLASS_DEVICE', choice('cpu', 'webgpu', 'cuda'), 'cpu', 'where the onnx engine trains'),
+  starter: training('HOURGLASS_STARTER', onOff, 'on', 'submit a first job when the registry is empty'),
+  trainingThreads: training('HOURGLASS_TRAINING_THREADS', count(1024, 1), 'auto', 'threads of one training job'),
+  workerConcurrency: training(
+    'HOURGLASS_WORKER_CONCURRENCY',
+    integer(1, 64),
+    '1',
+    'jobs that one worker trains at once',
+  ),
+  checkpointIntervalMs: training(
+    'HOURGLASS_CHECKPOINT_INTERVAL',
+    duration(100, 24 * hour),
+    '15s',
+    'longest time between two checkpoints',
+  ),
+  stepTimeoutMs: training(
+    'HOURGLASS_STEP_TIMEOUT',
+    duration(second, 24 * hour),
+    '5m',
+    'a job without progress for this long is hung and stopped',
+  ),
+  maxCrashes: training('HOURGLASS_MAX_CRASHES', integer(1, 100), '3', 'crashes without progress until a job is failed'),
+  trainingMemoryBytes: training(
+    'HOURGLASS_TRAINING_MEMORY',
+    optional(bytes(256 * 2 ** 20)),
+    null,
+    'memory of one training process, above which it is stopped',
+  ),
+
+  defaultModel: serving('HOURGLASS_DEFAULT_MODEL', optional(reference), null, 'model of requests that name none'),
+  servingWorkers: serving('HOURGLASS_SERVING_WORKERS', count(256, 0.5), 'auto', 'threads that run models'),
+  servingThreads: serving('HOURGLASS_SERVING_THREADS', count(256, 0), 'auto', 'threads within one model run'),
+  batchWindowMs: serving(
+    'HOURGLASS_BATCH_WINDOW',
+    duration(0, second),
+    '0s',
+    'wait for further requests to join a batch',
+  ),
+  batchRows: serving('HOURGLASS_BATCH_ROWS', integer(1, 65_536), '256', 'rows of several requests run together'),
+  loadedModels: serving('HOURGLASS_LOADED_MODELS', integer(1, 10_000), '16', 'model versions kept in memory'),
+  deadlineMs: serving('HOURGLASS_DEADLINE', duration(10, hour), '30s', 'longest time for the answer of one prediction'),
+
+  maxBodyBytes: limits('HOURGLASS_MAX_BODY', bytes(1024, 2 ** 30), '64MiB', 'REST body or gRPC message'),
+  maxUploadBytes: limits('HOURGLASS_MAX_UPLOAD', bytes(1024), '4GiB', 'data set upload'),
+  maxBatch: limits('HOURGLASS_MAX_BATCH', integer(1, 1_000_000), '16384', 'rows of one request'),
+  maxImagePixels: limits('HOURGLASS_MAX_IMAGE_PIXELS', integer(1, 2 ** 28), '16777216', 'pixels of one image'),
+  maxWaiting: limits(
+    'HOURGLASS_MAX_WAITING',
+    integer(1, 100_000),
+    '1024',
+    'predictions that may wait; more are refused',
+  ),
+  maxConnections: limits('HOURGLASS_MAX_CONNECTIONS', integer(1, 1_000_000), '10000', 'open connections of one port'),
+  maxWatchers: limits('HOURGLASS_MAX_WATCHERS', integer(1, 100_000), '1000', 'open event streams'),
+  headersTimeoutMs: limits('HOURGLASS_HEADERS_TIMEOUT', duration(100, hour), '10s', 'until the headers have arrived'),
+  bodyTimeoutMs: limits('HOURGLASS_BODY_TIMEOUT', duration(100, hour), '30s', 'until the body has arrived'),
+  uploadTimeoutMs: limits('HOURGLASS_UPLOAD_TIMEOUT', duration(100, 24 * hour), '1h', 'until an upload has arrived'),
+  keepAliveMs: limits('HOURGLASS_KEEP_ALIVE', duration(0, hour), '72s', 'idle connections stay open'),
+  heartbeatMs: limits('HOURGLASS_HEARTBEAT', duration(100, hour), '15s', 'comment line on a quiet event stream'),
+  drainMs: limits('HOURGLASS_DRAIN', duration(0, hour), '5s', 'on SIGTERM: keep accepting while not ready'),
+  graceMs: limits('HOURGLASS_GRACE', duration(0, hour), '20s', 'then: finish what is in flight, at most'),
+
+  logLevel: log(
+    'HOURGLASS_LOG_LEVEL',
+    choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'least level written',
+  ),
+  logFormat: log(
+    'HOURGLASS_LOG_FORMAT',
+    choice('json', 'text'),
+    'json',
+    'one JSON object a line, or a line for people',
+  ),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof settings;
+
+/** Every setting by name. Durations are milliseconds (`…Ms`), sizes bytes (`…Bytes`); null where none is set. */
+export type Config = {
+  readonly [K in SettingName]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
