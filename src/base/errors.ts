@@ -102,6 +102,7 @@ export const errorTable = {
   'model-corrupt': row(503, 'DATA_LOSS', 'The stored model is damaged'),
   'shutting-down': row(503, 'UNAVAILABLE', 'The server is stopping', true),
   'device-unavailable': row(503, 'FAILED_PRECONDITION', 'The engine or device is not available here'),
+  diverged: row(422, 'FAILED_PRECONDITION', 'The training diverged'),
   internal: row(500, 'INTERNAL', 'Something went wrong on our side'),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -3,6 +3,7 @@
  */
 
 import { type Static, Type } from 'typebox';
+import { withDefault } from './default.ts';
 import { ModelSpec } from './model.ts';
 import { TrainingSpec } from './training.ts';
 
@@ -13,7 +14,7 @@ export const Name = Type.String({
 });
 
 export const JobSpec = Type.Object(
-  { name: Name, dataset: Name, model: ModelSpec, training: TrainingSpec },
+  { name: Name, dataset: Name, model: ModelSpec, training: withDefault(TrainingSpec, {}) },
   { additionalProperties: false },
 );
 export type JobSpec = Static<typeof JobSpec>;

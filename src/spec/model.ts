@@ -4,6 +4,7 @@
  */
 
 import { type Static, Type } from 'typebox';
+import { withDefault } from './default.ts';
 
 export const Activation = Type.Enum(['linear', 'sigmoid', 'tanh', 'relu'], { description: 'unit non-linearity φ' });
 export type Activation = Static<typeof Activation>;
@@ -46,18 +47,19 @@ const hidden = Type.Array(Type.Integer({ minimum: 1, maximum: 65_536 }), {
   description: 'units of the encoder layers before the code; the decoder mirrors them',
 });
 
+/** Fully connected layers. `loss` and `outputActivation` follow from the data when absent: see derived.ts. */
 const dense = {
   code,
   hidden,
-  activation: Type.Optional(Activation),
-  codeActivation: Type.Optional(Activation),
-  outputActivation: Type.Optional(Activation),
-  loss: Type.Optional(Loss),
+  activation: withDefault(Activation, 'relu'),
+  codeActivation: withDefault(Activation, 'linear'),
+  outputActivation: Activation,
+  loss: Loss,
 };
 
 export const DenseModel = Type.Object({ type: Type.Literal('dense'), ...dense }, closed);
 export const DenoisingModel = Type.Object(
-  { type: Type.Literal('denoising'), ...dense, corruption: Corruption },
+  { type: Type.Literal('denoising'), ...dense, corruption: withDefault(Corruption, { type: 'gaussian' }) },
   closed,
 );
 

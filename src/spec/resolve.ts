@@ -1,0 +1,100 @@
+/**
+ * The one way from what a client sent to a job specification that can work: shape and types, defaults, then the checks
+ * that need several fields or the data set. Called by both gateways before anything is queued.
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { sizeOf } from '../base/ndarray.ts';
+import { checkAgainst } from './check.ts';
+import { type DatasetFacts, derivedMembers, deriveMembers, isUnitRange } from './derived.ts';
+import { JobSpec } from './job.ts';
+import type { ModelSpec } from './model.ts';
+
+export type { DatasetFacts } from './derived.ts';
+
+export interface ResolveContext {
+  /** of the data set that the job names; without it the checks that need it are left out */
+  readonly dataset?: DatasetFacts;
+}
+
+export interface ResolvedJob {
+  readonly spec: JobSpec;
+  /** odd but allowed, one sentence each */
+  readonly warnings: string[];
+}
+
+/**
+ * Everything but `name`, `dataset` and `model.type` has a default. Resolving a resolved spec changes nothing.
+ * Throws `unknown-field`, `invalid-type`, `non-finite`, `invalid-request` (something is missing) and `invalid-spec` with
+ * the JSON pointer in `facts.field`.
+ */
+export function resolveJobSpec(raw: unknown, context: ResolveContext = {}): ResolvedJob {
+  const given = checkAgainst(JobSpec, raw, { mayMiss: (pointer) => derivedMembers.includes(pointer) }) as JobSpec;
+  deriveMembers(given.model, context.dataset);
+  const spec = checkAgainst(JobSpec, given) as JobSpec;
+  const warnings: string[] = [];
+  checkModel(spec.model, context.dataset, warnings);
+  checkTraining(spec, context.dataset, warnings);
+  return { spec, warnings };
+}
+
+function invalid(field: string, message: string, expected: unknown, found: unknown): HourglassError {
+  return new HourglassError('invalid-spec', message, { field, expected, found });
+}
+
+function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  if (model.loss === 'bce' && !isUnitRange(dataset)) {
+    const [low, high] = dataset?.range ?? [0, 1];
+    throw invalid(
+      '/model/loss',
+      `"model.loss" is "bce", which needs data in [0, 1], but the data set's values are in [${low}, ${high}]. ` +
+        'Use "mse", "sse" or "half-sse", or scale the data.',
+      ['mse', 'sse', 'half-sse'],
+      'bce',
+    );
+  }
+  if (model.loss === 'bce' && model.outputActivation !== 'sigmoid') {
+    throw invalid(
+      '/model/outputActivation',
+      `"model.outputActivation" is "${model.outputActivation}", but the loss "bce" needs "sigmoid". ` +
+        'Leave it out, or choose another loss.',
+      ['sigmoid'],
+      model.outputActivation,
+    );
+  }
+  if (dataset) {
+    const size = sizeOf(dataset.shape);
+    if (model.code >= size) {
+      warnings.push(
+        `The code (${model.code}) is not smaller than a row (${size} values), and nothing keeps it sparse: the model may learn to copy.`,
+      );
+    }
+  }
+}
+
+function checkTraining({ training }: JobSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  if (training.earlyStopping && training.validation.fraction === 0) {
+    throw invalid(
+      '/training/validation/fraction',
+      '"training.earlyStopping" watches the held-out loss, but "training.validation.fraction" is 0. Hold some rows out, such as 0.05.',
+      'above 0',
+      0,
+    );
+  }
+  if (!dataset) return;
+  const rows = dataset.rows.train;
+  if (rows < 2) {
+    throw invalid('/dataset', `The data set has ${rows} training rows; at least 2 are needed.`, 2, rows);
+  }
+  if (training.maxSamples !== undefined && training.maxSamples > rows) {
+    warnings.push(
+      `"training.maxSamples" is ${training.maxSamples}, but the data set has ${rows} training rows: all are used.`,
+    );
+  }
+  const used = Math.min(training.maxSamples ?? rows, rows - Math.floor(rows * training.validation.fraction));
+  if (training.batchSize > used) {
+    warnings.push(
+      `"training.batchSize" is ${training.batchSize}, but there are ${used} rows to train on: batches have ${used} rows.`,
+    );
+  }
+}
