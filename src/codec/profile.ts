@@ -1,0 +1,70 @@
+/**
+ * A profile is what sender and receiver share about one published decoder: for each quality, how its code units are
+ * quantised and how their symbols are coded. Fixed when the model is published.
+ *
+ *   z ──(z − offset)/step, rounded──► symbols ──tables──► bits        symbols·step + offset ──► ẑ
+ */
+
+import { type FrequencyTable, maxSymbol, minBits } from './frequency-table.ts';
+
+/** How code unit j is quantised and coded at one quality. */
+export interface Unit {
+  /** > 0; ignored where the table is constant */
+  readonly step: number;
+  readonly offset: number;
+  readonly table: FrequencyTable;
+}
+
+export interface Quality {
+  /** one per code unit, in the code's own order */
+  readonly units: readonly Unit[];
+  /** expected on held-out data: payload bytes of one row in a batch, PSNR in dB */
+  readonly bytesPerRow: number;
+  readonly psnr: number;
+}
+
+export interface Profile {
+  /** sha256 over the decoder's file and the profile's own bytes; frames carry its beginning */
+  readonly hash: Uint8Array;
+  /** shape of one row's code */
+  readonly codeShape: readonly number[];
+  /** code units from the most to the least important: the order on the wire, and of progressive parts */
+  readonly order: Uint16Array;
+  /** at most 16, from coarse to fine: bytesPerRow and psnr never fall */
+  readonly qualities: readonly Quality[];
+}
+
+/** Nearest symbols of codes [rows, units], row-major, clamped to ±32767. */
+export function quantise(quality: Quality, codes: Float32Array): Int32Array {
+  const { units } = quality;
+  const symbols = new Int32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) {
+    const { step, offset, table } = units[i % units.length] as Unit;
+    const symbol = table.constant ? table.min : Math.round(((codes[i] as number) - offset) / step);
+    symbols[i] = Math.max(-maxSymbol, Math.min(maxSymbol, symbol));
+  }
+  return symbols;
+}
+
+/** ẑ = symbol · step + offset, [rows, units]. */
+export function dequantise(quality: Quality, symbols: Int32Array): Float32Array {
+  const { units } = quality;
+  const codes = new Float32Array(symbols.length);
+  for (let i = 0; i < symbols.length; i++) {
+    const { step, offset } = units[i % units.length] as Unit;
+    codes[i] = (symbols[i] as number) * step + offset;
+  }
+  return codes;
+}
+
+/** Ideal payload bits of the symbols [rows, units], without any framing. */
+export function idealBits(quality: Quality, symbols: Int32Array): number {
+  const { units } = quality;
+  let bits = 0;
+  for (let i = 0; i < symbols.length; i++) bits += (units[i % units.length] as Unit).table.bits(symbols[i] as number);
+  return bits;
+}
+
+/** Fewest bits that any row can take: what bounds a header's row count by its payload's length. */
+export const leastBitsPerRow = (quality: Quality): number =>
+  quality.units.reduce((sum, { table }) => sum + minBits(table), 0);
