@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/inference.proto.
  */
 export const file_hourglass_v1_inference: GenFile = /*@__PURE__*/
-  fileDesc("Chxob3VyZ2xhc3MvdjEvaW5mZXJlbmNlLnByb3RvEgxob3VyZ2xhc3MudjEiNAoGVGVuc29yEg0KBXNoYXBlGAEgAygNEg4KBnZhbHVlcxgCIAMoAhILCgNyYXcYAyABKAwiJwoGSW1hZ2VzEg0KBWZpbGVzGAEgAygMEg4KBnJlc2l6ZRgCIAEoCCKsAQoNRW5jb2RlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRImCgZpbnB1dHMYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAMgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAEjEKDW91dHB1dF9mb3JtYXQYBCABKA4yGi5ob3VyZ2xhc3MudjEuT3V0cHV0Rm9ybWF0QgkKB2NvbnRlbnQiVQoORW5jb2RlUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIjCgVjb2RlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3IidgoNRGVjb2RlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIjCgVjb2RlcxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3ISMQoNb3V0cHV0X2Zvcm1hdBgDIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXQijAEKDkRlY29kZVJlc3BvbnNlEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SJwoHb3V0cHV0cxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYBCABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSABCCQoHY29udGVudCKtAQoORGVub2lzZVJlcXVlc3QSDQoFbW9kZWwYASABKAkSJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50Io0BCg9EZW5vaXNlUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRInCgdvdXRwdXRzGAMgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgEIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIAEIJCgdjb250ZW50IrEBChJSZWNvbnN0cnVjdFJlcXVlc3QSDQoFbW9kZWwYASABKAkSJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50IpEBChNSZWNvbnN0cnVjdFJlc3BvbnNlEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SJwoHb3V0cHV0cxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYBCABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSABCCQoHY29udGVudCp1CgxPdXRwdXRGb3JtYXQSHQoZT1VUUFVUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhgKFE9VVFBVVF9GT1JNQVRfVkFMVUVTEAESFQoRT1VUUFVUX0ZPUk1BVF9SQVcQAhIVChFPVVRQVVRfRk9STUFUX1BORxADMrgCChBJbmZlcmVuY2VTZXJ2aWNlEkMKBkVuY29kZRIbLmhvdXJnbGFzcy52MS5FbmNvZGVSZXF1ZXN0GhwuaG91cmdsYXNzLnYxLkVuY29kZVJlc3BvbnNlEkMKBkRlY29kZRIbLmhvdXJnbGFzcy52MS5EZWNvZGVSZXF1ZXN0GhwuaG91cmdsYXNzLnYxLkRlY29kZVJlc3BvbnNlEkYKB0Rlbm9pc2USHC5ob3VyZ2xhc3MudjEuRGVub2lzZVJlcXVlc3QaHS5ob3VyZ2xhc3MudjEuRGVub2lzZVJlc3BvbnNlElIKC1JlY29uc3RydWN0EiAuaG91cmdsYXNzLnYxLlJlY29uc3RydWN0UmVxdWVzdBohLmhvdXJnbGFzcy52MS5SZWNvbnN0cnVjdFJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chxob3VyZ2xhc3MvdjEvaW5mZXJlbmNlLnByb3RvEgxob3VyZ2xhc3MudjEiNAoGVGVuc29yEg0KBXNoYXBlGAEgAygNEg4KBnZhbHVlcxgCIAMoAhILCgNyYXcYAyABKAwiJwoGSW1hZ2VzEg0KBWZpbGVzGAEgAygMEg4KBnJlc2l6ZRgCIAEoCCK7AQoNRW5jb2RlUmVxdWVzdBISCgVtb2RlbBgBIAEoCUgBiAEBEiYKBmlucHV0cxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYAyABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSAASMQoNb3V0cHV0X2Zvcm1hdBgEIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCQoHY29udGVudEIICgZfbW9kZWwiVQoORW5jb2RlUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIjCgVjb2RlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3IihQEKDURlY29kZVJlcXVlc3QSEgoFbW9kZWwYASABKAlIAIgBARIjCgVjb2RlcxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3ISMQoNb3V0cHV0X2Zvcm1hdBgDIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCAoGX21vZGVsIowBCg5EZWNvZGVSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQivAEKDkRlbm9pc2VSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKNAQoPRGVub2lzZVJlc3BvbnNlEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SJwoHb3V0cHV0cxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYBCABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSABCCQoHY29udGVudCLAAQoSUmVjb25zdHJ1Y3RSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKRAQoTUmVjb25zdHJ1Y3RSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQqdQoMT3V0cHV0Rm9ybWF0Eh0KGU9VVFBVVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRPVVRQVVRfRk9STUFUX1ZBTFVFUxABEhUKEU9VVFBVVF9GT1JNQVRfUkFXEAISFQoRT1VUUFVUX0ZPUk1BVF9QTkcQAzK4AgoQSW5mZXJlbmNlU2VydmljZRJDCgZFbmNvZGUSGy5ob3VyZ2xhc3MudjEuRW5jb2RlUmVxdWVzdBocLmhvdXJnbGFzcy52MS5FbmNvZGVSZXNwb25zZRJDCgZEZWNvZGUSGy5ob3VyZ2xhc3MudjEuRGVjb2RlUmVxdWVzdBocLmhvdXJnbGFzcy52MS5EZWNvZGVSZXNwb25zZRJGCgdEZW5vaXNlEhwuaG91cmdsYXNzLnYxLkRlbm9pc2VSZXF1ZXN0Gh0uaG91cmdsYXNzLnYxLkRlbm9pc2VSZXNwb25zZRJSCgtSZWNvbnN0cnVjdBIgLmhvdXJnbGFzcy52MS5SZWNvbnN0cnVjdFJlcXVlc3QaIS5ob3VyZ2xhc3MudjEuUmVjb25zdHJ1Y3RSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Float32 rows: exactly one of `values` and `raw`.
@@ -80,9 +80,9 @@ export const ImagesSchema: GenMessage<Images> = /*@__PURE__*/
  */
 export type EncodeRequest = Message<"hourglass.v1.EncodeRequest"> & {
   /**
-   * @generated from field: string model = 1;
+   * @generated from field: optional string model = 1;
    */
-  model: string;
+  model?: string | undefined;
 
   /**
    * @generated from oneof hourglass.v1.EncodeRequest.content
@@ -146,9 +146,9 @@ export const EncodeResponseSchema: GenMessage<EncodeResponse> = /*@__PURE__*/
  */
 export type DecodeRequest = Message<"hourglass.v1.DecodeRequest"> & {
   /**
-   * @generated from field: string model = 1;
+   * @generated from field: optional string model = 1;
    */
-  model: string;
+  model?: string | undefined;
 
   /**
    * @generated from field: hourglass.v1.Tensor codes = 2;
@@ -212,9 +212,9 @@ export const DecodeResponseSchema: GenMessage<DecodeResponse> = /*@__PURE__*/
  */
 export type DenoiseRequest = Message<"hourglass.v1.DenoiseRequest"> & {
   /**
-   * @generated from field: string model = 1;
+   * @generated from field: optional string model = 1;
    */
-  model: string;
+  model?: string | undefined;
 
   /**
    * @generated from oneof hourglass.v1.DenoiseRequest.content
@@ -290,9 +290,9 @@ export const DenoiseResponseSchema: GenMessage<DenoiseResponse> = /*@__PURE__*/
  */
 export type ReconstructRequest = Message<"hourglass.v1.ReconstructRequest"> & {
   /**
-   * @generated from field: string model = 1;
+   * @generated from field: optional string model = 1;
    */
-  model: string;
+  model?: string | undefined;
 
   /**
    * @generated from oneof hourglass.v1.ReconstructRequest.content
@@ -401,7 +401,7 @@ export const OutputFormatSchema: GenEnum<OutputFormat> = /*@__PURE__*/
   enumDesc(file_hourglass_v1_inference, 0);
 
 /**
- * Answers with a trained model. A model reference is `digits` (newest), `digits@2` or `digits:stable`; when empty, the
+ * Answers with a trained model. A model reference is `digits` (newest), `digits@2` or `digits:stable`; when absent, the
  * configured default model answers, else the only one there is.
  *
  * @generated from service hourglass.v1.InferenceService
