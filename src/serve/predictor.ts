@@ -21,7 +21,22 @@ export interface Prediction {
   readonly rowShape: readonly number[];
 }
 
+/** The version that would answer a request, and what a row of it looks like. */
+export interface PredictTarget {
+  readonly model: string;
+  readonly version: number;
+  /** of the inputs: the code's shape for decode, else the model's own row shape, such as [28, 28, 1] */
+  readonly inputShape: readonly number[];
+  /** smallest and largest value of a row as trained, what black and white of a picture are mapped to */
+  readonly inputRange: readonly [number, number];
+}
+
 export interface Predictor {
+  /**
+   * For bodies that carry no shape (raw float32 rows, pictures): ask, then predict with `model@version`. Throws
+   * `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `operation-not-supported`.
+   */
+  resolve(operation: Operation, model?: string): Promise<PredictTarget>;
   /**
    * Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`, `non-finite`,
    * `empty-batch`, `batch-too-large`, `operation-not-supported`, `model-corrupt`, `overloaded`, `deadline-exceeded`.
