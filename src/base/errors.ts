@@ -99,6 +99,7 @@ export const errorTable = {
   'queue-unavailable': row(503, 'UNAVAILABLE', 'The job queue cannot be reached', true),
   'queue-storage-full': row(503, 'RESOURCE_EXHAUSTED', 'The job queue has no room', true),
   'storage-full': row(507, 'RESOURCE_EXHAUSTED', 'The disk is full', true),
+  'dataset-corrupt': row(503, 'DATA_LOSS', 'The stored data set is damaged'),
   'model-corrupt': row(503, 'DATA_LOSS', 'The stored model is damaged'),
   'shutting-down': row(503, 'UNAVAILABLE', 'The server is stopping', true),
   'device-unavailable': row(503, 'FAILED_PRECONDITION', 'The engine or device is not available here'),
