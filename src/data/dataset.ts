@@ -1,0 +1,82 @@
+/**
+ * A normalised data set: rows of one shape, float32 values in a known range, seeded splits. Rows are read by range or by
+ * index into a buffer of the caller, so that a set larger than memory trains in bounded memory.
+ */
+
+import type { Shape } from '../base/ndarray.ts';
+import type { UploadOptions } from './upload.ts';
+
+export type SplitName = 'train' | 'test';
+
+export interface DatasetInfo {
+  readonly name: string;
+  /** sha256 over the normalised content; part of a model's lineage */
+  readonly hash: string;
+  /** one row's shape, `[28, 28, 1]` or `[30]`; images are height, width, channels */
+  readonly shape: Shape;
+  /** smallest and largest value over all rows */
+  readonly range: readonly [number, number];
+  readonly rows: Readonly<Record<SplitName, number>>;
+  /** number of classes, when rows are labelled */
+  readonly classes?: number;
+  /** what class number i is called, when rows are labelled */
+  readonly classNames?: readonly string[];
+  readonly builtIn: boolean;
+  readonly createdAt?: string;
+}
+
+export interface Split {
+  readonly length: number;
+  /** true when reading a row costs no file access */
+  readonly inMemory: boolean;
+  /** bytes that all rows take as stored */
+  readonly storedBytes: number;
+  /** number of values of one row */
+  readonly rowSize: number;
+  /** Copies rows [start, end) into `out`, row-major from its beginning. */
+  readRange(start: number, end: number, out: Float32Array): Promise<void>;
+  /** Copies the given rows, in the order given. */
+  readRows(rows: Uint32Array | readonly number[], out: Float32Array): Promise<void>;
+  /** class numbers of all rows; undefined when the set has none */
+  labels(): Promise<Uint8Array | Int32Array | undefined>;
+}
+
+export interface Dataset {
+  readonly info: DatasetInfo;
+  split(name: SplitName): Split;
+  close(): Promise<void>;
+}
+
+/** One file of an upload. Parts may come in any order; `rows` is the only one that must be there. */
+export interface UploadPart {
+  readonly role: 'rows' | 'labels' | 'test-rows' | 'test-labels';
+  /** as the client called it; only used in messages */
+  readonly fileName?: string;
+  /** read once, to its end, before the next part is asked for */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+export interface Upload {
+  readonly parts: AsyncIterable<UploadPart> | Iterable<UploadPart>;
+  readonly options?: UploadOptions;
+  /** aborting leaves nothing behind */
+  readonly signal?: AbortSignal;
+}
+
+/** The data sets of one data folder. Any number of processes may use the same folder. */
+export interface DatasetStore {
+  /** built-in sets whose package is there, then uploaded ones, each by name */
+  list(): Promise<DatasetInfo[]>;
+  /** throws `dataset-not-found` */
+  info(name: string): Promise<DatasetInfo>;
+  /** Opens for reading; a built-in set is unpacked at its first use. Throws `dataset-not-found`, `dataset-corrupt`. */
+  open(name: string): Promise<Dataset>;
+  /**
+   * Streams an upload to disk, checks all of it, and adds it under the name or leaves nothing behind. Throws
+   * `dataset-exists`, `invalid-dataset`, `unsupported-dataset`, `unsafe-archive`, `non-finite`, `shape-mismatch`,
+   * `image-too-large`, `image-unreadable`, `payload-too-large`, `decompressed-too-large`, `storage-full`, `cancelled`.
+   */
+  create(name: string, upload: Upload): Promise<DatasetInfo>;
+  /** throws `dataset-not-found`, `dataset-read-only`; readers that have it open are not disturbed */
+  delete(name: string): Promise<void>;
+}

@@ -1,0 +1,80 @@
+/** What a client may say about a data set that it uploads, and the limits that hold for every upload. Pure data. */
+
+import { type Static, Type } from 'typebox';
+
+const side = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+export const UploadOptions = Type.Object(
+  {
+    scale: Type.Optional(
+      Type.Enum(['auto', '8-bit', 'none'], {
+        default: 'auto',
+        description:
+          'auto divides whole numbers from 0 to 255 (pictures) by 255 and keeps other data; 8-bit always divides; none never does',
+      }),
+    ),
+    testFraction: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 0.9,
+        default: 0.1,
+        description: 'share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded',
+      }),
+    ),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 0, description: 'of the split' })),
+    shape: Type.Optional(
+      Type.Array(side, { minItems: 1, maxItems: 4, description: 'shape of one row, such as [28, 28, 1]' }),
+    ),
+    header: Type.Optional(
+      Type.Boolean({ description: 'CSV: whether the first line names the columns; found out when absent' }),
+    ),
+    delimiter: Type.Optional(Type.Enum([',', ';', '\t', '|'], { description: 'CSV: found out when absent' })),
+    labelColumn: Type.Optional(
+      Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
+        description: 'CSV: name or number (from 0) of the column that holds the class',
+      }),
+    ),
+    classFolders: Type.Optional(
+      Type.Boolean({ default: true, description: 'pictures: folder names are classes when there are at least two' }),
+    ),
+    grayscale: Type.Optional(
+      Type.Boolean({ description: 'pictures: one channel (true) or three (false); as the first picture when absent' }),
+    ),
+    resize: Type.Optional(
+      Type.Object(
+        { height: side, width: side },
+        { additionalProperties: false, description: 'pictures: without it all must have the same size' },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type UploadOptions = Static<typeof UploadOptions>;
+
+export interface UploadLimits {
+  /** bytes of all parts of one upload together, as sent */
+  readonly uploadBytes: number;
+  /** bytes after decompression, and of the normalised rows */
+  readonly expandedBytes: number;
+  readonly rows: number;
+  /** values of one row */
+  readonly rowSize: number;
+  readonly classes: number;
+  /** files of one archive */
+  readonly archiveEntries: number;
+  /** bytes of one picture as a file */
+  readonly imageBytes: number;
+  /** width times height of one picture */
+  readonly imagePixels: number;
+}
+
+export const defaultUploadLimits: UploadLimits = {
+  uploadBytes: 4 * 2 ** 30,
+  expandedBytes: 16 * 2 ** 30,
+  rows: 2 ** 27,
+  rowSize: 2 ** 22,
+  classes: 65_536,
+  archiveEntries: 99_999,
+  imageBytes: 32 * 2 ** 20,
+  imagePixels: 2 ** 24,
+};
