@@ -89,7 +89,7 @@ describe('imports go one way', () => {
 describe('house rules', () => {
   it('files written by hand stay under 400 lines', () => {
     const long = files
-      .filter((f) => !f.startsWith('gen/'))
+      .filter((f) => !/(^|\/)gen\//.test(f))
       .map((f) => [f, readFileSync(path.join(src, f), 'utf8').split('\n').length] as const)
       .filter(([, lines]) => lines > 400);
     expect(long).toEqual([]);
