@@ -4,17 +4,17 @@
 // @generated from file hourglass/v1/dataset.proto (package hourglass.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJImEKFENyZWF0ZURhdGFzZXRSZXF1ZXN0Ei0KBnVwbG9hZBgBIAEoCzIbLmhvdXJnbGFzcy52MS5EYXRhc2V0VXBsb2FkSAASDwoFY2h1bmsYAiABKAxIAEIJCgdjb250ZW50Ii8KDURhdGFzZXRVcGxvYWQSDAoEbmFtZRgBIAEoCRIQCghmaWxlbmFtZRgCIAEoCSIkChREZWxldGVEYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhcKFURlbGV0ZURhdGFzZXRSZXNwb25zZSKDAgoHRGF0YXNldBIMCgRuYW1lGAEgASgJEgwKBGhhc2gYAiABKAkSDQoFc2hhcGUYAyADKA0SDQoFcmFuZ2UYBCADKAESLQoEcm93cxgFIAMoCzIfLmhvdXJnbGFzcy52MS5EYXRhc2V0LlJvd3NFbnRyeRIUCgdjbGFzc2VzGAYgASgNSACIAQESEAoIYnVpbHRfaW4YByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaKwoJUm93c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCgoIX2NsYXNzZXMy1QIKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIowBChRDcmVhdGVEYXRhc2V0UmVxdWVzdBItCgZ1cGxvYWQYASABKAsyGy5ob3VyZ2xhc3MudjEuRGF0YXNldFVwbG9hZEgAEikKBHBhcnQYAiABKAsyGS5ob3VyZ2xhc3MudjEuRGF0YXNldFBhcnRIABIPCgVjaHVuaxgDIAEoDEgAQgkKB2NvbnRlbnQiVQoNRGF0YXNldFVwbG9hZBIRCgRuYW1lGAEgASgJSACIAQESKAoHb3B0aW9ucxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCBwoFX25hbWUiSQoLRGF0YXNldFBhcnQSJwoEcm9sZRgBIAEoDjIZLmhvdXJnbGFzcy52MS5EYXRhc2V0Um9sZRIRCglmaWxlX25hbWUYAiABKAkiJAoURGVsZXRlRGF0YXNldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVEZWxldGVEYXRhc2V0UmVzcG9uc2UimAIKB0RhdGFzZXQSDAoEbmFtZRgBIAEoCRIMCgRoYXNoGAIgASgJEg0KBXNoYXBlGAMgAygNEg0KBXJhbmdlGAQgAygBEi0KBHJvd3MYBSADKAsyHy5ob3VyZ2xhc3MudjEuRGF0YXNldC5Sb3dzRW50cnkSFAoHY2xhc3NlcxgGIAEoDUgAiAEBEhAKCGJ1aWx0X2luGAcgASgIEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2NsYXNzX25hbWVzGAkgAygJGisKCVJvd3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBQgoKCF9jbGFzc2VzKpUBCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQy1QIKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -64,6 +64,8 @@ export const GetDatasetRequestSchema: GenMessage<GetDatasetRequest> = /*@__PURE_
   messageDesc(file_hourglass_v1_dataset, 2);
 
 /**
+ * The messages of one upload:  upload, then for each file: part, chunk, chunk …
+ *
  * @generated from message hourglass.v1.CreateDatasetRequest
  */
 export type CreateDatasetRequest = Message<"hourglass.v1.CreateDatasetRequest"> & {
@@ -72,7 +74,7 @@ export type CreateDatasetRequest = Message<"hourglass.v1.CreateDatasetRequest"> 
    */
   content: {
     /**
-     * In the first message, and only there.
+     * The first message, and only that.
      *
      * @generated from field: hourglass.v1.DatasetUpload upload = 1;
      */
@@ -80,7 +82,17 @@ export type CreateDatasetRequest = Message<"hourglass.v1.CreateDatasetRequest"> 
     case: "upload";
   } | {
     /**
-     * @generated from field: bytes chunk = 2;
+     * Begins a file. When it is left out, the file is `rows`.
+     *
+     * @generated from field: hourglass.v1.DatasetPart part = 2;
+     */
+    value: DatasetPart;
+    case: "part";
+  } | {
+    /**
+     * The next bytes of the file, any number of them.
+     *
+     * @generated from field: bytes chunk = 3;
      */
     value: Uint8Array;
     case: "chunk";
@@ -99,16 +111,16 @@ export const CreateDatasetRequestSchema: GenMessage<CreateDatasetRequest> = /*@_
  */
 export type DatasetUpload = Message<"hourglass.v1.DatasetUpload"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: optional string name = 1;
    */
-  name: string;
+  name?: string | undefined;
 
   /**
-   * File name whose ending tells the format, such as `digits.npy`, `table.csv` or `pictures.zip`.
+   * How to read it, as the options of POST /v1/datasets: {"scale":"none","testFraction":0.2}. All have defaults.
    *
-   * @generated from field: string filename = 2;
+   * @generated from field: google.protobuf.Struct options = 2;
    */
-  filename: string;
+  options?: JsonObject | undefined;
 };
 
 /**
@@ -117,6 +129,30 @@ export type DatasetUpload = Message<"hourglass.v1.DatasetUpload"> & {
  */
 export const DatasetUploadSchema: GenMessage<DatasetUpload> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_dataset, 4);
+
+/**
+ * @generated from message hourglass.v1.DatasetPart
+ */
+export type DatasetPart = Message<"hourglass.v1.DatasetPart"> & {
+  /**
+   * @generated from field: hourglass.v1.DatasetRole role = 1;
+   */
+  role: DatasetRole;
+
+  /**
+   * As the client calls it, such as `digits.npy`; only used in messages.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+};
+
+/**
+ * Describes the message hourglass.v1.DatasetPart.
+ * Use `create(DatasetPartSchema)` to create a new message.
+ */
+export const DatasetPartSchema: GenMessage<DatasetPart> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 5);
 
 /**
  * @generated from message hourglass.v1.DeleteDatasetRequest
@@ -133,7 +169,7 @@ export type DeleteDatasetRequest = Message<"hourglass.v1.DeleteDatasetRequest"> 
  * Use `create(DeleteDatasetRequestSchema)` to create a new message.
  */
 export const DeleteDatasetRequestSchema: GenMessage<DeleteDatasetRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 5);
+  messageDesc(file_hourglass_v1_dataset, 6);
 
 /**
  * @generated from message hourglass.v1.DeleteDatasetResponse
@@ -146,7 +182,7 @@ export type DeleteDatasetResponse = Message<"hourglass.v1.DeleteDatasetResponse"
  * Use `create(DeleteDatasetResponseSchema)` to create a new message.
  */
 export const DeleteDatasetResponseSchema: GenMessage<DeleteDatasetResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 6);
+  messageDesc(file_hourglass_v1_dataset, 7);
 
 /**
  * @generated from message hourglass.v1.Dataset
@@ -201,6 +237,13 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * What class i is called.
+   *
+   * @generated from field: repeated string class_names = 9;
+   */
+  classNames: string[];
 };
 
 /**
@@ -208,7 +251,47 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  * Use `create(DatasetSchema)` to create a new message.
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 7);
+  messageDesc(file_hourglass_v1_dataset, 8);
+
+/**
+ * @generated from enum hourglass.v1.DatasetRole
+ */
+export enum DatasetRole {
+  /**
+   * As rows.
+   *
+   * @generated from enum value: DATASET_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The only file that must be there: .npy, idx(.gz), .csv, or a zip or tar of pictures.
+   *
+   * @generated from enum value: DATASET_ROLE_ROWS = 1;
+   */
+  ROWS = 1,
+
+  /**
+   * @generated from enum value: DATASET_ROLE_LABELS = 2;
+   */
+  LABELS = 2,
+
+  /**
+   * @generated from enum value: DATASET_ROLE_TEST_ROWS = 3;
+   */
+  TEST_ROWS = 3,
+
+  /**
+   * @generated from enum value: DATASET_ROLE_TEST_LABELS = 4;
+   */
+  TEST_LABELS = 4,
+}
+
+/**
+ * Describes the enum hourglass.v1.DatasetRole.
+ */
+export const DatasetRoleSchema: GenEnum<DatasetRole> = /*@__PURE__*/
+  enumDesc(file_hourglass_v1_dataset, 0);
 
 /**
  * Uploads, shows and removes data sets.
@@ -237,8 +320,8 @@ export const DatasetService: GenService<{
     output: typeof DatasetSchema;
   },
   /**
-   * POST /v1/datasets. The first message names it; the file follows in chunks of any size. Nothing is kept unless all of
-   * it was read and found valid.
+   * POST /v1/datasets. The first message names it, its files follow in chunks of any size. Nothing is kept unless
+   * all of it was read and found valid.
    *
    * @generated from rpc hourglass.v1.DatasetService.CreateDataset
    */
