@@ -42,3 +42,14 @@ export const Manifest = Type.Object({
   files: Type.Array(FileEntry),
 });
 export type Manifest = Static<typeof Manifest>;
+
+/** What the trainer knows of a version; the registry adds the rest. */
+export type ManifestMeta = Omit<Manifest, 'schema' | 'name' | 'version' | 'createdAt' | 'files'>;
+
+export const ModelView = Type.Object({
+  name: Type.String(),
+  aliases: Type.Record(Type.String(), Type.Integer({ minimum: 1 })),
+  /** oldest first */
+  versions: Type.Array(Manifest),
+});
+export type ModelView = Static<typeof ModelView>;

@@ -1,0 +1,148 @@
+/**
+ * What a store says about one model: which versions are live, where aliases point. Kept in memory as long as the store's
+ * stamp is the same, so that asking costs one look at a directory, and changes of other processes show at once.
+ *
+ *   notes   alias.<name> → version      deleted.<version>      deleted-through.<version> (the model was deleted)
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import type { Manifest } from './manifest.ts';
+import type { BlobStore, Listing } from './store.ts';
+import { checksumFile, manifestFile, parseManifest } from './version-files.ts';
+
+export const aliasNote = (alias: string): string => `alias.${alias}`;
+export const deletedNote = (version: number): string => `deleted.${version}`;
+export const deletedThroughNote = (version: number): string => `deleted-through.${version}`;
+
+export interface ModelState {
+  readonly name: string;
+  /** numbers of the live versions, ascending */
+  readonly live: readonly number[];
+  /** every number ever given, ascending: live and deleted */
+  readonly all: readonly number[];
+  /** where each alias points, also one left behind by a deletion that crashed */
+  readonly aliases: ReadonlyMap<string, number>;
+}
+
+interface Known {
+  stamp: string | undefined;
+  state: ModelState;
+  readonly manifests: Map<number, Promise<Manifest>>;
+}
+
+interface Look {
+  readonly running: Promise<ModelState>;
+  next?: Promise<ModelState>;
+}
+
+export class ModelIndex {
+  readonly #store: BlobStore;
+  readonly #maxModels: number;
+  /** in order of use, the longest unused first */
+  readonly #known = new Map<string, Known>();
+  /** one running and at most one waiting look per model: a look that began before the question is not an answer */
+  readonly #looks = new Map<string, Look>();
+
+  constructor(store: BlobStore, maxModels: number) {
+    this.#store = store;
+    this.#maxModels = maxModels;
+  }
+
+  /** The model as of now; without any version when it is unknown. */
+  state(name: string): Promise<ModelState> {
+    const look = this.#looks.get(name);
+    if (!look) return this.#startLook(name);
+    const start = () => this.#startLook(name);
+    look.next ??= look.running.then(start, start);
+    return look.next;
+  }
+
+  /** A live or deleted version's manifest. Throws `model-corrupt`, `unsupported-schema`. */
+  manifest(name: string, version: number): Promise<Manifest> {
+    const manifests = this.#known.get(name)?.manifests;
+    const known = manifests?.get(version);
+    if (known) return known;
+    const reading = this.#readManifest(name, version);
+    manifests?.set(version, reading);
+    // a damaged file may be restored
+    reading.catch(() => manifests?.delete(version));
+    return reading;
+  }
+
+  #startLook(name: string): Promise<ModelState> {
+    const look: Look = { running: this.#look(name) };
+    this.#looks.set(name, look);
+    const done = () => {
+      if (!look.next) this.#looks.delete(name);
+    };
+    look.running.then(done, done);
+    return look.running;
+  }
+
+  async #look(name: string): Promise<ModelState> {
+    const known = this.#known.get(name);
+    if (known?.stamp !== undefined && known.stamp === (await this.#store.stamp(name))) {
+      this.#known.delete(name);
+      this.#known.set(name, known);
+      return known.state;
+    }
+    const listing = await this.#store.list(name);
+    const state = stateOf(name, listing);
+    this.#known.delete(name);
+    // names that do not exist are not remembered: a client can make up any number of them
+    if (state.all.length > 0) {
+      this.#known.set(name, { stamp: listing.stamp, state, manifests: known?.manifests ?? new Map() });
+      const [oldest] = this.#known.keys();
+      if (this.#known.size > this.#maxModels && oldest !== undefined) this.#known.delete(oldest);
+    }
+    return state;
+  }
+
+  async #readManifest(name: string, version: number): Promise<Manifest> {
+    const group = String(version);
+    const [bytes, checksums] = await Promise.all([
+      this.#store.read(name, group, manifestFile),
+      this.#store.read(name, group, checksumFile),
+    ]);
+    return parseManifest(name, version, bytes, checksums);
+  }
+}
+
+function stateOf(name: string, { groups, notes }: Listing): ModelState {
+  const all = groups
+    .map(Number)
+    .filter((n) => Number.isSafeInteger(n) && n > 0)
+    .sort((a, b) => a - b);
+  let through = 0;
+  for (const note of notes.keys()) {
+    if (note.startsWith('deleted-through.')) through = Math.max(through, Number(note.slice('deleted-through.'.length)));
+  }
+  const live = all.filter((n) => n > through && !notes.has(deletedNote(n)));
+  const aliases = new Map<string, number>();
+  for (const [note, text] of notes) {
+    if (note.startsWith('alias.')) aliases.set(note.slice('alias.'.length), Number(text));
+  }
+  return { name, live, all, aliases };
+}
+
+/** Throws `model-not-found`, or `version-not-found` when the model has other versions. */
+export function requireLive(state: ModelState, version?: number): void {
+  const { name, live } = state;
+  if (live.length === 0) {
+    throw new HourglassError(
+      'model-not-found',
+      `There is no model ${name}. GET /v1/models lists the models there are.`,
+      {
+        field: 'model',
+        found: name,
+      },
+    );
+  }
+  if (version !== undefined && !live.includes(version)) {
+    throw new HourglassError(
+      'version-not-found',
+      `${name} has no version ${version}; it has ${live.slice(-10).join(', ')}.`,
+      { field: 'model', expected: live.slice(-10), found: version },
+    );
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Published models: immutable versions with numbers 1, 2, 3 … that are never given twice, and aliases that move. The
+ * versions of a model are a log: a version is appended by claiming the next number in one atomic step, and only by someone
+ * who has seen all numbers before it. That is why a job can never publish two versions, whoever runs it, and needs no lock.
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
+import { aliasNote, deletedNote, deletedThroughNote, ModelIndex, type ModelState, requireLive } from './model-index.ts';
+import { checkAlias, checkName, parseReference } from './reference.ts';
+import type { BlobSource, BlobStore } from './store.ts';
+import {
+  checksumBytes,
+  checksumFile,
+  corrupt,
+  manifestBytes,
+  manifestFile,
+  ownFiles,
+  sha256,
+} from './version-files.ts';
+
+export interface Publication {
+  /** by file name, such as encoder.onnx */
+  readonly files: Readonly<Record<string, BlobSource>>;
+  readonly meta: ManifestMeta;
+}
+
+export interface RegistryOptions {
+  /** leftovers of crashed publishers are removed at start when they are older; default 24 h */
+  readonly orphanAgeMs?: number;
+  /** models whose state is kept in memory; default 1000 */
+  readonly maxModels?: number;
+}
+
+export class Registry {
+  readonly #store: BlobStore;
+  readonly #index: ModelIndex;
+
+  private constructor(store: BlobStore, index: ModelIndex) {
+    this.#store = store;
+    this.#index = index;
+  }
+
+  static async open(store: BlobStore, options: RegistryOptions = {}): Promise<Registry> {
+    const registry = new Registry(store, new ModelIndex(store, options.maxModels ?? 1000));
+    await registry.#sweep(options.orphanAgeMs ?? 24 * 3600 * 1000);
+    return registry;
+  }
+
+  /**
+   * Publishes the next version, all of it or nothing. A job (`meta.lineage.jobId`) has one version: publishing the same
+   * files again returns it, also after it was deleted; other files throw `version-exists`. Throws `storage-full`.
+   */
+  async publish(name: string, { files, meta }: Publication): Promise<Manifest> {
+    checkName(name);
+    const own = ownFiles.find((file) => file in files);
+    if (own) throw new TypeError(`${own} is written by the registry`);
+    const stage = await this.#store.stage();
+    try {
+      const entries: FileEntry[] = [];
+      for (const [path, source] of Object.entries(files)) entries.push(await stage.write(path, source));
+      for (;;) {
+        const state = await this.#index.state(name);
+        const earlier = await this.#ofJob(state, meta.lineage.jobId);
+        if (earlier) return sameOrRefuse(earlier, entries);
+        const version = (state.all.at(-1) ?? 0) + 1;
+        const createdAt = new Date().toISOString();
+        const manifest = { schema: manifestSchemaVersion, name, version, createdAt, ...meta, files: entries } as const;
+        const manifestEntry = await stage.write(manifestFile, manifestBytes(manifest));
+        await stage.write(checksumFile, checksumBytes([...entries, manifestEntry]));
+        if (await stage.commit(name, String(version))) return manifest;
+      }
+    } finally {
+      await stage.discard();
+    }
+  }
+
+  /** The version that a job published, if it did; also when that was deleted since. */
+  async versionOfJob(name: string, jobId: string): Promise<Manifest | undefined> {
+    return this.#ofJob(await this.#index.state(checkName(name)), jobId);
+  }
+
+  /**
+   * Finds the version that a reference names. The newest version whose manifest can be read stands for the bare name, but
+   * for those in `except`. Throws `invalid-reference`, `model-not-found`, `version-not-found`, `model-corrupt`,
+   * `unsupported-schema`.
+   */
+  async resolve(text: string, except?: ReadonlySet<number>): Promise<Manifest> {
+    const reference = parseReference(text);
+    const { name } = reference;
+    const state = await this.#index.state(name);
+    requireLive(state);
+    switch (reference.kind) {
+      case 'newest':
+        return this.#newest(state, except);
+      case 'version':
+        requireLive(state, reference.version);
+        return this.#index.manifest(name, reference.version);
+      case 'alias':
+        return this.#index.manifest(name, liveTarget(state, reference.alias));
+      default:
+        return reference satisfies never;
+    }
+  }
+
+  /** A file of a version, whole and equal to its checksum. Throws `file-not-found`, `model-corrupt`, `version-not-found`. */
+  async readFile({ name, version, files }: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
+    const entry = files.find((file) => file.path === path);
+    if (!entry) {
+      const there = files.map((file) => file.path);
+      throw new HourglassError('file-not-found', `${name}@${version} has no such file; it has ${there.join(', ')}.`, {
+        expected: there,
+      });
+    }
+    const bytes = await this.#store.read(name, String(version), path);
+    if (bytes?.length === entry.bytes && (await sha256(bytes)) === entry.sha256) return bytes;
+    if (!bytes) requireLive(await this.#index.state(name), version);
+    throw corrupt(`The file ${path} of ${name}@${version}`);
+  }
+
+  /** names of all models, sorted */
+  async listModels(): Promise<readonly string[]> {
+    const folders = [...(await this.#store.folders())].sort();
+    const states = await Promise.all(folders.map((name) => this.#index.state(name)));
+    return states.filter((state) => state.live.length > 0).map((state) => state.name);
+  }
+
+  /** Versions whose manifest is damaged are left out. Throws `model-not-found`, `invalid-reference`. */
+  async getModel(name: string): Promise<ModelView> {
+    const state = await this.#index.state(checkName(name));
+    requireLive(state);
+    const read = await Promise.allSettled(state.live.map((version) => this.#index.manifest(name, version)));
+    const versions = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+    const aliases = Object.fromEntries([...state.aliases].filter(([, version]) => state.live.includes(version)));
+    return { name, aliases, versions };
+  }
+
+  /** Points an alias at a version. Throws `model-not-found`, `version-not-found`, `invalid-reference`, `storage-full`. */
+  async setAlias(name: string, alias: string, version: number): Promise<void> {
+    checkAlias(alias);
+    const state = await this.#index.state(checkName(name));
+    requireLive(state, version);
+    await this.#store.setNote(name, aliasNote(alias), String(version));
+    // a deletion looks for aliases after its mark, this looks for the mark after the alias: one sees the other
+    const now = await this.#index.state(name);
+    if (now.live.includes(version)) return;
+    const before = state.aliases.get(alias);
+    if (before === undefined) await this.#store.deleteNote(name, aliasNote(alias));
+    else await this.#store.setNote(name, aliasNote(alias), String(before));
+    requireLive(now, version);
+  }
+
+  /** Throws `model-not-found`, `version-not-found`, `invalid-reference`. */
+  async deleteAlias(name: string, alias: string): Promise<void> {
+    const state = await this.#index.state(checkName(name));
+    requireLive(state);
+    aliasTarget(state, checkAlias(alias));
+    await this.#store.deleteNote(name, aliasNote(alias));
+  }
+
+  /** Throws `model-not-found`, `version-not-found`, `version-in-use` while an alias points at it. */
+  async deleteVersion(name: string, version: number): Promise<void> {
+    const state = await this.#index.state(checkName(name));
+    requireLive(state, version);
+    refuseInUse(state, version);
+    await this.#store.setNote(name, deletedNote(version), new Date().toISOString());
+    try {
+      refuseInUse(await this.#index.state(name), version);
+    } catch (error) {
+      await this.#store.deleteNote(name, deletedNote(version));
+      throw error;
+    }
+    await this.#store.prune(name, String(version), ownFiles);
+  }
+
+  /** Deletes all versions and aliases at once; the numbers stay taken. Throws `model-not-found`. */
+  async deleteModel(name: string): Promise<void> {
+    const state = await this.#index.state(checkName(name));
+    requireLive(state);
+    await this.#store.setNote(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
+    for (const alias of state.aliases.keys()) await this.#store.deleteNote(name, aliasNote(alias));
+    for (const version of state.live) await this.#store.prune(name, String(version), ownFiles);
+  }
+
+  /** Removes what publishers and deletions that crashed left behind. */
+  async #sweep(ageMs: number): Promise<void> {
+    await this.#store.sweep(ageMs);
+    const limit = Date.now() - ageMs;
+    for (const name of await this.#store.folders()) {
+      const { notes } = await this.#store.list(name);
+      const { all, live } = await this.#index.state(name);
+      // a younger mark may be of a deletion that is still deciding
+      const settled = [...notes].every(([note, text]) => !note.startsWith('deleted') || Date.parse(text) < limit);
+      if (!settled) continue;
+      for (const version of all) if (!live.includes(version)) await this.#store.prune(name, String(version), ownFiles);
+    }
+  }
+
+  async #ofJob(state: ModelState, jobId: string): Promise<Manifest | undefined> {
+    // a version whose manifest cannot be read has lost its job as well
+    const read = await Promise.allSettled(state.all.map((version) => this.#index.manifest(state.name, version)));
+    const manifests = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+    return manifests.find((manifest) => manifest.lineage.jobId === jobId);
+  }
+
+  async #newest({ name, live }: ModelState, except?: ReadonlySet<number>): Promise<Manifest> {
+    let first: unknown;
+    for (const version of live.toReversed()) {
+      if (except?.has(version)) continue;
+      try {
+        return await this.#index.manifest(name, version);
+      } catch (error) {
+        if (!(error instanceof HourglassError)) throw error;
+        first ??= error;
+      }
+    }
+    throw first ?? corrupt(`Every version of ${name}`);
+  }
+}
+
+/** Throws `version-not-found`. */
+function aliasTarget({ name, aliases }: ModelState, alias: string): number {
+  const version = aliases.get(alias);
+  if (version !== undefined) return version;
+  const there = [...aliases.keys()];
+  throw new HourglassError(
+    'version-not-found',
+    `${name} has no alias ${alias}; it has ${there.length > 0 ? there.join(', ') : 'none'}.`,
+    { field: 'model', expected: there, found: alias },
+  );
+}
+
+/** Throws `version-not-found`. */
+function liveTarget(state: ModelState, alias: string): number {
+  const version = aliasTarget(state, alias);
+  requireLive(state, version);
+  return version;
+}
+
+/** Throws `version-in-use`. */
+function refuseInUse({ name, aliases }: ModelState, version: number): void {
+  const pointing = [...aliases].filter(([, target]) => target === version).map(([alias]) => alias);
+  if (pointing.length === 0) return;
+  throw new HourglassError(
+    'version-in-use',
+    `${name}@${version} is what ${pointing.join(', ')} points to. Move or delete the alias first.`,
+    { found: pointing },
+  );
+}
+
+function sameOrRefuse(earlier: Manifest, files: readonly FileEntry[]): Manifest {
+  const show = (entries: readonly FileEntry[]) =>
+    entries
+      .map((entry) => `${entry.path} ${entry.sha256}`)
+      .sort()
+      .join();
+  if (show(earlier.files) === show(files)) return earlier;
+  throw new HourglassError(
+    'version-exists',
+    `The job has already published ${earlier.name}@${earlier.version}, with other content. A job has one version.`,
+    { found: earlier.version },
+  );
+}
