@@ -13,6 +13,8 @@ export interface Unit {
   readonly step: number;
   readonly offset: number;
   readonly table: FrequencyTable;
+  /** encoder only: squared code distance that one bit is worth; 0 rounds to the nearest symbol */
+  readonly bitWeight: number;
 }
 
 export interface Quality {
@@ -34,16 +36,31 @@ export interface Profile {
   readonly qualities: readonly Quality[];
 }
 
-/** Nearest symbols of codes [rows, units], row-major, clamped to ±32767. */
+/**
+ * Symbols of codes [rows, units], row-major: the nearest one or its neighbour, whichever has the smaller
+ * (z − ẑ)² + bitWeight · bits (entropy-constrained scalar quantisation, Chou, Lookabaugh & Gray 1989).
+ */
 export function quantise(quality: Quality, codes: Float32Array): Int32Array {
   const { units } = quality;
   const symbols = new Int32Array(codes.length);
-  for (let i = 0; i < codes.length; i++) {
-    const { step, offset, table } = units[i % units.length] as Unit;
-    const symbol = table.constant ? table.min : Math.round(((codes[i] as number) - offset) / step);
-    symbols[i] = Math.max(-maxSymbol, Math.min(maxSymbol, symbol));
-  }
+  for (let i = 0; i < codes.length; i++) symbols[i] = quantiseUnit(units[i % units.length] as Unit, codes[i] as number);
   return symbols;
+}
+
+export function quantiseUnit({ step, offset, table, bitWeight }: Unit, code: number): number {
+  if (table.constant) return table.min;
+  const exact = (code - offset) / step;
+  const nearest = Math.max(-maxSymbol, Math.min(maxSymbol, Math.round(exact)));
+  if (bitWeight === 0) return nearest;
+  const cost = (symbol: number): number => ((exact - symbol) * step) ** 2 + bitWeight * table.bits(symbol);
+  let best = nearest;
+  let bestCost = cost(nearest);
+  for (const symbol of [nearest - 1, nearest + 1]) {
+    if (Math.abs(symbol) > maxSymbol || cost(symbol) >= bestCost) continue;
+    best = symbol;
+    bestCost = cost(symbol);
+  }
+  return best;
 }
 
 /** ẑ = symbol · step + offset, [rows, units]. */

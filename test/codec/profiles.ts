@@ -23,12 +23,17 @@ const scales = (units: number): number[] => Array.from({ length: units }, (_, j)
 function quality(units: number, step: number): Quality {
   return {
     units: scales(units).map((scale, j) => {
-      if (j === units - 1) return { step: 1, offset: 0.5, table: constantTable(0) };
+      if (j === units - 1) return { step: 1, offset: 0.5, table: constantTable(0), bitWeight: 0 };
       const reach = Math.ceil((3 * scale) / step);
       const weights = Array.from({ length: 2 * reach + 1 }, (_, i) =>
         Math.exp(-0.5 * (((i - reach) * step) / scale) ** 2),
       );
-      return { step, offset: 0.25 * j, table: fitTable(-reach, weights, 0.003 * weights.reduce((a, b) => a + b, 0)) };
+      return {
+        step,
+        offset: 0.25 * j,
+        table: fitTable(-reach, weights, 0.003 * weights.reduce((a, b) => a + b, 0)),
+        bitWeight: 0,
+      };
     }),
     bytesPerRow: units / 4 / step,
     psnr: 20 - step,

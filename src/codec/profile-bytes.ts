@@ -1,0 +1,137 @@
+/**
+ * A profile as a file, `codec.bin`: small, canonical, strict. Published with the decoder and sent to devices.
+ *
+ *   "HGP" 1 │ rank, dims │ order │ qualities │ per quality: bytesPerRow f32, psnr f32, per unit: kind 0: offset f32, symbol
+ *                                               kind 1: step f32, offset f32, bitWeight f32, min, count, frequencies
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { constantTable, FrequencyTable } from './frequency-table.ts';
+import type { Profile, Quality, Unit } from './profile.ts';
+import { readVarint, writeVarint } from './varint.ts';
+
+const magic = [0x48, 0x47, 0x50, 1] as const;
+
+/** Everything of a profile but its hash, which depends on these bytes. */
+export type ProfileBody = Omit<Profile, 'hash'>;
+
+export function profileToBytes(profile: ProfileBody): Uint8Array {
+  const out: number[] = [...magic];
+  writeVarint(out, profile.codeShape.length);
+  for (const dim of profile.codeShape) writeVarint(out, dim);
+  for (const unit of profile.order) writeVarint(out, unit);
+  writeVarint(out, profile.qualities.length);
+  for (const { bytesPerRow, psnr, units } of profile.qualities) {
+    writeFloat(out, bytesPerRow);
+    writeFloat(out, psnr);
+    for (const { step, offset, bitWeight, table } of units) {
+      out.push(table.constant ? 0 : 1);
+      if (!table.constant) writeFloat(out, step);
+      writeFloat(out, offset);
+      if (!table.constant) writeFloat(out, bitWeight);
+      writeVarint(out, zigzag(table.min));
+      if (table.constant) continue;
+      writeVarint(out, table.frequencies.length);
+      for (const frequency of table.frequencies) writeVarint(out, frequency);
+    }
+  }
+  return Uint8Array.from(out);
+}
+
+/** Throws `model-corrupt` when the bytes are not a profile. */
+export function profileFromBytes(bytes: Uint8Array): ProfileBody {
+  const reader = new Reader(bytes);
+  for (const byte of magic) if (reader.byte() !== byte) throw corrupt();
+  const codeShape = reader.times(reader.varint(8), () => reader.varint(65_536));
+  const count = codeShape.reduce((a, b) => a * b, 1);
+  if (count < 1 || count > 65_536) throw corrupt();
+  const order = Uint16Array.from(reader.times(count, () => reader.varint(count - 1)));
+  if (new Set(order).size !== count) throw corrupt();
+  const qualities = reader.times(reader.varint(16), (): Quality => {
+    const bytesPerRow = reader.float();
+    const psnr = reader.float();
+    return { bytesPerRow, psnr, units: reader.times(count, () => readUnit(reader)) };
+  });
+  if (!reader.atEnd) throw corrupt();
+  return { codeShape, order, qualities };
+}
+
+function readUnit(reader: Reader): Unit {
+  const kind = reader.byte();
+  if (kind > 1) throw corrupt();
+  const step = kind === 1 ? reader.float() : 1;
+  const offset = reader.float();
+  const bitWeight = kind === 1 ? reader.float() : 0;
+  if (!(step > 0) || !(bitWeight >= 0)) throw corrupt();
+  const min = unzigzag(reader.varint(65_534));
+  try {
+    const table =
+      kind === 0
+        ? constantTable(min)
+        : new FrequencyTable(
+            min,
+            reader.times(reader.varint(65_536), () => reader.varint(16_384)),
+          );
+    if (kind === 1 && table.constant) throw corrupt();
+    return { step, offset, table, bitWeight };
+  } catch (error) {
+    if (error instanceof RangeError) throw corrupt();
+    throw error;
+  }
+}
+
+const corrupt = (): HourglassError =>
+  new HourglassError(
+    'model-corrupt',
+    'The model’s codec tables are damaged or of a newer release; publish the model again.',
+  );
+
+const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
+const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
+
+function writeFloat(out: number[], value: number): void {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setFloat32(0, value, true);
+  out.push(...bytes);
+}
+
+class Reader {
+  #at = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw corrupt();
+    return byte;
+  }
+
+  varint(most: number): number {
+    const read = readVarint(this.#bytes, this.#at);
+    if (!read || read[0] > most) throw corrupt();
+    this.#at = read[1];
+    return read[0];
+  }
+
+  /** finite, little-endian */
+  float(): number {
+    if (this.#at + 4 > this.#bytes.length) throw corrupt();
+    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at).getFloat32(0, true);
+    this.#at += 4;
+    if (!Number.isFinite(value)) throw corrupt();
+    return value;
+  }
+
+  times<T>(count: number, read: () => T): T[] {
+    const out: T[] = [];
+    for (let i = 0; i < count; i++) out.push(read());
+    return out;
+  }
+}
