@@ -61,6 +61,7 @@ export const errorTable = {
   'model-required': row(400, 'INVALID_ARGUMENT', 'The request must name a model'),
   // things that are not there, or are in the way
   'route-not-found': row(404, 'UNIMPLEMENTED', 'There is no such path'),
+  'service-not-found': row(404, 'NOT_FOUND', 'There is no such service'),
   'model-not-found': row(404, 'NOT_FOUND', 'There is no such model'),
   'version-not-found': row(404, 'NOT_FOUND', 'The model has no such version or alias'),
   'dataset-not-found': row(404, 'NOT_FOUND', 'There is no such data set'),
