@@ -1,0 +1,90 @@
+/**
+ * The log: pino, one JSON object a line, a child logger per request and job. Secrets are taken out of the finished line,
+ * so that they are caught wherever they come from: a URL inside an error message as well as a header.
+ */
+
+import { pino } from 'pino';
+import type { Config } from './config.ts';
+import { type Setting, settings } from './settings.ts';
+
+export type Logger = pino.Logger;
+export type LogLevel = pino.LevelWithSilent;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'text';
+  /** which process writes: gateway, worker … */
+  readonly process: string;
+  /** values that must never be written, such as the password of a database */
+  readonly secrets?: readonly string[];
+  /** default: standard output */
+  readonly destination?: { write(line: string): unknown };
+}
+
+const hidden = '[redacted]';
+
+export function createLog(options: LogOptions): Logger {
+  const hideSecrets = redactor(options.secrets ?? []);
+  const format = options.format === 'text' ? textLine : (line: string) => line;
+  // Synchronous, so that the last line before an exit is not lost.
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  return pino(
+    {
+      level: options.level,
+      base: { process: options.process, pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: pino.stdSerializers.errWithCause },
+      hooks: { streamWrite: (line) => format(hideSecrets(line)) },
+    },
+    destination,
+  );
+}
+
+/** What the settings hold that must not be logged: each secret as a whole and the password inside of a URL. */
+export function secretsOf(config: Config): string[] {
+  const found: string[] = [];
+  for (const [name, setting] of Object.entries(settings) as [keyof Config, Setting<unknown>][]) {
+    const value = config[name];
+    if (!setting.secret || typeof value !== 'string') continue;
+    found.push(value);
+    if (URL.canParse(value)) {
+      const { password, searchParams } = new URL(value);
+      found.push(password, decodeURIComponent(password), searchParams.get('password') ?? '');
+    }
+  }
+  return found;
+}
+
+/** `scheme://user:password@host` in any text; the user may be empty and the password may hold `@` only as %40. */
+const urlPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s/@:"']*:)[^\s/@"']+@/gi;
+/** members of a JSON object whose name says that they are secret */
+const secretMember =
+  /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-?key|password|passwd|secret|token|access-?key|secret-?key)":)"(?:[^"\\]|\\.)*"/gi;
+
+/** A function that takes secrets out of a line of JSON. */
+export function redactor(secrets: readonly string[]): (line: string) => string {
+  const spellings = secrets
+    .filter((secret) => secret.length >= 4)
+    .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
+  const longestFirst = [...new Set(spellings)].sort((a, b) => b.length - a.length);
+  const exact = longestFirst.length > 0 ? new RegExp(longestFirst.map(escapeRegExp).join('|'), 'g') : undefined;
+  return (line) => {
+    const known = exact ? line.replace(exact, hidden) : line;
+    return known.replace(urlPassword, `$1${hidden}@`).replace(secretMember, `$1"${hidden}"`);
+  };
+}
+
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** A line for people: time, level, process, message, then what else there is. */
+function textLine(line: string): string {
+  const { level, time, process: from, pid, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const members = Object.entries(rest).map(([key, value]) => `${key}=${inline(value)}`);
+  const head = `${String(time).slice(11, 23)} ${String(level).toUpperCase().padEnd(5)} ${from}`;
+  const stack = typeof err === 'object' && err !== null ? `\n${(err as { stack?: string }).stack}` : '';
+  return `${[head, msg, ...members].filter((part) => part !== undefined).join(' ')}${stack}\n`;
+}
+
+const inline = (value: unknown): string =>
+  typeof value === 'string' && !/[\s"=]/.test(value) ? value : JSON.stringify(value);

@@ -1,0 +1,118 @@
+/**
+ * Records what the table of metrics lists, and nothing else; the labels are typed by the table. The only user of
+ * prom-client. Every process has its own `Metrics`; several can be read as one (`renderSnapshots`).
+ */
+
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
+import { type LabelsOf, type MetricName, type MetricRow, type MetricTable, metricTable } from './metric-table.ts';
+
+type NamesOf<K extends MetricRow['kind']> = {
+  [N in MetricName]: MetricTable[N]['kind'] extends K ? N : never;
+}[MetricName];
+type Unlabelled<N extends MetricName> = keyof LabelsOf<N> extends never ? N : never;
+type LabelArgument<N extends MetricName> = N extends Unlabelled<N> ? [labels?: LabelsOf<N>] : [labels: LabelsOf<N>];
+
+/** All that one process has recorded; plain data that can cross to another process. */
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+const overflow = 'other';
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+  readonly #seen = new Map<LabelsKey, Set<string>>();
+  readonly #beforeRead: (() => Promise<void> | void)[] = [];
+
+  /** `process` becomes a label of every series: gateway, worker … */
+  constructor(process: string) {
+    this.#registry.setDefaultLabels({ process });
+    for (const [key, row] of Object.entries(metricTable) as [MetricName, MetricRow][]) {
+      const options = {
+        name: row.name,
+        help: row.help,
+        labelNames: Object.keys(row.labels),
+        registers: [this.#registry],
+      };
+      if (row.kind === 'counter') this.#counters.set(key, new Counter(options));
+      else if (row.kind === 'gauge') this.#gauges.set(key, new Gauge(options));
+      else this.#histograms.set(key, new Histogram({ ...options, buckets: [...(row.buckets ?? [])] }));
+    }
+    collectDefaultMetrics({ register: this.#registry, prefix: 'hourglass_', eventLoopMonitoringPrecision: 20 });
+  }
+
+  /** Adds to a counter. */
+  count<N extends NamesOf<'counter'>>(name: N, by: number, ...[labels]: LabelArgument<N>): void {
+    this.#counters.get(name)?.inc(this.#bounded(name, labels), by);
+  }
+
+  /** Sets a gauge. */
+  set<N extends NamesOf<'gauge'>>(name: N, value: number, ...[labels]: LabelArgument<N>): void {
+    this.#gauges.get(name)?.set(this.#bounded(name, labels), value);
+  }
+
+  /** Moves a gauge up or down. */
+  move<N extends NamesOf<'gauge'>>(name: N, by: number, ...[labels]: LabelArgument<N>): void {
+    this.#gauges.get(name)?.inc(this.#bounded(name, labels), by);
+  }
+
+  /** Records one value of a histogram, in the metric's unit. */
+  observe<N extends NamesOf<'histogram'>>(name: N, value: number, ...[labels]: LabelArgument<N>): void {
+    this.#histograms.get(name)?.observe(this.#bounded(name, labels), value);
+  }
+
+  /** Runs before the metrics are read, to set gauges whose value lies elsewhere. What it throws is passed over. */
+  beforeRead(refresh: () => Promise<void> | void): void {
+    this.#beforeRead.push(refresh);
+  }
+
+  async snapshot(): Promise<MetricsSnapshot> {
+    await Promise.allSettled(this.#beforeRead.map(async (refresh) => refresh()));
+    return this.#registry.getMetricsAsJSON();
+  }
+
+  /** In the text format of Prometheus. */
+  async render(): Promise<string> {
+    return renderSnapshots([await this.snapshot()]);
+  }
+
+  /** Keeps the number of series bounded whatever arrives: a value beyond a label's bound is counted as `other`. */
+  #bounded(name: MetricName, labels: object | undefined): Record<string, string> {
+    const row: MetricRow = metricTable[name];
+    const bounded: Record<string, string> = {};
+    for (const [label, given] of Object.entries((labels ?? {}) as Record<string, string>)) {
+      const values = row.labels[label];
+      if (values === undefined) continue;
+      bounded[label] = this.#isWithin(`${name}.${label}`, values, given) ? given : overflow;
+    }
+    return bounded;
+  }
+
+  #isWithin(key: LabelsKey, values: MetricRow['labels'][string], given: string): boolean {
+    if (!('atMost' in values)) return values.includes(given);
+    const seen = this.#seen.get(key) ?? new Set();
+    this.#seen.set(key, seen);
+    if (seen.size < values.atMost) seen.add(given);
+    return seen.has(given);
+  }
+}
+
+type LabelsKey = `${MetricName}.${string}`;
+
+/** Several processes as one text: each keeps its own series, told apart by the label `process`. */
+export async function renderSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  const asTheyAre = snapshots.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'first' })));
+  return AggregatorRegistry.aggregate(asTheyAre).metrics();
+}
