@@ -70,6 +70,20 @@ export const OptimizerSpec = Type.Union([
 ]);
 export type OptimizerSpec = Static<typeof OptimizerSpec>;
 
+export const EarlyStopping = Type.Object(
+  {
+    patience: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 5,
+      description: 'stop after so many epochs without a lower held-out loss; the best weights are kept',
+    }),
+    minDelta: Type.Number({ minimum: 0, maximum: 1e6, default: 0, description: 'what counts as lower' }),
+  },
+  closed,
+);
+export type EarlyStopping = Static<typeof EarlyStopping>;
+
 export const TrainingSpec = Type.Object(
   {
     epochs: Type.Integer({ minimum: 1, maximum: 100_000, default: 5 }),
@@ -87,20 +101,7 @@ export const TrainingSpec = Type.Object(
       },
       { ...closed, default: {} },
     ),
-    earlyStopping: Type.Optional(
-      Type.Object(
-        {
-          patience: Type.Integer({
-            minimum: 1,
-            maximum: 100_000,
-            default: 5,
-            description: 'stop after so many epochs without a lower held-out loss; the best weights are kept',
-          }),
-          minDelta: Type.Number({ minimum: 0, maximum: 1e6, default: 0, description: 'what counts as lower' }),
-        },
-        closed,
-      ),
-    ),
+    earlyStopping: Type.Optional(EarlyStopping),
     seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 1 }),
   },
   closed,

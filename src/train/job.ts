@@ -1,13 +1,22 @@
 /**
  * One training job from its specification to what gets published: the door that the worker's child process calls.
  *
- *   spec ─► model ─► phases ─► loop (engine, batches, checkpoints) ─► weights ─► encoder.onnx, decoder.onnx
+ *   spec ─► plan (model, phases) ─► phase after phase ─► weights ─► encoder.onnx, decoder.onnx
  */
 
+import { createHash } from 'node:crypto';
 import type { NdArrays, Shape } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
+import { planJob } from '../models/catalog.ts';
+import type { Phase } from '../models/objective.ts';
+import { countOf, initialise } from '../models/parameters.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
+import { CheckpointFolder } from './checkpoint.ts';
+import type { RowRange } from './feeder.ts';
+import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
+import { type PhaseWork, ProgressMeter } from './progress.ts';
+import { Steering } from './steering.ts';
 
 export interface TrainOptions {
   /** resolved */
@@ -22,7 +31,7 @@ export interface TrainOptions {
   readonly beforeCheckpoint?: () => void | Promise<void>;
   /** aborting stops the job within one chunk, after a last checkpoint, with `cancelled` */
   readonly signal?: AbortSignal;
-  /** after each chunk, at most every 100 ms */
+  /** after a chunk, at most every 100 ms */
   readonly onProgress?: (progress: JobProgress) => void;
   readonly onEpoch?: (epoch: EpochMetrics) => void;
   readonly log?: (message: string) => void;
@@ -37,7 +46,7 @@ export interface TrainedModel {
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
   readonly codeShape: Shape;
-  /** `train.loss`, `validation.loss`, `train.seconds`, `train.samplesPerSecond`, `epochs` */
+  /** `train.loss`, `heldOut.loss`, `train.seconds`, `parameters` */
   readonly metrics: Readonly<Record<string, number>>;
   /** every epoch of every phase, those before a resume too */
   readonly epochs: readonly EpochMetrics[];
@@ -45,8 +54,90 @@ export interface TrainedModel {
 
 /**
  * Trains, or goes on from a checkpoint. The same spec, data and engine give the same weights bit for bit on the CPU, however
- * often it was stopped. Throws `cancelled`, `diverged` (the loss is not finite), `invalid-spec`, `storage-full`.
+ * often it was stopped. Throws `cancelled`, `diverged` (the loss is not finite), `storage-full`.
  */
-export function trainJob(_options: TrainOptions): Promise<TrainedModel> {
-  return Promise.reject(new Error('not there yet'));
+export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
+  const { spec, dataset, engine } = options;
+  const { seed, earlyStopping } = spec.training;
+  const plan = planJob({ spec, data: dataset.info });
+  const rows = splitRows(spec, dataset.info.rows.train);
+  const folder = options.checkpointFolder
+    ? new CheckpointFolder(options.checkpointFolder, fingerprint(spec, dataset))
+    : undefined;
+  const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
+  const steering = new Steering({ ...options, meter, ...(folder && { folder }) });
+  const labels = await dataset.split('train').labels();
+
+  const resumed = await folder?.newest();
+  if (resumed) options.log?.(`going on from a checkpoint at ${JSON.stringify(resumed.progress.position)}`);
+  let state: PhaseStart = resumed ?? {
+    progress: { position: { phase: 0, epoch: 0, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },
+    weights: initialise(plan.parameters, seed),
+    moments: {},
+    best: {},
+  };
+  for (const [index, phase] of plan.phases.entries()) {
+    if (index < state.progress.position.phase) continue;
+    options.log?.(`phase ${phase.name}: ${countOf(phase.trainable)} parameters, ${phase.epochs} epochs`);
+    const ended = await trainPhase(
+      phase,
+      {
+        engine,
+        dataset,
+        ...(labels && { labels }),
+        seed,
+        ...rows,
+        earlyStopping,
+        afterChunk: (running, chunk) => steering.afterChunk(running, chunk),
+        afterEpoch: (running) => steering.afterEpoch(running),
+      },
+      state,
+    );
+    const position = { phase: index + 1, epoch: 0, chunk: 0 };
+    state = { ...ended, progress: { ...ended.progress, position, best: null } };
+  }
+
+  const { autoencoder } = plan;
+  const last = state.progress.epochs.at(-1)?.metrics ?? {};
+  return {
+    weights: Object.fromEntries(Object.entries(state.weights).filter(([name]) => name in autoencoder.parameters)),
+    files: {},
+    operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
+    inputShape: autoencoder.inputShape,
+    codeShape: autoencoder.codeShape,
+    metrics: {
+      ...(last.loss !== undefined && { 'train.loss': last.loss }),
+      ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
+      'train.seconds': state.progress.seconds,
+      parameters: countOf(autoencoder.parameters),
+    },
+    epochs: state.progress.epochs,
+  };
 }
+
+/** Held-out rows come from the end of the training split, the rows to train on from its beginning. */
+function splitRows({ training }: JobSpec, rows: number): { training: RowRange; heldOut: RowRange } {
+  const kept = rows - Math.floor(rows * training.validation.fraction);
+  return {
+    training: { start: 0, end: Math.min(training.maxSamples ?? kept, kept) },
+    heldOut: { start: kept, end: rows },
+  };
+}
+
+/** A step costs about as many multiply-adds as it has parameters and rows, twice for those that are trained. */
+function workOf(phase: Phase, rows: RowRange): PhaseWork {
+  const batchSize = batchOf(phase, rows);
+  return {
+    name: phase.name,
+    epochs: phase.epochs,
+    stepsPerEpoch: Math.floor((rows.end - rows.start) / batchSize),
+    batchSize,
+    costPerStep: batchSize * (countOf(phase.frozen) + 3 * countOf(phase.trainable)),
+  };
+}
+
+/** A checkpoint of another specification or other data is not gone on from. */
+const fingerprint = (spec: JobSpec, dataset: Dataset): string =>
+  createHash('sha256')
+    .update(JSON.stringify([spec, dataset.info.hash]))
+    .digest('hex');

@@ -1,0 +1,19 @@
+/** Unit non-linearities φ by name. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import type { Activation } from '../spec/model.ts';
+
+export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
+  switch (activation) {
+    case 'linear':
+      return x;
+    case 'sigmoid':
+      return tf.sigmoid(x);
+    case 'tanh':
+      return tf.tanh(x);
+    case 'relu':
+      return tf.relu(x);
+    default:
+      return activation satisfies never;
+  }
+}

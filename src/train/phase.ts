@@ -1,0 +1,281 @@
+/**
+ * One phase of a schedule: compile its step, feed it chunk after chunk, look at held-out rows after each epoch. The next
+ * chunk is prepared while the current one runs. Chunks never depend on the clock, so that a repeated run is the same run.
+ *
+ *   epoch ──► chunk 0 │ chunk 1 │ … │ held-out rows ──► checkpoint ──► next epoch
+ *               └─ abort? diverged? 15 s since the last checkpoint?
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { float32, type NdArrays, sizeOf, zeros } from '../base/ndarray.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Engine, Executable } from '../engine/engine.ts';
+import type { Phase } from '../models/objective.ts';
+import { specsOf } from '../models/parameters.ts';
+import type { EarlyStopping } from '../spec/training.ts';
+import type { Progress } from './checkpoint.ts';
+import { Feeder, type RowRange } from './feeder.ts';
+import { type Optimizer, optimizer } from './optimizers.ts';
+import { feedSpecs, heldOutProgram, scalarsFeed, trainingProgram } from './step.ts';
+
+/** Most steps per call of the engine, and the bytes of feeds that a chunk may take. */
+const maxChunk = 16;
+const chunkBytes = 32 << 20;
+
+/** What a phase works on, and what it tells. */
+export interface PhaseContext {
+  readonly engine: Engine;
+  readonly dataset: Dataset;
+  readonly labels?: Uint8Array | Int32Array;
+  readonly seed: number;
+  readonly training: RowRange;
+  readonly heldOut: RowRange;
+  readonly earlyStopping?: EarlyStopping | undefined;
+  /** after each chunk: position and sums are those of the work that comes next */
+  afterChunk(state: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void>;
+  afterEpoch(state: RunningPhase): Promise<void>;
+}
+
+/** Where a phase begins: fresh, or as a checkpoint left it. */
+export interface PhaseStart {
+  readonly progress: Progress;
+  /** all parameters of the plan */
+  readonly weights: NdArrays;
+  /** empty at the beginning of a phase */
+  readonly moments: NdArrays;
+  readonly best: NdArrays;
+}
+
+/** A phase in the middle of its work, for whoever writes checkpoints. */
+export interface RunningPhase {
+  readonly progress: Progress;
+  /** of this phase */
+  readonly stepsDone: number;
+  snapshot(): Promise<PhaseStart>;
+}
+
+/** Batches are never larger than the rows there are. */
+export const batchOf = (phase: Phase, rows: RowRange): number => Math.min(phase.batchSize, rows.end - rows.start);
+
+/** Trains to the phase's end and answers all weights. Throws `diverged`, and whatever the callbacks throw. */
+export async function trainPhase(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<PhaseStart> {
+  const running = await RunningPhaseImpl.begin(phase, context, start);
+  try {
+    return await running.run();
+  } finally {
+    await running.dispose();
+  }
+}
+
+class RunningPhaseImpl implements RunningPhase {
+  progress: Progress;
+  readonly #phase: Phase;
+  readonly #context: PhaseContext;
+  readonly #optimizer: Optimizer;
+  readonly #weights: NdArrays;
+  readonly #feeder: Feeder;
+  readonly #evaluation: Feeder | undefined;
+  readonly #executables: Executable[] = [];
+  #best: NdArrays;
+
+  private constructor(phase: Phase, context: PhaseContext, start: PhaseStart) {
+    this.#phase = phase;
+    this.#context = context;
+    this.#weights = start.weights;
+    this.#best = start.best;
+    this.progress = start.progress;
+    this.#optimizer = optimizer(phase.optimizer, specsOf(phase.trainable));
+    this.#feeder = this.#feederFor(context.training, true);
+    this.#evaluation =
+      context.heldOut.end > context.heldOut.start ? this.#feederFor(context.heldOut, false) : undefined;
+  }
+
+  static async begin(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<RunningPhaseImpl> {
+    const running = new RunningPhaseImpl(phase, context, start);
+    const rows = { batch: batchOf(phase, context.training), row: context.dataset.info.shape };
+    const train = await context.engine.compile(trainingProgram(phase, rows, running.#optimizer));
+    running.#executables.push(train);
+    const fresh = Object.fromEntries(
+      Object.entries(running.#optimizer.state).map(([name, { dtype, shape }]) => [name, zeros(dtype, shape)]),
+    );
+    await train.setConstants(pick(start.weights, phase.frozen));
+    await train.setState({ ...pick(start.weights, phase.trainable), ...fresh, ...start.moments });
+    if (running.#evaluation) running.#executables.push(await context.engine.compile(heldOutProgram(phase, rows)));
+    return running;
+  }
+
+  get stepsDone(): number {
+    const { epoch, chunk } = this.progress.position;
+    return epoch * this.#feeder.steps + Math.min(chunk * this.#chunkSize, this.#feeder.steps);
+  }
+
+  async run(): Promise<PhaseStart> {
+    while (this.progress.position.epoch < this.#phase.epochs && !this.#stopsEarly()) {
+      await this.#trainEpoch();
+      await this.#closeEpoch();
+    }
+    const { weights } = await this.snapshot();
+    return { progress: this.progress, weights: { ...weights, ...this.#best }, moments: {}, best: {} };
+  }
+
+  async snapshot(): Promise<PhaseStart> {
+    const state = await this.#train.getState();
+    return {
+      progress: this.progress,
+      weights: { ...this.#weights, ...pick(state, this.#phase.trainable) },
+      moments: pick(state, this.#optimizer.state),
+      best: this.#best,
+    };
+  }
+
+  async dispose(): Promise<void> {
+    for (const executable of this.#executables) await executable.dispose();
+  }
+
+  get #train(): Executable {
+    return this.#executables[0] as Executable;
+  }
+
+  async #trainEpoch(): Promise<void> {
+    const { epoch, chunk: first } = this.progress.position;
+    let ahead: Promise<NdArrays> | undefined;
+    for (let chunk = first; chunk < this.#feeder.chunks; chunk++) {
+      const feeds = await (ahead ?? this.#prepare(epoch, chunk));
+      const began = performance.now();
+      const running = this.#train.run(feeds);
+      ahead = chunk + 1 < this.#feeder.chunks ? this.#prepare(epoch, chunk + 1) : undefined;
+      const outputs = await running;
+      const seconds = (performance.now() - began) / 1000;
+      const loss = this.#add(outputs, epoch, chunk);
+      const position = { ...this.progress.position, chunk: chunk + 1 };
+      this.progress = { ...this.progress, position, seconds: this.progress.seconds + seconds };
+      await this.#context.afterChunk(this, { steps: this.#feeder.stepsIn(chunk), seconds, loss });
+    }
+  }
+
+  /** Feeds of a chunk. A failure is kept for whoever awaits it, also when that is never. */
+  #prepare(epoch: number, chunk: number): Promise<NdArrays> {
+    const prepared = this.#feeder.chunk(epoch, chunk).then((feeds) => ({
+      ...feeds,
+      [scalarsFeed]: this.#scalars(epoch, chunk),
+    }));
+    prepared.catch(() => {});
+    return prepared;
+  }
+
+  #scalars(epoch: number, chunk: number) {
+    const { scalarNames } = this.#optimizer;
+    const steps = this.#feeder.stepsIn(chunk);
+    const values = new Float32Array(steps * scalarNames.length);
+    for (let i = 0; i < steps; i++) {
+      const step = epoch * this.#feeder.steps + chunk * this.#chunkSize + i;
+      const scalars = this.#optimizer.scalars({ step, stepsPerEpoch: this.#feeder.steps, epochs: this.#phase.epochs });
+      scalarNames.forEach((name, j) => {
+        values[i * scalarNames.length + j] = scalars[name] ?? 0;
+      });
+    }
+    return float32([steps, scalarNames.length], values);
+  }
+
+  /** Adds the outputs of a chunk's steps to the epoch's sums; the answer is the chunk's mean loss. */
+  #add(outputs: NdArrays, epoch: number, chunk: number): number {
+    const sums = { ...this.progress.sums };
+    let mean = Number.NaN;
+    for (const [name, { data }] of Object.entries(outputs)) {
+      let sum = 0;
+      for (const value of data) sum += value;
+      sums[name] = (sums[name] ?? 0) + sum;
+      if (name === 'loss') mean = sum / data.length;
+    }
+    if (!Number.isFinite(mean)) {
+      const step = epoch * this.#feeder.steps + chunk * this.#chunkSize;
+      throw new HourglassError(
+        'diverged',
+        `The loss became ${mean} in phase "${this.#phase.name}", epoch ${epoch + 1}, around step ${step + 1}. ` +
+          `Try a smaller learning rate (it is ${this.#phase.optimizer.learningRate}).`,
+        { field: '/training/optimizer/learningRate', found: this.#phase.optimizer.learningRate },
+      );
+    }
+    this.progress = { ...this.progress, sums };
+    return mean;
+  }
+
+  async #closeEpoch(): Promise<void> {
+    const { position, sums, epochs, best } = this.progress;
+    const metrics = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / this.#feeder.steps]));
+    const heldOut = await this.#evaluate();
+    if (heldOut !== undefined) metrics['heldOut.loss'] = heldOut;
+    this.progress = {
+      ...this.progress,
+      position: { ...position, epoch: position.epoch + 1, chunk: 0 },
+      sums: {},
+      epochs: [...epochs, { phase: this.#phase.name, epoch: position.epoch + 1, metrics }],
+    };
+    const { earlyStopping } = this.#context;
+    if (earlyStopping && heldOut !== undefined) {
+      const better = best === null || heldOut < best.loss - earlyStopping.minDelta;
+      this.progress = {
+        ...this.progress,
+        best: better ? { loss: heldOut, epochsSince: 0 } : { loss: best.loss, epochsSince: best.epochsSince + 1 },
+      };
+      if (better) this.#best = pick(await this.#train.getState(), this.#phase.trainable);
+    }
+    await this.#context.afterEpoch(this);
+  }
+
+  #stopsEarly(): boolean {
+    const { best } = this.progress;
+    const { earlyStopping } = this.#context;
+    return earlyStopping !== undefined && best !== null && best.epochsSince >= earlyStopping.patience;
+  }
+
+  /** Mean of the objective's held-out value over the held-out rows, with the same noise after every epoch. */
+  async #evaluate(): Promise<number | undefined> {
+    const [, executable] = this.#executables;
+    if (!this.#evaluation || !executable) return undefined;
+    const { weights } = await this.snapshot();
+    await executable.setConstants(pick(weights, { ...this.#phase.frozen, ...this.#phase.trainable }));
+    const rows = this.#context.heldOut.end - this.#context.heldOut.start;
+    let left = rows;
+    let sum = 0;
+    for (let chunk = 0; chunk < this.#evaluation.chunks; chunk++) {
+      const { heldOut } = await executable.run(await this.#evaluation.chunk(0, chunk));
+      // the last batch was filled up: its surplus does not count
+      for (const value of heldOut?.data.subarray(0, left) ?? []) sum += value;
+      left -= heldOut?.data.length ?? 0;
+    }
+    return sum / rows;
+  }
+
+  get #chunkSize(): number {
+    const specs = Object.values(this.#specs);
+    return Math.max(
+      1,
+      Math.min(maxChunk, Math.floor(chunkBytes / specs.reduce((sum, s) => sum + 4 * sizeOf(s.shape), 0))),
+    );
+  }
+
+  get #specs() {
+    const { training, dataset } = this.#context;
+    return feedSpecs(this.#phase, { batch: batchOf(this.#phase, training), row: dataset.info.shape });
+  }
+
+  #feederFor(range: RowRange, shuffle: boolean): Feeder {
+    const { seed, dataset, labels, training } = this.#context;
+    return new Feeder({
+      stream: shuffle ? this.#phase.name : `${this.#phase.name}/held-out`,
+      seed,
+      feeds: this.#phase.objective.feeds,
+      specs: this.#specs,
+      split: dataset.split('train'),
+      ...(labels && { labels }),
+      range,
+      batch: batchOf(this.#phase, training),
+      chunk: this.#chunkSize,
+      shuffle,
+    });
+  }
+}
+
+const pick = (arrays: NdArrays, names: object): NdArrays =>
+  Object.fromEntries(Object.keys(names).map((name) => [name, arrays[name] as NdArrays[string]]));

@@ -1,0 +1,62 @@
+/** What happens between two chunks: progress is told, a checkpoint is due, or the job was asked to stop. */
+
+import { HourglassError } from '../base/errors.ts';
+import type { EpochMetrics, JobProgress } from '../spec/job.ts';
+import type { CheckpointFolder } from './checkpoint.ts';
+import type { RunningPhase } from './phase.ts';
+import type { ProgressMeter } from './progress.ts';
+
+export interface SteeringOptions {
+  readonly folder?: CheckpointFolder;
+  readonly meter: ProgressMeter;
+  readonly checkpointSeconds?: number | undefined;
+  readonly beforeCheckpoint?: (() => void | Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: JobProgress) => void) | undefined;
+  readonly onEpoch?: ((epoch: EpochMetrics) => void) | undefined;
+}
+
+const progressMilliseconds = 100;
+
+export class Steering {
+  readonly #options: SteeringOptions;
+  #savedAt = performance.now();
+  #toldAt = 0;
+
+  constructor(options: SteeringOptions) {
+    this.#options = options;
+  }
+
+  async afterChunk(running: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void> {
+    const { meter, signal, checkpointSeconds = 15 } = this.#options;
+    meter.ran(running.progress.position.phase, chunk.steps, chunk.seconds);
+    this.#tell(running, chunk.loss, false);
+    const due = performance.now() - this.#savedAt >= checkpointSeconds * 1000;
+    if (due || signal?.aborted) await this.#save(running);
+    if (signal?.aborted) throw new HourglassError('cancelled', 'The training was cancelled.');
+  }
+
+  async afterEpoch(running: RunningPhase): Promise<void> {
+    const epoch = running.progress.epochs.at(-1);
+    if (epoch) this.#options.onEpoch?.(epoch);
+    this.#tell(running, epoch?.metrics.loss, true);
+    await this.#save(running);
+  }
+
+  #tell(running: RunningPhase, loss: number | undefined, always: boolean): void {
+    const now = performance.now();
+    if (!always && now - this.#toldAt < progressMilliseconds) return;
+    this.#toldAt = now;
+    const { phase } = running.progress.position;
+    this.#options.onProgress?.(this.#options.meter.at(phase, running.stepsDone, loss));
+  }
+
+  async #save(running: RunningPhase): Promise<void> {
+    const { folder, beforeCheckpoint } = this.#options;
+    if (!folder) return;
+    const checkpoint = await running.snapshot();
+    await beforeCheckpoint?.();
+    await folder.save(checkpoint);
+    this.#savedAt = performance.now();
+  }
+}
