@@ -1,0 +1,95 @@
+/**
+ * One call: what a method knows of it besides the request (who asked, until when, whether the answer is still wanted),
+ * and how it ends.
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { Metadata, StatusObject } from '@grpc/grpc-js';
+import { HourglassError, normaliseError } from '../../base/errors.ts';
+import { clientGone, deadlineExceeded, toStatus } from './errors.ts';
+
+export interface Call {
+  readonly requestId: string;
+  /** aborted, with a HourglassError as reason, when the client is gone, its deadline passed, or the server drains */
+  readonly signal: AbortSignal;
+  readonly metadata: Metadata;
+  /** For streams without an end of their own: they end with `shutting-down` as soon as the server drains. */
+  endOnDrain(): void;
+}
+
+/** What calls share with their server. */
+export interface CallRuntime {
+  readonly drain: Drain;
+  /** told of errors that are our own fault */
+  failed(error: HourglassError, path: string, requestId: string): void;
+}
+
+export const requestIdKey = 'x-request-id';
+
+/** The client's request id when it is a harmless one, else a new one. */
+export function requestIdOf(metadata: Metadata): string {
+  const given = metadata.get(requestIdKey)[0];
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+}
+
+/** Ends the streams that would otherwise keep a stopping server from its end. */
+export class Drain {
+  readonly #calls = new Set<AbortController>();
+  #draining = false;
+
+  add(call: AbortController): void {
+    this.#calls.add(call);
+    if (this.#draining) this.start();
+  }
+
+  delete(call: AbortController): void {
+    this.#calls.delete(call);
+  }
+
+  start(): void {
+    this.#draining = true;
+    for (const call of this.#calls) {
+      call.abort(new HourglassError('shutting-down', 'The server is stopping. Connect again and go on from there.'));
+    }
+  }
+}
+
+/** The part that all four kinds of server calls of grpc-js share. */
+export interface ServerCall {
+  readonly metadata: Metadata;
+  readonly cancelled: boolean;
+  getDeadline(): Date | number;
+  once(event: 'cancelled', listener: () => void): unknown;
+}
+
+/**
+ * Does the work of a call and ends it with a status when that fails. The work is not begun when nobody waits for it any
+ * more. Never rejects.
+ */
+export async function conduct(
+  path: string,
+  call: ServerCall,
+  runtime: CallRuntime,
+  work: (context: Call) => Promise<unknown>,
+  fail: (status: StatusObject & Error) => void,
+): Promise<void> {
+  const requestId = requestIdOf(call.metadata);
+  const controller = new AbortController();
+  const { signal } = controller;
+  // grpc-js tells of a lost client and of a passed deadline alike.
+  const abort = (): void => controller.abort(isLate(call) ? deadlineExceeded() : clientGone());
+  if (call.cancelled || isLate(call)) abort();
+  else call.once('cancelled', abort);
+  try {
+    signal.throwIfAborted();
+    await work({ requestId, signal, metadata: call.metadata, endOnDrain: () => runtime.drain.add(controller) });
+  } catch (thrown) {
+    const error = normaliseError(signal.aborted ? signal.reason : thrown);
+    if (error.code === 'internal') runtime.failed(error, path, requestId);
+    if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, requestId)));
+  } finally {
+    runtime.drain.delete(controller);
+  }
+}
+
+const isLate = (call: ServerCall): boolean => Date.now() >= Number(call.getDeadline());

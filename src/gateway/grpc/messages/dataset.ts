@@ -1,0 +1,81 @@
+/** Data sets as messages, and the messages of an upload as its files. */
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { HourglassError } from '../../../base/errors.ts';
+import type { DatasetInfo, UploadPart } from '../../../data/dataset.ts';
+import {
+  type CreateDatasetRequest,
+  DatasetRole,
+  type DatasetSchema,
+  type DatasetUpload,
+} from '../../../gen/hourglass/v1/dataset_pb.ts';
+
+export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof DatasetSchema> {
+  const { name, hash, shape, range, rows, classes, classNames, builtIn, createdAt } = info;
+  return {
+    name,
+    hash,
+    shape: [...shape],
+    range: [...range],
+    rows: { ...rows },
+    ...(classes !== undefined && { classes }),
+    classNames: [...(classNames ?? [])],
+    builtIn,
+    ...(createdAt !== undefined && { createdAt: timestampFromDate(new Date(createdAt)) }),
+  };
+}
+
+const roles: Readonly<Record<number, UploadPart['role']>> = {
+  [DatasetRole.UNSPECIFIED]: 'rows',
+  [DatasetRole.ROWS]: 'rows',
+  [DatasetRole.LABELS]: 'labels',
+  [DatasetRole.TEST_ROWS]: 'test-rows',
+  [DatasetRole.TEST_LABELS]: 'test-labels',
+};
+
+const order = 'Send `upload` first, then for each file `part` and its `chunk`s.';
+
+const misplaced = (message: string, found: string | undefined): HourglassError =>
+  new HourglassError('invalid-request', `${message} ${order}`, { expected: order, found: found ?? 'nothing' });
+
+/**
+ * Reads the first message and hands out the rest as files, each of which is read to its end before the next:
+ *
+ *   upload   part  chunk chunk …   part  chunk …
+ *   └ head   └ part 1 ──────────   └ part 2 ────
+ */
+export async function readUpload(
+  requests: AsyncIterable<CreateDatasetRequest>,
+): Promise<{ readonly head: DatasetUpload; readonly parts: AsyncIterable<UploadPart> }> {
+  const messages = requests[Symbol.asyncIterator]();
+  const first = await messages.next();
+  const content = first.done ? undefined : first.value.content;
+  if (content?.case !== 'upload') throw misplaced('The upload does not begin with `upload`.', content?.case);
+  return { head: content.value, parts: readParts(messages) };
+}
+
+async function* readParts(messages: AsyncIterator<CreateDatasetRequest>): AsyncGenerator<UploadPart> {
+  let message = await messages.next();
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    for (; !message.done && message.value.content.case === 'chunk'; message = await messages.next()) {
+      yield message.value.content.value;
+    }
+  };
+  while (!message.done) {
+    const part = partOf(message.value);
+    if (message.value.content.case === 'part') message = await messages.next();
+    yield { ...part, content: chunks() };
+    // What the reader left over is passed by; the next file begins after it.
+    for await (const _ of chunks());
+  }
+}
+
+function partOf({ content }: CreateDatasetRequest): Omit<UploadPart, 'content'> {
+  if (content.case === 'chunk') return { role: 'rows' };
+  if (content.case !== 'part') throw misplaced('The upload has a message out of place.', content.case);
+  const { role, fileName } = content.value;
+  const known = roles[role];
+  if (known === undefined) throw misplaced(`There is no file role ${role}.`, String(role));
+  return { role: known, ...(fileName !== '' && { fileName }) };
+}

@@ -1,0 +1,92 @@
+/** Jobs as messages: the same members as over REST. */
+
+import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { HourglassError } from '../../../base/errors.ts';
+import {
+  type JobEventSchema,
+  type JobProgressSchema,
+  type JobSchema,
+  JobState as StateNumber,
+} from '../../../gen/hourglass/v1/training_pb.ts';
+import type { JobEvent, JobProgress, JobState, JobView } from '../../../spec/job.ts';
+
+const stateNumbers = {
+  queued: StateNumber.QUEUED,
+  running: StateNumber.RUNNING,
+  cancelling: StateNumber.CANCELLING,
+  succeeded: StateNumber.SUCCEEDED,
+  failed: StateNumber.FAILED,
+  cancelled: StateNumber.CANCELLED,
+} as const satisfies Record<JobState, StateNumber>;
+
+/** undefined when unspecified; throws `invalid-request` for a number that is no state. */
+export function jobStateOf(number: StateNumber): JobState | undefined {
+  if (number === StateNumber.UNSPECIFIED) return undefined;
+  for (const [state, known] of Object.entries(stateNumbers)) if (known === number) return state as JobState;
+  throw new HourglassError('invalid-request', `There is no job state ${number}.`, {
+    field: '/state',
+    expected: Object.keys(stateNumbers),
+    found: number,
+  });
+}
+
+/** An object as it would stand in a JSON answer; a Struct cannot hold `undefined` or typed arrays. */
+export const jsonObject = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
+
+const timestamp = (text: string) => timestampFromDate(new Date(text));
+
+const progressMessage = ({ loss, samplesPerSecond, etaSeconds, ...rest }: JobProgress) =>
+  ({
+    ...rest,
+    ...(loss !== undefined && { loss }),
+    ...(samplesPerSecond !== undefined && { samplesPerSecond }),
+    ...(etaSeconds !== undefined && { etaSeconds }),
+  }) satisfies MessageInitShape<typeof JobProgressSchema>;
+
+export function jobMessage(job: JobView): MessageInitShape<typeof JobSchema> {
+  const { id, spec, attempts, warnings, progress, failure } = job;
+  return {
+    id,
+    state: stateNumbers[job.state],
+    spec: {
+      name: spec.name,
+      dataset: spec.dataset,
+      model: jsonObject(spec.model),
+      training: jsonObject(spec.training),
+    },
+    createdAt: timestamp(job.createdAt),
+    ...(job.startedAt !== undefined && { startedAt: timestamp(job.startedAt) }),
+    ...(job.finishedAt !== undefined && { finishedAt: timestamp(job.finishedAt) }),
+    attempts,
+    warnings,
+    ...(progress && { progress: progressMessage(progress) }),
+    ...(job.model !== undefined && { model: job.model }),
+    ...(job.version !== undefined && { version: job.version }),
+    ...(job.metrics && { metrics: job.metrics }),
+    ...(failure && {
+      failure: {
+        reason: failure.reason,
+        message: failure.message,
+        log: failure.log ?? [],
+        ...(failure.signal !== undefined && { signal: failure.signal }),
+      },
+    }),
+  };
+}
+
+export function eventMessage(event: JobEvent): MessageInitShape<typeof JobEventSchema> {
+  const { id, type, data } = event;
+  switch (type) {
+    case 'state':
+      return { id, event: { case: 'state', value: stateNumbers[data.state] } };
+    case 'progress':
+      return { id, event: { case: 'progress', value: progressMessage(data) } };
+    case 'epoch':
+      return { id, event: { case: 'epoch', value: { ...data, metrics: { ...data.metrics } } } };
+    case 'end':
+      return { id, event: { case: 'end', value: jobMessage(data) } };
+    default:
+      return event satisfies never;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Tensors as messages. What a header claims is checked against what is there before anything is allocated, so that a small
+ * message cannot ask for much memory.
+ */
+
+import { endianness } from 'node:os';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { HourglassError } from '../../../base/errors.ts';
+import { float32, type NdArray, showShape } from '../../../base/ndarray.ts';
+import type { Tensor, TensorSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
+
+const bytesPerValue = 4;
+
+/** `field` is where the tensor stands in the request. Throws `shape-mismatch`, `empty-batch`, `invalid-request`. */
+export function tensorArray({ shape, values, raw }: Tensor, field: string): NdArray<'float32'> {
+  if (values.length > 0 && raw.length > 0) {
+    throw new HourglassError('invalid-request', `"${field}" has both \`values\` and \`raw\`. Send one of them.`, {
+      field: `/${field}`,
+      expected: ['values', 'raw'],
+    });
+  }
+  if (shape.length === 0) {
+    throw mismatch(field, `"${field}" has no shape. Give it as [batch, …row], such as [1, 784].`, '[batch, …row]', []);
+  }
+  if (shape[0] === 0) {
+    throw new HourglassError('empty-batch', `"${field}" has no rows. Send at least one.`, {
+      field: `/${field}`,
+      expected: 'at least one row',
+      found: shape,
+    });
+  }
+  if (raw.length % bytesPerValue !== 0) {
+    throw mismatch(
+      field,
+      `"${field}" has ${raw.length} raw bytes, which are not whole float32 values of ${bytesPerValue} bytes.`,
+      `a multiple of ${bytesPerValue}`,
+      raw.length,
+    );
+  }
+  const count = raw.length > 0 ? raw.length / bytesPerValue : values.length;
+  // Multiplied as doubles: a product beyond what can be sent is only ever compared.
+  const claimed = shape.reduce((product, dim) => product * dim, 1);
+  if (claimed !== count) {
+    throw mismatch(
+      field,
+      `"${field}" of shape ${showShape(shape)} needs ${claimed} values, but has ${count}.`,
+      claimed,
+      count,
+    );
+  }
+  return float32(shape, raw.length > 0 ? floatsOf(raw) : Float32Array.from(values));
+}
+
+function mismatch(field: string, message: string, expected: unknown, found: unknown): HourglassError {
+  return new HourglassError('shape-mismatch', message, { field: `/${field}`, expected, found });
+}
+
+/** A copy: inside of a message the bytes rarely begin where floats may. */
+function floatsOf(littleEndian: Uint8Array): Float32Array {
+  const bytes = Buffer.from(littleEndian.slice().buffer);
+  if (endianness() === 'BE') bytes.swap32();
+  return new Float32Array(bytes.buffer, 0, bytes.length / bytesPerValue);
+}
+
+/** The rows as bytes (without copying, on the little-endian machines that there are) or as numbers. */
+export function tensorMessage(
+  { shape, data }: NdArray<'float32'>,
+  raw: boolean,
+): MessageInitShape<typeof TensorSchema> {
+  if (!raw) return { shape: [...shape], values: Array.from(data) };
+  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  return { shape: [...shape], raw: endianness() === 'BE' ? new Uint8Array(Buffer.from(bytes).swap32()) : bytes };
+}

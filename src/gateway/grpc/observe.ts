@@ -1,0 +1,78 @@
+/**
+ * What is the same for every call: a request id, a log line, the metrics, a limit on the time that a request may take to
+ * arrive; and the endings that grpc-js decides by itself get a code of the error table.
+ */
+
+import { Metadata, ServerInterceptingCall, type ServerInterceptor, status as statusCode } from '@grpc/grpc-js';
+import { HourglassError } from '../../base/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import { requestIdKey, requestIdOf } from './call.ts';
+import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
+
+export interface Observation {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly maxMessageBytes: number;
+  /** until all of a request has arrived */
+  readonly requestTimeoutMs: number;
+  /** until all of a client's stream has arrived */
+  readonly uploadTimeoutMs: number;
+}
+
+const transport = 'grpc';
+
+export function observe(options: Observation): ServerInterceptor {
+  const { log, metrics, maxMessageBytes } = options;
+  return ({ path, requestStream, responseStream }, call) => {
+    const begun = performance.now();
+    let requestId = '';
+    let outcome: string = 'cancelled';
+    metrics.move('requestsInFlight', 1, { transport });
+
+    // All endings pass the innermost call, also those that grpc-js decides without asking anybody.
+    const send = call.sendStatus.bind(call);
+    call.sendStatus = (given) => {
+      const reason = given.code === statusCode.OK ? 'ok' : reasonOf(given.metadata);
+      const error = reason === undefined ? errorOfLibrary(given, maxMessageBytes) : undefined;
+      const { code, details, metadata } = error ? toStatus(error, requestId) : given;
+      outcome = error?.code ?? reason ?? (statusCode[given.code] ?? 'unknown').toLowerCase();
+      const trailers = metadata?.clone() ?? new Metadata();
+      trailers.set(requestIdKey, requestId);
+      send({ code, details, metadata: trailers });
+    };
+
+    // A conversation (requests and answers interleaved) has no length of its own.
+    const limitMs = !requestStream ? options.requestTimeoutMs : responseStream ? undefined : options.uploadTimeoutMs;
+    const timer = limitMs === undefined ? undefined : setTimeout(() => call.sendStatus(late(limitMs)), limitMs);
+    const late = (ms: number) =>
+      toStatus(
+        new HourglassError('request-timeout', `The request did not arrive within ${ms} ms. Send it without pauses.`),
+        requestId,
+      );
+
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata(received, proceed) {
+            requestId = requestIdOf(received);
+            received.set(requestIdKey, requestId);
+            proceed(received);
+          },
+          onReceiveHalfClose(proceed) {
+            clearTimeout(timer);
+            proceed();
+          },
+          /** the end of every call, whatever it was */
+          onCancel() {
+            clearTimeout(timer);
+            const seconds = (performance.now() - begun) / 1000;
+            metrics.move('requestsInFlight', -1, { transport });
+            metrics.count('requests', 1, { transport, route: path, code: outcome });
+            metrics.observe('requestDuration', seconds, { transport, route: path });
+            log.debug({ requestId, method: path, code: outcome, seconds }, 'call ended');
+          },
+        }),
+    });
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * From a protobuf service to one that grpc-js serves: typed methods in, handlers out. Reads and writes messages, ends
+ * calls with statuses of the error table, keeps streams at the client's pace.
+ *
+ *   bytes ─► fromBinary ─► method(request, call) ─► create ─► toBinary ─► bytes
+ *                 └ unreadable: malformed-body    └ throws: HourglassError ─► status and details
+ */
+
+import { once } from 'node:events';
+import {
+  create,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
+import type {
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  sendUnaryData,
+  UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { HourglassError } from '../../base/errors.ts';
+import { type Call, type CallRuntime, conduct } from './call.ts';
+
+interface Kinds<Request, Answer> {
+  unary(request: Request, call: Call): Promise<Answer>;
+  server_streaming(request: Request, call: Call): AsyncIterable<Answer>;
+  client_streaming(requests: AsyncIterable<Request>, call: Call): Promise<Answer>;
+  bidi_streaming(requests: AsyncIterable<Request>, call: Call): AsyncIterable<Answer>;
+}
+
+type MethodOf<M extends DescMethod> = Kinds<MessageShape<M['input']>, MessageInitShape<M['output']>>[M['methodKind']];
+
+/** One function for each method of a generated service. */
+export type Implementation<S extends DescService> =
+  S extends GenService<infer Methods extends GenServiceMethods>
+    ? { readonly [K in keyof Methods]: MethodOf<Methods[K] & DescMethod> }
+    : never;
+
+export interface BoundService {
+  readonly definition: ServiceDefinition;
+  readonly handlers: Record<string, UntypedHandleCall>;
+}
+
+/** For `server.addService(definition, handlers)`. */
+export function bindService<S extends DescService>(
+  service: S,
+  implementation: Implementation<S>,
+  runtime: CallRuntime,
+): BoundService {
+  const functions = implementation as Record<string, unknown>;
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  const handlers: Record<string, UntypedHandleCall> = {};
+  for (const method of service.methods) {
+    definition[method.name] = {
+      path: `/${service.typeName}/${method.name}`,
+      requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
+      responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
+      requestDeserialize: (bytes: Buffer): Read => read(method, bytes),
+      requestSerialize: (bytes: Buffer) => bytes,
+      responseSerialize: (bytes: Buffer) => bytes,
+      responseDeserialize: (bytes: Buffer) => bytes,
+    };
+    handlers[method.name] = handlerOf(method, functions[method.localName], runtime);
+  }
+  return { definition, handlers };
+}
+
+/** A request as it was read. Reading must not throw: grpc-js would end the call with INTERNAL. */
+type Read = { readonly message: Message } | { readonly unreadable: HourglassError };
+
+function read(method: DescMethod, bytes: Buffer): Read {
+  try {
+    return { message: fromBinary(method.input, bytes) };
+  } catch {
+    const unreadable = new HourglassError(
+      'malformed-body',
+      `The request is not a ${method.input.typeName} message. Send it as the service's proto describes it.`,
+      { expected: method.input.typeName },
+    );
+    return { unreadable };
+  }
+}
+
+function open(request: Read): Message {
+  if ('unreadable' in request) throw request.unreadable;
+  return request.message;
+}
+
+async function* openAll(stream: ServerReadableStream<Read, Buffer>): AsyncGenerator<Message> {
+  // The stream must outlive an early end of reading: its other half still carries the answer.
+  for await (const request of stream.iterator({ destroyOnReturn: false })) yield open(request as Read);
+}
+
+type Init = MessageInitShape<DescMethod['output']>;
+
+function handlerOf(method: DescMethod, implementation: unknown, runtime: CallRuntime): UntypedHandleCall {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  const write = (answer: Init): Buffer => {
+    const bytes = toBinary(method.output, create(method.output, answer));
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  };
+
+  const { methodKind } = method;
+  switch (methodKind) {
+    case 'unary': {
+      const unary = implementation as Kinds<Message, Init>['unary'];
+      return (call: ServerUnaryCall<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
+        const work = async (context: Call) => respond(null, write(await unary(open(call.request), context)));
+        void conduct(path, call, runtime, work, respond);
+      };
+    }
+    case 'client_streaming': {
+      const collect = implementation as Kinds<Message, Init>['client_streaming'];
+      return (call: ServerReadableStream<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
+        const work = async (context: Call) => respond(null, write(await collect(openAll(call), context)));
+        void conduct(path, call, runtime, work, respond);
+      };
+    }
+    case 'server_streaming': {
+      const stream = implementation as Kinds<Message, Init>['server_streaming'];
+      return (call: ServerWritableStream<Read, Buffer>): void => {
+        const work = (context: Call) => sendAll(call, stream(open(call.request), context), write, context.signal);
+        void conduct(path, call, runtime, work, (status) => call.emit('error', status));
+      };
+    }
+    case 'bidi_streaming': {
+      const converse = implementation as Kinds<Message, Init>['bidi_streaming'];
+      return (call: ServerDuplexStream<Read, Buffer>): void => {
+        const work = (context: Call) => sendAll(call, converse(openAll(call), context), write, context.signal);
+        void conduct(path, call, runtime, work, (status) => call.emit('error', status));
+      };
+    }
+    default:
+      throw methodKind satisfies never;
+  }
+}
+
+/** Writes at the pace of the reader, then closes the stream. */
+async function sendAll(
+  call: ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>,
+  answers: AsyncIterable<Init>,
+  write: (answer: Init) => Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const answer of answers) {
+    signal.throwIfAborted();
+    if (!call.write(write(answer))) await once(call, 'drain', { signal });
+  }
+  signal.throwIfAborted();
+  call.end();
+}

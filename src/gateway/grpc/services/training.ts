@@ -1,0 +1,56 @@
+/** TrainingService: jobs into the queue, their state, their events. */
+
+import type { DatasetStore } from '../../../data/dataset.ts';
+import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
+import type { Metrics } from '../../../platform/metrics.ts';
+import type { JobQueue } from '../../../queue/job-queue.ts';
+import { submitJob } from '../../submit.ts';
+import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
+import type { Implementation } from '../service.ts';
+
+export interface TrainingParts {
+  readonly queue: JobQueue;
+  readonly datasets: DatasetStore;
+  readonly metrics: Metrics;
+}
+
+export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
+  const { queue, metrics } = parts;
+  return {
+    async submitJob({ name, dataset, model, training, idempotencyKey }) {
+      const raw = { name, dataset, model, training };
+      // Absent members stay absent, so that they are refused or filled in as over REST.
+      const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
+      return jobMessage(await submitJob(parts, given, idempotencyKey === '' ? undefined : idempotencyKey));
+    },
+
+    async getJob({ id }) {
+      return jobMessage(await queue.get(id));
+    },
+
+    async listJobs({ state, limit, cursor }) {
+      const only = jobStateOf(state);
+      const page = await queue.list({
+        ...(only !== undefined && { state: only }),
+        ...(limit !== 0 && { limit }),
+        ...(cursor !== '' && { cursor }),
+      });
+      return { jobs: page.jobs.map(jobMessage), nextCursor: page.nextCursor ?? '' };
+    },
+
+    async *watchJob({ id, lastEventId }, call) {
+      call.endOnDrain();
+      metrics.move('eventStreams', 1, { transport: 'grpc' });
+      try {
+        const events = queue.events(id, { signal: call.signal, ...(lastEventId !== '' && { lastEventId }) });
+        for await (const event of events) yield eventMessage(event);
+      } finally {
+        metrics.move('eventStreams', -1, { transport: 'grpc' });
+      }
+    },
+
+    async cancelJob({ id }) {
+      return jobMessage(await queue.cancel(id));
+    },
+  };
+}
