@@ -34,7 +34,7 @@ export function createLog(options: LogOptions): Logger {
       base: { process: options.process, pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.errWithCause },
+      serializers: { err: pino.stdSerializers.err },
       hooks: { streamWrite: (line) => format(hideSecrets(line)) },
     },
     destination,

@@ -97,8 +97,9 @@ export class Shutdown {
   async #runStep(step: StopStep, stop: Stop): Promise<boolean> {
     const timer = new AbortController();
     try {
-      const late = delay(step.limitMs, 'late' as const, { signal: timer.signal, ref: true });
-      const outcome = await Promise.race([Promise.resolve(step.run(stop)).then(() => 'done' as const), late]);
+      const late = delay(step.limitMs, 'late', { signal: timer.signal });
+      const done = (async () => step.run(stop))().then(() => 'done');
+      const outcome = await Promise.race([done, late]);
       if (outcome === 'late') this.#log.error({ step: step.name, limitMs: step.limitMs }, 'a stop step took too long');
       return outcome === 'done';
     } catch (err) {
