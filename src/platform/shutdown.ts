@@ -27,7 +27,7 @@ export interface StopStep {
 /** `process`, or in a test something that takes its place. */
 export type StoppableProcess = EventEmitter & { exit(code: number): unknown };
 
-/** Ctrl-C reaches every process of a terminal's group, and its supervisor passes it on: that is one wish, not two. */
+/** A supervisor's SIGTERM often comes twice, from it and from its own parent: within this time that is one wish, not two. */
 const sameWishMs = 1000;
 
 export class Shutdown {
@@ -74,12 +74,10 @@ export class Shutdown {
   }
 
   async #signalled(signal: Stop['signal']): Promise<void> {
-    if (this.stopping) {
-      if (Date.now() - this.#begunAt > sameWishMs) this.#hurry.abort();
-      return;
-    }
+    const repeated = this.stopping && Date.now() - this.#begunAt > sameWishMs;
+    if (signal === 'SIGINT' || repeated) this.#hurry.abort();
+    if (this.stopping) return;
     this.#begunAt = Date.now();
-    if (signal === 'SIGINT') this.#hurry.abort();
     this.#process.exit(await this.stop(signal));
   }
 
