@@ -8,7 +8,7 @@
  */
 
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
@@ -49,7 +49,7 @@ export class FsStore implements BlobStore {
   }
 
   async folders(): Promise<readonly string[]> {
-    const entries = await this.#fs.readdir(this.#models, { withFileTypes: true });
+    const entries = await this.#entries(this.#models);
     return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   }
 
@@ -59,7 +59,7 @@ export class FsStore implements BlobStore {
       const before = await this.#look(dir);
       if (!before) return { groups: [], notes: new Map(), stamp: undefined };
       const readAt = Date.now();
-      const entries = await this.#fs.readdir(dir, { withFileTypes: true });
+      const entries = await this.#entries(dir);
       const groups = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
       const notes = new Map<string, string>();
       for (const entry of entries) {
@@ -154,13 +154,21 @@ export class FsStore implements BlobStore {
     return path.join(this.#models, ...keys);
   }
 
+  async #entries(dir: string): Promise<Dirent[]> {
+    try {
+      return await this.#fs.readdir(dir, { withFileTypes: true });
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
   async #look(file: string): Promise<{ stamp: string; changedAt: number } | undefined> {
     try {
       const { ino, mtimeNs, mtimeMs } = await this.#fs.stat(file, { bigint: true });
       return { stamp: `${ino}.${mtimeNs}`, changedAt: Number(mtimeMs) };
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
+      throw unreadable(error);
     }
   }
 
@@ -177,10 +185,7 @@ export class FsStore implements BlobStore {
       return await this.#fs.readFile(file);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined;
-      if (hasCode(error, 'EIO')) {
-        throw new HourglassError('model-corrupt', 'The disk cannot read the stored model.', {}, { cause: error });
-      }
-      throw error;
+      throw unreadable(error);
     }
   }
 }
@@ -247,6 +252,11 @@ async function syncFolder(fs: FileSystem, dir: string): Promise<void> {
 
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(error.code as string);
+
+function unreadable(error: unknown): unknown {
+  if (!hasCode(error, 'EIO')) return error;
+  return new HourglassError('model-corrupt', 'The disk cannot read the stored model.', {}, { cause: error });
+}
 
 /** Runs a write; what the disk refuses becomes `storage-full`. */
 async function storing<T>(write: () => Promise<T>): Promise<T> {
