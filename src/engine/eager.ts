@@ -155,6 +155,7 @@ class EagerExecutable implements Executable {
   /** tfjs has one current backend for the whole process: it is ours only while this synchronous function runs. */
   #onBackend<T>(body: () => T): T {
     const before = tf.engine().backendName;
+    if (before === this.#backend) return body();
     tf.setBackend(this.#backend);
     try {
       return body();
