@@ -21,7 +21,12 @@ function namesOf(file) {
   const text = readFileSync(file, 'utf8');
   const single = [...text.matchAll(/^export (?:const|function|class|let) ([\w$]+)/gm)].map((found) => found[1]);
   const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap((found) =>
-    found[1].split(',').map((part) => part.trim().split(/\s+as\s+/).pop()),
+    found[1].split(',').map((part) =>
+      part
+        .trim()
+        .split(/\s+as\s+/)
+        .pop(),
+    ),
   );
   const passedOn = [...text.matchAll(/^export \* from '([^']+)'/gm)].flatMap((found) =>
     namesOf(resolveFile(file, found[1])),
@@ -34,7 +39,10 @@ function fromNamespace(names) {
   const namespace = ['util', 'backend_util', 'slice_util', 'broadcast_util', 'tensor_util'].find((space) =>
     names.every((name) => name in (core[space] ?? {})),
   );
-  return namespace && `import { ${namespace} as space } from '${coreName}';\n${names.map((name) => `export const ${name} = space.${name};`).join('\n')}`;
+  return (
+    namespace &&
+    `import { ${namespace} as space } from '${coreName}';\n${names.map((name) => `export const ${name} = space.${name};`).join('\n')}`
+  );
 }
 
 const throughPublicApi = {
@@ -48,7 +56,8 @@ const throughPublicApi = {
     return file;
   },
   load(id) {
-    if (id === path.join(root, 'engine.js')) return `import { engine } from '${coreName}';\nexport const ENGINE = engine();`;
+    if (id === path.join(root, 'engine.js'))
+      return `import { engine } from '${coreName}';\nexport const ENGINE = engine();`;
     if (id === path.join(root, 'ops/ops.js')) return `export * from '${coreName}';`;
     if (id === path.join(root, 'register_all_gradients.js')) return null;
     return fromNamespace(namesOf(id)) ?? null;

@@ -181,11 +181,15 @@ function checkFeed(port: Port, feed: NdArray | undefined): void {
     feed.shape.length === port.shape.length &&
     port.shape.every((dim, i) => typeof dim === 'string' || dim === feed.shape[i]);
   if (!fits) {
-    throw new HourglassError('shape-mismatch', `The input ${port.name} must be ${wanted}, got ${showShape(feed.shape)}.`, {
-      field: port.name,
-      expected: port.shape,
-      found: feed.shape,
-    });
+    throw new HourglassError(
+      'shape-mismatch',
+      `The input ${port.name} must be ${wanted}, got ${showShape(feed.shape)}.`,
+      {
+        field: port.name,
+        expected: port.shape,
+        found: feed.shape,
+      },
+    );
   }
 }
 

@@ -1,0 +1,102 @@
+/** Kernels that reduce axes: sums, means, extremes, logic, arguments of extremes, cumulative sums. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import type { Graph, Value } from '../graph.ts';
+import { lower } from '../lowering.ts';
+import {
+  cast,
+  div,
+  gemm,
+  positiveAxis,
+  reduce,
+  reducedShape,
+  reshape,
+  sizeOfAxes,
+  transpose,
+  unary,
+} from '../nodes.ts';
+
+/** Positive, sorted axes; all of them for undefined. */
+function axesOf(axis: number | readonly number[] | undefined, x: Value): number[] {
+  const all = [...x.shape.keys()];
+  if (axis === undefined || axis === null) return all;
+  return [...new Set([axis].flat().map((a) => positiveAxis(a, x.shape.length)))].sort((a, b) => a - b);
+}
+
+/**
+ * A float sum over leading axes is a product with a row of ones: ONNX Runtime's Gemm reads memory in order and in
+ * parallel, its ReduceSum over the leading axes does not.
+ */
+export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = false): Value {
+  const rank = x.shape.length;
+  const leading = axes.length > 0 && axes.length < rank && axes.every((axis, i) => axis === i);
+  if (x.type !== 'float32' || !leading) return reduce(g, 'ReduceSum', x, axes, keepDims);
+  const rows = sizeOfAxes(x.shape, axes);
+  const columns = sizeOfAxes(x.shape, [...x.shape.keys()].slice(axes.length));
+  if (rows === 1 || columns === 1 || rows * columns === 0) return reduce(g, 'ReduceSum', x, axes, keepDims);
+  const ones = g.constant('float32', [1, rows], [1]);
+  const total = gemm(g, ones, reshape(g, x, [rows, columns]));
+  return reshape(g, total, reducedShape(x.shape, axes, keepDims));
+}
+
+lower<tf.SumInputs, tf.SumAttrs>(tf.Sum, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
+  sum(g, x.type === 'bool' ? cast(g, x, 'int32') : x, axesOf(axis, x), keepDims),
+);
+
+lower<tf.MeanInputs, tf.MeanAttrs>(tf.Mean, ({ g, inputs: { x }, attrs: { axis, keepDims } }) => {
+  const axes = axesOf(axis, x);
+  const total = sum(g, cast(g, x, 'float32'), axes, keepDims);
+  return div(g, total, g.scalar('float32', sizeOfAxes(x.shape, axes)));
+});
+
+lower<tf.MaxInputs, tf.MaxAttrs>(tf.Max, ({ g, inputs: { x }, attrs: { reductionIndices, keepDims } }) =>
+  reduce(g, 'ReduceMax', x, axesOf(reductionIndices, x), keepDims),
+);
+lower<tf.MinInputs, tf.MinAttrs>(tf.Min, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
+  reduce(g, 'ReduceMin', x, axesOf(axis, x), keepDims),
+);
+lower<tf.ProdInputs, tf.ProdAttrs>(tf.Prod, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
+  reduce(g, 'ReduceProd', x.type === 'bool' ? cast(g, x, 'int32') : x, axesOf(axis, x), keepDims),
+);
+lower<tf.AllInputs, tf.AllAttrs>(tf.All, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
+  cast(g, reduce(g, 'ReduceMin', cast(g, x, 'int32'), axesOf(axis, x), keepDims), 'bool'),
+);
+lower<tf.AnyInputs, tf.AnyAttrs>(tf.Any, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
+  cast(g, reduce(g, 'ReduceMax', cast(g, x, 'int32'), axesOf(axis, x), keepDims), 'bool'),
+);
+
+for (const [kernel, op] of [
+  [tf.ArgMax, 'ArgMax'],
+  [tf.ArgMin, 'ArgMin'],
+] as const) {
+  lower<tf.ArgMaxInputs, tf.ArgMaxAttrs>(kernel, ({ g, inputs: { x }, attrs: { axis } }) => {
+    const along = positiveAxis(axis ?? 0, x.shape.length);
+    const numbers = x.type === 'bool' ? cast(g, x, 'int32') : x;
+    const output = { type: 'int64', shape: reducedShape(x.shape, [along], false) } as const;
+    return cast(g, g.node(op, [numbers], output, { axis: along, keepdims: 0 }), 'int32');
+  });
+}
+
+lower<tf.CumsumInputs, tf.CumsumAttrs>(tf.Cumsum, ({ g, inputs: { x }, attrs: { axis, exclusive, reverse } }) =>
+  g.node('CumSum', [x, g.scalar('int64', positiveAxis(axis, x.shape.length))], x, {
+    ...(exclusive && { exclusive: 1 }),
+    ...(reverse && { reverse: 1 }),
+  }),
+);
+
+/** Softmax or LogSoftmax along an axis; ONNX Runtime is fast on the last one. */
+function alongLast(g: Graph, op: 'Softmax' | 'LogSoftmax', logits: Value, axis: number): Value {
+  const rank = logits.shape.length;
+  const along = positiveAxis(axis, rank);
+  const x = cast(g, logits, 'float32');
+  if (along === rank - 1) return unary(g, op, x, { axis: -1 });
+  const perm = [...x.shape.keys()].map((i) => (i === along ? rank - 1 : i === rank - 1 ? along : i));
+  return transpose(g, unary(g, op, transpose(g, x, perm), { axis: -1 }), perm);
+}
+
+lower<tf.SoftmaxInputs, tf.SoftmaxAttrs>(tf.Softmax, ({ g, inputs: { logits }, attrs: { dim } }) =>
+  alongLast(g, 'Softmax', logits, dim),
+);
+lower<tf.LogSoftmaxInputs, tf.LogSoftmaxAttrs>(tf.LogSoftmax, ({ g, inputs: { logits }, attrs: { axis } }) =>
+  alongLast(g, 'LogSoftmax', logits, axis),
+);
