@@ -140,4 +140,9 @@ describe('reading', () => {
   it('accepts an empty file', () => {
     expect(readSafetensors(file('{}', 0))).toEqual({ tensors: {}, metadata: {} });
   });
+
+  it('reads a Buffer, whose slice would be a view on shared memory', () => {
+    const { tensors } = readSafetensors(Buffer.from(writeSafetensors(small)));
+    expect(tensors).toEqual(small);
+  });
 });
