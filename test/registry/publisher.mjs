@@ -12,7 +12,7 @@ let faultAt = fault?.at;
 
 /** Counts the call and, when its turn has come, fails or ends this process in place of it. */
 function guarded(owner, method) {
-  return (...args) => {
+  return async (...args) => {
     if (counting && ++calls === faultAt) {
       if (fault.action === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
       if (fault.action === 'EIO' || writing.has(method))
