@@ -25,7 +25,9 @@ class Recorder extends GraphBackend {
 
   protected adopt(entry: Entry): Value {
     if (!entry.host) throw new Error('a tensor of an earlier recording was used');
-    return this.graph.constant(entry.dtype as DType, entry.shape, entry.host as Float32Array);
+    const data = entry.host as Float32Array;
+    const uniform = data.length > 0 && data.every((x) => Object.is(x, data[0]));
+    return this.graph.constant(entry.dtype as DType, entry.shape, uniform ? data.subarray(0, 1) : data);
   }
 
   protected compute(entry: Entry): tf.BackendValues {
