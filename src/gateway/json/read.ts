@@ -1,0 +1,136 @@
+/**
+ * Bodies of requests as JSON, read strictly: I-JSON (RFC 7493) in that names are unique and the text is valid UTF-8, no
+ * byte order mark, bounded nesting. Members that hold tensors are read into float32 on the way.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { ascii, Cursor } from './cursor.ts';
+import { NumbersReader } from './numbers.ts';
+
+export interface ReadOptions {
+  /** members of the outermost object that are read as tensors */
+  readonly tensors?: readonly string[];
+  readonly maxRows?: number;
+}
+
+const maxDepth = 64;
+/** so much is read at a stretch, a few milliseconds */
+const stretch = 256 * 1024;
+
+/**
+ * The value; members named in `tensors` are NdArrays. Throws `malformed-json` with the byte where reading stopped, and for
+ * tensors what NumbersReader throws.
+ */
+export async function readJson(bytes: Buffer, options: ReadOptions = {}): Promise<unknown> {
+  const cursor = new Cursor(bytes);
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw cursor.malformed('The body begins with a byte order mark. Send UTF-8 without it.');
+  }
+  if (!isUtf8(bytes)) throw cursor.malformed('The body is not valid UTF-8.');
+  const value = cursor.peek() === ascii.openBrace ? await readTop(cursor, options) : readValue(cursor, 0);
+  if (!Number.isNaN(cursor.peek())) throw cursor.unexpected('the end of the body');
+  return value;
+}
+
+async function readTop(cursor: Cursor, { tensors = [], maxRows = Number.POSITIVE_INFINITY }: ReadOptions) {
+  const result: Record<string, unknown> = {};
+  for (const name of namesOf(cursor, result)) {
+    if (tensors.includes(name)) {
+      const numbers = new NumbersReader(cursor, { name, maxRows });
+      for (;;) {
+        const read = numbers.read(stretch);
+        if (read) {
+          set(result, name, read);
+          break;
+        }
+        await breathe();
+      }
+    } else set(result, name, readValue(cursor, 1));
+  }
+  return result;
+}
+
+/** Reads an object up to each of its values in turn; the caller reads the value before it asks for the next name. */
+function* namesOf(cursor: Cursor, known: object): Generator<string> {
+  cursor.expect(ascii.openBrace);
+  if (cursor.peek() === ascii.closeBrace) {
+    cursor.at++;
+    return;
+  }
+  for (;;) {
+    if (cursor.peek() !== ascii.quote) throw cursor.unexpected('a name in quotes');
+    const name = readString(cursor);
+    if (Object.hasOwn(known, name))
+      throw cursor.malformed(`The name ${JSON.stringify(name.slice(0, 100))} appears twice in an object.`);
+    cursor.expect(ascii.colon);
+    yield name;
+    const next = cursor.peek();
+    if (next !== ascii.comma && next !== ascii.closeBrace) throw cursor.unexpected('"," or "}"');
+    cursor.at++;
+    if (next === ascii.closeBrace) return;
+  }
+}
+
+/** Defined rather than assigned: `__proto__` is a name like any other. */
+function set(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function readValue(cursor: Cursor, depth: number): unknown {
+  const byte = cursor.peek();
+  if (depth > maxDepth) throw cursor.malformed(`The body is nested more than ${maxDepth} deep.`);
+  if (byte === ascii.quote) return readString(cursor);
+  if (byte === ascii.openBrace) {
+    const result = {};
+    for (const name of namesOf(cursor, result)) set(result, name, readValue(cursor, depth + 1));
+    return result;
+  }
+  if (byte === ascii.open) return readArray(cursor, depth);
+  if (cursor.skipWord('true')) return true;
+  if (cursor.skipWord('false')) return false;
+  if (cursor.skipWord('null')) return null;
+  return Number(cursor.number());
+}
+
+function readArray(cursor: Cursor, depth: number): unknown[] {
+  const result: unknown[] = [];
+  cursor.expect(ascii.open);
+  if (cursor.peek() === ascii.close) {
+    cursor.at++;
+    return result;
+  }
+  for (;;) {
+    result.push(readValue(cursor, depth + 1));
+    const next = cursor.peek();
+    if (next !== ascii.comma && next !== ascii.close) throw cursor.unexpected('"," or "]"');
+    cursor.at++;
+    if (next === ascii.close) return result;
+  }
+}
+
+function readString(cursor: Cursor): string {
+  const { bytes } = cursor;
+  const start = cursor.at;
+  let end = start + 1;
+  let plain = true;
+  for (let byte = bytes[end]; byte !== ascii.quote; byte = bytes[end]) {
+    if (byte === undefined || byte < ascii.space) {
+      cursor.at = end;
+      throw cursor.unexpected('the end of the text or an escaped character');
+    }
+    if (byte === ascii.backslash) {
+      plain = false;
+      end++;
+    }
+    end++;
+  }
+  cursor.at = end + 1;
+  if (plain) return bytes.toString('utf8', start + 1, end);
+  try {
+    return JSON.parse(bytes.toString('utf8', start, end + 1)) as string;
+  } catch {
+    cursor.at = start;
+    throw cursor.malformed(`The text at byte ${start} has an escape that JSON does not know.`);
+  }
+}
