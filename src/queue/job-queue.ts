@@ -1,4 +1,4 @@
-/** The queue contract that both gateways and the sweep code use; src/queue/bullmq-*.ts implements it on Redis. */
+/** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
 import type { JobEvent, JobSpec, JobState, JobView } from '../spec/job.ts';
 
@@ -7,6 +7,18 @@ export interface SubmitOptions {
   readonly warnings?: readonly string[];
   /** the same key with the same body returns the first job; another body is `idempotency-key-reused` */
   readonly idempotencyKey?: string;
+  /** -1000 … 1000, default 0; jobs of higher priority start first */
+  readonly priority?: number;
+  /** seconds from now until which the job must have ended; else it fails with `deadline-exceeded` */
+  readonly deadlineSeconds?: number;
+}
+
+export interface ListQuery {
+  readonly state?: JobState;
+  /** default 50 */
+  readonly limit?: number;
+  /** `nextCursor` of the page before */
+  readonly cursor?: string;
 }
 
 export interface JobPage {
@@ -19,11 +31,21 @@ export interface JobQueue {
   submit(spec: JobSpec, options?: SubmitOptions): Promise<JobView>;
   /** throws `job-not-found` */
   get(id: string): Promise<JobView>;
-  /** newest first */
-  list(query?: { state?: JobState; limit?: number; cursor?: string }): Promise<JobPage>;
+  /** newest first; throws `invalid-request` for a cursor that is none */
+  list(query?: ListQuery): Promise<JobPage>;
   /** idempotent; throws `job-finished` for a job that ended otherwise, `job-not-found` */
   cancel(id: string): Promise<JobView>;
-  /** replays events after `lastEventId` (all when absent), then follows live until the `end` event or abort */
+  /**
+   * Queues a failed or cancelled job again: from its newest checkpoint, or from the start. Throws `job-not-found`,
+   * `job-not-finished`, and `job-finished` for one that succeeded.
+   */
+  restart(id: string, from: 'checkpoint' | 'start'): Promise<JobView>;
+  /** deletes the record of a job that has ended; throws `job-not-found`, `job-not-finished` */
+  remove(id: string): Promise<void>;
+  /**
+   * Replays events after `lastEventId` (all when absent), then follows live until the `end` event or abort. Throws
+   * `job-not-found` and `invalid-request` (not an event id) before the first event; later outages are waited out.
+   */
   events(id: string, options?: { lastEventId?: string; signal?: AbortSignal }): AsyncIterable<JobEvent>;
   /** number of jobs by state, for metrics */
   counts(): Promise<Readonly<Record<JobState, number>>>;

@@ -1,0 +1,303 @@
+/**
+ * The worker's side of the queue. BullMQ delivers and locks; the record decides.
+ *
+ *   BullMQ ─► claim (fencing token) ─► train ─► settle: finish · crash · give back
+ *               └► heartbeat: renew locks · look for dead workers · hand over pending jobs
+ *
+ * While Redis is away training goes on; what has to be said is said when it is back.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { DelayedError, type Job, WaitingError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from '../platform/log.ts';
+import type { JobFailure, JobSpec } from '../spec/job.ts';
+import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
+import { type Claim, Lease } from './lease.ts';
+import { claimScript, crashScript, finishScript, releaseScript, renewScript } from './lease-scripts.ts';
+import { checkEviction, connectRedis, EvictionPolicyError, keyBase, type RedisSettings, untilReady } from './redis.ts';
+import type { Script } from './script.ts';
+
+export interface ConsumerSettings extends RedisSettings {
+  /** a worker silent for this long loses its jobs */
+  readonly lockMs: number;
+  readonly concurrency: number;
+  /** crashes without a checkpoint in between until a job is failed */
+  readonly maxCrashes: number;
+}
+
+/** How an attempt ended. */
+export type Outcome =
+  | {
+      readonly kind: 'succeeded';
+      readonly model: string;
+      readonly version: number;
+      readonly metrics: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: 'failed'; readonly failure: JobFailure }
+  /** the training process died; tried again unless that happens too often */
+  | { readonly kind: 'crashed'; readonly failure: JobFailure }
+  /** stopped as asked by `lease.signal` */
+  | { readonly kind: 'stopped' }
+  /** cannot go on now; tried again after a while, which counts against nobody */
+  | { readonly kind: 'postponed'; readonly delayMs: number };
+
+interface Held {
+  readonly lease: Lease;
+  /** the delivery and its lock, for BullMQ */
+  readonly delivered: string;
+  readonly token: string;
+}
+
+export type Train = (lease: Lease) => Promise<Outcome>;
+
+/** Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes. */
+const vanishedPerCrash = 3;
+const redeliverEveryMs = 15_000;
+const deadlineFailure: JobFailure = {
+  reason: 'deadline-exceeded',
+  message: 'The deadline passed before the training ended. The last checkpoint is kept: resume to go on.',
+};
+
+export class JobConsumer {
+  readonly #settings: ConsumerSettings;
+  readonly #base: string;
+  readonly #log: Logger;
+  readonly #train: Train;
+  readonly #client: Redis;
+  readonly #patient: Redis;
+  readonly #subscriber: Redis;
+  readonly #delivery: Delivery;
+  readonly #worker: Worker;
+  readonly #held = new Set<Held>();
+  readonly #workerId = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #redeliveredAt = 0;
+  #draining = false;
+
+  private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
+    this.#settings = settings;
+    this.#base = keyBase(settings);
+    this.#log = log;
+    this.#train = train;
+    this.#client = client;
+    this.#patient = connectRedis(settings, 'patient', log);
+    this.#subscriber = connectRedis(settings, 'subscriber', log);
+    // checked at each heartbeat of any worker, not more often
+    this.#delivery = new Delivery(client, settings, Math.round(settings.lockMs / 8), log);
+    this.#worker = new Worker(queueName, (job, token = '') => this.#process(job, token), {
+      connection: this.#patient,
+      prefix: `{${settings.prefix}}`,
+      concurrency: settings.concurrency,
+      lockDuration: settings.lockMs,
+      // both are done by our own heartbeat, which knows when Redis was away
+      skipLockRenewal: true,
+      skipStalledCheck: true,
+      maxStalledCount,
+      drainDelay: 2,
+      runRetryDelay: 500,
+      skipVersionCheck: true,
+    });
+    this.#worker.on('error', (error) => log.debug({ reason: error.message }, 'BullMQ'));
+  }
+
+  /** Waits for Redis as long as it takes. Throws EvictionPolicyError for a server that would drop jobs. */
+  static async open(settings: ConsumerSettings, train: Train, log: Logger, signal?: AbortSignal): Promise<JobConsumer> {
+    const client = connectRedis(settings, 'commands', log);
+    for (;;) {
+      try {
+        await untilReady(client, 1000);
+        await checkEviction(client);
+        break;
+      } catch (error) {
+        if (!(error instanceof EvictionPolicyError) && !signal?.aborted) continue;
+        client.disconnect();
+        throw error;
+      }
+    }
+    const consumer = new JobConsumer(settings, client, train, log);
+    consumer.#listen();
+    consumer.#beat();
+    return consumer;
+  }
+
+  get running(): number {
+    return this.#held.size;
+  }
+
+  /** Takes no more jobs, asks the running ones to stop at a checkpoint, hands them back and disconnects. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#worker.pause(true);
+    for (const { lease } of this.#held) lease.stop('draining');
+    while (this.#held.size > 0) await delay(20);
+    clearTimeout(this.#heartbeat);
+    // a server that is away must not keep us
+    await Promise.race([this.#worker.close(), delay(3000)]);
+    await Promise.race([this.#delivery.close(), delay(1000)]);
+    for (const client of [this.#client, this.#patient, this.#subscriber]) client.disconnect();
+  }
+
+  async #process(delivered: Job, token: string): Promise<void> {
+    const claim = await this.#claim(delivered.id ?? '');
+    if (!claim) return;
+    const lease = new Lease(claim, this.#client, this.#base);
+    const deadline = claim.deadlineMs < 0 ? undefined : setTimeout(() => lease.stop('deadline'), claim.deadlineMs);
+    const held = { lease, delivered: delivered.id ?? '', token };
+    this.#held.add(held);
+    if (this.#draining) lease.stop('draining');
+    try {
+      const outcome = await this.#train(lease);
+      const again = await this.#settle(lease, outcome);
+      if (again === undefined) return;
+      if (again === 0) {
+        await delivered.moveToWait(token);
+        throw new WaitingError();
+      }
+      await delivered.moveToDelayed(Date.now() + again, token);
+      throw new DelayedError();
+    } finally {
+      clearTimeout(deadline);
+      lease.close();
+      this.#held.delete(held);
+    }
+  }
+
+  async #claim(delivered: string): Promise<(Claim & { deadlineMs: number }) | undefined> {
+    const { id, delivery } = parseDelivery(delivered);
+    const limit = this.#settings.maxCrashes * vanishedPerCrash;
+    const reply = await this.#whenBack(claimScript, id, delivery, this.#workerId, limit);
+    if (!reply) return undefined;
+    const [outcome, attempt, run, spec, deadlineMs] = reply as [string, number, number, string, number];
+    if (outcome === 'gone') return undefined;
+    return { id, attempt, run, spec: JSON.parse(spec) as JobSpec, deadlineMs };
+  }
+
+  /** Writes the outcome down. Milliseconds until the job is to be delivered again, undefined when it is not. */
+  async #settle(lease: Lease, outcome: Outcome): Promise<number | undefined> {
+    const { id, attempt } = lease.claim;
+    await this.#flushWhenBack(lease);
+    switch (outcome.kind) {
+      case 'succeeded': {
+        const { model, version, metrics } = outcome;
+        const fields = ['model', model, 'version', version, 'metrics', JSON.stringify(metrics)];
+        await this.#whenBack(finishScript, id, attempt, 'succeeded', ...fields);
+        return undefined;
+      }
+      case 'failed':
+        await this.#whenBack(finishScript, id, attempt, 'failed', 'failure', JSON.stringify(outcome.failure));
+        return undefined;
+      case 'crashed': {
+        const { maxCrashes } = this.#settings;
+        const next = await this.#whenBack(crashScript, id, attempt, maxCrashes, JSON.stringify(outcome.failure));
+        return next === 'again' ? 1000 : undefined;
+      }
+      case 'postponed':
+        return (await this.#whenBack(releaseScript, id, attempt)) === 'ok' ? outcome.delayMs : undefined;
+      case 'stopped':
+        return this.#settleStopped(lease);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  async #settleStopped(lease: Lease): Promise<number | undefined> {
+    const { id, attempt } = lease.claim;
+    const reason = lease.stopReason;
+    switch (reason) {
+      case 'cancelled':
+        await this.#whenBack(finishScript, id, attempt, 'cancelled');
+        return undefined;
+      case 'deadline':
+        await this.#whenBack(finishScript, id, attempt, 'failed', 'failure', JSON.stringify(deadlineFailure));
+        return undefined;
+      case 'draining':
+      case undefined:
+        return (await this.#whenBack(releaseScript, id, attempt)) === 'ok' ? 0 : undefined;
+      case 'lost':
+        return undefined;
+      default:
+        return reason satisfies never;
+    }
+  }
+
+  /** Runs a script, waiting for Redis to come back; while draining not for long. Undefined when it was given up. */
+  async #whenBack(script: Script, ...args: (string | number)[]) {
+    for (let patience = 25; ; ) {
+      try {
+        return await script.run(this.#client, this.#base, ...args);
+      } catch (error) {
+        if (this.#draining && patience-- === 0) {
+          this.#log.error({ reason: (error as Error).message }, 'Redis is away; the job is found again by its lock');
+          return undefined;
+        }
+        await delay(200);
+      }
+    }
+  }
+
+  async #flushWhenBack(lease: Lease): Promise<void> {
+    for (let patience = 10; !lease.lost.aborted; ) {
+      try {
+        return await lease.flush();
+      } catch {
+        if (this.#draining && patience-- === 0) return;
+        await delay(200);
+      }
+    }
+  }
+
+  #listen(): void {
+    const [cancel, pending] = [`${this.#base}cancel`, `${this.#base}pending`];
+    this.#subscriber.subscribe(cancel, pending).catch(() => undefined);
+    this.#subscriber.on('message', (channel: string, message: string) => {
+      if (channel === cancel) for (const held of this.#holding(message)) held.lease.stop('cancelled');
+      if (channel === pending && !this.#draining) this.#delivery.handOver().catch(() => undefined);
+    });
+  }
+
+  #holding(id: string): Held[] {
+    return [...this.#held].filter(({ lease }) => lease.claim.id === id);
+  }
+
+  #mustStop(id: string, attempt: number, why: unknown): void {
+    const held = this.#holding(id).find(({ lease }) => lease.claim.attempt === attempt);
+    if (why === 'lost' && held) this.#log.warn({ job: id }, 'another worker has taken over the job');
+    held?.lease.stop(why === 'lost' ? 'lost' : 'cancelled');
+  }
+
+  #beat(): void {
+    const { lockMs } = this.#settings;
+    const once = async (): Promise<void> => {
+      const jobs = [...this.#held].flatMap(({ lease: { claim }, delivered, token }) => [
+        claim.id,
+        claim.attempt,
+        delivered,
+        token,
+      ]);
+      const reply = await renewScript.run(this.#client, this.#base, lockMs, Math.round(lockMs * 0.7), ...jobs);
+      const [mode, ...stops] = reply as readonly (string | number)[];
+      for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
+      if (this.#draining) return;
+      await this.#delivery.handOver();
+      if (mode !== 'check') return;
+      const stalled = await this.#delivery.recoverStalled();
+      if (stalled.length > 0) this.#log.warn({ jobs: stalled }, 'jobs of a silent worker are queued again');
+      if (Date.now() - this.#redeliveredAt > redeliverEveryMs) {
+        this.#redeliveredAt = Date.now();
+        const found = await this.#delivery.redeliver();
+        if (found.length > 0) this.#log.warn({ jobs: found }, 'jobs without a delivery are queued again');
+      }
+    };
+    const next = (): void => {
+      this.#heartbeat = setTimeout(() => {
+        once()
+          .catch((error: Error) => this.#log.debug({ reason: error.message }, 'heartbeat'))
+          .finally(next);
+      }, lockMs / 4);
+    };
+    once()
+      .catch((error: Error) => this.#log.debug({ reason: error.message }, 'heartbeat'))
+      .finally(next);
+  }
+}

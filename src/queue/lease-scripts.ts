@@ -1,0 +1,173 @@
+/**
+ * What workers do to job records. `attempt` is the fencing token: it grows with each claim, and whoever holds an older one
+ * is told 'lost' and changes nothing.
+ */
+
+import { jobScript } from './script.ts';
+
+/**
+ * Takes a delivered job. ARGV: id, delivery, worker, limit of vanished attempts.
+ * → ['gone'] · ['yours', attempt, run, spec, ms to the deadline or -1]
+ *
+ * A record that is still 'running' lost its worker without a word. That counts against the job only while it makes no
+ * progress from one attempt to the next.
+ */
+export const claimScript = jobScript(`
+local id, delivery, worker, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local key = base .. 'job:' .. id
+local record = redis.call('HMGET', key, 'state', 'delivery', 'mark', 'startMark', 'deadline')
+local state = record[1]
+if not state or isFinal(state) or record[2] ~= delivery then return {'gone'} end
+if state == 'cancelling' then
+  finish(id, 'cancelled')
+  return {'gone'}
+end
+if record[5] and now > tonumber(record[5]) then
+  redis.call('HSET', key, 'failure', '{"reason":"deadline-exceeded","message":"The deadline passed before a worker was free."}')
+  finish(id, 'failed')
+  return {'gone'}
+end
+if state == 'running' then
+  if (record[3] or '') ~= (record[4] or '') then
+    redis.call('HDEL', key, 'vanished', 'crashes')
+  elseif redis.call('HINCRBY', key, 'vanished', 1) >= limit then
+    redis.call('HSET', key, 'failure', '{"reason":"crashed","message":"Its worker died ' .. limit .. ' times in a row before a checkpoint was written."}')
+    finish(id, 'failed')
+    return {'gone'}
+  end
+end
+local attempt = redis.call('HINCRBY', key, 'attempts', 1)
+redis.call('HSETNX', key, 'startedAt', now)
+redis.call('HSET', key, 'owner', worker, 'startMark', record[3] or '')
+move(id, 'running')
+tell(id)
+local fresh = redis.call('HMGET', key, 'run', 'spec')
+return {'yours', attempt, tonumber(fresh[1]), fresh[2], record[5] and math.max(0, record[5] - now) or -1}
+`);
+
+const held = `
+local id, attempt = ARGV[1], ARGV[2]
+local key = base .. 'job:' .. id
+local record = redis.call('HMGET', key, 'state', 'attempts', 'mark', 'startMark')
+local state = record[1]
+if not state or isFinal(state) or record[2] ~= attempt or not redis.call('HGET', key, 'owner') then return 'lost' end
+`;
+
+/** ARGV: id, attempt, progress JSON or '', mark of the newest checkpoint or '', then pairs of event type and JSON. → state · 'lost' */
+export const reportScript = jobScript(`${held}
+if ARGV[3] ~= '' then
+  redis.call('HSET', key, 'progress', ARGV[3])
+  emit(id, 'progress', ARGV[3])
+end
+if ARGV[4] ~= '' then redis.call('HSET', key, 'mark', ARGV[4]) end
+for i = 5, #ARGV, 2 do emit(id, ARGV[i], ARGV[i + 1]) end
+return state
+`);
+
+/** ARGV: id, attempt, final state, then pairs of field and value for the record. → 'ok' · 'lost' */
+export const finishScript = jobScript(`${held}
+for i = 4, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+finish(id, ARGV[3])
+return 'ok'
+`);
+
+/**
+ * Gives a job back unharmed (a worker that stops, a full disk). ARGV: id, attempt. → 'ok' · 'lost'
+ * One that is being cancelled is cancelled.
+ */
+export const releaseScript = jobScript(`${held}
+redis.call('HDEL', key, 'owner')
+if state == 'cancelling' then
+  finish(id, 'cancelled')
+else
+  move(id, 'queued')
+  tell(id)
+end
+return 'ok'
+`);
+
+/**
+ * The training process died. ARGV: id, attempt, limit of crashes, failure JSON. → 'again' · 'failed' · 'lost'
+ * Crashes count only as long as no checkpoint was written between them.
+ */
+export const crashScript = jobScript(`${held}
+if state == 'cancelling' then
+  finish(id, 'cancelled')
+  return 'failed'
+end
+local crashes = 0
+if (record[3] or '') == (record[4] or '') then crashes = redis.call('HINCRBY', key, 'crashes', 1)
+else redis.call('HDEL', key, 'crashes') end
+redis.call('HDEL', key, 'vanished')
+if crashes >= tonumber(ARGV[3]) then
+  redis.call('HSET', key, 'failure', ARGV[4])
+  finish(id, 'failed')
+  return 'failed'
+end
+redis.call('HDEL', key, 'owner')
+move(id, 'queued')
+tell(id)
+return 'again'
+`);
+
+/**
+ * Keeps the leases of a worker, all at once. ARGV: lock ms, longest gap ms, then (id, attempt, BullMQ id, BullMQ token) for
+ * each job. → ['quiet' or 'check', then (id, attempt, 'lost' or 'cancelling') for those that must stop]
+ *
+ * After Redis was away, every lease looks expired although the workers live on. The gap in the common heartbeat shows it:
+ * for one lock time nobody looks for dead workers, so that all can renew first.
+ */
+export const renewScript = jobScript(`
+local lock, gap = tonumber(ARGV[1]), tonumber(ARGV[2])
+local before = redis.call('GET', base .. 'heartbeat')
+redis.call('SET', base .. 'heartbeat', now)
+if before and now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
+local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check'}
+for i = 3, #ARGV, 4 do
+  local id, attempt, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempts', 'owner')
+  local key = base .. 'training:' .. delivered .. ':lock'
+  local holder = redis.call('GET', key)
+  if record[2] ~= attempt or not record[3] or isFinal(record[1]) or (holder and holder ~= token) then
+    for _, word in ipairs({id, attempt, 'lost'}) do table.insert(reply, word) end
+  else
+    if record[1] == 'cancelling' then
+      for _, word in ipairs({id, attempt, 'cancelling'}) do table.insert(reply, word) end
+    end
+    redis.call('SET', key, token, 'PX', lock)
+    redis.call('SREM', base .. 'training:stalled', delivered)
+  end
+end
+return reply
+`);
+
+/**
+ * A delivery that BullMQ has taken over leaves the list. ARGV: id, delivery.
+ * A job that was started anew meanwhile stays in it.
+ */
+export const deliveredScript = jobScript(`
+if redis.call('HGET', base .. 'job:' .. ARGV[1], 'delivery') == ARGV[2] then
+  redis.call('ZREM', base .. 'pending', ARGV[1])
+end
+return 'ok'
+`);
+
+/**
+ * Delivers anew what BullMQ no longer knows, whatever the reason: it gives up on a job after many stalls, and a server may
+ * have lost its last writes. → the ids
+ */
+export const orphansScript = jobScript(`
+local found = {}
+for _, state in ipairs({'queued', 'running', 'cancelling'}) do
+  for _, id in ipairs(redis.call('ZRANGE', base .. 'jobs:' .. state, 0, -1)) do
+    local delivery = redis.call('HGET', base .. 'job:' .. id, 'delivery')
+    local known = redis.call('EXISTS', base .. 'training:' .. id .. '-' .. delivery) == 1
+    if not known and not redis.call('ZSCORE', base .. 'pending', id) then
+      redis.call('HINCRBY', base .. 'job:' .. id, 'delivery', 1)
+      deliver(id)
+      table.insert(found, id)
+    end
+  end
+end
+return found
+`);

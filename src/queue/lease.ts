@@ -1,0 +1,124 @@
+/**
+ * One claimed job in the hands of a worker: the right to report on it, and the signal to stop. Reports are gathered and
+ * sent a few times a second; while Redis is away they are kept.
+ */
+
+import type { Redis } from 'ioredis';
+import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
+import { reportScript } from './lease-scripts.ts';
+
+/** Why a job has to stop. `lost`: another worker holds it now, nothing more may be written. */
+export type StopReason = 'cancelled' | 'draining' | 'deadline' | 'lost';
+
+export interface Claim {
+  readonly id: string;
+  /** the fencing token: grows with each claim of the job */
+  readonly attempt: number;
+  /** grows when the job is started over; checkpoints of another run are not used */
+  readonly run: number;
+  readonly spec: JobSpec;
+}
+
+const reportEveryMs = 250;
+const maxKeptEpochs = 100_000;
+
+export class Lease {
+  readonly claim: Claim;
+  readonly #client: Redis;
+  readonly #base: string;
+  readonly #stop = new AbortController();
+  readonly #lost = new AbortController();
+  #progress = '';
+  #mark = '';
+  #epochs: EpochMetrics[] = [];
+  #sending: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastSent = 0;
+
+  constructor(claim: Claim, client: Redis, base: string) {
+    this.claim = claim;
+    this.#client = client;
+    this.#base = base;
+  }
+
+  /** aborted with a StopReason */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** aborted when the job belongs to another worker: nothing may be written any more */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  get stopReason(): StopReason | undefined {
+    if (this.lost.aborted) return 'lost';
+    return this.signal.aborted ? (this.signal.reason as StopReason) : undefined;
+  }
+
+  /** The first reason counts, but for `lost`, which overrules all. */
+  stop(reason: StopReason): void {
+    if (reason === 'lost') this.#lost.abort(reason);
+    this.#stop.abort(reason);
+  }
+
+  progress(progress: JobProgress): void {
+    this.#progress = JSON.stringify(progress);
+    this.#schedule();
+  }
+
+  epoch(epoch: EpochMetrics): void {
+    this.#epochs.push(epoch);
+    if (this.#epochs.length > maxKeptEpochs) this.#epochs.shift();
+    this.#schedule();
+  }
+
+  /** A checkpoint was written: crashes before it no longer count. `mark` differs from checkpoint to checkpoint. */
+  checkpointed(mark: string): void {
+    this.#mark = mark;
+    this.#schedule();
+  }
+
+  /** Sends what is waiting. Throws when Redis is away; nothing is forgotten then. */
+  async flush(): Promise<void> {
+    await this.#sending?.catch(() => undefined);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#progress !== '' || this.#mark !== '' || this.#epochs.length > 0) await this.#send();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    if (this.#timer) return;
+    const wait = Math.max(0, this.#lastSent + reportEveryMs - Date.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#sending = this.#send().catch(() => {
+        // Redis is away: try again later
+        if (!this.signal.aborted) this.#schedule();
+      });
+    }, wait);
+  }
+
+  async #send(): Promise<void> {
+    this.#lastSent = Date.now();
+    const { id, attempt } = this.claim;
+    const [progress, mark, epochs] = [this.#progress, this.#mark, this.#epochs];
+    [this.#progress, this.#mark, this.#epochs] = ['', '', []];
+    try {
+      const events = epochs.flatMap((epoch) => ['epoch', JSON.stringify(epoch)]);
+      const state = await reportScript.run(this.#client, this.#base, id, attempt, progress, mark, ...events);
+      if (state === 'lost') this.stop('lost');
+      if (state === 'cancelling') this.stop('cancelled');
+    } catch (error) {
+      this.#progress ||= progress;
+      this.#mark ||= mark;
+      this.#epochs = [...epochs, ...this.#epochs];
+      throw error;
+    }
+  }
+}

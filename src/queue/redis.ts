@@ -1,0 +1,158 @@
+/**
+ * Connections to Redis, and what its failures mean to a client of the queue. Every command connection gives up within
+ * `timeoutMs`; nothing waits in line for a server that is away.
+ */
+
+import { Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { HourglassError } from '../base/errors.ts';
+import type { Logger } from '../platform/log.ts';
+
+export interface RedisSettings {
+  /** `redis://`, `rediss://` (TLS) with `user:password@host:port/db`, or `unix://user:password@/path/of.sock` */
+  readonly url: string;
+  /** of every key and channel */
+  readonly prefix: string;
+  /** longest wait for one command */
+  readonly timeoutMs: number;
+}
+
+/** What every key begins with; the braces keep them together in a cluster. */
+export const keyBase = (settings: RedisSettings): string => `{${settings.prefix}}:`;
+
+/**
+ * `commands` fails at once while the server is away. `patient` keeps commands until it is back, for BullMQ's own loop and
+ * its blocking reads. `subscriber` listens and renews its subscriptions by itself.
+ */
+export type ConnectionKind = 'commands' | 'patient' | 'subscriber';
+
+export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log: Logger): Redis {
+  const client = new Redis({
+    ...addressOf(settings.url),
+    ...behaviour(kind, settings.timeoutMs),
+    replyMapping: 'legacy',
+  });
+  let reported = false;
+  client.on('error', (error: Error) => {
+    // one line per outage, not one per attempt
+    if (!reported) log.warn({ connection: kind, reason: error.message }, 'Redis cannot be reached; trying again');
+    reported = true;
+  });
+  client.on('ready', () => {
+    if (reported) log.info({ connection: kind }, 'Redis is back');
+    reported = false;
+  });
+  return client;
+}
+
+/** Host, port, credentials and TLS of a Redis URL. */
+export function addressOf(url: string): RedisOptions {
+  const parsed = new URL(url);
+  const credentials = {
+    ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
+    ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
+  };
+  if (parsed.protocol === 'unix:') {
+    const db = Number(parsed.searchParams.get('db') ?? 0);
+    const password = parsed.searchParams.get('password');
+    return { path: decodeURIComponent(parsed.pathname), db, ...(password !== null && { password }), ...credentials };
+  }
+  const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    host,
+    port: Number(parsed.port || 6379),
+    db: Number(parsed.pathname.slice(1) || 0),
+    ...credentials,
+    ...(parsed.protocol === 'rediss:' && { tls: { servername: host } }),
+  };
+}
+
+function behaviour(kind: ConnectionKind, timeoutMs: number): RedisOptions {
+  const reconnect: RedisOptions = {
+    retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
+    connectTimeout: timeoutMs,
+    keepAlive: 5000,
+    maxLoadingRetryTime: 1000,
+  };
+  switch (kind) {
+    case 'commands':
+      return {
+        ...reconnect,
+        enableOfflineQueue: false,
+        autoResendUnfulfilledCommands: false,
+        maxRetriesPerRequest: 0,
+        commandTimeout: timeoutMs,
+        // a peer that vanished without closing: pending commands without any answer end the connection
+        socketTimeout: timeoutMs * 3,
+      };
+    case 'patient':
+      return { ...reconnect, maxRetriesPerRequest: null, socketTimeout: 15_000 };
+    case 'subscriber':
+      return { ...reconnect, maxRetriesPerRequest: null, autoResubscribe: true };
+    default:
+      return kind satisfies never;
+  }
+}
+
+const unavailable = (cause?: unknown): HourglassError =>
+  new HourglassError(
+    'queue-unavailable',
+    'The job queue cannot be reached, so nothing was queued or changed. Models still answer. Try again in a few seconds.',
+    { retryAfter: 2 },
+    { cause },
+  );
+
+const full = (cause: unknown): HourglassError =>
+  new HourglassError(
+    'queue-storage-full',
+    'The job queue has no room for more (its disk or memory is full), so nothing was queued or changed. Delete finished jobs or give it more room, then try again.',
+    { retryAfter: 30 },
+    { cause },
+  );
+
+/** Gives the failures of Redis their code; anything else stays what it is. */
+export function redisError(thrown: unknown): unknown {
+  if (thrown instanceof HourglassError) return thrown;
+  if (!(thrown instanceof Error)) return thrown;
+  if (/^(MISCONF|OOM)\b/.test(thrown.message)) return full(thrown);
+  if (!(thrown instanceof ReplyError)) return unavailable(thrown);
+  return /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|NOAUTH|WRONGPASS|NOREPLICAS|BUSY|TRYAGAIN)\b/.test(thrown.message)
+    ? unavailable(thrown)
+    : thrown;
+}
+
+/** Resolves when the connection is usable; throws `queue-unavailable` when that takes longer than `ms`. */
+export function untilReady(client: Redis, ms: number): Promise<void> {
+  if (client.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      client.off('ready', ready);
+      reject(unavailable());
+    }, ms);
+    const ready = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    client.once('ready', ready);
+  });
+}
+
+/**
+ * Refuses a server that may drop keys when its memory is full: it would lose jobs without a word.
+ * Throws `queue-unavailable` when it cannot be asked, an Error with the way out for a wrong policy.
+ */
+export async function checkEviction(client: Redis): Promise<void> {
+  const info = await client.info('memory').catch((error: unknown) => {
+    throw redisError(error);
+  });
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+  if (policy !== undefined && policy !== 'noeviction') throw new EvictionPolicyError(policy);
+}
+
+export class EvictionPolicyError extends Error {
+  override readonly name = 'EvictionPolicyError';
+  constructor(policy: string) {
+    super(
+      `Redis has maxmemory-policy ${policy}: it would drop queued jobs when its memory is full. Set "maxmemory-policy noeviction" there, or use another Redis.`,
+    );
+  }
+}

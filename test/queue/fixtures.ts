@@ -1,0 +1,42 @@
+// A resolved job specification, a queue and consumers on a private server, for the tests of the queue.
+import { pino } from 'pino';
+import type { ConsumerSettings } from '../../src/queue/job-consumer.ts';
+import { type QueueSettings, RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
+import type { JobSpec } from '../../src/spec/job.ts';
+import { resolveJobSpec } from '../../src/spec/resolve.ts';
+
+export const quiet = pino({ level: 'silent' });
+
+export const jobSpec = (name = 'digits'): JobSpec =>
+  resolveJobSpec({ name, dataset: 'mnist', model: { type: 'dense' } }).spec;
+
+export const queueSettings = (url: string, changes: Partial<QueueSettings> = {}): QueueSettings => ({
+  url,
+  prefix: 'test',
+  timeoutMs: 500,
+  keepJobs: 1000,
+  keepEvents: 1000,
+  ...changes,
+});
+
+export const consumerSettings = (url: string, changes: Partial<ConsumerSettings> = {}): ConsumerSettings => ({
+  url,
+  prefix: 'test',
+  timeoutMs: 500,
+  lockMs: 2000,
+  concurrency: 1,
+  maxCrashes: 3,
+  ...changes,
+});
+
+export const openQueue = (url: string, changes: Partial<QueueSettings> = {}): Promise<RedisJobQueue> =>
+  RedisJobQueue.open(queueSettings(url, changes), quiet);
+
+/** Waits until `check` gives something; the test's own limit bounds it. */
+export async function until<T>(check: () => Promise<T | undefined | false> | T | undefined | false): Promise<T> {
+  for (;;) {
+    const found = await check();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
