@@ -22,6 +22,9 @@ export interface Observation {
 
 const transport = 'grpc';
 
+/** As much as Node.js takes of headers over HTTP/1. */
+const maxMetadataBytes = 16 * 1024;
+
 export function observe(options: Observation): ServerInterceptor {
   const { log, metrics, maxMessageBytes } = options;
   return ({ path, requestStream, responseStream }, call) => {
@@ -57,7 +60,9 @@ export function observe(options: Observation): ServerInterceptor {
           onReceiveMetadata(received, proceed) {
             requestId = requestIdOf(received);
             received.set(requestIdKey, requestId);
-            proceed(received);
+            const bytes = sizeOf(received);
+            if (bytes > maxMetadataBytes) call.sendStatus(toStatus(tooMuchMetadata(bytes), requestId));
+            else proceed(received);
           },
           onReceiveHalfClose(proceed) {
             clearTimeout(timer);
@@ -76,3 +81,19 @@ export function observe(options: Observation): ServerInterceptor {
     });
   };
 }
+
+/** Counted as HTTP/2 counts its header lists (RFC 9113, 6.5.2), without what grpc-js keeps to itself. */
+function sizeOf(metadata: Metadata): number {
+  let bytes = 0;
+  for (const [key, value] of Object.entries(metadata.toHttp2Headers())) {
+    for (const text of Array.isArray(value) ? value : [value]) bytes += key.length + String(text).length + 32;
+  }
+  return bytes;
+}
+
+const tooMuchMetadata = (found: number): HourglassError =>
+  new HourglassError(
+    'headers-too-large',
+    `The call has ${found} bytes of metadata; ${maxMetadataBytes} are allowed. Send what is large in the message.`,
+    { expected: maxMetadataBytes, found },
+  );

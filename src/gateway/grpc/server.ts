@@ -32,13 +32,7 @@ import { trainingService } from './services/training.ts';
 
 export type GrpcConfig = Pick<
   Config,
-  | 'maxBodyBytes'
-  | 'maxUploadBytes'
-  | 'maxWaiting'
-  | 'maxImagePixels'
-  | 'bodyTimeoutMs'
-  | 'uploadTimeoutMs'
-  | 'keepAliveMs'
+  'maxBodyBytes' | 'maxWaiting' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
 >;
 
 export interface GrpcParts {
@@ -79,7 +73,8 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     'grpc.keepalive_time_ms': pingIntervalMs,
     'grpc.keepalive_timeout_ms': pingTimeoutMs,
     'grpc.max_connection_idle_ms': Math.max(1000, config.keepAliveMs),
-    'grpc.enable_channelz': 0,
+    // Not to be shown: without it forceShutdown forgets to cut off the connections.
+    'grpc.enable_channelz': 1,
     interceptors: [
       observe({
         log,

@@ -1,0 +1,106 @@
+// A gRPC server on a free port for tests, with whatever parts a test brings. What it does not bring is out of order.
+import { HourglassError } from '../../../src/base/errors.ts';
+import { float32 } from '../../../src/base/ndarray.ts';
+import {
+  createGrpcServer,
+  type GrpcConfig,
+  type GrpcParts,
+  type GrpcServer,
+} from '../../../src/gateway/grpc/server.ts';
+import { createLog } from '../../../src/platform/log.ts';
+import { Metrics } from '../../../src/platform/metrics.ts';
+import type { Prediction, Predictor, PredictRequest } from '../../../src/serve/predictor.ts';
+import { TestClient } from './client.ts';
+
+export const testConfig: GrpcConfig = {
+  maxBodyBytes: 4 * 2 ** 20,
+  maxWaiting: 1024,
+  bodyTimeoutMs: 30_000,
+  uploadTimeoutMs: 60_000,
+  keepAliveMs: 60_000,
+};
+
+export interface TestServer {
+  readonly server: GrpcServer;
+  readonly port: number;
+  readonly client: TestClient;
+  readonly metrics: Metrics;
+  /** lines of the log so far */
+  readonly log: Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+const outOfOrder = (): never => {
+  throw new HourglassError('queue-unavailable', 'This part is out of order.', { retryAfter: 3 });
+};
+
+function broken<T extends object>(): T {
+  return new Proxy({} as T, { get: () => outOfOrder });
+}
+
+export async function startServer(
+  parts: Partial<Omit<GrpcParts, 'config'>> & { config?: Partial<GrpcConfig> } = {},
+): Promise<TestServer> {
+  const log: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => log.push(JSON.parse(line)) };
+  const metrics = new Metrics('gateway');
+  const server = createGrpcServer({
+    queue: broken(),
+    predictor: broken(),
+    registry: broken(),
+    datasets: broken(),
+    isReady: async () => true,
+    ...parts,
+    config: { ...testConfig, ...parts.config },
+    log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),
+    metrics,
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  const client = new TestClient(port);
+  return {
+    server,
+    port,
+    client,
+    metrics,
+    log,
+    async stop() {
+      client.close();
+      await server.close(1000);
+    },
+  };
+}
+
+/** Answers with the rows it was given, once `open` is called; remembers what was asked of it. */
+export class GatedPredictor implements Predictor {
+  readonly maxBatch = 1024;
+  readonly asked: PredictRequest[] = [];
+  #isOpen: boolean;
+  #waiting: (() => void)[] = [];
+
+  constructor({ isOpen }: { isOpen: boolean }) {
+    this.#isOpen = isOpen;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  async predict(request: PredictRequest): Promise<Prediction> {
+    this.asked.push(request);
+    if (!this.#isOpen) {
+      await new Promise<void>((resolve, reject) => {
+        this.#waiting.push(resolve);
+        request.signal?.addEventListener('abort', () => reject(request.signal?.reason));
+      });
+    }
+    const { shape, data } = request.inputs;
+    return { model: 'echo', version: 1, outputs: float32(shape, data.slice()), rowShape: shape.slice(1) };
+  }
+
+  async resolve(): Promise<never> {
+    return outOfOrder();
+  }
+
+  async close(): Promise<void> {}
+}
