@@ -56,8 +56,10 @@ function writeFloat(buffer: Buffer, start: number, value: number): number {
     return at;
   }
   if (rest < 1e-6 || rest >= 1e9) return at + buffer.write(shortest(rest), at, 'latin1');
-  // digits before the point (negative: zeros after it), from the decimal exponent
-  const magnitude = Math.floor(Math.log10(rest)) + 1;
+  // digits before the point; negative: zeros after it
+  let magnitude = 0;
+  if (rest >= 1) while (rest >= powers[magnitude]!) magnitude++;
+  else while (rest * powers[-magnitude]! < 0.1) magnitude--;
   for (let digits = 6; digits <= 9; digits++) {
     const decimals = digits - magnitude;
     const mantissa =
@@ -70,20 +72,21 @@ function writeFloat(buffer: Buffer, start: number, value: number): number {
 
 /** mantissa · 10^-decimals without trailing zeros */
 function writeDecimal(buffer: Buffer, start: number, mantissa: number, decimals: number): number {
-  let whole = mantissa;
+  // below 10^9, so that whole numbers of 32 bits do
+  let whole = mantissa | 0;
   let scale = decimals;
-  while (scale > 0 && whole % 10 === 0) {
-    whole /= 10;
+  for (let next = (whole / 10) | 0; scale > 0 && next * 10 === whole; next = (whole / 10) | 0) {
+    whole = next;
     scale--;
   }
   let length = 1;
-  while (length < 16 && whole >= powers[length]!) length++;
+  for (let bound = 10; whole >= bound; bound *= 10) length++;
   const digits = Math.max(length, scale + 1);
   const end = start + digits + (scale > 0 ? 1 : 0);
   let at = end;
   for (let i = 0; i < digits; i++) {
     if (i === scale && scale > 0) buffer[--at] = 0x2e;
-    const next = Math.floor(whole / 10);
+    const next = (whole / 10) | 0;
     buffer[--at] = zero + (whole - next * 10);
     whole = next;
   }
