@@ -1,0 +1,169 @@
+/**
+ * `npm run bench:train`: milliseconds per training step of three nets on every engine that is there and, in the same
+ * interleaved rounds, in PyTorch, JAX and Keras where BENCH_PYTHON (or python3) has them. Writes train.md and train.json.
+ *
+ *   npm run bench:train -- [--nets mlp,deep,conv] [--threads 1,2] [--rounds 9] [--milliseconds 600] [--only onnx,PyTorch] [--dry]
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Contender, findContenders, Runner } from './train/contenders.ts';
+import { images, initialParameters, type NetName, net, netNames } from './train/nets.ts';
+import { markdown, median, type Result, type Row } from './train/table.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    nets: { type: 'string', default: netNames.join() },
+    threads: { type: 'string', default: '1,2' },
+    rounds: { type: 'string', default: '9' },
+    milliseconds: { type: 'string', default: '600' },
+    only: { type: 'string' },
+    dry: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(options.rounds);
+const budget = Number(options.milliseconds);
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
+const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+function writeData(names: readonly NetName[]): void {
+  writeFileSync(path.join(folder, 'images'), bytesOf(images()));
+  for (const name of names) {
+    const parameters = Object.values(initialParameters(net(name)));
+    writeFileSync(path.join(folder, name), Buffer.concat(parameters.map(({ data }) => bytesOf(data as Float32Array))));
+  }
+}
+
+/** A contender with its net loaded and warmed up. */
+interface Ready {
+  readonly runner: Runner;
+  readonly stepsPerRound: number;
+  readonly samples: number[];
+  readonly version: string;
+}
+
+/** Loads and warms up; the loss after three steps must be that of the others. */
+async function prepare(
+  runner: Runner,
+  name: NetName,
+  expectedLoss: number | undefined,
+): Promise<Ready & { loss: number }> {
+  const answer = await runner.ask({
+    do: 'load',
+    net: name,
+    parameters: path.join(folder, name),
+    images: path.join(folder, 'images'),
+  });
+  let last = { milliseconds: 0, loss: Number.NaN };
+  for (let step = 0; step < 3; step++) last = await runner.round(1);
+  const { loss } = last;
+  if (expectedLoss !== undefined && !(Math.abs(loss / expectedLoss - 1) < 1e-3)) {
+    throw new Error(`${runner.contender.name} computes something else: loss ${loss}, expected ${expectedLoss}`);
+  }
+  let perStep = last.milliseconds;
+  for (const steps of [13, 16, 64]) {
+    if (perStep * steps > 4 * budget) break;
+    perStep = (await runner.round(steps)).milliseconds / steps;
+  }
+  const fitting = Math.max(1, Math.min(1024, Math.round(budget / perStep)));
+  const stepsPerRound = fitting < 16 ? fitting : 16 * Math.round(fitting / 16);
+  return { runner, stepsPerRound, samples: [], version: 'version' in answer ? answer.version : '', loss };
+}
+
+/** Rounds in which a contender that needs much longer than the budget takes part: its figure matters less than its order. */
+const roundsFor = ({ stepsPerRound, samples }: Ready): number =>
+  stepsPerRound === 1 && (samples[0] ?? 0) > 2 * budget ? 1 : rounds;
+
+async function measure(
+  name: NetName,
+  threads: number,
+  contenders: readonly Contender[],
+  result: Result,
+): Promise<void> {
+  const versions = result.versions as Record<string, string>;
+  const runners = contenders.map((contender) => new Runner(contender, threads));
+  const ready: Ready[] = [];
+  let loss: number | undefined;
+  try {
+    for (const runner of runners) {
+      try {
+        const prepared = await prepare(runner, name, loss);
+        loss ??= prepared.loss;
+        versions[runner.contender.name] = prepared.version;
+        ready.push(prepared);
+      } catch (error) {
+        (result.notes as string[]).push(
+          `${name}, ${threads} threads: ${error instanceof Error ? error.message : error}`,
+        );
+        console.error(error);
+      }
+    }
+    for (let round = 0; round < rounds; round++) {
+      // another order each round, and a pause in which spinning threads go to sleep
+      for (let i = 0; i < ready.length; i++) {
+        const one = ready[(i + round) % ready.length] as Ready;
+        if (round >= roundsFor(one)) continue;
+        await sleep(250);
+        const { milliseconds } = await one.runner.round(one.stepsPerRound);
+        one.samples.push(milliseconds / one.stepsPerRound);
+      }
+    }
+  } finally {
+    await Promise.all(runners.map((runner) => runner.close()));
+  }
+  const rows: Row[] = ready.map(({ runner: { contender }, samples, stepsPerRound }) => ({
+    ...{ net: name, threads, contender: contender.name, ours: contender.ours, samples, stepsPerRound },
+  }));
+  for (const row of rows) {
+    const ms = median(row.samples);
+    console.log(
+      `${name.padEnd(5)} ${threads} ${row.contender.padEnd(34)} ${ms.toFixed(3).padStart(10)} ms  (min ${Math.min(...row.samples).toFixed(3)})`,
+    );
+  }
+  (result.rows as Row[]).push(...rows);
+}
+
+async function main(): Promise<void> {
+  const { contenders, absent } = findContenders(process.env.BENCH_PYTHON ?? 'python3');
+  for (const line of absent) console.error(`not here: ${line}`);
+  const only = options.only?.split(',');
+  const chosen = contenders.filter(({ name }) => !only || only.some((part) => name.includes(part)));
+  const names = options.nets.split(',') as NetName[];
+  writeData(names);
+  const load = () => os.loadavg()[0]?.toFixed(2);
+  const loadBefore = load();
+  const result: Result = {
+    machine: {},
+    versions: {},
+    rows: [],
+    notes: absent.map((line) => line.split(':')[0] as string),
+  };
+  for (const threads of options.threads.split(',').map(Number)) {
+    for (const name of names) {
+      await measure(
+        name,
+        threads,
+        chosen.filter((one) => threads === 1 || !one.singleThread),
+        result,
+      );
+    }
+  }
+  Object.assign(result.machine, {
+    Processor: `${os.cpus()[0]?.model}, ${os.availableParallelism()} cores`,
+    System: `${os.type()} ${os.release()}, Node ${process.versions.node}`,
+    Measured: `${new Date().toISOString().slice(0, 10)}, load of the machine ${loadBefore} before, ${load()} after`,
+  });
+  if (options.dry) return;
+  writeFileSync(path.join(import.meta.dirname, 'train.md'), markdown(result));
+  writeFileSync(path.join(import.meta.dirname, 'train.json'), `${JSON.stringify(result, null, 1)}\n`);
+}
+
+try {
+  await main();
+} finally {
+  rmSync(folder, { recursive: true });
+}
