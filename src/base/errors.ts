@@ -102,6 +102,7 @@ export const errorTable = {
   'storage-full': row(507, 'RESOURCE_EXHAUSTED', 'The disk is full', true),
   'dataset-corrupt': row(503, 'DATA_LOSS', 'The stored data set is damaged'),
   'model-corrupt': row(503, 'DATA_LOSS', 'The stored model is damaged'),
+  'model-crashed': row(503, 'UNAVAILABLE', 'The model stopped while it ran', true),
   'shutting-down': row(503, 'UNAVAILABLE', 'The server is stopping', true),
   'device-unavailable': row(503, 'FAILED_PRECONDITION', 'The engine or device is not available here'),
   diverged: row(422, 'FAILED_PRECONDITION', 'The training diverged'),
