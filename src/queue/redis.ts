@@ -8,7 +8,7 @@ import { HourglassError } from '../base/errors.ts';
 import type { Logger } from '../platform/log.ts';
 
 export interface RedisSettings {
-  /** `redis://`, `rediss://` (TLS) with `user:password@host:port/db`, or `unix://user:password@/path/of.sock` */
+  /** `redis://`, `rediss://` (TLS) with `user:password@host:port/db`, or `unix:///path/of.sock?username=…&password=…&db=…` */
   readonly url: string;
   /** of every key and channel */
   readonly prefix: string;
@@ -47,21 +47,17 @@ export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log:
 /** Host, port, credentials and TLS of a Redis URL. */
 export function addressOf(url: string): RedisOptions {
   const parsed = new URL(url);
-  const credentials = {
-    ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
-    ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
-  };
   if (parsed.protocol === 'unix:') {
-    const db = Number(parsed.searchParams.get('db') ?? 0);
-    const password = parsed.searchParams.get('password');
-    return { path: decodeURIComponent(parsed.pathname), db, ...(password !== null && { password }), ...credentials };
+    const { db = '0', ...credentials } = Object.fromEntries(parsed.searchParams);
+    return { path: decodeURIComponent(parsed.pathname), db: Number(db), ...credentials };
   }
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
     host,
     port: Number(parsed.port || 6379),
     db: Number(parsed.pathname.slice(1) || 0),
-    ...credentials,
+    ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
+    ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
     ...(parsed.protocol === 'rediss:' && { tls: { servername: host } }),
   };
 }
