@@ -16,6 +16,7 @@ import { CheckpointFolder } from './checkpoint.ts';
 import type { RowRange } from './feeder.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
+import { modelFiles } from './publish.ts';
 import { Steering } from './steering.ts';
 
 export interface TrainOptions {
@@ -23,6 +24,8 @@ export interface TrainOptions {
   readonly spec: JobSpec;
   readonly dataset: Dataset;
   readonly engine: Engine;
+  /** of Hourglass, stamped into the ONNX files */
+  readonly release?: string;
   /** a folder of this job alone; training resumes from its newest valid checkpoint. Absent: none are written */
   readonly checkpointFolder?: string;
   /** default 15; one is written at each epoch's end as well */
@@ -40,7 +43,7 @@ export interface TrainOptions {
 export interface TrainedModel {
   /** by parameter name, as in weights.safetensors */
   readonly weights: NdArrays;
-  /** by file name: `encoder.onnx`, `decoder.onnx` */
+  /** by file name: `encoder.onnx` (x → z), `decoder.onnx` (z → x) */
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct')[];
   /** one row's shape as the ONNX files take it */
@@ -99,9 +102,10 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
 
   const { autoencoder } = plan;
   const last = state.progress.epochs.at(-1)?.metrics ?? {};
+  const weights = Object.fromEntries(Object.entries(state.weights).filter(([name]) => name in autoencoder.parameters));
   return {
-    weights: Object.fromEntries(Object.entries(state.weights).filter(([name]) => name in autoencoder.parameters)),
-    files: {},
+    weights,
+    files: modelFiles(autoencoder, weights, { producer: 'hourglass', version: options.release ?? '0' }),
     operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,

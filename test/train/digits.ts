@@ -40,6 +40,9 @@ function splitOf(name: SplitName, count: number, small: boolean): Split {
   const size = rows.length / count;
   return {
     length: count,
+    inMemory: true,
+    storedBytes: rows.byteLength,
+    rowSize: size,
     readRange: async (start, end, out) => out.set(rows.subarray(start * size, end * size)),
     readRows: async (numbers, out) => {
       for (const [i, row] of numbers.entries()) out.set(rows.subarray(row * size, (row + 1) * size), i * size);

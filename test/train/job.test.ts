@@ -4,11 +4,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type NdArray, zeros } from '../../src/base/ndarray.ts';
 import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { planJob } from '../../src/models/catalog.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../../src/spec/job.ts';
 import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { type TrainOptions, trainJob } from '../../src/train/job.ts';
+import { decoderOf, encoderOf } from '../../src/train/publish.ts';
+import { expectServed } from '../models/serving.ts';
 import { digits } from './digits.ts';
 
 const dataset = digits({ train: 700, small: true });
@@ -55,6 +59,18 @@ describe('a training job', () => {
     expect(Object.keys(weights)).toHaveLength(8);
     expect(model.operations).toContain('denoise');
     expect([model.inputShape, model.codeShape]).toEqual([[14, 14, 1], [8]]);
+  });
+
+  it('publishes an encoder and a decoder that give what the training engine gives', async () => {
+    const spec = specOf({ epochs: 1 });
+    const { weights, files } = await train(spec);
+    const x = zeros('float32', [3, ...dataset.info.shape]);
+    await dataset.split('test').readRange(0, 3, x.data);
+    const { autoencoder } = planJob({ spec, data: dataset.info });
+    const { z } = await expectServed(files['encoder.onnx'], encoderOf(autoencoder, weights), { x });
+    expect(z?.shape).toEqual([3, 8]);
+    const output = await expectServed(files['decoder.onnx'], decoderOf(autoencoder, weights), { z: z as NdArray });
+    expect(output.x?.shape).toEqual([3, 14, 14, 1]);
   });
 
   it('same seed, same bits; another seed, other bits', async () => {
