@@ -32,7 +32,7 @@ import { trainingService } from './services/training.ts';
 
 export type GrpcConfig = Pick<
   Config,
-  'maxBodyBytes' | 'maxWaiting' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
+  'maxBodyBytes' | 'maxWaiting' | 'maxImagePixels' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
 >;
 
 export interface GrpcParts {
@@ -115,7 +115,11 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const names = own.map(({ typeName }) => typeName);
   return [
     bindService(TrainingService, trainingService(parts), runtime),
-    bindService(InferenceService, inferenceService(parts.predictor), runtime),
+    bindService(
+      InferenceService,
+      inferenceService({ predictor: parts.predictor, maxImagePixels: parts.config.maxImagePixels }),
+      runtime,
+    ),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts.datasets), runtime),
     bindService(Health, healthService(parts.isReady, names), runtime),

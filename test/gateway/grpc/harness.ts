@@ -15,6 +15,7 @@ import { TestClient } from './client.ts';
 export const testConfig: GrpcConfig = {
   maxBodyBytes: 4 * 2 ** 20,
   maxWaiting: 1024,
+  maxImagePixels: 2 ** 20,
   bodyTimeoutMs: 30_000,
   uploadTimeoutMs: 60_000,
   keepAliveMs: 60_000,

@@ -12,7 +12,14 @@ import type { Tensor, TensorSchema } from '../../../gen/hourglass/v1/inference_p
 const bytesPerValue = 4;
 
 /** `field` is where the tensor stands in the request. Throws `shape-mismatch`, `empty-batch`, `invalid-request`. */
-export function tensorArray({ shape, values, raw }: Tensor, field: string): NdArray<'float32'> {
+export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<'float32'> {
+  if (!tensor) {
+    throw new HourglassError('invalid-request', `The request has no "${field}". It takes rows of numbers.`, {
+      field: `/${field}`,
+      expected: 'rows of numbers',
+    });
+  }
+  const { shape, values, raw } = tensor;
   if (values.length > 0 && raw.length > 0) {
     throw new HourglassError('invalid-request', `"${field}" has both \`values\` and \`raw\`. Send one of them.`, {
       field: `/${field}`,

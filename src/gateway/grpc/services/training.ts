@@ -17,8 +17,8 @@ export interface TrainingParts {
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
   const { queue, metrics } = parts;
   return {
-    async submitJob({ name, dataset, model, training, idempotencyKey }) {
-      const raw = { name, dataset, model, training };
+    async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }) {
+      const raw = { name, dataset, model, training, priority, deadlineSeconds };
       // Absent members stay absent, so that they are refused or filled in as over REST.
       const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
       return jobMessage(await submitJob(parts, given, idempotencyKey === '' ? undefined : idempotencyKey));
@@ -51,6 +51,19 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
 
     async cancelJob({ id }) {
       return jobMessage(await queue.cancel(id));
+    },
+
+    async resumeJob({ id }) {
+      return jobMessage(await queue.restart(id, 'checkpoint'));
+    },
+
+    async retryJob({ id }) {
+      return jobMessage(await queue.restart(id, 'start'));
+    },
+
+    async deleteJob({ id }) {
+      await queue.remove(id);
+      return {};
     },
   };
 }

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/training.proto.
  */
 export const file_hourglass_v1_training: GenFile = /*@__PURE__*/
-  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSK8AQoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJQgcKBV9uYW1lQgoKCF9kYXRhc2V0IhsKDUdldEpvYlJlcXVlc3QSCgoCaWQYASABKAkiVwoPTGlzdEpvYnNSZXF1ZXN0EiUKBXN0YXRlGAEgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJIChBMaXN0Sm9ic1Jlc3BvbnNlEh8KBGpvYnMYASADKAsyES5ob3VyZ2xhc3MudjEuSm9iEhMKC25leHRfY3Vyc29yGAIgASgJIjQKD1dhdGNoSm9iUmVxdWVzdBIKCgJpZBgBIAEoCRIVCg1sYXN0X2V2ZW50X2lkGAIgASgJIh4KEENhbmNlbEpvYlJlcXVlc3QSCgoCaWQYASABKAkiewoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg8KB2RhdGFzZXQYAiABKAkSJgoFbW9kZWwYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCHRyYWluaW5nGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKLBAoDSm9iEgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEiMKBHNwZWMYAyABKAsyFS5ob3VyZ2xhc3MudjEuSm9iU3BlYxIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYByABKA0SKwoIcHJvZ3Jlc3MYCCABKAsyGS5ob3VyZ2xhc3MudjEuSm9iUHJvZ3Jlc3MSEAoId2FybmluZ3MYCSADKAkSEgoFbW9kZWwYCiABKAlIAIgBARIUCgd2ZXJzaW9uGAsgASgNSAGIAQESLwoHbWV0cmljcxgMIAMoCzIeLmhvdXJnbGFzcy52MS5Kb2IuTWV0cmljc0VudHJ5EikKB2ZhaWx1cmUYDSABKAsyGC5ob3VyZ2xhc3MudjEuSm9iRmFpbHVyZRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIICgZfbW9kZWxCCgoIX3ZlcnNpb24i5wEKC0pvYlByb2dyZXNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEg4KBmVwb2NocxgDIAEoDRIMCgRzdGVwGAQgASgNEg0KBXN0ZXBzGAUgASgNEg8KB3BlcmNlbnQYBiABKAESEQoEbG9zcxgHIAEoAUgAiAEBEh8KEnNhbXBsZXNfcGVyX3NlY29uZBgIIAEoAUgBiAEBEhgKC2V0YV9zZWNvbmRzGAkgASgBSAKIAQFCBwoFX2xvc3NCFQoTX3NhbXBsZXNfcGVyX3NlY29uZEIOCgxfZXRhX3NlY29uZHMiWgoKSm9iRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRILCgNsb2cYAyADKAkSEwoGc2lnbmFsGAQgASgJSACIAQFCCQoHX3NpZ25hbCKWAQoMRXBvY2hNZXRyaWNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEjgKB21ldHJpY3MYAyADKAsyJy5ob3VyZ2xhc3MudjEuRXBvY2hNZXRyaWNzLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLGAQoISm9iRXZlbnQSCgoCaWQYASABKAkSJwoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGVIABItCghwcm9ncmVzcxgDIAEoCzIZLmhvdXJnbGFzcy52MS5Kb2JQcm9ncmVzc0gAEisKBWVwb2NoGAQgASgLMhouaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljc0gAEiAKA2VuZBgFIAEoCzIRLmhvdXJnbGFzcy52MS5Kb2JIAEIHCgVldmVudCq0AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBjLbAgoPVHJhaW5pbmdTZXJ2aWNlEj4KCVN1Ym1pdEpvYhIeLmhvdXJnbGFzcy52MS5TdWJtaXRKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI4CgZHZXRKb2ISGy5ob3VyZ2xhc3MudjEuR2V0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISSQoITGlzdEpvYnMSHS5ob3VyZ2xhc3MudjEuTGlzdEpvYnNSZXF1ZXN0Gh4uaG91cmdsYXNzLnYxLkxpc3RKb2JzUmVzcG9uc2USQwoIV2F0Y2hKb2ISHS5ob3VyZ2xhc3MudjEuV2F0Y2hKb2JSZXF1ZXN0GhYuaG91cmdsYXNzLnYxLkpvYkV2ZW50MAESPgoJQ2FuY2VsSm9iEh4uaG91cmdsYXNzLnYxLkNhbmNlbEpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSKUAgoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhUKCHByaW9yaXR5GAYgASgFSAKIAQESHQoQZGVhZGxpbmVfc2Vjb25kcxgHIAEoAUgDiAEBQgcKBV9uYW1lQgoKCF9kYXRhc2V0QgsKCV9wcmlvcml0eUITChFfZGVhZGxpbmVfc2Vjb25kcyIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIlcKD0xpc3RKb2JzUmVxdWVzdBIlCgVzdGF0ZRgBIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiSAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEuaG91cmdsYXNzLnYxLkpvYhITCgtuZXh0X2N1cnNvchgCIAEoCSI0Cg9XYXRjaEpvYlJlcXVlc3QSCgoCaWQYASABKAkSFQoNbGFzdF9ldmVudF9pZBgCIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEFJlc3VtZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiHQoPUmV0cnlKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEERlbGV0ZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiewoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg8KB2RhdGFzZXQYAiABKAkSJgoFbW9kZWwYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCHRyYWluaW5nGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKLBAoDSm9iEgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEiMKBHNwZWMYAyABKAsyFS5ob3VyZ2xhc3MudjEuSm9iU3BlYxIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYByABKA0SKwoIcHJvZ3Jlc3MYCCABKAsyGS5ob3VyZ2xhc3MudjEuSm9iUHJvZ3Jlc3MSEAoId2FybmluZ3MYCSADKAkSEgoFbW9kZWwYCiABKAlIAIgBARIUCgd2ZXJzaW9uGAsgASgNSAGIAQESLwoHbWV0cmljcxgMIAMoCzIeLmhvdXJnbGFzcy52MS5Kb2IuTWV0cmljc0VudHJ5EikKB2ZhaWx1cmUYDSABKAsyGC5ob3VyZ2xhc3MudjEuSm9iRmFpbHVyZRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIICgZfbW9kZWxCCgoIX3ZlcnNpb24i5wEKC0pvYlByb2dyZXNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEg4KBmVwb2NocxgDIAEoDRIMCgRzdGVwGAQgASgNEg0KBXN0ZXBzGAUgASgNEg8KB3BlcmNlbnQYBiABKAESEQoEbG9zcxgHIAEoAUgAiAEBEh8KEnNhbXBsZXNfcGVyX3NlY29uZBgIIAEoAUgBiAEBEhgKC2V0YV9zZWNvbmRzGAkgASgBSAKIAQFCBwoFX2xvc3NCFQoTX3NhbXBsZXNfcGVyX3NlY29uZEIOCgxfZXRhX3NlY29uZHMiWgoKSm9iRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRILCgNsb2cYAyADKAkSEwoGc2lnbmFsGAQgASgJSACIAQFCCQoHX3NpZ25hbCKWAQoMRXBvY2hNZXRyaWNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEjgKB21ldHJpY3MYAyADKAsyJy5ob3VyZ2xhc3MudjEuRXBvY2hNZXRyaWNzLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLGAQoISm9iRXZlbnQSCgoCaWQYASABKAkSJwoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGVIABItCghwcm9ncmVzcxgDIAEoCzIZLmhvdXJnbGFzcy52MS5Kb2JQcm9ncmVzc0gAEisKBWVwb2NoGAQgASgLMhouaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljc0gAEiAKA2VuZBgFIAEoCzIRLmhvdXJnbGFzcy52MS5Kb2JIAEIHCgVldmVudCq0AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBjKnBAoPVHJhaW5pbmdTZXJ2aWNlEj4KCVN1Ym1pdEpvYhIeLmhvdXJnbGFzcy52MS5TdWJtaXRKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI4CgZHZXRKb2ISGy5ob3VyZ2xhc3MudjEuR2V0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISSQoITGlzdEpvYnMSHS5ob3VyZ2xhc3MudjEuTGlzdEpvYnNSZXF1ZXN0Gh4uaG91cmdsYXNzLnYxLkxpc3RKb2JzUmVzcG9uc2USQwoIV2F0Y2hKb2ISHS5ob3VyZ2xhc3MudjEuV2F0Y2hKb2JSZXF1ZXN0GhYuaG91cmdsYXNzLnYxLkpvYkV2ZW50MAESPgoJQ2FuY2VsSm9iEh4uaG91cmdsYXNzLnYxLkNhbmNlbEpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEj4KCVJlc3VtZUpvYhIeLmhvdXJnbGFzcy52MS5SZXN1bWVKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI8CghSZXRyeUpvYhIdLmhvdXJnbGFzcy52MS5SZXRyeUpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEkwKCURlbGV0ZUpvYhIeLmhvdXJnbGFzcy52MS5EZWxldGVKb2JSZXF1ZXN0Gh8uaG91cmdsYXNzLnYxLkRlbGV0ZUpvYlJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.SubmitJobRequest
@@ -53,6 +53,20 @@ export type SubmitJobRequest = Message<"hourglass.v1.SubmitJobRequest"> & {
    * @generated from field: string idempotency_key = 5;
    */
   idempotencyKey: string;
+
+  /**
+   * -1000 to 1000, 0 when absent; jobs of higher priority start first.
+   *
+   * @generated from field: optional int32 priority = 6;
+   */
+  priority?: number | undefined;
+
+  /**
+   * Seconds from now until which the job must have ended.
+   *
+   * @generated from field: optional double deadline_seconds = 7;
+   */
+  deadlineSeconds?: number | undefined;
 };
 
 /**
@@ -178,6 +192,70 @@ export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*
   messageDesc(file_hourglass_v1_training, 5);
 
 /**
+ * @generated from message hourglass.v1.ResumeJobRequest
+ */
+export type ResumeJobRequest = Message<"hourglass.v1.ResumeJobRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message hourglass.v1.ResumeJobRequest.
+ * Use `create(ResumeJobRequestSchema)` to create a new message.
+ */
+export const ResumeJobRequestSchema: GenMessage<ResumeJobRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 6);
+
+/**
+ * @generated from message hourglass.v1.RetryJobRequest
+ */
+export type RetryJobRequest = Message<"hourglass.v1.RetryJobRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message hourglass.v1.RetryJobRequest.
+ * Use `create(RetryJobRequestSchema)` to create a new message.
+ */
+export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 7);
+
+/**
+ * @generated from message hourglass.v1.DeleteJobRequest
+ */
+export type DeleteJobRequest = Message<"hourglass.v1.DeleteJobRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message hourglass.v1.DeleteJobRequest.
+ * Use `create(DeleteJobRequestSchema)` to create a new message.
+ */
+export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 8);
+
+/**
+ * @generated from message hourglass.v1.DeleteJobResponse
+ */
+export type DeleteJobResponse = Message<"hourglass.v1.DeleteJobResponse"> & {
+};
+
+/**
+ * Describes the message hourglass.v1.DeleteJobResponse.
+ * Use `create(DeleteJobResponseSchema)` to create a new message.
+ */
+export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 9);
+
+/**
  * A resolved job: every default is filled in.
  *
  * @generated from message hourglass.v1.JobSpec
@@ -209,7 +287,7 @@ export type JobSpec = Message<"hourglass.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 6);
+  messageDesc(file_hourglass_v1_training, 10);
 
 /**
  * @generated from message hourglass.v1.Job
@@ -292,7 +370,7 @@ export type Job = Message<"hourglass.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 7);
+  messageDesc(file_hourglass_v1_training, 11);
 
 /**
  * @generated from message hourglass.v1.JobProgress
@@ -353,7 +431,7 @@ export type JobProgress = Message<"hourglass.v1.JobProgress"> & {
  * Use `create(JobProgressSchema)` to create a new message.
  */
 export const JobProgressSchema: GenMessage<JobProgress> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 8);
+  messageDesc(file_hourglass_v1_training, 12);
 
 /**
  * @generated from message hourglass.v1.JobFailure
@@ -387,7 +465,7 @@ export type JobFailure = Message<"hourglass.v1.JobFailure"> & {
  * Use `create(JobFailureSchema)` to create a new message.
  */
 export const JobFailureSchema: GenMessage<JobFailure> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 9);
+  messageDesc(file_hourglass_v1_training, 13);
 
 /**
  * @generated from message hourglass.v1.EpochMetrics
@@ -414,7 +492,7 @@ export type EpochMetrics = Message<"hourglass.v1.EpochMetrics"> & {
  * Use `create(EpochMetricsSchema)` to create a new message.
  */
 export const EpochMetricsSchema: GenMessage<EpochMetrics> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 10);
+  messageDesc(file_hourglass_v1_training, 14);
 
 /**
  * @generated from message hourglass.v1.JobEvent
@@ -464,7 +542,7 @@ export type JobEvent = Message<"hourglass.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 11);
+  messageDesc(file_hourglass_v1_training, 15);
 
 /**
  * @generated from enum hourglass.v1.JobState
@@ -572,6 +650,36 @@ export const TrainingService: GenService<{
     methodKind: "unary";
     input: typeof CancelJobRequestSchema;
     output: typeof JobSchema;
+  },
+  /**
+   * POST /v1/jobs/{id}/resume. Queues a failed or cancelled job again, from its newest checkpoint.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.ResumeJob
+   */
+  resumeJob: {
+    methodKind: "unary";
+    input: typeof ResumeJobRequestSchema;
+    output: typeof JobSchema;
+  },
+  /**
+   * POST /v1/jobs/{id}/retry. Queues a failed or cancelled job again, from the start.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.RetryJob
+   */
+  retryJob: {
+    methodKind: "unary";
+    input: typeof RetryJobRequestSchema;
+    output: typeof JobSchema;
+  },
+  /**
+   * DELETE /v1/jobs/{id}. Removes the record of a job that has ended; what it published stays.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.DeleteJob
+   */
+  deleteJob: {
+    methodKind: "unary";
+    input: typeof DeleteJobRequestSchema;
+    output: typeof DeleteJobResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hourglass_v1_training, 0);
