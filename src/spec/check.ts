@@ -230,5 +230,5 @@ function allowedBy(schema: Schema): string {
 
 const show = (value: unknown): string => (typeof value === 'string' ? `"${value.slice(0, 100)}"` : String(value));
 const oneOf = (values: readonly unknown[]): string => values.map(show).join(', ');
-const at = (pointer: string): string => (pointer === '' ? 'The job' : `"${pointer.slice(1).replaceAll('/', '.')}"`);
+const at = (pointer: string): string => (pointer === '' ? 'The request' : `"${pointer.slice(1).replaceAll('/', '.')}"`);
 const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
