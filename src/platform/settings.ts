@@ -128,6 +128,7 @@ export const settings = {
   deadlineMs: serving('HOURGLASS_DEADLINE', duration(10, hour), '30s', 'longest time for the answer of one prediction'),
 
   maxBodyBytes: limits('HOURGLASS_MAX_BODY', bytes(1024, 2 ** 30), '64MiB', 'REST body or gRPC message'),
+  maxBodyMemoryBytes: limits('HOURGLASS_MAX_BODY_MEMORY', bytes(2 ** 20), '512MiB', 'REST bodies in memory at once'),
   maxUploadBytes: limits('HOURGLASS_MAX_UPLOAD', bytes(1024), '4GiB', 'data set upload'),
   maxBatch: limits('HOURGLASS_MAX_BATCH', integer(1, 1_000_000), '16384', 'rows of one request'),
   maxImagePixels: limits('HOURGLASS_MAX_IMAGE_PIXELS', integer(1, 2 ** 28), '16777216', 'pixels of one image'),
@@ -142,6 +143,7 @@ export const settings = {
   headersTimeoutMs: limits('HOURGLASS_HEADERS_TIMEOUT', duration(100, hour), '10s', 'until the headers have arrived'),
   bodyTimeoutMs: limits('HOURGLASS_BODY_TIMEOUT', duration(100, hour), '30s', 'until the body has arrived'),
   uploadTimeoutMs: limits('HOURGLASS_UPLOAD_TIMEOUT', duration(100, 24 * hour), '1h', 'until an upload has arrived'),
+  idleTimeoutMs: limits('HOURGLASS_IDLE_TIMEOUT', duration(100, hour), '2m', 'a connection on which nothing moves is cut'),
   keepAliveMs: limits('HOURGLASS_KEEP_ALIVE', duration(0, hour), '72s', 'idle connections stay open'),
   heartbeatMs: limits('HOURGLASS_HEARTBEAT', duration(100, hour), '15s', 'comment line on a quiet event stream'),
   drainMs: limits('HOURGLASS_DRAIN', duration(0, hour), '5s', 'on SIGTERM: keep accepting while not ready'),
