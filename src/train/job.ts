@@ -12,7 +12,7 @@ import { planJob } from '../models/catalog.ts';
 import type { Phase } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
-import { CheckpointFolder } from './checkpoint.ts';
+import { CheckpointFolder, type Position } from './checkpoint.ts';
 import type { RowRange } from './feeder.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
@@ -32,6 +32,8 @@ export interface TrainOptions {
   readonly checkpointSeconds?: number;
   /** called before a checkpoint is written; a throw stops the job (a lost lock, a fence) */
   readonly beforeCheckpoint?: () => void | Promise<void>;
+  /** called when a checkpoint is safe on disk; `position` is the work that comes next */
+  readonly onCheckpoint?: (position: Position) => void;
   /** aborting stops the job within one chunk, after a last checkpoint, with `cancelled` */
   readonly signal?: AbortSignal;
   /** after a chunk, at most every 100 ms */

@@ -2,7 +2,7 @@
 
 import { HourglassError } from '../base/errors.ts';
 import type { EpochMetrics, JobProgress } from '../spec/job.ts';
-import type { CheckpointFolder } from './checkpoint.ts';
+import type { CheckpointFolder, Position } from './checkpoint.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
 
@@ -11,6 +11,7 @@ export interface SteeringOptions {
   readonly meter: ProgressMeter;
   readonly checkpointSeconds?: number | undefined;
   readonly beforeCheckpoint?: (() => void | Promise<void>) | undefined;
+  readonly onCheckpoint?: ((position: Position) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: JobProgress) => void) | undefined;
   readonly onEpoch?: ((epoch: EpochMetrics) => void) | undefined;
@@ -52,11 +53,12 @@ export class Steering {
   }
 
   async #save(running: RunningPhase): Promise<void> {
-    const { folder, beforeCheckpoint } = this.#options;
+    const { folder, beforeCheckpoint, onCheckpoint } = this.#options;
     if (!folder) return;
     const checkpoint = await running.snapshot();
     await beforeCheckpoint?.();
     await folder.save(checkpoint);
     this.#savedAt = performance.now();
+    onCheckpoint?.(checkpoint.progress.position);
   }
 }
