@@ -1,0 +1,48 @@
+/**
+ * The noise q(x̃ ∣ x) of denoising autoencoders on host arrays, for evaluation: the same definitions as src/models/corruption.ts
+ * has inside a program.
+ */
+
+import type { RandomStream } from '../base/random.ts';
+import type { Corruption } from '../spec/model.ts';
+
+/**
+ * Fills `out` with one value of noise per input value: normal for gaussian, 1 (keep) or 0 (drop) for masking, uniform in [0,1)
+ * for salt-and-pepper.
+ */
+export function drawNoise(corruption: Corruption, random: RandomStream, out: Float32Array): Float32Array {
+  switch (corruption.type) {
+    case 'gaussian':
+      return random.normal(out);
+    case 'masking':
+      return random.bernoulli(out, 1 - corruption.probability);
+    case 'salt-and-pepper':
+      return random.uniform(out);
+    default:
+      return corruption satisfies never;
+  }
+}
+
+/**
+ * x̃ from x and its noise, all of one length; pure. `range` is the data's [low, high]: Gaussian noise is cut to it (pass
+ * infinities to leave it as it is), pepper is low, salt is high, each with half the probability. Masked values become 0.
+ */
+export function corrupt(
+  x: Float32Array,
+  noise: Float32Array,
+  corruption: Corruption,
+  [low, high]: readonly [number, number],
+): Float32Array {
+  switch (corruption.type) {
+    case 'gaussian':
+      return x.map((value, i) => Math.min(Math.max(value + corruption.sigma * noise[i]!, low), high));
+    case 'masking':
+      return x.map((value, i) => value * noise[i]!);
+    case 'salt-and-pepper': {
+      const half = corruption.probability / 2;
+      return x.map((value, i) => (noise[i]! < half ? low : noise[i]! >= 1 - half ? high : value));
+    }
+    default:
+      return corruption satisfies never;
+  }
+}
