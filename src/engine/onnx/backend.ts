@@ -19,6 +19,8 @@ export interface Entry {
   refs: number;
 }
 
+export type KernelInputs = Readonly<Record<string, tf.TensorInfo | undefined>>;
+
 const dtypes: ReadonlySet<string> = new Set<DType>(['float32', 'int32', 'bool']);
 
 export abstract class GraphBackend extends tf.KernelBackend {
@@ -121,7 +123,7 @@ export abstract class GraphBackend extends tf.KernelBackend {
     this.entries.clear();
   }
 
-  run(kernel: string, inputs: Readonly<Record<string, tf.TensorInfo | undefined>>, attrs: unknown) {
+  run(kernel: string, inputs: KernelInputs, attrs: unknown): tf.TensorInfo | tf.TensorInfo[] {
     const lowering = lowerings.get(kernel);
     const given = Object.entries(inputs).filter((input): input is [string, tf.TensorInfo] => input[1] != null);
     const show = () => given.map(([name, { dtype, shape }]) => `${name}: ${dtype} [${shape}]`).join(', ');
@@ -145,7 +147,7 @@ export function registerGraphBackend(name: string, backend: GraphBackend): void 
     tf.registerKernel({
       kernelName,
       backendName: name,
-      kernelFunc: ({ inputs, attrs }) => backend.run(kernelName, inputs as Record<string, tf.TensorInfo>, attrs),
+      kernelFunc: ({ inputs, attrs }) => backend.run(kernelName, inputs as KernelInputs, attrs),
     });
   }
 }

@@ -46,6 +46,12 @@ const sharedConstantLength = 64;
 export class Graph {
   #nextId = 0;
   readonly #made = new Map<string, Node | Value>();
+  readonly #share: boolean;
+
+  /** `share` (default): equal nodes and small constants are made once. */
+  constructor({ share = true } = {}) {
+    this.#share = share;
+  }
 
   #value(type: ElementType, shape: Shape, source: Source): Value {
     return { id: this.#nextId++, type, shape, source };
@@ -106,7 +112,7 @@ export class Graph {
     const found = this.#made.get(key);
     if (found) return found;
     const made = make();
-    this.#made.set(key, made);
+    if (this.#share) this.#made.set(key, made);
     return made;
   }
 }

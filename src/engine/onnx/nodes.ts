@@ -3,6 +3,7 @@
  * are folded, a splat meets an elementwise operator as a scalar. Lowerings (ops/) are composed of these.
  */
 
+import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sameShape, sizeOf } from '../../base/ndarray.ts';
 import {
   type Attributes,
@@ -14,15 +15,9 @@ import {
   type Value,
 } from './graph.ts';
 
-/** The shape that two shapes broadcast to (numpy's rule). The caller has checked that they do. */
-export function broadcastShapes(a: Shape, b: Shape): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const x = a[a.length - rank + i] ?? 1;
-    const y = b[b.length - rank + i] ?? 1;
-    return x === 1 ? y : x;
-  });
-}
+/** The shape that two shapes broadcast to (numpy's rule). Throws tfjs's own error when they do not. */
+export const broadcastShapes = (a: Shape, b: Shape): number[] =>
+  tf.broadcast_util.assertAndGetBroadcastShape([...a], [...b]);
 
 export const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
