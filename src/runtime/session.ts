@@ -120,10 +120,7 @@ export class Session {
     try {
       if (typeof model === 'string') raw.loadModel(model, settings);
       else raw.loadModel(model.buffer, model.byteOffset, model.byteLength, settings);
-      return new Session(raw);
     } catch (cause) {
-      raw.dispose();
-      if (cause instanceof HourglassError) throw cause;
       throw new HourglassError(
         device === 'cpu' ? 'model-corrupt' : 'device-unavailable',
         device === 'cpu'
@@ -132,6 +129,12 @@ export class Session {
         {},
         { cause },
       );
+    }
+    try {
+      return new Session(raw);
+    } catch (error) {
+      raw.dispose();
+      throw error;
     }
   }
 

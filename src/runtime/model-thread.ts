@@ -1,0 +1,154 @@
+/**
+ * The pool's side of one worker thread: a queue, of which the thread is given one task at a time. So a task that is
+ * aborted while it waits never runs, and a thread that ends takes only the task it was running with it: the next one
+ * starts a fresh thread, which loads what it needs.
+ */
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { HourglassError } from '../base/errors.ts';
+import type { SessionOptions } from './session.ts';
+import type { ModelParts, ModelShapes, RunRequest, RunResult, ThreadReply, ThreadRequest } from './thread-protocol.ts';
+
+/** A model as the pool is told of it; the files are read when a thread needs them, again if need be. */
+export interface ModelSource {
+  /** names these exact weights for ever, such as `digits@2` */
+  readonly key: string;
+  /** size of the files */
+  readonly bytes: number;
+  read(): Promise<ModelParts>;
+}
+
+type Task = () => Promise<void>;
+type ReplyOf<T extends ThreadReply['type']> = Extract<ThreadReply, { type: T }>;
+
+function errorOf({ code, message, facts, detail }: ReplyOf<'failed'>): HourglassError {
+  return new HourglassError(code, message, facts, detail === undefined ? {} : { cause: new Error(detail) });
+}
+
+const crashed = (cause: unknown): HourglassError =>
+  new HourglassError('model-crashed', 'The thread that ran the model ended unexpectedly. Try again.', {}, { cause });
+
+export class ModelThread {
+  readonly #script: URL;
+  readonly #options: SessionOptions;
+  readonly #loaded = new Map<string, ModelShapes>();
+  readonly #queue: Task[] = [];
+  #worker: Worker | undefined;
+  #settle: { resolve(reply: ThreadReply): void; reject(reason: unknown): void } | undefined;
+  #busy = false;
+
+  constructor(script: URL, options: SessionOptions) {
+    this.#script = script;
+    this.#options = options;
+  }
+
+  /** tasks that run or wait */
+  get outstanding(): number {
+    return this.#queue.length + (this.#busy ? 1 : 0);
+  }
+
+  has(key: string): boolean {
+    return this.#loaded.has(key);
+  }
+
+  load(source: ModelSource): Promise<ModelShapes> {
+    return this.#enqueue(() => this.#ensure(source));
+  }
+
+  /** Takes over `data`. Rejects with the signal's reason when that aborts before the run begins. */
+  run(source: ModelSource, request: Omit<RunRequest, 'model'>, signal?: AbortSignal): Promise<RunResult> {
+    return this.#enqueue(async () => {
+      await this.#ensure(source);
+      return this.#ask('ran', { type: 'run', model: source.key, ...request }, [request.data.buffer]);
+    }, signal);
+  }
+
+  unload(key: string): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.#loaded.delete(key)) await this.#ask('unloaded', { type: 'unload', model: key });
+    });
+  }
+
+  /** After the tasks that wait, frees the models and ends the thread. */
+  close(): Promise<void> {
+    return this.#enqueue(async () => {
+      const worker = this.#worker;
+      if (!worker) return;
+      this.#worker = undefined;
+      const ended = once(worker, 'exit');
+      worker.postMessage({ type: 'close' } satisfies ThreadRequest);
+      await ended;
+    });
+  }
+
+  async #ensure(source: ModelSource): Promise<ModelShapes> {
+    const known = this.#loaded.get(source.key);
+    if (known) return known;
+    const parts = await source.read();
+    const request = { type: 'load', model: source.key, parts, options: this.#options } as const;
+    const { shapes } = await this.#ask('loaded', request);
+    this.#loaded.set(source.key, shapes);
+    return shapes;
+  }
+
+  #enqueue<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise<T>((resolve, reject) => {
+      const abort = () => {
+        const at = this.#queue.indexOf(task);
+        if (at >= 0) this.#queue.splice(at, 1);
+        reject(signal?.reason);
+      };
+      const task: Task = () => {
+        signal?.removeEventListener('abort', abort);
+        return work().then(resolve, reject);
+      };
+      signal?.addEventListener('abort', abort);
+      this.#queue.push(task);
+      if (!this.#busy) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true;
+    for (let task = this.#queue.shift(); task; task = this.#queue.shift()) await task();
+    this.#busy = false;
+  }
+
+  #ask<T extends ThreadReply['type']>(
+    expected: T,
+    request: ThreadRequest,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<ReplyOf<T>> {
+    return new Promise((resolve, reject) => {
+      this.#settle = {
+        resolve(reply) {
+          if (reply.type === expected) resolve(reply as ReplyOf<T>);
+          else if (reply.type === 'failed') reject(errorOf(reply));
+          else reject(new Error(`the thread answered ${reply.type} to ${request.type}`));
+        },
+        reject,
+      };
+      this.#worker ??= this.#start();
+      this.#worker.postMessage(request, transfer);
+    });
+  }
+
+  #start(): Worker {
+    // without the parent's arguments, which may name loaders that the build does not need
+    const worker = new Worker(this.#script, { execArgv: [], name: 'model' });
+    worker.on('message', (reply: ThreadReply) => this.#settle?.resolve(reply));
+    const end = (cause: unknown) => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#loaded.clear();
+      this.#settle?.reject(crashed(cause));
+      void worker.terminate();
+    };
+    worker.on('error', end);
+    worker.on('messageerror', end);
+    worker.on('exit', end);
+    return worker;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Models in worker threads, so that the caller's event loop never blocks. A model is loaded into every thread; how many
+ * stay is bounded, and the one unused for longest goes first. A model that is run after it had to go is loaded again.
+ *
+ *   run ──► the thread with the fewest tasks ──► queue ──► session of the model in that thread
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { entry } from '../platform/entry.ts';
+import { type ModelSource, ModelThread } from './model-thread.ts';
+import type { SessionOptions } from './session.ts';
+import type { ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
+
+export type { ModelSource } from './model-thread.ts';
+export type { ModelParts, ModelShapes, PartShapes, RunResult } from './thread-protocol.ts';
+
+export interface PoolOptions {
+  /** worker threads */
+  readonly threads: number;
+  /** how each of them runs a model */
+  readonly session?: SessionOptions;
+  /** models kept in memory */
+  readonly maxModels: number;
+  /** memory for them, counted as twice the file size (weights and their packed copy) per thread; the last one may exceed it */
+  readonly maxBytes?: number;
+  /** told when a model is dropped to make room */
+  readonly onEvict?: (key: string) => void;
+  /** the compiled src/runtime/thread.ts, unless a test puts something in front of it */
+  readonly script?: URL;
+}
+
+export class ModelPool {
+  readonly #threads: readonly ModelThread[];
+  readonly #options: PoolOptions;
+  /** bytes of each model that is or is becoming loaded, the longest unused first */
+  readonly #resident = new Map<string, number>();
+  #bytes = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: PoolOptions) {
+    const script = options.script ?? entry(import.meta.url, './thread.ts');
+    this.#options = options;
+    this.#threads = Array.from({ length: options.threads }, () => new ModelThread(script, options.session ?? {}));
+  }
+
+  /** number of runs that can go on at once */
+  get threads(): number {
+    return this.#threads.length;
+  }
+
+  /** models in memory */
+  get loaded(): number {
+    return this.#resident.size;
+  }
+
+  /** Loads a model into every thread and runs it once. Throws what `source.read` throws, `model-corrupt`, `shutting-down`. */
+  async load(source: ModelSource): Promise<ModelShapes> {
+    this.#use(source);
+    try {
+      const [shapes] = await Promise.all(this.#threads.map((thread) => thread.load(source)));
+      return shapes as ModelShapes;
+    } catch (error) {
+      await this.unload(source.key);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs parts of a model on rows; takes over `request.data`. An abort before the run begins rejects with the signal's
+   * reason. Throws `model-crashed` when the thread dies meanwhile, `shutting-down`.
+   */
+  async run(source: ModelSource, request: Omit<RunRequest, 'model'>, signal?: AbortSignal): Promise<RunResult> {
+    this.#use(source);
+    const cost = (thread: ModelThread) => thread.outstanding + (thread.has(source.key) ? 0 : 0.5);
+    const thread = this.#threads.reduce((best, next) => (cost(next) < cost(best) ? next : best));
+    return thread.run(source, request, signal);
+  }
+
+  /** Drops a model from memory after the runs that wait for it. */
+  async unload(key: string): Promise<void> {
+    this.#bytes -= this.#resident.get(key) ?? 0;
+    this.#resident.delete(key);
+    await Promise.all(this.#threads.map((thread) => thread.unload(key)));
+  }
+
+  /** Finishes what is waiting, then ends the threads. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#threads.map((thread) => thread.close())).then(() => {});
+    return this.#closing;
+  }
+
+  /** Counts the model as just used and makes room for it. */
+  #use({ key, bytes }: ModelSource): void {
+    if (this.#closing) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
+    const cost = 2 * bytes * this.threads;
+    if (!this.#resident.delete(key)) this.#bytes += cost;
+    this.#resident.set(key, cost);
+    const { maxModels, maxBytes = Number.POSITIVE_INFINITY, onEvict } = this.#options;
+    while (this.#resident.size > 1 && (this.#resident.size > maxModels || this.#bytes > maxBytes)) {
+      const [oldest] = this.#resident.keys();
+      // the threads do it when it is its turn; there is nobody to tell of a thread that died meanwhile
+      this.unload(oldest as string).catch(() => {});
+      onEvict?.(oldest as string);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+// Small autoencoders as ONNX files, written by the engine's own exporter.
+import * as tf from '@tensorflow/tfjs-core';
+import type { NdArray } from '../../src/base/ndarray.ts';
+import { exportOnnx } from '../../src/engine/export.ts';
+
+export interface ModelFiles {
+  readonly 'encoder.onnx': Uint8Array;
+  readonly 'decoder.onnx': Uint8Array;
+}
+
+const metadata = { producer: 'hourglass', version: '0.0.0', properties: {} };
+
+function matrix(rows: number, columns: number, value: (row: number, column: number) => number): NdArray<'float32'> {
+  const data = Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns));
+  return { dtype: 'float32', shape: [rows, columns], data };
+}
+
+/** One dense layer, input → output, of rows of `W.shape[0]` values. */
+function layer(name: string, input: string, output: string, W: NdArray<'float32'>, squash: boolean): Uint8Array {
+  return exportOnnx(
+    {
+      name,
+      inputs: { [input]: { dtype: 'float32', shape: [W.shape[0] ?? 0] } },
+      weights: { W },
+      call(inputs, weights) {
+        const y = tf.matMul(inputs[input] as tf.Tensor2D, weights.W as tf.Tensor2D);
+        return { [output]: squash ? tf.sigmoid(y) : y };
+      },
+    },
+    metadata,
+  );
+}
+
+/**
+ * z = the first `code` values of x, times `factor`; x̂ = z again, then zeros. Answers tell which model gave them.
+ * A factor of NaN or Infinity makes a model that answers nonsense.
+ */
+export function scaling(input: number, code: number, factor: number): ModelFiles {
+  const eye = (row: number, column: number) => (row === column ? 1 : 0);
+  return {
+    'encoder.onnx': layer(
+      'encoder',
+      'x',
+      'z',
+      matrix(input, code, (r, c) => factor * eye(r, c)),
+      false,
+    ),
+    'decoder.onnx': layer('decoder', 'z', 'x', matrix(code, input, eye), false),
+  };
+}
+
+/** Dense sigmoid layers with irregular weights, whose answers use every bit. */
+export function irregular(input: number, code: number): ModelFiles {
+  const weight = (row: number, column: number) => Math.sin(1 + row * 12.9898 + column * 78.233) / Math.sqrt(input);
+  return {
+    'encoder.onnx': layer('encoder', 'x', 'z', matrix(input, code, weight), true),
+    'decoder.onnx': layer('decoder', 'z', 'x', matrix(code, input, weight), true),
+  };
+}
