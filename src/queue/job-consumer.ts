@@ -125,6 +125,12 @@ export class JobConsumer {
     return this.#held.size;
   }
 
+  /** Those of the ids that have a record. Throws when Redis is away. */
+  async known(ids: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(ids.map((id) => this.#client.exists(`${this.#base}job:${id}`)));
+    return ids.filter((_, i) => found[i] === 1);
+  }
+
   /** Takes no more jobs, asks the running ones to stop at a checkpoint, hands them back and disconnects. */
   async drain(): Promise<void> {
     this.#draining = true;

@@ -1,0 +1,50 @@
+/** What the worker and the process that trains tell each other over IPC. Plain data. */
+
+import type { Operation } from '../registry/manifest.ts';
+import type { EpochMetrics, JobFailure, JobProgress, JobSpec } from '../spec/job.ts';
+
+export interface EngineChoice {
+  readonly engine: 'onnx' | 'eager' | 'tensorflow';
+  readonly device: 'cpu' | 'webgpu' | 'cuda';
+  readonly threads: number;
+}
+
+/** Everything that an attempt needs to know. */
+export interface Assignment {
+  readonly id: string;
+  /** the fencing token */
+  readonly attempt: number;
+  readonly spec: JobSpec;
+  readonly datasetFolder: string;
+  readonly registryFolder: string;
+  /** of this job alone; holds the fence and the checkpoints */
+  readonly jobFolder: string;
+  /** which of the job folder's checkpoints are used: those of the same run */
+  readonly run: number;
+  readonly checkpointSeconds: number;
+  readonly engine: EngineChoice;
+  readonly release: string;
+}
+
+export type ToChild = { readonly type: 'start'; readonly assignment: Assignment } | { readonly type: 'stop' };
+
+export interface PublishedVersion {
+  readonly model: string;
+  readonly version: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly operations: readonly Operation[];
+}
+
+export type FromChild =
+  | { readonly type: 'progress'; readonly progress: JobProgress }
+  | { readonly type: 'epoch'; readonly epoch: EpochMetrics }
+  /** written and synced; `mark` differs from checkpoint to checkpoint */
+  | { readonly type: 'checkpoint'; readonly mark: string }
+  | { readonly type: 'done'; readonly published: PublishedVersion }
+  | { readonly type: 'failed'; readonly failure: JobFailure }
+  /** stopped as asked, after a last checkpoint */
+  | { readonly type: 'stopped' }
+  /** the disk has no room; the last checkpoint is whole */
+  | { readonly type: 'storage-full' }
+  /** another attempt has begun */
+  | { readonly type: 'fenced' };

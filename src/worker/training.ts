@@ -1,0 +1,117 @@
+/**
+ * One attempt at a job, inside the process that may die:
+ *
+ *   fence ─► published already? ─► data set ─► train (resumes) ─► evaluate ─► fence ─► publish
+ */
+
+import path from 'node:path';
+import { HourglassError } from '../base/errors.ts';
+import { writeSafetensors } from '../base/safetensors.ts';
+import { createDatasetStore } from '../data/store.ts';
+import { FsStore } from '../registry/fs-store.ts';
+import type { Manifest } from '../registry/manifest.ts';
+import { Registry } from '../registry/registry.ts';
+import type { JobProgress } from '../spec/job.ts';
+import { trainJob } from '../train/job.ts';
+import { openEngine } from './engine-choice.ts';
+import { Fence } from './fence.ts';
+import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
+
+export interface TrainingOptions {
+  readonly assignment: Assignment;
+  /** aborting stops after a last checkpoint with `cancelled` */
+  readonly signal: AbortSignal;
+  readonly tell: (message: FromChild) => void;
+}
+
+/** Share of the whole that training takes, in percent; the rest is for evaluation and publishing. */
+const trainingShare = 97;
+
+const phaseOnly = (phase: string, percent: number): JobProgress => ({
+  phase,
+  epoch: 0,
+  epochs: 0,
+  step: 0,
+  steps: 0,
+  percent,
+});
+
+/**
+ * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, and what `trainJob`,
+ * `DatasetStore.open` and `Registry.publish` throw.
+ */
+export async function runTraining({ assignment, signal, tell }: TrainingOptions): Promise<PublishedVersion> {
+  const { id, attempt, spec, jobFolder, run, release } = assignment;
+  const fence = new Fence(jobFolder, attempt);
+  await fence.raise();
+  const registry = await Registry.open(await FsStore.open(assignment.registryFolder));
+  const earlier = await registry.versionOfJob(spec.name, id);
+  if (earlier) return publishedAs(earlier);
+
+  tell({ type: 'progress', progress: phaseOnly('data', 0) });
+  const dataset = await createDatasetStore({ folder: assignment.datasetFolder }).open(spec.dataset);
+  try {
+    stopIfAsked(signal);
+    const engine = await openEngine(assignment.engine);
+    try {
+      const trained = await trainJob({
+        spec,
+        dataset,
+        engine,
+        release,
+        checkpointFolder: path.join(jobFolder, `run-${run}`),
+        checkpointSeconds: assignment.checkpointSeconds,
+        beforeCheckpoint: () => fence.check(),
+        onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
+        signal,
+        onProgress: (progress) =>
+          tell({ type: 'progress', progress: { ...progress, percent: (progress.percent * trainingShare) / 100 } }),
+        onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
+        log: (message) => console.log(message),
+      });
+      stopIfAsked(signal);
+      tell({ type: 'progress', progress: phaseOnly('evaluate', trainingShare) });
+      stopIfAsked(signal);
+
+      tell({ type: 'progress', progress: phaseOnly('publish', 99) });
+      await fence.check();
+      const manifest = await registry.publish(spec.name, {
+        files: {
+          ...trained.files,
+          'weights.safetensors': writeSafetensors(trained.weights),
+        },
+        meta: {
+          operations: [...trained.operations],
+          inputShape: [...trained.inputShape],
+          codeShape: [...trained.codeShape],
+          inputRange: [dataset.info.range[0], dataset.info.range[1]],
+          lineage: {
+            jobId: id,
+            spec,
+            seed: spec.training.seed,
+            dataset: { name: dataset.info.name, hash: dataset.info.hash },
+            hourglass: release,
+            engine: `${engine.name}/${engine.device}`,
+          },
+          metrics: trained.metrics,
+        },
+      });
+      return publishedAs(manifest);
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+const publishedAs = ({ name, version, metrics, operations }: Manifest): PublishedVersion => ({
+  model: name,
+  version,
+  metrics,
+  operations,
+});
+
+function stopIfAsked(signal: AbortSignal): void {
+  if (signal.aborted) throw new HourglassError('cancelled', 'The training was stopped.');
+}

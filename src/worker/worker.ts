@@ -1,0 +1,120 @@
+/**
+ * The worker: takes jobs from the queue and trains each in a process of its own that may die without harming it.
+ *
+ *   queue ─► worker ─► process per job: data ─► train ─► evaluate ─► registry
+ */
+
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { entry } from '../platform/entry.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { type ConsumerSettings, JobConsumer, type Outcome } from '../queue/job-consumer.ts';
+import type { Lease } from '../queue/lease.ts';
+import { type AttemptSettings, runAttempt } from './attempt.ts';
+import type { Assignment, EngineChoice } from './protocol.ts';
+
+export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
+  readonly queue: ConsumerSettings;
+  readonly datasetFolder: string;
+  readonly registryFolder: string;
+  /** one folder per job: its fence and checkpoints */
+  readonly jobsFolder: string;
+  readonly checkpointSeconds: number;
+  readonly engine: EngineChoice;
+  readonly release: string;
+  /** default: the build's own */
+  readonly program?: URL;
+}
+
+const sweepEveryMs = 3600_000;
+
+export class TrainingWorker {
+  readonly #settings: WorkerSettings;
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  #consumer: JobConsumer | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  private constructor(settings: WorkerSettings, log: Logger, metrics: Metrics) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** Waits for Redis until `signal` is aborted. Throws EvictionPolicyError. */
+  static async start(
+    settings: WorkerSettings,
+    log: Logger,
+    metrics: Metrics,
+    signal?: AbortSignal,
+  ): Promise<TrainingWorker> {
+    await mkdir(settings.jobsFolder, { recursive: true });
+    const worker = new TrainingWorker(settings, log, metrics);
+    worker.#consumer = await JobConsumer.open(settings.queue, (lease) => worker.#train(lease), log, signal);
+    const sweep = (): void => {
+      worker.#sweep().catch((err: unknown) => log.warn({ err }, 'old checkpoints could not be removed'));
+    };
+    worker.#sweeper = setInterval(sweep, sweepEveryMs);
+    sweep();
+    return worker;
+  }
+
+  /** Running jobs stop at a checkpoint and go back to the queue at once. */
+  async drain(): Promise<void> {
+    clearInterval(this.#sweeper);
+    await this.#consumer?.drain();
+  }
+
+  async #train(lease: Lease): Promise<Outcome> {
+    const { id, attempt, run, spec } = lease.claim;
+    const log = this.#log.child({ job: id, attempt });
+    const jobFolder = path.join(this.#settings.jobsFolder, id);
+    const { datasetFolder, registryFolder, checkpointSeconds, engine, release } = this.#settings;
+    const assignment: Assignment = {
+      ...{ id, attempt, run, spec, datasetFolder, registryFolder, jobFolder, checkpointSeconds, engine, release },
+    };
+    const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
+    const startedAt = performance.now();
+    this.#metrics.count('jobAttempts', 1);
+    this.#metrics.move('jobsRunning', 1);
+    log.info({ model: spec.name, dataset: spec.dataset }, attempt === 1 ? 'job begins' : 'job goes on');
+    try {
+      const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log);
+      log.info({ outcome: outcome.kind, seconds: (performance.now() - startedAt) / 1000 }, 'job attempt ended');
+      this.#record(lease, outcome, (performance.now() - startedAt) / 1000);
+      // a published version makes the checkpoints useless, also to an attempt that finds the job still open
+      if (outcome.kind === 'succeeded') await rm(jobFolder, { recursive: true, force: true });
+      return outcome;
+    } finally {
+      this.#metrics.move('jobsRunning', -1);
+    }
+  }
+
+  #record(lease: Lease, outcome: Outcome, seconds: number): void {
+    const ended = finalState(lease, outcome);
+    if (ended === undefined) return;
+    this.#metrics.count('jobsFinished', 1, { outcome: ended });
+    this.#metrics.observe('jobDuration', seconds, { outcome: ended });
+    if (outcome.kind === 'failed') this.#metrics.count('jobFailures', 1, { reason: outcome.failure.reason });
+  }
+
+  /** Removes the folders of jobs whose records are gone. Young ones may belong to a job that is just being claimed. */
+  async #sweep(): Promise<void> {
+    const { jobsFolder } = this.#settings;
+    const old: string[] = [];
+    for (const id of await readdir(jobsFolder)) {
+      const info = await stat(path.join(jobsFolder, id)).catch(() => undefined);
+      if (info && Date.now() - info.mtimeMs > sweepEveryMs) old.push(id);
+    }
+    const known = new Set(await this.#consumer?.known(old));
+    for (const id of old) {
+      if (!known.has(id)) await rm(path.join(jobsFolder, id), { recursive: true, force: true });
+    }
+  }
+}
+
+function finalState(lease: Lease, outcome: Outcome): 'succeeded' | 'failed' | 'cancelled' | undefined {
+  if (outcome.kind === 'succeeded' || outcome.kind === 'failed') return outcome.kind;
+  return outcome.kind === 'stopped' && lease.stopReason === 'cancelled' ? 'cancelled' : undefined;
+}

@@ -1,0 +1,66 @@
+// A worker with real training processes on a real queue: what is published, and that nothing is left behind.
+import { existsSync, readdirSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Metrics } from '../../src/platform/metrics.ts';
+import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
+import { FsStore } from '../../src/registry/fs-store.ts';
+import { Registry } from '../../src/registry/registry.ts';
+import type { JobEvent } from '../../src/spec/job.ts';
+import { TrainingWorker } from '../../src/worker/worker.ts';
+import { startRedis, type TestRedis } from '../helpers/redis.ts';
+import { openQueue, quiet } from '../queue/fixtures.ts';
+import { type DataFolder, dataFolder, waveSpec, workerSettings } from './fixtures.ts';
+
+let redis: TestRedis;
+let queue: RedisJobQueue;
+let folder: DataFolder;
+let worker: TrainingWorker;
+
+beforeAll(async () => {
+  redis = await startRedis();
+  queue = await openQueue(redis.url);
+  folder = await dataFolder();
+  worker = await TrainingWorker.start(workerSettings(redis.url, folder), quiet, new Metrics('worker'));
+});
+afterAll(async () => {
+  await worker?.drain();
+  await queue?.close();
+  await redis?.stop();
+  folder?.remove();
+});
+
+it('trains a job, tells its progress, and publishes one version with its lineage', async () => {
+  const spec = waveSpec('waves');
+  const { id } = await queue.submit(spec);
+  const events: JobEvent[] = [];
+  for await (const event of queue.events(id)) events.push(event);
+  const end = events.at(-1);
+  expect(end).toMatchObject({ type: 'end', data: { state: 'succeeded', model: 'waves', version: 1, attempts: 1 } });
+  expect(events.filter((event) => event.type === 'epoch').map((event) => event.data)).toMatchObject([
+    { epoch: 1 },
+    { epoch: 2 },
+    { epoch: 3 },
+  ]);
+  const percents = events.flatMap((event) => (event.type === 'progress' ? [event.data.percent] : []));
+  expect(percents.toSorted((a, b) => a - b)).toEqual(percents);
+
+  const registry = await Registry.open(await FsStore.open(folder.registry));
+  const manifest = await registry.resolve('waves');
+  expect(manifest.lineage).toMatchObject({ jobId: id, spec, dataset: { name: 'waves' }, engine: 'onnx/cpu' });
+  expect(manifest.files.map((file) => file.path)).toEqual(
+    expect.arrayContaining(['encoder.onnx', 'decoder.onnx', 'weights.safetensors']),
+  );
+  expect(readdirSync(folder.jobs)).toEqual([]);
+});
+
+it('fails a job at once for a reason that trying again would not change', async () => {
+  const { id } = await queue.submit({ ...waveSpec('lost'), dataset: 'nowhere' });
+  for await (const event of queue.events(id)) {
+    if (event.type !== 'end') continue;
+    expect(event.data).toMatchObject({ state: 'failed', attempts: 1, failure: { reason: 'dataset-not-found' } });
+  }
+  expect(
+    existsSync(folder.registry) &&
+      (await Registry.open(await FsStore.open(folder.registry)).then((r) => r.listModels())),
+  ).toEqual(['waves']);
+});
