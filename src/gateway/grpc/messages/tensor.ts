@@ -8,6 +8,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import { float32, type NdArray, showShape } from '../../../base/ndarray.ts';
 import type { Tensor, TensorSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
+import { bytesOfRows } from '../../rows.ts';
 
 const bytesPerValue = 4;
 
@@ -69,12 +70,8 @@ function floatsOf(littleEndian: Uint8Array): Float32Array {
   return new Float32Array(bytes.buffer, 0, bytes.length / bytesPerValue);
 }
 
-/** The rows as bytes (without copying, on the little-endian machines that there are) or as numbers. */
-export function tensorMessage(
-  { shape, data }: NdArray<'float32'>,
-  raw: boolean,
-): MessageInitShape<typeof TensorSchema> {
-  if (!raw) return { shape: [...shape], values: Array.from(data) };
-  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return { shape: [...shape], raw: endianness() === 'BE' ? new Uint8Array(Buffer.from(bytes).swap32()) : bytes };
+/** The rows as bytes or as numbers. */
+export function tensorMessage(rows: NdArray<'float32'>, raw: boolean): MessageInitShape<typeof TensorSchema> {
+  const shape = [...rows.shape];
+  return raw ? { shape, raw: bytesOfRows(rows) } : { shape, values: Array.from(rows.data) };
 }

@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
+import type { NdArray } from '../../../base/ndarray.ts';
 import {
   type DenoiseRequest,
   type DenoiseResponseSchema,
@@ -12,7 +13,7 @@ import {
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { Operation } from '../../../registry/manifest.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
-import { picturesOf, rowsOfPictures } from '../../pictures.ts';
+import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
 import type { Call } from '../call.ts';
 import { tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
@@ -21,12 +22,16 @@ import type { Implementation } from '../service.ts';
 type RowsRequest = Pick<DenoiseRequest, 'model' | 'content' | 'outputFormat'>;
 type RowsAnswer = Pick<MessageInitShape<typeof DenoiseResponseSchema>, 'model' | 'version' | 'content'>;
 
+type Content =
+  | { readonly kind: 'tensor'; readonly tensor: Tensor | undefined; readonly field: 'inputs' | 'codes' }
+  /** rows without a shape of their own */
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'pictures'; readonly images: Images };
+
 interface Question {
   readonly operation: Operation;
   readonly model: string | undefined;
-  readonly content:
-    | { readonly case: 'inputs' | 'codes'; readonly value: Tensor | undefined }
-    | { readonly case: 'images'; readonly value: Images };
+  readonly content: Content;
   readonly format: OutputFormat;
 }
 
@@ -45,19 +50,32 @@ export function inferenceService({
   predictor,
   maxImagePixels,
 }: InferenceParts): Implementation<typeof InferenceService> {
-  const { maxBatch } = predictor;
-
   async function ask({ operation, model, content, format }: Question, { signal }: Call): Promise<Answer> {
-    if (content.case !== 'images') {
-      const inputs = tensorArray(content.value, content.case);
-      const target = format === OutputFormat.PNG ? await predictor.resolve(operation, model) : undefined;
-      const prediction = await predictor.predict({ operation, model: pinned(target) ?? model, inputs, signal });
-      return { prediction, target };
+    if (content.kind === 'tensor' && format !== OutputFormat.PNG) {
+      const inputs = tensorArray(content.tensor, content.field);
+      return { prediction: await predictor.predict({ operation, model, inputs, signal }), target: undefined };
     }
-    const { files, resize } = content.value;
     const target = await predictor.resolve(operation, model);
-    const inputs = await rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels, maxBatch, signal });
-    return { prediction: await predictor.predict({ operation, model: pinned(target), inputs, signal }), target };
+    const inputs = await rowsOf(content, target);
+    // The resolved version, so that one published in between does not answer rows of another shape.
+    const reference = `${target.model}@${target.version}`;
+    return { prediction: await predictor.predict({ operation, model: reference, inputs, signal }), target };
+  }
+
+  async function rowsOf(content: Content, target: PredictTarget): Promise<NdArray<'float32'>> {
+    switch (content.kind) {
+      case 'tensor':
+        return tensorArray(content.tensor, content.field);
+      case 'bytes':
+        return rowsOfBytes(content.bytes, target);
+      case 'pictures': {
+        const { files, resize } = content.images;
+        checkCount(files.length, predictor.maxBatch);
+        return rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels });
+      }
+      default:
+        return content satisfies never;
+    }
   }
 
   async function restore(operation: Operation, request: RowsRequest, call: Call): Promise<RowsAnswer> {
@@ -82,7 +100,7 @@ export function inferenceService({
     async decode({ model, codes, outputFormat }, call) {
       const format = formatOf(outputFormat, codes);
       return rowsAnswer(
-        await ask({ operation: 'decode', model, content: { case: 'codes', value: codes }, format }, call),
+        await ask({ operation: 'decode', model, content: contentOf(codes, 'codes'), format }, call),
         format,
       );
     },
@@ -94,9 +112,17 @@ export function inferenceService({
 }
 
 function questionOf(operation: Operation, { model, content, outputFormat }: RowsRequest): Question {
-  if (content.case === 'images') return { operation, model, content, format: formatOf(outputFormat, undefined) };
-  const { value } = content;
-  return { operation, model, content: { case: 'inputs', value }, format: formatOf(outputFormat, value) };
+  if (content.case === 'images') {
+    const pictures = { kind: 'pictures', images: content.value } as const;
+    return { operation, model, content: pictures, format: formatOf(outputFormat, undefined) };
+  }
+  const tensor = content.case === 'inputs' ? content.value : undefined;
+  return { operation, model, content: contentOf(tensor, 'inputs'), format: formatOf(outputFormat, tensor) };
+}
+
+function contentOf(tensor: Tensor | undefined, field: 'inputs' | 'codes'): Content {
+  const isShapeless = tensor !== undefined && tensor.shape.length === 0 && tensor.values.length === 0;
+  return isShapeless ? { kind: 'bytes', bytes: tensor.raw } : { kind: 'tensor', tensor, field };
 }
 
 /** What the client left open follows the request. Throws `invalid-request` for a number that is no format. */
@@ -117,8 +143,15 @@ function formatOf(asked: OutputFormat, tensor: Tensor | undefined): OutputFormat
   }
 }
 
-/** The resolved version, so that a newer one published in between does not answer with another shape. */
-const pinned = (target: PredictTarget | undefined): string | undefined => target && `${target.model}@${target.version}`;
+/** Before any picture is decoded; other rows are counted by the predictor. */
+function checkCount(found: number, allowed: number): void {
+  if (found <= allowed) return;
+  throw new HourglassError(
+    'batch-too-large',
+    `The request has ${found} pictures; at most ${allowed} are allowed. Send several requests.`,
+    { field: '/images', expected: allowed, found },
+  );
+}
 
 async function rowsAnswer({ prediction, target }: Answer, format: OutputFormat): Promise<RowsAnswer> {
   const { model, version, outputs } = prediction;
@@ -128,6 +161,6 @@ async function rowsAnswer({ prediction, target }: Answer, format: OutputFormat):
   return {
     model,
     version,
-    content: { case: 'images', value: { files: await picturesOf(prediction, target.inputRange) } },
+    content: { case: 'images', value: { files: await picturesOfRows(prediction, target) } },
   };
 }

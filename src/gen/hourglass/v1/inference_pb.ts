@@ -21,7 +21,7 @@ export const file_hourglass_v1_inference: GenFile = /*@__PURE__*/
  */
 export type Tensor = Message<"hourglass.v1.Tensor"> & {
   /**
-   * [batch, …row], such as [2, 784] or [2, 28, 28, 1].
+   * [batch, …row], such as [2, 784] or [2, 28, 28, 1]. With `raw` it may be left out: rows are then as the model's.
    *
    * @generated from field: repeated uint32 shape = 1;
    */
