@@ -1,4 +1,5 @@
 // A gRPC client for generated services in tests: messages in and out, errors with their details read.
+import { once } from 'node:events';
 import {
   create,
   type DescMessage,
@@ -188,10 +189,12 @@ export class TestClient {
           error || !answer ? reject(error ? failed(error) : new Error('no answer')) : resolve(answer),
       );
       signal?.addEventListener('abort', () => call.cancel());
+      const closed = new AbortController();
+      call.once('close', () => closed.abort());
       void (async () => {
         for await (const request of requests) {
           if (call.destroyed) return;
-          if (!call.write(request)) await new Promise<void>((go) => call.once('drain', go).once('close', go));
+          if (!call.write(request)) await once(call, 'drain', { signal: closed.signal }).catch(() => undefined);
         }
         call.end();
       })().catch((error) => {

@@ -9,7 +9,7 @@ import {
 } from '../../../src/gateway/grpc/server.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
-import type { Prediction, Predictor, PredictRequest } from '../../../src/serve/predictor.ts';
+import type { Prediction, Predictor, PredictRequest, PredictTarget } from '../../../src/serve/predictor.ts';
 import { TestClient } from './client.ts';
 
 export const testConfig: GrpcConfig = {
@@ -99,8 +99,8 @@ export class GatedPredictor implements Predictor {
     return { model: 'echo', version: 1, outputs: float32(shape, data.slice()), rowShape: shape.slice(1) };
   }
 
-  async resolve(): Promise<never> {
-    return outOfOrder();
+  async resolve(): Promise<PredictTarget> {
+    return { model: 'echo', version: 1, inputShape: [2, 2, 1], inputRange: [0, 1] };
   }
 
   async close(): Promise<void> {}

@@ -65,9 +65,11 @@ function mismatch(field: string, message: string, expected: unknown, found: unkn
 
 /** A copy: inside of a message the bytes rarely begin where floats may. */
 function floatsOf(littleEndian: Uint8Array): Float32Array {
-  const bytes = Buffer.from(littleEndian.slice().buffer);
+  const floats = new Float32Array(littleEndian.length / bytesPerValue);
+  const bytes = Buffer.from(floats.buffer);
+  bytes.set(littleEndian);
   if (endianness() === 'BE') bytes.swap32();
-  return new Float32Array(bytes.buffer, 0, bytes.length / bytesPerValue);
+  return floats;
 }
 
 /** The rows as bytes or as numbers. */

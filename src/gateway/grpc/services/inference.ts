@@ -145,6 +145,12 @@ function formatOf(asked: OutputFormat, tensor: Tensor | undefined): OutputFormat
 
 /** Before any picture is decoded; other rows are counted by the predictor. */
 function checkCount(found: number, allowed: number): void {
+  if (found === 0) {
+    throw new HourglassError('empty-batch', 'The request has no pictures. Send at least one.', {
+      field: '/images',
+      found,
+    });
+  }
   if (found <= allowed) return;
   throw new HourglassError(
     'batch-too-large',
