@@ -18,8 +18,8 @@ import {
   unsupported,
 } from './source.ts';
 
-/** characters of one record; bounds the memory that a file without line ends can take */
-const maxRecord = 2 ** 22;
+/** characters of one record, a quarter of a million numbers; bounds the memory that a file without line ends can take */
+const maxRecord = 2 ** 20;
 const delimiters = [',', ';', '\t', '|'] as const;
 
 interface Layout {

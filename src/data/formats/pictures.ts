@@ -2,13 +2,14 @@
 
 import { HourglassError } from '../../base/errors.ts';
 import { decodeImage, imageFormat, inspectImage, type PictureShape } from '../image.ts';
+import type { UploadLimits } from '../upload.ts';
 import type { ArchiveFile } from './archive.ts';
 import { checkExtent, invalid, type ParseContext, type RowBlock, type RowSource, type StoredPart } from './source.ts';
 
 /** pictures decoded at the same time */
 const inFlight = 4;
 
-export type ArchiveReader = (part: StoredPart, limits: ParseContext['limits']) => AsyncGenerator<ArchiveFile>;
+export type ArchiveReader = (part: StoredPart, limits: UploadLimits) => AsyncGenerator<ArchiveFile>;
 
 export async function parsePictures(part: StoredPart, read: ArchiveReader, context: ParseContext): Promise<RowSource> {
   const { height, width, channels } = await findShape(part, read, context);
@@ -27,8 +28,8 @@ async function findShape(
   read: ArchiveReader,
   { options, limits }: ParseContext,
 ): Promise<PictureShape> {
-  for await (const { name, bytes } of read(part, limits)) {
-    const first = await named(part, name, inspectImage(bytes, limits.imagePixels));
+  for await (const file of read(part, limits)) {
+    const first = await inspect(part, file, limits);
     const gray = options.grayscale ?? first.channels === 1;
     return { ...(options.resize ?? first), channels: gray ? 1 : 3 };
   }
@@ -41,10 +42,9 @@ async function* blocks(
   shape: PictureShape,
   { options, limits }: ParseContext,
 ): AsyncGenerator<RowBlock> {
-  const decode = async ({ name, bytes }: ArchiveFile): Promise<RowBlock> => {
-    if (!imageFormat(bytes))
-      throw invalid(part, `the file ${JSON.stringify(name)} is not a PNG, JPEG or WebP picture.`);
-    const found = await named(part, name, inspectImage(bytes, limits.imagePixels));
+  const decode = async (file: ArchiveFile): Promise<RowBlock> => {
+    const { name, bytes } = file;
+    const found = await inspect(part, file, limits);
     if (found.channels !== shape.channels && options.grayscale === undefined) {
       const facts = { field: name, expected: shape.channels, found: found.channels };
       const what = `the picture ${JSON.stringify(name)} has ${found.channels} channels, the first one has ${shape.channels}.`;
@@ -66,6 +66,11 @@ async function* blocks(
   } finally {
     await Promise.allSettled(waiting);
   }
+}
+
+async function inspect(part: StoredPart, { name, bytes }: ArchiveFile, { imagePixels }: UploadLimits) {
+  if (!imageFormat(bytes)) throw invalid(part, `the file ${JSON.stringify(name)} is not a PNG, JPEG or WebP picture.`);
+  return named(part, name, inspectImage(bytes, imagePixels));
 }
 
 const folderOf = (name: string): string => name.split('/').at(-2) ?? '';
