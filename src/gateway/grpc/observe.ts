@@ -4,7 +4,7 @@
  */
 
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status as statusCode } from '@grpc/grpc-js';
-import { HourglassError } from '../../base/errors.ts';
+import { errorTable, HourglassError } from '../../base/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
@@ -21,6 +21,9 @@ export interface Observation {
 }
 
 const transport = 'grpc';
+
+/** Codes that tell of trouble on our side; the rest is the client's. */
+const serverFaults = new Set(Object.entries(errorTable).flatMap(([code, { http }]) => (http >= 500 ? [code] : [])));
 
 /** As much as Node.js takes of headers over HTTP/1. */
 const maxMetadataBytes = 16 * 1024;
@@ -75,7 +78,8 @@ export function observe(options: Observation): ServerInterceptor {
             metrics.move('requestsInFlight', -1, { transport });
             metrics.count('requests', 1, { transport, route: path, code: outcome });
             metrics.observe('requestDuration', seconds, { transport, route: path });
-            log.debug({ requestId, method: path, code: outcome, seconds }, 'call ended');
+            const level = serverFaults.has(outcome) ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
+            log[level]({ requestId, method: path, code: outcome, seconds }, 'answered');
           },
         }),
     });

@@ -20,6 +20,8 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Predictor } from '../../serve/predictor.ts';
+import { Budget } from '../budget.ts';
+import type { Readiness } from '../readiness.ts';
 import { type CallRuntime, Drain } from './call.ts';
 import { observe } from './observe.ts';
 import { type BoundService, bindService } from './service.ts';
@@ -32,7 +34,7 @@ import { trainingService } from './services/training.ts';
 
 export type GrpcConfig = Pick<
   Config,
-  'maxBodyBytes' | 'maxWaiting' | 'maxImagePixels' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
+  'maxBodyBytes' | 'maxWaiting' | 'maxWatchers' | 'maxImagePixels' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
 >;
 
 export interface GrpcParts {
@@ -44,7 +46,7 @@ export interface GrpcParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   /** what health checking answers */
-  readonly isReady: () => Promise<boolean>;
+  readonly readiness: Pick<Readiness, 'isReady'>;
 }
 
 export interface GrpcServer {
@@ -112,9 +114,12 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const own = [TrainingService, InferenceService, RegistryService, DatasetService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details]);
+  const watchers = new Budget(parts.config.maxWatchers, 'open event streams', (open) =>
+    parts.metrics.set('eventStreams', open, { transport: 'grpc' }),
+  );
   const names = own.map(({ typeName }) => typeName);
   return [
-    bindService(TrainingService, trainingService(parts), runtime),
+    bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
     bindService(
       InferenceService,
       inferenceService({ predictor: parts.predictor, maxImagePixels: parts.config.maxImagePixels }),
@@ -122,7 +127,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
     ),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts.datasets), runtime),
-    bindService(Health, healthService(parts.isReady, names), runtime),
+    bindService(Health, healthService(parts.readiness, names), runtime),
     bindService(ServerReflection, reflection.v1, runtime),
     bindService(ServerReflectionV1alpha, reflection.v1alpha, runtime),
   ];

@@ -108,7 +108,7 @@ describe('every call', () => {
     const other = await failureOf(running.client.call(encode, empty, { metadata: { 'x-request-id': '<a href="x">' } }));
     expect(other.requestId).toMatch(/^[0-9a-f-]{36}$/);
     const lines = running.log.filter(({ requestId }) => requestId === 'a-1');
-    expect(lines).toMatchObject([{ msg: 'call ended', code: 'invalid-request', transport: 'grpc' }]);
+    expect(lines).toMatchObject([{ level: 'info', msg: 'answered', code: 'invalid-request', transport: 'grpc' }]);
   });
 
   it('is counted by method and outcome', async () => {
@@ -183,6 +183,16 @@ describe('stopping', () => {
     expect(late.status).toBe('UNAVAILABLE');
   });
 
+  it('has room for so many event streams and no more', async () => {
+    running = await startServer({ queue: silent as JobQueue });
+    const watch = () => running.client.stream(TrainingService.method.watchJob, { id: '1' }).next();
+    const open = [watch(), watch(), watch()].map(failureOf);
+    const failure = await failureOf(watch());
+    expect(failure).toMatchObject({ status: 'RESOURCE_EXHAUSTED', code: 'overloaded', retryAfter: 1 });
+    await running.server.close(1000);
+    expect((await Promise.all(open)).map(({ code }) => code)).toEqual(Array(3).fill('shutting-down'));
+  });
+
   it('cuts off what does not finish in time', async () => {
     const predictor = await withPredictor(false);
     const call = failureOf(running.client.call(encode, small));
@@ -196,7 +206,7 @@ describe('stopping', () => {
 describe('health', () => {
   it('follows readiness', async () => {
     let ready = true;
-    running = await startServer({ isReady: async () => ready });
+    running = await startServer({ readiness: { isReady: async () => ready } });
     const { check, watch } = Health.method;
     expect(await running.client.call(check, {})).toMatchObject({ status: Status.SERVING });
     const watching = running.client.stream(watch, { service: 'hourglass.v1.InferenceService' });

@@ -15,6 +15,7 @@ import { TestClient } from './client.ts';
 export const testConfig: GrpcConfig = {
   maxBodyBytes: 4 * 2 ** 20,
   maxWaiting: 1024,
+  maxWatchers: 3,
   maxImagePixels: 2 ** 20,
   bodyTimeoutMs: 30_000,
   uploadTimeoutMs: 60_000,
@@ -50,7 +51,7 @@ export async function startServer(
     predictor: broken(),
     registry: broken(),
     datasets: broken(),
-    isReady: async () => true,
+    readiness: { isReady: async () => true },
     ...parts,
     config: { ...testConfig, ...parts.config },
     log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),

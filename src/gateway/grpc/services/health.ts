@@ -6,17 +6,18 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../../gen/grpc/health/v1/health_pb.ts';
+import type { Readiness } from '../../readiness.ts';
 import type { Implementation } from '../service.ts';
 
 const watchIntervalMs = 1000;
 
 /** `services` are full names; the empty name asks for the server as a whole. */
 export function healthService(
-  isReady: () => Promise<boolean>,
+  readiness: Pick<Readiness, 'isReady'>,
   services: readonly string[],
 ): Implementation<typeof Health> {
   const status = async (): Promise<ServingStatus> =>
-    (await isReady()) ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+    (await readiness.isReady()) ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   const isKnown = (service: string): boolean => service === '' || services.includes(service);
   return {
     async check({ service }) {

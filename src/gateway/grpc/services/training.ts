@@ -2,8 +2,8 @@
 
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
-import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
+import type { Budget } from '../../budget.ts';
 import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
@@ -11,11 +11,12 @@ import type { Implementation } from '../service.ts';
 export interface TrainingParts {
   readonly queue: JobQueue;
   readonly datasets: DatasetStore;
-  readonly metrics: Metrics;
+  /** places for event streams */
+  readonly watchers: Budget;
 }
 
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
-  const { queue, metrics } = parts;
+  const { queue, watchers } = parts;
   return {
     async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }) {
       const raw = { name, dataset, model, training, priority, deadlineSeconds };
@@ -40,12 +41,12 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
 
     async *watchJob({ id, lastEventId }, call) {
       call.endOnDrain();
-      metrics.move('eventStreams', 1, { transport: 'grpc' });
+      watchers.take(1);
       try {
         const events = queue.events(id, { signal: call.signal, ...(lastEventId !== '' && { lastEventId }) });
         for await (const event of events) yield eventMessage(event);
       } finally {
-        metrics.move('eventStreams', -1, { transport: 'grpc' });
+        watchers.giveBack(1);
       }
     },
 
