@@ -1,4 +1,4 @@
-/** The serving contract: one predictor answers every transport. */
+/** The serving contract: one predictor answers every transport. model-predictor.ts implements it. */
 
 import type { NdArray } from '../base/ndarray.ts';
 import type { Operation } from '../registry/manifest.ts';
@@ -38,8 +38,11 @@ export interface Predictor {
    */
   resolve(operation: Operation, model?: string): Promise<PredictTarget>;
   /**
-   * Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`, `non-finite`,
-   * `empty-batch`, `batch-too-large`, `operation-not-supported`, `model-corrupt`, `overloaded`, `deadline-exceeded`.
+   * Answers all rows with one version, the one that the reference means when the request arrives; later publications do not
+   * touch it. Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`,
+   * `non-finite` (also for inputs so far outside of the trained range that the answer would not be finite),
+   * `empty-batch`, `batch-too-large`, `operation-not-supported`, `unsupported-schema`, `model-corrupt`, `model-crashed`,
+   * `overloaded`, `deadline-exceeded`, `cancelled`, `shutting-down`.
    */
   predict(request: PredictRequest): Promise<Prediction>;
   /** rows per request allowed */

@@ -1,0 +1,149 @@
+/**
+ * Which version answers a reference, loaded. A new version takes over when it is in memory: whoever asks meanwhile waits a
+ * moment for it, then gets the version before. A damaged version is set aside for a while; the bare name then means
+ * the newest one that works, but `digits@2` and `digits:stable` mean exactly theirs and say that it is damaged.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HourglassError } from '../base/errors.ts';
+import type { Manifest } from '../registry/manifest.ts';
+import { parseReference } from '../registry/reference.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ModelPool } from '../runtime/pool.ts';
+import { ServedModel } from './served-model.ts';
+
+export interface ModelCacheOptions {
+  readonly registry: Registry;
+  readonly pool: ModelPool;
+  /** how long a request waits for a new version while an earlier one could answer; default 1000 */
+  readonly patienceMs?: number;
+  /** a damaged version is tried again after this; default 60,000 */
+  readonly setAsideMs?: number;
+  readonly onLoad?: (model: string, seconds: number, error?: unknown) => void;
+  readonly onSetAside?: (model: string, error: HourglassError) => void;
+}
+
+/** references and versions remembered; a forgotten one is looked up and loaded again */
+const maxRemembered = 1000;
+
+interface Slot {
+  readonly loading: Promise<ServedModel>;
+  loaded?: ServedModel;
+}
+
+export class ModelCache {
+  readonly #options: ModelCacheOptions;
+  /** by `digits@2` */
+  readonly #slots = new Map<string, Slot>();
+  /** what a moving reference last gave */
+  readonly #last = new Map<string, ServedModel>();
+  readonly #damaged = new Map<string, { readonly until: number; readonly error: HourglassError }>();
+
+  constructor(options: ModelCacheOptions) {
+    this.#options = options;
+  }
+
+  /** The manifest that a reference means now, without loading it. Throws what `Registry.resolve` throws. */
+  async resolve(reference: string): Promise<Manifest> {
+    const { kind, name } = parseReference(reference);
+    return this.#options.registry.resolve(reference, kind === 'newest' ? this.#damagedVersions(name) : undefined);
+  }
+
+  /** Throws what `Registry.resolve` and `ServedModel.load` throw. */
+  async get(reference: string): Promise<ServedModel> {
+    const { kind } = parseReference(reference);
+    let failure: unknown;
+    for (;;) {
+      // when no version is left, the reason why the newest failed says most
+      const manifest = await this.resolve(reference).catch((error) => Promise.reject(failure ?? error));
+      try {
+        const model = await this.#ready(manifest, this.#last.get(reference));
+        if (kind !== 'version') remember(this.#last, reference, model);
+        return model;
+      } catch (error) {
+        if (kind !== 'newest' || !isDamage(error)) throw error;
+        failure ??= error;
+      }
+    }
+  }
+
+  /** Takes a version that gave nonsense out of service. */
+  setAside(model: ServedModel, error: HourglassError): void {
+    this.#slots.delete(model.key);
+    for (const [reference, last] of this.#last) if (last === model) this.#last.delete(reference);
+    this.#markDamaged(model.key, error);
+    // what still waits for it ends first
+    this.#options.pool.unload(model.key).catch(() => {});
+  }
+
+  async #ready(manifest: Manifest, before: ServedModel | undefined): Promise<ServedModel> {
+    const slot = this.#slot(manifest);
+    if (slot.loaded) return slot.loaded;
+    if (!before || before.manifest.version === manifest.version) return slot.loading;
+    const patience = new AbortController();
+    const waited = sleep(this.#options.patienceMs ?? 1000, before, { signal: patience.signal });
+    try {
+      return await Promise.race([slot.loading, waited]);
+    } finally {
+      patience.abort();
+      waited.catch(() => {});
+    }
+  }
+
+  #slot(manifest: Manifest): Slot {
+    const key = `${manifest.name}@${manifest.version}`;
+    const known = this.#slots.get(key);
+    if (known) return known;
+    const slot: Slot = { loading: this.#load(manifest, key) };
+    remember(this.#slots, key, slot);
+    slot.loading.then(
+      (model) => {
+        slot.loaded = model;
+      },
+      () => this.#slots.delete(key),
+    );
+    return slot;
+  }
+
+  async #load(manifest: Manifest, key: string): Promise<ServedModel> {
+    const damage = this.#damaged.get(key);
+    if (damage && damage.until > performance.now()) throw damage.error;
+    const start = performance.now();
+    const { registry, pool, onLoad } = this.#options;
+    try {
+      const model = await ServedModel.load(manifest, registry, pool);
+      this.#damaged.delete(key);
+      onLoad?.(key, (performance.now() - start) / 1000);
+      return model;
+    } catch (error) {
+      onLoad?.(key, (performance.now() - start) / 1000, error);
+      if (isDamage(error)) this.#markDamaged(key, error);
+      throw error;
+    }
+  }
+
+  #markDamaged(key: string, error: HourglassError): void {
+    remember(this.#damaged, key, { until: performance.now() + (this.#options.setAsideMs ?? 60_000), error });
+    this.#options.onSetAside?.(key, error);
+  }
+
+  #damagedVersions(name: string): ReadonlySet<number> | undefined {
+    if (this.#damaged.size === 0) return undefined;
+    const now = performance.now();
+    const versions = new Set<number>();
+    for (const [key, { until }] of this.#damaged) {
+      if (until > now && key.startsWith(`${name}@`)) versions.add(Number(key.slice(name.length + 1)));
+    }
+    return versions;
+  }
+}
+
+export const isDamage = (error: unknown): error is HourglassError =>
+  error instanceof HourglassError && error.code === 'model-corrupt';
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > maxRemembered && oldest !== undefined) map.delete(oldest);
+}

@@ -1,0 +1,184 @@
+/**
+ * Answers predictions: reference → version in memory → checked rows → batch → checked answer.
+ *
+ * An answer is always finite. When a model gives NaN or infinity for rows of the range that it was trained on, the model is
+ * at fault: the request fails with `internal`, the version is set aside, the bare name means the version before. When the rows
+ * were far outside of that range, or codes of unknown range, the request is at fault and fails with `non-finite`: otherwise
+ * one client could take a model away from all others by sending it large numbers.
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { float32 } from '../base/ndarray.ts';
+import type { Config } from '../platform/config.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Manifest, Operation } from '../registry/manifest.ts';
+import { parseReference } from '../registry/reference.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ModelPool } from '../runtime/pool.ts';
+import { Batcher, type BatchObserver } from './batcher.ts';
+import { isDamage, ModelCache } from './model-cache.ts';
+import type { Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
+import { checkRows, findNonFinite } from './rows.ts';
+import { inputShapeOf, operationError, outputShapeOf, type ServedLane, type ServedModel } from './served-model.ts';
+
+export interface PredictorOptions {
+  readonly registry: Registry;
+  readonly pool: ModelPool;
+  readonly config: Pick<
+    Config,
+    'defaultModel' | 'maxBatch' | 'maxWaiting' | 'batchRows' | 'batchWindowMs' | 'deadlineMs'
+  >;
+  readonly metrics?: Metrics;
+  /** told of versions that were set aside because they are damaged */
+  readonly warn?: (message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** memory that waiting rows may take; default 256 MiB */
+  readonly maxWaitingBytes?: number;
+}
+
+/** for how long a list of the models there are is believed */
+const namesHoldMs = 1000;
+
+export class ModelPredictor implements Predictor {
+  readonly maxBatch: number;
+  readonly #options: PredictorOptions;
+  readonly #models: ModelCache;
+  readonly #batcher: Batcher<ServedLane>;
+  #names: { readonly names: readonly string[]; readonly until: number } | undefined;
+
+  constructor(options: PredictorOptions) {
+    const { registry, pool, config, metrics, warn, maxWaitingBytes = 256 * 2 ** 20 } = options;
+    this.#options = options;
+    this.maxBatch = config.maxBatch;
+    this.#models = new ModelCache({
+      registry,
+      pool,
+      onLoad(_model, seconds, error) {
+        metrics?.count('modelLoads', 1, { outcome: error === undefined ? 'ok' : 'failed' });
+        metrics?.observe('modelLoadDuration', seconds);
+      },
+      onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
+    });
+    metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
+    this.#batcher = new Batcher({
+      slots: pool.threads,
+      maxRows: config.batchRows,
+      maxWaiting: config.maxWaiting,
+      maxWaitingBytes,
+      windowMs: config.batchWindowMs,
+      deadlineMs: config.deadlineMs,
+      ...(metrics && { observer: observe(metrics) }),
+    });
+  }
+
+  async resolve(operation: Operation, model?: string): Promise<PredictTarget> {
+    const manifest = await this.#models.resolve(await this.#reference(model));
+    if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
+    const { name, version, inputRange } = manifest;
+    return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange };
+  }
+
+  async predict({ operation, model, inputs, signal }: PredictRequest): Promise<Prediction> {
+    const reference = await this.#reference(model);
+    const { kind } = parseReference(reference);
+    for (;;) {
+      const served = await this.#models.get(reference);
+      try {
+        return await this.#answer(served, operation, inputs, signal);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        // dropped from memory meanwhile, and then its files could not be read again
+        this.#models.setAside(served, error);
+        if (kind !== 'newest') throw error;
+      }
+    }
+  }
+
+  /** Finishes what is in flight; the pool and the registry are the caller's. */
+  close(): Promise<void> {
+    return this.#batcher.close();
+  }
+
+  async #answer(
+    served: ServedModel,
+    operation: Operation,
+    inputs: PredictRequest['inputs'],
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction> {
+    const { manifest } = served;
+    const lane = served.lane(operation);
+    const noun = operation === 'decode' ? 'code' : 'input';
+    const shape = inputShapeOf(manifest, operation);
+    const rows = checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch });
+    const { data, finite } = await this.#batcher.submit(lane, inputs.data, rows, signal);
+    if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
+    this.#options.metrics?.count('predictedRows', rows, { operation });
+    return {
+      model: manifest.name,
+      version: manifest.version,
+      outputs: float32([rows, ...outputShapeOf(manifest, operation)], data),
+      rowShape: manifest.inputShape,
+    };
+  }
+
+  #nonFiniteAnswer(served: ServedModel, operation: Operation, inputs: Float32Array): HourglassError {
+    const [low, high] = served.manifest.inputRange;
+    const span = high - low;
+    const ordinary = operation !== 'decode' && inputs.every((value) => value >= low - span && value <= high + span);
+    if (!ordinary) {
+      const trained = operation === 'decode' ? '' : ` It was trained on values from ${low} to ${high}.`;
+      return new HourglassError(
+        'non-finite',
+        `${served.key} has no finite answer to these values: some are too large.${trained} Scale them down.`,
+        { expected: served.manifest.inputRange },
+      );
+    }
+    this.#models.setAside(served, served.damaged('it gave numbers that are not finite'));
+    return new HourglassError(
+      'internal',
+      `${served.key} gave numbers that are not finite and is out of service. Try again: an earlier version may answer.`,
+    );
+  }
+
+  /** Throws `model-required`, `model-not-found`. */
+  async #reference(model: string | undefined): Promise<string> {
+    const named = model ?? this.#options.config.defaultModel;
+    if (named !== null) return named;
+    const names = await this.#modelNames();
+    const [name] = names;
+    if (name === undefined) {
+      throw new HourglassError('model-not-found', 'There is no model yet. Train one with POST /v1/jobs.', {
+        field: 'model',
+      });
+    }
+    if (names.length > 1) {
+      const some = names.slice(0, 10);
+      throw new HourglassError(
+        'model-required',
+        `There are ${names.length} models and none is the default. Name one, such as ${some.join(', ')}.`,
+        { field: 'model', expected: some },
+      );
+    }
+    return name;
+  }
+
+  async #modelNames(): Promise<readonly string[]> {
+    if (this.#names && this.#names.until > performance.now()) return this.#names.names;
+    const names = await this.#options.registry.listModels();
+    // the first model shows at once
+    if (names.length > 0) this.#names = { names, until: performance.now() + namesHoldMs };
+    return names;
+  }
+}
+
+function observe(metrics: Metrics): BatchObserver<ServedLane> {
+  return {
+    waiting: (requests) => metrics.set('predictionsWaiting', requests),
+    waited({ operation }, seconds) {
+      metrics.observe('stageDuration', seconds, { stage: 'wait', operation });
+    },
+    ran({ operation }, rows, seconds) {
+      metrics.observe('stageDuration', seconds, { stage: 'run', operation });
+      metrics.observe('batchRows', rows, { operation });
+    },
+  };
+}

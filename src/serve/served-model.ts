@@ -1,0 +1,128 @@
+/** One model version as it is served: its ONNX files in the pool, checked against the manifest, a lane per operation. */
+
+import { HourglassError } from '../base/errors.ts';
+import { sizeOf } from '../base/ndarray.ts';
+import type { Manifest, Operation } from '../registry/manifest.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ModelPool, ModelShapes, ModelSource } from '../runtime/pool.ts';
+import type { Lane, LaneRun } from './batcher.ts';
+
+type Part = 'encoder' | 'decoder';
+
+/** Which files answer an operation, one after the other. */
+const chains: Readonly<Record<Operation, readonly Part[]>> = {
+  encode: ['encoder'],
+  decode: ['decoder'],
+  denoise: ['encoder', 'decoder'],
+  reconstruct: ['encoder', 'decoder'],
+};
+
+const fileOf = (part: Part): string => `${part}.onnx`;
+
+export interface ServedLane extends Lane {
+  readonly model: ServedModel;
+  readonly operation: Operation;
+}
+
+export class ServedModel {
+  readonly manifest: Manifest;
+  /** `digits@2` */
+  readonly key: string;
+  readonly #pool: ModelPool;
+  readonly #source: ModelSource;
+  readonly #lanes = new Map<Operation, ServedLane>();
+
+  private constructor(manifest: Manifest, registry: Registry, pool: ModelPool) {
+    this.manifest = manifest;
+    this.key = `${manifest.name}@${manifest.version}`;
+    this.#pool = pool;
+    const files = manifest.files.filter(({ path }) => path.endsWith('.onnx'));
+    this.#source = {
+      key: this.key,
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+      async read() {
+        const parts = files.map(async ({ path }) => [
+          path.slice(0, -'.onnx'.length),
+          await registry.readFile(manifest, path),
+        ]);
+        return Object.fromEntries(await Promise.all(parts));
+      },
+    };
+  }
+
+  /**
+   * Brings a version into memory and tries it. Throws `model-corrupt` when a file is damaged or missing, has other shapes
+   * than the manifest says, or answers an ordinary row with numbers that are not finite.
+   */
+  static async load(manifest: Manifest, registry: Registry, pool: ModelPool): Promise<ServedModel> {
+    const model = new ServedModel(manifest, registry, pool);
+    const shapes = await pool.load(model.#source);
+    for (const operation of manifest.operations) {
+      model.#checkShapes(operation, shapes);
+      const lane = model.#openLane(operation);
+      const { finite } = await lane.run(model.#ordinaryRow(operation), 1);
+      if (!finite) throw model.damaged(`its answers to ${operation} are not finite numbers`);
+    }
+    return model;
+  }
+
+  /** Throws `operation-not-supported`. */
+  lane(operation: Operation): ServedLane {
+    const lane = this.#lanes.get(operation);
+    if (lane) return lane;
+    throw operationError(this.manifest, operation);
+  }
+
+  damaged(how: string): HourglassError {
+    return new HourglassError('model-corrupt', `${this.key} cannot be served: ${how}. Use another version.`);
+  }
+
+  #checkShapes(operation: Operation, shapes: ModelShapes): void {
+    let row = sizeOf(inputShapeOf(this.manifest, operation));
+    for (const part of chains[operation]) {
+      const shape = shapes[part];
+      if (!shape) throw this.damaged(`it has no ${fileOf(part)}`);
+      if (sizeOf(shape.input) !== row)
+        throw this.damaged(`its ${part} takes rows of another size than its manifest says`);
+      row = sizeOf(shape.output);
+    }
+    if (row !== sizeOf(outputShapeOf(this.manifest, operation))) {
+      throw this.damaged(`it answers ${operation} with rows of another size than its manifest says`);
+    }
+  }
+
+  #openLane(operation: Operation): ServedLane {
+    const lane: ServedLane = {
+      model: this,
+      operation,
+      inputSize: sizeOf(inputShapeOf(this.manifest, operation)),
+      outputSize: sizeOf(outputShapeOf(this.manifest, operation)),
+      run: (data, rows): Promise<LaneRun> => this.#pool.run(this.#source, { chain: chains[operation], rows, data }),
+    };
+    this.#lanes.set(operation, lane);
+    return lane;
+  }
+
+  /** The middle of the range that the model was trained on; the zero code. */
+  #ordinaryRow(operation: Operation): Float32Array<ArrayBuffer> {
+    const [low, high] = this.manifest.inputRange;
+    const row = new Float32Array(sizeOf(inputShapeOf(this.manifest, operation)));
+    return operation === 'decode' ? row : row.fill((low + high) / 2);
+  }
+}
+
+export function inputShapeOf({ inputShape, codeShape }: Manifest, operation: Operation): readonly number[] {
+  return operation === 'decode' ? codeShape : inputShape;
+}
+
+export function outputShapeOf({ inputShape, codeShape }: Manifest, operation: Operation): readonly number[] {
+  return operation === 'encode' ? codeShape : inputShape;
+}
+
+export function operationError({ name, version, operations }: Manifest, operation: Operation): HourglassError {
+  return new HourglassError(
+    'operation-not-supported',
+    `${name}@${version} does not answer ${operation}; it answers ${operations.join(', ')}.`,
+    { expected: operations, found: operation },
+  );
+}
