@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   worker: ['base', 'platform', 'spec', 'data', 'models', 'engine', 'train', 'report', 'registry', 'queue', 'runtime'],
   serve: ['base', 'platform', 'codec', 'runtime', 'registry'],
   gateway: ['base', 'platform', 'spec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
+  up: ['base', 'platform', 'spec', 'data', 'registry', 'queue'],
   sdk: ['base', 'codec'],
 };
 

@@ -64,7 +64,8 @@ export async function embeddedRedis(dataDir: string, log: Logger, program = 'red
 
   const launch = async (): Promise<ChildProcess> => {
     if (bySocket) rmSync(socket, { force: true });
-    const child = spawn('sh', ['-c', guarded, program], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    // a process group of its own: Ctrl-C in the terminal is for `up`, which stops the server last
+    const child = spawn('sh', ['-c', guarded, program], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], detached: true });
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(configuration);
     child.once('exit', () => child.stdio[3]?.destroy());

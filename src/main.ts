@@ -1,0 +1,176 @@
+#!/usr/bin/env node
+/**
+ * `hourglass up | gateway | worker`: reads the configuration, builds the parts and hands them down. The only composition
+ * root and the only reader of the environment.
+ */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createDatasetStore } from './data/store.ts';
+import { type Config, ConfigError, loadConfig, settingsHelp } from './platform/config.ts';
+import { entry } from './platform/entry.ts';
+import { createLog, type Logger, secretsOf } from './platform/log.ts';
+import { Metrics } from './platform/metrics.ts';
+import { Shutdown } from './platform/shutdown.ts';
+import { EmbeddedRedisError } from './queue/embedded-redis.ts';
+import { EvictionPolicyError, type RedisSettings } from './queue/redis.ts';
+import { type QueueSettings, RedisJobQueue } from './queue/redis-job-queue.ts';
+import { FsStore } from './registry/fs-store.ts';
+import { Registry } from './registry/registry.ts';
+import { DataLockError } from './up/data-lock.ts';
+import { createTerminal } from './up/terminal.ts';
+import { hopelessCode, Up } from './up/up.ts';
+import { TrainingWorker } from './worker/worker.ts';
+
+const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
+  .version;
+
+const usage = `hourglass ${release}: trains autoencoders from a job queue and serves encode, decode and denoise
+
+  hourglass up        everything on this machine: redis-server, gateway and worker
+  hourglass gateway   REST, gRPC and metrics; needs REDIS_URL
+  hourglass worker    trains the jobs of the queue; needs REDIS_URL
+  hourglass --help    this text
+  hourglass --version
+`;
+
+/** What is wrong with how it was started, for the terminal. */
+class StartError extends Error {}
+
+const foldersOf = ({ dataDir }: Config) => ({
+  datasets: path.join(dataDir, 'datasets'),
+  registry: path.join(dataDir, 'registry'),
+  jobs: path.join(dataDir, 'jobs'),
+  examples: path.join(dataDir, 'examples'),
+});
+
+const redisSettings = (config: Config, url: string | null): RedisSettings => {
+  if (url === null) throw new StartError('REDIS_URL is not set. `hourglass up` brings a redis-server of its own.');
+  return { url, prefix: config.queuePrefix, timeoutMs: config.redisTimeoutMs };
+};
+
+const queueSettings = (config: Config, url: string | null): QueueSettings => ({
+  ...redisSettings(config, url),
+  keepJobs: config.jobHistory,
+  keepEvents: config.eventHistory,
+});
+
+interface Process {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly shutdown: Shutdown;
+}
+
+/** What every role has: log, metrics, an orderly end, also when the process that started it is gone. */
+function begin(role: string, config: Config): Process {
+  const log = createLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    process: role,
+    secrets: secretsOf(config),
+  });
+  const metrics = new Metrics(role);
+  metrics.set('buildInfo', 1, { version: release, node: process.versions.node });
+  const shutdown = new Shutdown(log);
+  shutdown.listen();
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  return { config, log, metrics, shutdown };
+}
+
+const openRegistry = async (config: Config): Promise<Registry> =>
+  Registry.open(await FsStore.open(foldersOf(config).registry));
+
+async function worker(config: Config): Promise<void> {
+  const queue = redisSettings(config, config.redisUrl);
+  const { log, metrics, shutdown } = begin('worker', config);
+  const folders = foldersOf(config);
+  const stopped = new AbortController();
+  let started: TrainingWorker | undefined;
+  shutdown.add({
+    name: 'training',
+    limitMs: 20_000,
+    run: async () => {
+      stopped.abort();
+      await started?.drain();
+    },
+  });
+  started = await TrainingWorker.start(
+    {
+      queue: {
+        ...queue,
+        lockMs: config.jobLockMs,
+        concurrency: config.workerConcurrency,
+        maxCrashes: config.maxCrashes,
+      },
+      datasetFolder: folders.datasets,
+      registryFolder: folders.registry,
+      jobsFolder: folders.jobs,
+      checkpointSeconds: config.checkpointIntervalMs / 1000,
+      engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },
+      release,
+      environment: withoutSecrets(),
+      stepTimeoutMs: config.stepTimeoutMs,
+      stopTimeoutMs: 12_000,
+      memoryBytes: config.trainingMemoryBytes,
+    },
+    log,
+    metrics,
+    stopped.signal,
+  );
+  log.info({ engine: config.engine, device: config.device }, 'worker is ready');
+}
+
+async function up(config: Config): Promise<void> {
+  const { log, metrics, shutdown } = begin('up', config);
+  const folders = foldersOf(config);
+  const parts = new Up({
+    ...{ config, log, metrics, release },
+    terminal: createTerminal(process.stdout),
+    program: entry(import.meta.url, './main.ts'),
+    environment: withoutSecrets(),
+    openQueue: (url) => RedisJobQueue.open(queueSettings(config, url), log),
+    registry: await openRegistry(config),
+    datasets: createDatasetStore({ folder: folders.datasets }),
+    currentFolder: process.cwd(),
+    onHopeless: (part) => {
+      log.error({ part }, 'cannot run here, stopping');
+      void parts.stop().then(() => process.exit(1));
+    },
+  });
+  shutdown.add({ name: 'parts', limitMs: config.drainMs + config.graceMs + 60_000, run: () => parts.stop() });
+  try {
+    await parts.start();
+  } catch (error) {
+    if (shutdown.stopping) return;
+    await parts.stop();
+    throw error;
+  }
+}
+
+/** For children that need no access to Redis, or get their own. */
+function withoutSecrets(): Record<string, string | undefined> {
+  const { REDIS_URL: _, ...environment } = process.env;
+  return environment;
+}
+
+const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, worker };
+
+async function main(): Promise<void> {
+  const [name = '--help', ...rest] = process.argv.slice(2);
+  if (name === '--version') return console.log(release);
+  if (name === '--help' || name === 'help') return console.log(`${usage}\n${settingsHelp()}`);
+  const role = roles[name];
+  if (!role || rest.length > 0) {
+    throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);
+  }
+  await role(loadConfig(process.env));
+}
+
+const forPeople = [StartError, ConfigError, DataLockError, EmbeddedRedisError, EvictionPolicyError];
+
+main().catch((error: unknown) => {
+  if (forPeople.some((kind) => error instanceof kind)) console.error((error as Error).message);
+  else console.error(error);
+  process.exit(forPeople.some((kind) => error instanceof kind) ? hopelessCode : 1);
+});

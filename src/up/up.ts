@@ -1,0 +1,156 @@
+/**
+ * `hourglass up`: everything on one machine.
+ *
+ *   up ─┬─ redis-server   embedded, or none with REDIS_URL
+ *       ├─ gateway        REST, gRPC, metrics
+ *       └─ worker         ─ a process per job
+ *
+ * The parts end with `up`, however it ends: gateway and worker notice that their channel to it closed.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { DatasetStore } from '../data/dataset.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { embeddedRedis } from '../queue/embedded-redis.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
+import type { Registry } from '../registry/registry.ts';
+import { lockDataFolder } from './data-lock.ts';
+import { writeExamples } from './examples.ts';
+import { trainFirstModel } from './starter.ts';
+import { Supervisor } from './supervisor.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a gateway tells its parent once it listens. */
+export interface Listening {
+  readonly type: 'listening';
+  readonly host: string;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly metricsPort: number;
+}
+
+/** Exit code of a part that cannot run here, however often it is started (EX_CONFIG). */
+export const hopelessCode = 78;
+
+export interface UpParts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly terminal: Terminal;
+  readonly release: string;
+  /** compiled entry point that knows the roles `gateway` and `worker` */
+  readonly program: URL;
+  /** of the children, without REDIS_URL */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly openQueue: (redisUrl: string) => Promise<JobQueue>;
+  readonly registry: Registry;
+  readonly datasets: DatasetStore;
+  readonly currentFolder: string;
+  /** a part cannot run here; everything should stop */
+  readonly onHopeless: (part: string) => void;
+}
+
+const redisStopMs = 10_000;
+const workerStopMs = 25_000;
+
+export class Up {
+  readonly #parts: UpParts;
+  readonly #supervisor: Supervisor;
+  readonly #ended = new AbortController();
+  #queue: JobQueue | undefined;
+  #unlock: () => void = () => undefined;
+
+  constructor(parts: UpParts) {
+    this.#parts = parts;
+    const { log, metrics, onHopeless } = parts;
+    this.#supervisor = new Supervisor({
+      log,
+      onHopeless,
+      onRestart: (part) => metrics.count('restarts', 1, { part }),
+    });
+  }
+
+  /** Starts all parts. Throws DataLockError, EmbeddedRedisError, EvictionPolicyError. */
+  async start(): Promise<void> {
+    const { config, log, environment, program, terminal } = this.#parts;
+    mkdirSync(config.dataDir, { recursive: true });
+    this.#unlock = lockDataFolder(config.dataDir);
+    const redisUrl = config.redisUrl ?? (await this.#startRedis());
+    this.#queue = await this.#parts.openQueue(redisUrl);
+    const env = { ...environment, REDIS_URL: redisUrl };
+    const part = (role: string, stopMs: number, onStart?: (child: ChildProcess) => void) => ({
+      name: role,
+      stopMs,
+      hopelessCode,
+      launch: async () => {
+        const child = fork(program, [role], { env, execArgv: [] });
+        onStart?.(child);
+        return child;
+      },
+    });
+    const listening = new Promise<Listening>((resolve) => {
+      const graceMs = config.drainMs + config.graceMs + 5000;
+      const gateway = part('gateway', graceMs, (child) => {
+        child.on('message', (message: Listening) => message.type === 'listening' && resolve(message));
+      });
+      void this.#supervisor.start(gateway);
+    });
+    await this.#supervisor.start(part('worker', workerStopMs));
+    this.#greet(await this.#untilEnded(listening))
+      .catch((err: unknown) => log.error({ err }, 'the first model could not be trained'))
+      .finally(() => terminal.line('Stop with Ctrl-C.'));
+  }
+
+  /** Stops all parts, the queue's server last. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    await this.#queue?.close();
+    await this.#supervisor.stop();
+    this.#unlock();
+  }
+
+  async #startRedis(): Promise<string> {
+    const { config, log } = this.#parts;
+    const redis = await embeddedRedis(config.dataDir, log);
+    await this.#supervisor.start({ name: 'redis', stopMs: redisStopMs, launch: redis.launch });
+    return redis.url;
+  }
+
+  /** Says where everything is, trains a first model if there is none, and shows how to use one. */
+  async #greet({ host, httpPort, grpcPort, metricsPort }: Listening): Promise<void> {
+    const { config, terminal, release, registry, datasets, currentFolder } = this.#parts;
+    const address = `http://${host}:${httpPort}`;
+    terminal.line(`Hourglass ${release} is up.`);
+    terminal.line(`  REST     ${address}  (the contract is at ${address}/docs)`);
+    terminal.line(`  gRPC     ${host}:${grpcPort}`);
+    terminal.line(`  metrics  http://${host}:${metricsPort}/metrics`);
+    terminal.line(`  data     ${config.dataDir}`);
+    terminal.line();
+    const queue = this.#queue;
+    if (config.starter && queue) {
+      await trainFirstModel({ queue, registry, datasets, terminal, signal: this.#ended.signal });
+    }
+    if (this.#ended.signal.aborted) return;
+    const models = await registry.listModels();
+    const name = config.defaultModel ?? (models.includes('digits') ? 'digits' : models[0]);
+    if (name === undefined) return;
+    const manifest = await registry.resolve(name);
+    const folder = path.join(config.dataDir, 'examples');
+    const lines = await writeExamples({ manifest, datasets, address, folder, currentFolder });
+    terminal.line(`${manifest.name}@${manifest.version} answers. Paste into another shell in this folder:`);
+    terminal.line();
+    for (const line of lines) terminal.line(line);
+    terminal.line();
+  }
+
+  #untilEnded<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#ended.signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+      promise.then(resolve, reject);
+    });
+  }
+}
