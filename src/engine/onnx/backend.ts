@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '../gen/tfjs-gradients.ts';
 import type { DType } from '../../base/ndarray.ts';
 import type { Graph, Value } from './graph.ts';
-import { lowerings } from './lowering.ts';
+import { lowerings, NoOnnxForm } from './lowering.ts';
 import './ops/index.ts';
 
 /** What a tensor is: values from the host, a value of the graph, or both. */
@@ -134,8 +134,20 @@ export abstract class GraphBackend extends tf.KernelBackend {
     if (odd)
       this.refuse(`The op ${kernel}(${show()}) works on ${odd[1].dtype}; only float32, int32 and bool can be used.`);
     const values = given.map(([name, info]) => [name, this.graphValue(info)] as const);
-    const output = lowering({ g: this.graph, inputs: Object.fromEntries(values), attrs: attrs ?? {} });
-    return Array.isArray(output) ? output.map((value: Value) => this.infoOf(value)) : this.infoOf(output as Value);
+    let output: Value | readonly Value[];
+    try {
+      output = lowering({ g: this.graph, inputs: Object.fromEntries(values), attrs: attrs ?? {} });
+    } catch (error) {
+      if (error instanceof NoOnnxForm) this.refuse(`The op ${kernel}(${show()}) has no ONNX form: ${error.message}.`);
+      throw error;
+    }
+    if (Array.isArray(output)) return output.map((value: Value) => this.infoOf(value));
+    // what changes nothing shares the input's data, as on every backend of tfjs
+    const same = values.findIndex(([, value]) => value === output);
+    if (same < 0) return this.infoOf(output as Value);
+    const [, { dataId, shape, dtype }] = given[same]!;
+    this.incRef(dataId);
+    return { dataId, shape, dtype };
   }
 }
 

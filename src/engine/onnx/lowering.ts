@@ -2,6 +2,9 @@
 
 import type { Graph, Value } from './graph.ts';
 
+/** Thrown by a lowering for arguments that ONNX cannot express; the backend adds op, shapes and place. */
+export class NoOnnxForm extends Error {}
+
 /** What a lowering sees: the kernel's inputs as values under tfjs's own names, and its attributes. */
 export interface Call<Inputs, Attrs> {
   readonly g: Graph;

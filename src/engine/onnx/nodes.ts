@@ -64,6 +64,8 @@ export function unary(g: Graph, op: string, x: Value, attributes: Attributes = {
 
 export function where(g: Graph, condition: Value, yes: Value, no: Value): Value {
   const shape = broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
+  // ONNX Runtime does not select bools
+  if (yes.type === 'bool') return cast(g, where(g, condition, cast(g, yes, 'int32'), cast(g, no, 'int32')), 'bool');
   const scalar = (x: Value) => (sameShape(condition.shape, shape) ? asOperand(g, x, condition, shape) : x);
   return g.node('Where', [condition, scalar(yes), scalar(no)], { type: yes.type, shape });
 }
@@ -94,7 +96,9 @@ export function reshape(g: Graph, x: Value, shape: Shape): Value {
   const { source } = x;
   // of two reshapes in a row only the last counts
   if (source.kind === 'node' && source.node.op === 'Reshape') return reshape(g, source.node.inputs[0]!, shape);
-  return g.node('Reshape', [x, g.int64(shape)], { type: x.type, shape });
+  // otherwise 0 stands for the input's dimension
+  const attributes: Attributes = shape.includes(0) ? { allowzero: 1 } : {};
+  return g.node('Reshape', [x, g.int64(shape)], { type: x.type, shape }, attributes);
 }
 
 export function transpose(g: Graph, x: Value, perm: readonly number[]): Value {

@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
-import { lower } from '../lowering.ts';
+import { lower, NoOnnxForm } from '../lowering.ts';
 import { add, binary, broadcastShapes, cast, compare, div, expand, mul, reshape, sub, unary, where } from '../nodes.ts';
 
 const zero = (g: Graph, like: Value): Value => g.scalar(like.type, 0);
@@ -51,6 +51,8 @@ lowerBinary(tf.Atan2, (g, y, x) => {
   const origin = binary(g, 'And', compare(g, 'Equal', fy, zero(g, fy)), compare(g, 'Equal', fx, zero(g, fx)));
   return where(g, origin, zero(g, fy), sided);
 });
+
+lower<Record<string, tf.TensorInfo>>(tf.AddN, ({ g, inputs }) => Object.values(inputs).reduce((a, b) => add(g, a, b)));
 
 for (const [kernel, op] of [
   [tf.Greater, 'Greater'],
@@ -112,7 +114,12 @@ for (const [kernel, op] of [
 
 lowerUnary(tf.Abs, (g, x) => unary(g, 'Abs', numeric(g, x)));
 lowerUnary(tf.Neg, (g, x) => unary(g, 'Neg', numeric(g, x)));
-lowerUnary(tf.Sign, (g, x) => unary(g, 'Sign', numeric(g, x)));
+// ONNX Sign would keep NaN, tfjs's is 0
+lowerUnary(tf.Sign, (g, x) => {
+  const nothing = g.scalar(numeric(g, x).type, 0);
+  const sided = (op: string) => cast(g, compare(g, op, numeric(g, x), nothing), nothing.type);
+  return sub(g, sided('Greater'), sided('Less'));
+});
 lowerUnary(tf.Square, (g, x) => mul(g, numeric(g, x), numeric(g, x)));
 lowerUnary(tf.Identity, (_, x) => x);
 lowerUnary(tf.Rsqrt, (g, x) => unary(g, 'Reciprocal', unary(g, 'Sqrt', cast(g, x, 'float32'))));
@@ -149,21 +156,25 @@ lowerUnary(tf.Softplus, (g, x) => unary(g, 'Softplus', x));
 lower<tf.LeakyReluInputs, tf.LeakyReluAttrs>(tf.LeakyRelu, ({ g, inputs: { x }, attrs: { alpha } }) =>
   leakyRelu(g, cast(g, x, 'float32'), alpha),
 );
-lower<tf.PreluInputs>(tf.Prelu, ({ g, inputs: { x, alpha } }) => prelu(g, x, alpha));
+lower<tf.PreluInputs>(tf.Prelu, ({ g, inputs: { x, alpha } }) =>
+  prelu(g, cast(g, x, 'float32'), cast(g, alpha, 'float32')),
+);
 // y > 0: dy; else dy · (y + 1), as y = eˣ − 1
 lower<tf.EluGradInputs>(tf.EluGrad, ({ g, inputs: { dy, y } }) =>
   where(g, compare(g, 'Less', y, zero(g, y)), mul(g, dy, add(g, y, one(g, y))), dy),
 );
-// x > 0: 1; else alpha. NaN stays NaN.
-lower<tf.StepInputs, tf.StepAttrs>(tf.Step, ({ g, inputs: { x }, attrs: { alpha } }) =>
-  where(g, compare(g, 'Greater', x, zero(g, x)), one(g, x), g.scalar(x.type, alpha ?? 0)),
-);
+// x > 0: 1; NaN: NaN; else alpha
+lower<tf.StepInputs, tf.StepAttrs>(tf.Step, ({ g, inputs: { x }, attrs: { alpha } }) => {
+  const low = g.scalar(x.type, alpha ?? 0);
+  const rest = x.type === 'float32' ? where(g, unary(g, 'IsNaN', x, {}, 'bool'), x, low) : low;
+  return where(g, compare(g, 'Greater', x, zero(g, x)), one(g, x), rest);
+});
 lower<tf.ClipByValueInputs, tf.ClipByValueAttrs>(tf.ClipByValue, ({ g, inputs: { x }, attrs }) =>
   g.node('Clip', [x, g.scalar(x.type, attrs.clipValueMin), g.scalar(x.type, attrs.clipValueMax)], x),
 );
 
 lower<tf.CastInputs, tf.CastAttrs>(tf.Cast, ({ g, inputs: { x }, attrs: { dtype } }) => {
-  if (dtype === 'string' || dtype === 'complex64') throw new Error(`cast to ${dtype} has no ONNX form`);
+  if (dtype === 'string' || dtype === 'complex64') throw new NoOnnxForm(`it casts to ${dtype}`);
   return cast(g, x, dtype);
 });
 lower<tf.SelectInputs>(tf.Select, ({ g, inputs: { condition, t, e } }) => {
@@ -192,6 +203,6 @@ export function activate(g: Graph, x: Value, activation: string | undefined, wei
     case 'prelu':
       return prelu(g, x, weights!);
     default:
-      throw new Error(`the activation ${activation} has no ONNX form`);
+      throw new NoOnnxForm(`its activation is ${activation}`);
   }
 }

@@ -30,6 +30,11 @@ export function product(
   const rows = a.shape.at(transposeA ? -1 : -2)!;
   const inner = a.shape.at(transposeA ? -2 : -1)!;
   const columns = b.shape.at(transposeB ? -2 : -1)!;
+  const innerB = b.shape.at(transposeB ? -1 : -2)!;
+  tf.util.assert(
+    inner === innerB,
+    () => `Error in matMul: inner dimensions ${inner} and ${innerB} of [${a.shape}] and [${b.shape}] must match`,
+  );
   const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const shape = [...batch, rows, columns];
   if (sizeOf([...shape, inner]) === 0) return g.constant('float32', shape, [0]);
@@ -53,6 +58,24 @@ export function product(
 lower<tf.BatchMatMulInputs, tf.BatchMatMulAttrs>(tf.BatchMatMul, ({ g, inputs: { a, b }, attrs }) =>
   cast(g, product(g, a, b, attrs), a.type),
 );
+
+lower<tf.EinsumInputs, tf.EinsumAttrs>(tf.Einsum, ({ g, inputs, attrs: { equation } }) => {
+  const parts = Object.values(inputs) as Value[];
+  const { allDims, idDims, summedDims } = tf.backend_util.decodeEinsumEquation(equation, parts.length);
+  tf.backend_util.checkEinsumDimSizes(
+    allDims.length,
+    idDims,
+    parts.map((part) => ({ shape: [...part.shape] }) as tf.Tensor),
+  );
+  const sizes = new Array<number>(allDims.length).fill(1);
+  idDims.forEach((dims, i) => {
+    dims.forEach((dim, axis) => {
+      sizes[dim] = parts[i]!.shape[axis]!;
+    });
+  });
+  const shape = sizes.slice(0, allDims.length - summedDims.length);
+  return g.node('Einsum', parts, { type: parts[0]!.type, shape }, { equation });
+});
 
 lower<tf._FusedMatMulInputs, tf._FusedMatMulAttrs>(tf._FusedMatMul, ({ g, inputs, attrs }) => {
   const { a, b, bias, preluActivationWeights: weights } = inputs;

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../../base/ndarray.ts';
 import type { ElementType, Graph, Value } from '../graph.ts';
-import { lower } from '../lowering.ts';
+import { lower, NoOnnxForm } from '../lowering.ts';
 import {
   cast,
   concat,
@@ -17,6 +17,7 @@ import {
   slice,
   tile,
   transpose,
+  where,
 } from '../nodes.ts';
 
 lower<tf.ReshapeInputs, tf.ReshapeAttrs>(tf.Reshape, ({ g, inputs: { x }, attrs: { shape } }) =>
@@ -24,6 +25,10 @@ lower<tf.ReshapeInputs, tf.ReshapeAttrs>(tf.Reshape, ({ g, inputs: { x }, attrs:
 );
 lower<tf.ExpandDimsInputs, tf.ExpandDimsAttrs>(tf.ExpandDims, ({ g, inputs: { input }, attrs: { dim } }) => {
   const shape = [...input.shape];
+  tf.util.assert(
+    -shape.length - 1 <= dim && dim <= shape.length,
+    () => `Axis ${dim} is not in a rank of ${shape.length}`,
+  );
   shape.splice(dim < 0 ? shape.length + 1 + dim : dim, 0, 1);
   return reshape(g, input, shape);
 });
@@ -38,7 +43,7 @@ lower<tf.BroadcastToInputs, tf.BroadCastToAttrs>(tf.BroadcastTo, ({ g, inputs: {
 function numberType(dtype: tf.DataType | undefined, value: number | string): ElementType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
   if (dtype === undefined && typeof value === 'number') return 'float32';
-  throw new Error(`a tensor of ${dtype ?? typeof value} has no ONNX form`);
+  throw new NoOnnxForm(`it makes a ${dtype ?? typeof value} tensor`);
 }
 
 lower<object, tf.FillAttrs>(tf.Fill, ({ g, attrs: { shape, value, dtype } }) =>
@@ -46,7 +51,9 @@ lower<object, tf.FillAttrs>(tf.Fill, ({ g, attrs: { shape, value, dtype } }) =>
 );
 lower<tf.ZerosLikeInputs>(tf.ZerosLike, ({ g, inputs: { x } }) => expand(g, g.scalar(x.type, 0), x.shape));
 lower<tf.OnesLikeInputs>(tf.OnesLike, ({ g, inputs: { x } }) => expand(g, g.scalar(x.type, 1), x.shape));
-lower<object, tf.RangeAttrs>(tf.Range, ({ g, attrs: { start, stop, step, dtype } }) => {
+lower<object, tf.RangeAttrs>(tf.Range, ({ g, attrs: { start, stop, step: given, dtype } }) => {
+  // a falling range needs no negative step in tfjs
+  const step = stop < start && given === 1 ? -1 : given;
   const size = Math.max(0, Math.ceil((stop - start) / step));
   return g.constant(
     dtype,
@@ -55,15 +62,47 @@ lower<object, tf.RangeAttrs>(tf.Range, ({ g, attrs: { start, stop, step, dtype }
   );
 });
 
+lower<object, tf.LinSpaceAttrs>(tf.LinSpace, ({ g, attrs: { start, stop, num } }) => {
+  const step = (stop - start) / (num - 1);
+  return g.constant(
+    'float32',
+    [num],
+    Array.from({ length: num }, (_, i) => start + (i === 0 ? 0 : i * step)),
+  );
+});
+lower<tf.DiagInputs>(tf.Diag, ({ g, inputs: { x } }) => {
+  const n = sizeOf(x.shape);
+  const eye = g.constant(
+    'bool',
+    [n, n],
+    Array.from({ length: n * n }, (_, k) => +(k % (n + 1) === 0)),
+  );
+  return reshape(g, where(g, eye, reshape(g, x, [n]), g.scalar(x.type, 0)), [...x.shape, ...x.shape]);
+});
+
 /** Concatenates; a shape of one element more would be broadcast by numpy, never here. */
 lower<tf.ConcatInputs, tf.ConcatAttrs>(tf.Concat, ({ g, inputs, attrs: { axis } }) => {
   const parts = Object.values(inputs) as Value[];
-  return concat(g, parts, positiveAxis(axis, parts[0]!.shape.length));
+  const along = tf.util.parseAxisParam(axis, [...parts[0]!.shape])[0]!;
+  tf.backend_util.assertParamsConsistent(
+    parts.map((part) => [...part.shape]),
+    along,
+  );
+  return concat(g, parts, along);
 });
 lower<tf.PackInputs, tf.PackAttrs>(tf.Pack, ({ g, inputs, attrs: { axis } }) => {
   const parts = Object.values(inputs) as Value[];
-  const at = positiveAxis(axis, parts[0]!.shape.length + 1);
-  const shape = [...parts[0]!.shape];
+  const [first] = parts as [Value];
+  for (const part of parts) {
+    tf.util.assertShapesMatch(
+      [...first.shape],
+      [...part.shape],
+      'All tensors passed to stack must have matching shapes',
+    );
+    tf.util.assert(part.type === first.type, () => 'All tensors passed to stack must have matching dtypes');
+  }
+  const at = positiveAxis(axis, first.shape.length + 1);
+  const shape = [...first.shape];
   shape.splice(at, 0, 1);
   return concat(
     g,
@@ -99,8 +138,9 @@ lower<tf.SplitVInputs, tf.SplitVAttrs>(tf.SplitV, ({ g, inputs: { x }, attrs: { 
 });
 
 lower<tf.SliceInputs, tf.SliceAttrs>(tf.Slice, ({ g, inputs: { x }, attrs: { begin, size } }) => {
-  const like = { shape: [...x.shape] } as tf.TensorInfo as tf.Tensor;
+  const like = { shape: [...x.shape], rank: x.shape.length } as tf.Tensor;
   const [from, extent] = tf.slice_util.parseSliceParams(like, begin, size);
+  tf.slice_util.assertParamsValid(like, from!, extent!);
   return slice(g, x, from!, extent!);
 });
 lower<tf.StridedSliceInputs, tf.StridedSliceAttrs>(tf.StridedSlice, ({ g, inputs: { x }, attrs }) => {
@@ -117,15 +157,11 @@ lower<tf.StridedSliceInputs, tf.StridedSliceAttrs>(tf.StridedSlice, ({ g, inputs
     shrinkAxisMask,
   );
   if (info.isIdentity) return reshape(g, x, info.finalShape);
-  const extent = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
+  const extent = tf.slice_util.computeOutShape(info.begin, info.end, info.strides).map((n) => Math.max(0, n));
   return reshape(g, slice(g, x, info.begin, extent, info.strides), info.finalShape);
 });
 lower<tf.ReverseInputs, tf.ReverseAttrs>(tf.Reverse, ({ g, inputs: { x }, attrs: { dims } }) =>
-  reverse(
-    g,
-    x,
-    [dims].flat().map((axis) => positiveAxis(axis, x.shape.length)),
-  ),
+  reverse(g, x, tf.util.parseAxisParam(dims, [...x.shape])),
 );
 
 lower<tf.PadV2Inputs, tf.PadV2Attrs>(tf.PadV2, ({ g, inputs: { x }, attrs: { paddings, constantValue } }) =>
@@ -156,7 +192,9 @@ lower<tf.MirrorPadInputs, tf.MirrorPadAttrs>(tf.MirrorPad, ({ g, inputs: { x }, 
 lower<tf.GatherV2Inputs, tf.GatherV2Attrs>(tf.GatherV2, ({ g, inputs: { x, indices }, attrs }) => {
   const rank = x.shape.length;
   const axis = positiveAxis(attrs.axis, rank);
-  const batchDims = attrs.batchDims ?? 0;
+  const batchDims = positiveAxis(attrs.batchDims ?? 0, indices.shape.length);
+  const like = (value: Value) => ({ shape: [...value.shape] }) as tf.Tensor;
+  tf.backend_util.segment_util.collectGatherOpShapeInfo(like(x), like(indices), axis, batchDims);
   if (batchDims === 0) return gather(g, x, cast(g, indices, 'int32'), axis);
   // flatten the batch into one axis and give each batch its own range of rows
   const batch = x.shape.slice(0, batchDims);

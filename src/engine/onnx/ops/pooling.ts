@@ -3,10 +3,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
-import { add, binary, cast, compare, concat, mul, pad, reshape, slice, transpose, unary, where } from '../nodes.ts';
-import { paddingOf, toChannelsFirst, toChannelsLast, windows } from './convolution.ts';
-
-type Info = tf.backend_util.Conv2DInfo;
+import { binary, cast, compare, mul, pad, unary, where } from '../nodes.ts';
+import { gatherBack, type Info, paddingOf, toChannelsFirst, toChannelsLast, windows } from './geometry.ts';
 
 function poolInfo(shape: readonly number[], attrs: tf.MaxPoolAttrs): Info {
   return tf.backend_util.computePool2DInfo(
@@ -19,60 +17,42 @@ function poolInfo(shape: readonly number[], attrs: tf.MaxPoolAttrs): Info {
   );
 }
 
-function pool(g: Graph, op: 'MaxPool' | 'AveragePool', x: Value, info: Info): Value {
-  if (info.filterHeight === 1 && info.filterWidth === 1 && info.strideHeight === 1 && info.strideWidth === 1) return x;
-  const shape = [info.batchSize, info.inChannels, info.outHeight, info.outWidth];
-  const y = g.node(
-    op,
-    [toChannelsFirst(g, cast(g, x, 'float32'))],
-    { type: 'float32', shape },
-    {
-      kernel_shape: [info.filterHeight, info.filterWidth],
-      strides: [info.strideHeight, info.strideWidth],
-      pads: paddingOf(info),
-    },
-  );
-  return cast(g, toChannelsLast(g, y), x.type);
+/** How many elements of the image each window sees: [1, out height, out width, 1]. */
+function seen(g: Graph, info: Info): Value {
+  const [top, left] = paddingOf(info);
+  const count = (out: number, stride: number, before: number, window: number, size: number) =>
+    Array.from({ length: out }, (_, i) => {
+      const from = i * stride - before;
+      return Math.max(0, Math.min(size, from + window) - Math.max(0, from));
+    });
+  const rows = count(info.outHeight, info.strideHeight, top, info.filterHeight, info.inHeight);
+  const columns = count(info.outWidth, info.strideWidth, left, info.filterWidth, info.inWidth);
+  const table = rows.flatMap((r) => columns.map((c) => r * c));
+  return g.constant('float32', [1, info.outHeight, info.outWidth, 1], table);
 }
 
-/** Whether the windows tile the image: no overlap, nothing left over, no padding. */
-const tiles = (info: Info): boolean =>
-  info.filterHeight === info.strideHeight &&
-  info.filterWidth === info.strideWidth &&
-  info.outHeight * info.strideHeight === info.inHeight &&
-  info.outWidth * info.strideWidth === info.inWidth &&
-  paddingOf(info).every((n) => n === 0);
-
-/**
- * The inverse of `windows`: adds up what each place of the filter sends back to the image. parts[i·width + j] is the share of
- * filter place (i, j), NHWC [batch, out height, out width, channels].
- */
-function gatherBack(g: Graph, parts: readonly Value[], info: Info): Value {
-  const { batchSize, outHeight, outWidth, inHeight, inWidth, inChannels, strideHeight, strideWidth } = info;
-  if (tiles(info)) {
-    const stacked = concat(
-      g,
-      parts.map((part) => reshape(g, part, [1, ...part.shape])),
-      0,
-    );
-    const shape = [info.filterHeight, info.filterWidth, batchSize, outHeight, outWidth, inChannels];
-    const placed = transpose(g, reshape(g, stacked, shape), [2, 3, 0, 4, 1, 5]);
-    return reshape(g, placed, [batchSize, inHeight, inWidth, inChannels]);
-  }
-  const [top, left, bottom, right] = paddingOf(info);
-  const [tall, wide] = [inHeight + top + bottom, inWidth + left + right];
-  const placed = parts.map((part, k) => {
-    const [i, j] = [Math.floor(k / info.filterWidth), k % info.filterWidth];
-    // spread by the stride, then shift by the place in the filter
-    const open = reshape(g, part, [batchSize, outHeight, 1, outWidth, 1, inChannels]);
-    const spread = pad(g, open, [0, 0, 0, 0, 0, 0], [0, 0, strideHeight - 1, 0, strideWidth - 1, 0]);
-    const [h, w] = [(outHeight - 1) * strideHeight + 1, (outWidth - 1) * strideWidth + 1];
-    const closed = reshape(g, spread, [batchSize, outHeight * strideHeight, outWidth * strideWidth, inChannels]);
-    const exact = slice(g, closed, [0, 0, 0, 0], [batchSize, h, w, inChannels]);
-    return pad(g, exact, [0, i, j, 0], [0, tall - h - i, wide - w - j, 0]);
-  });
-  const total = placed.reduce((sum, part) => add(g, sum, part));
-  return slice(g, total, [0, top, left, 0], [batchSize, inHeight, inWidth, inChannels]);
+function pool(g: Graph, op: 'MaxPool' | 'AveragePool', image: Value, info: Info): Value {
+  const same = info.outHeight === info.inHeight && info.outWidth === info.inWidth;
+  // tfjs returns the image even where a stride would leave pixels out
+  if (info.filterHeight === 1 && info.filterWidth === 1 && same) return image;
+  const shape = [info.batchSize, info.inChannels, info.outHeight, info.outWidth];
+  const padding = paddingOf(info);
+  const [top, left, bottom, right] = padding;
+  const attributes = {
+    kernel_shape: [info.filterHeight, info.filterWidth],
+    strides: [info.strideHeight, info.strideWidth],
+  };
+  const x = cast(g, image, 'float32');
+  const run = (input: Value, pads: readonly number[]) =>
+    toChannelsLast(g, g.node(op, [toChannelsFirst(g, input)], { type: 'float32', shape }, { ...attributes, pads }));
+  // ONNX Runtime takes no padding as large as the window
+  const fits = Math.max(top, bottom) < info.filterHeight && Math.max(left, right) < info.filterWidth;
+  if (fits) return cast(g, run(x, padding), image.type);
+  const fill = op === 'MaxPool' ? Number.NEGATIVE_INFINITY : 0;
+  const y = run(pad(g, x, [0, top, left, 0], [0, bottom, right, 0], fill), [0, 0, 0, 0]);
+  if (op === 'MaxPool') return cast(g, y, image.type);
+  const total = mul(g, y, g.scalar('float32', info.filterHeight * info.filterWidth));
+  return cast(g, binary(g, 'Div', total, seen(g, info)), image.type);
 }
 
 lower<tf.MaxPoolInputs, tf.MaxPoolAttrs>(tf.MaxPool, ({ g, inputs: { x }, attrs }) =>
@@ -82,24 +62,43 @@ lower<tf.AvgPoolInputs, tf.AvgPoolAttrs>(tf.AvgPool, ({ g, inputs: { x }, attrs 
   pool(g, 'AveragePool', x, poolInfo(x.shape, attrs)),
 );
 
-/** The gradient goes to the first of a window's maxima. */
+/** For each place in the window, where it holds the window's (first) maximum: bool NHWC masks. */
+function maximaOf(g: Graph, x: Value, y: Value, info: Info): Value[] {
+  let free: Value | undefined;
+  return windows(g, x, info, Number.NEGATIVE_INFINITY).map((window) => {
+    const equal = compare(g, 'Equal', window, y);
+    const first = free ? binary(g, 'And', equal, free) : equal;
+    const other = unary(g, 'Not', equal);
+    free = free ? binary(g, 'And', free, other) : other;
+    return first;
+  });
+}
+
 lower<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, ({ g, inputs: { dy, input, output }, attrs }) => {
   const info = poolInfo(input.shape, attrs);
   const nothing = g.scalar('float32', 0);
-  let free: Value | undefined;
-  const shares = windows(g, input, info, Number.NEGATIVE_INFINITY).map((window) => {
-    const equal = compare(g, 'Equal', window, output);
-    const first = free ? binary(g, 'And', equal, free) : equal;
-    free = free ? binary(g, 'And', free, unary(g, 'Not', equal)) : unary(g, 'Not', equal);
-    return where(g, first, dy, nothing);
-  });
+  const shares = maximaOf(g, input, output, info).map((mask) => where(g, mask, dy, nothing));
   return gatherBack(g, shares, info);
 });
 
-/** tfjs spreads the gradient over the whole window, its share in the padding is lost. */
+/** tfjs spreads the gradient over the whole window; its share in the padding is lost. */
 lower<tf.AvgPoolGradInputs, tf.AvgPoolGradAttrs>(tf.AvgPoolGrad, ({ g, inputs: { dy, input }, attrs }) => {
   const info = poolInfo(input.shape, attrs);
   const places = info.filterHeight * info.filterWidth;
   const share = mul(g, dy, g.scalar('float32', 1 / places));
   return gatherBack(g, new Array<Value>(places).fill(share), info);
+});
+
+/** Index of each maximum in the flat image, [height · width · channels], or [batch · …] with includeBatchInIndex. */
+lower<tf.MaxPoolWithArgmaxInputs, tf.MaxPoolWithArgmaxAttrs>(tf.MaxPoolWithArgmax, ({ g, inputs: { x }, attrs }) => {
+  tf.util.assert(x.shape.length === 4, () => `maxPoolWithArgmax: x must be of rank 4, not ${x.shape.length}`);
+  const info = poolInfo(x.shape, attrs);
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const y = pool(g, 'MaxPool', x, info);
+  const images = attrs.includeBatchInIndex ? batch : 1;
+  const numbers = Array.from({ length: images * height * width * channels }, (_, i) => i);
+  const places = windows(g, g.constant('int32', [images, height, width, channels], numbers), info);
+  const masks = maximaOf(g, cast(g, x, 'float32'), cast(g, y, 'float32'), info);
+  const index = masks.reduceRight((rest, mask, k) => where(g, mask, places[k]!, rest), g.scalar('int32', 0));
+  return [y, index];
 });

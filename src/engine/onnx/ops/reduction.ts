@@ -14,14 +14,12 @@ import {
   sizeOfAxes,
   transpose,
   unary,
+  where,
 } from '../nodes.ts';
 
 /** Positive, sorted axes; all of them for undefined. */
-function axesOf(axis: number | readonly number[] | undefined, x: Value): number[] {
-  const all = [...x.shape.keys()];
-  if (axis === undefined || axis === null) return all;
-  return [...new Set([axis].flat().map((a) => positiveAxis(a, x.shape.length)))].sort((a, b) => a - b);
-}
+const axesOf = (axis: number | number[] | undefined, x: Value): number[] =>
+  tf.util.parseAxisParam(axis!, [...x.shape]).sort((a, b) => a - b);
 
 /**
  * A float sum over leading axes is a product with a row of ones: ONNX Runtime's Gemm reads memory in order and in
@@ -65,13 +63,17 @@ lower<tf.AnyInputs, tf.AnyAttrs>(tf.Any, ({ g, inputs: { x }, attrs: { axis, kee
   cast(g, reduce(g, 'ReduceMax', cast(g, x, 'int32'), axesOf(axis, x), keepDims), 'bool'),
 );
 
+/** tfjs never finds a NaN to be an extreme, ONNX Runtime may. */
+const withoutNaN = (g: Graph, x: Value, instead: number): Value =>
+  x.type === 'float32' ? where(g, unary(g, 'IsNaN', x, {}, 'bool'), g.scalar('float32', instead), x) : x;
+
 for (const [kernel, op] of [
   [tf.ArgMax, 'ArgMax'],
   [tf.ArgMin, 'ArgMin'],
 ] as const) {
   lower<tf.ArgMaxInputs, tf.ArgMaxAttrs>(kernel, ({ g, inputs: { x }, attrs: { axis } }) => {
     const along = positiveAxis(axis ?? 0, x.shape.length);
-    const numbers = x.type === 'bool' ? cast(g, x, 'int32') : x;
+    const numbers = x.type === 'bool' ? cast(g, x, 'int32') : withoutNaN(g, x, op === 'ArgMax' ? -Infinity : Infinity);
     const output = { type: 'int64', shape: reducedShape(x.shape, [along], false) } as const;
     return cast(g, g.node(op, [numbers], output, { axis: along, keepdims: 0 }), 'int32');
   });
@@ -83,6 +85,19 @@ lower<tf.CumsumInputs, tf.CumsumAttrs>(tf.Cumsum, ({ g, inputs: { x }, attrs: { 
     ...(reverse && { reverse: 1 }),
   }),
 );
+
+/** ONNX has no cumulative product: a product over what comes before, of a table with both axes. */
+lower<tf.CumprodInputs, tf.CumprodAttrs>(tf.Cumprod, ({ g, inputs: { x }, attrs: { axis, exclusive, reverse } }) => {
+  const along = positiveAxis(axis, x.shape.length);
+  const n = x.shape[along]!;
+  const counts = (i: number, j: number) => (exclusive ? j !== i : true) && (reverse ? j >= i : j <= i);
+  const mask = Array.from({ length: n * n }, (_, k) => +counts(Math.floor(k / n), k % n));
+  // [before, i, j, after]: the product over j
+  const open = [...x.shape.slice(0, along), 1, n, ...x.shape.slice(along + 1)];
+  const table = [n, n, ...x.shape.slice(along + 1).map(() => 1)];
+  const factors = where(g, g.constant('bool', table, mask), reshape(g, x, open), g.scalar(x.type, 1));
+  return reduce(g, 'ReduceProd', factors, [along + 1]);
+});
 
 /** Softmax or LogSoftmax along an axis; ONNX Runtime is fast on the last one. */
 function alongLast(g: Graph, op: 'Softmax' | 'LogSoftmax', logits: Value, axis: number): Value {
