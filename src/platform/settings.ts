@@ -143,7 +143,12 @@ export const settings = {
   headersTimeoutMs: limits('HOURGLASS_HEADERS_TIMEOUT', duration(100, hour), '10s', 'until the headers have arrived'),
   bodyTimeoutMs: limits('HOURGLASS_BODY_TIMEOUT', duration(100, hour), '30s', 'until the body has arrived'),
   uploadTimeoutMs: limits('HOURGLASS_UPLOAD_TIMEOUT', duration(100, 24 * hour), '1h', 'until an upload has arrived'),
-  idleTimeoutMs: limits('HOURGLASS_IDLE_TIMEOUT', duration(100, hour), '2m', 'a connection on which nothing moves is cut'),
+  idleTimeoutMs: limits(
+    'HOURGLASS_IDLE_TIMEOUT',
+    duration(100, hour),
+    '2m',
+    'a connection on which nothing moves is cut',
+  ),
   keepAliveMs: limits('HOURGLASS_KEEP_ALIVE', duration(0, hour), '72s', 'idle connections stay open'),
   heartbeatMs: limits('HOURGLASS_HEARTBEAT', duration(100, hour), '15s', 'comment line on a quiet event stream'),
   drainMs: limits('HOURGLASS_DRAIN', duration(0, hour), '5s', 'on SIGTERM: keep accepting while not ready'),

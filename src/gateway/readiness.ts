@@ -1,0 +1,105 @@
+/**
+ * Whether the gateway can do its work, part by part: it can queue (queue), it can find models (registry), what it should
+ * serve is there (models), and it is not about to stop (server). For /readyz and for gRPC health checking.
+ */
+
+import { normaliseError } from '../base/errors.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
+import type { Registry } from '../registry/registry.ts';
+
+export const readinessParts = ['queue', 'registry', 'models', 'server'] as const;
+export type ReadinessPart = (typeof readinessParts)[number];
+
+export interface PartReport {
+  readonly ready: boolean;
+  /** what is wrong, or what is there */
+  readonly detail: string;
+}
+
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly parts: Readonly<Record<ReadinessPart, PartReport>>;
+}
+
+export interface ReadinessSources {
+  readonly queue: Pick<JobQueue, 'ping'>;
+  readonly registry: Pick<Registry, 'listModels' | 'resolve'>;
+  readonly metrics: Metrics;
+  /** the model that must be there; null when any will do, also none yet */
+  readonly defaultModel: string | null;
+}
+
+/** Probes come from several sides every few seconds; within this time they share one look. */
+const freshMs = 500;
+const longestCheckMs = 2000;
+
+export class Readiness {
+  readonly #sources: ReadinessSources;
+  #stopping = false;
+  #look: Promise<ReadinessReport> | undefined;
+  #lookedAt = 0;
+
+  constructor(sources: ReadinessSources) {
+    this.#sources = sources;
+  }
+
+  /** From now on not ready, so that nobody sends new work here. */
+  stop(): void {
+    this.#stopping = true;
+    this.#look = undefined;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  async isReady(): Promise<boolean> {
+    return (await this.report()).ready;
+  }
+
+  /** Never rejects. */
+  report(): Promise<ReadinessReport> {
+    const now = performance.now();
+    if (this.#look === undefined || now - this.#lookedAt > freshMs) {
+      this.#lookedAt = now;
+      this.#look = this.#check();
+    }
+    return this.#look;
+  }
+
+  async #check(): Promise<ReadinessReport> {
+    const { queue, registry, metrics, defaultModel } = this.#sources;
+    const [queuePart, registryPart, modelsPart] = await Promise.all([
+      part(async () => {
+        await queue.ping();
+        return 'answers';
+      }),
+      part(async () => `${(await registry.listModels()).length} models`),
+      part(async () => {
+        if (defaultModel === null) return 'loaded when asked for';
+        const { name, version } = await registry.resolve(defaultModel);
+        return `the default is ${name}@${version}`;
+      }),
+    ]);
+    const server = { ready: !this.#stopping, detail: this.#stopping ? 'stopping' : 'answers' };
+    const parts = { queue: queuePart, registry: registryPart, models: modelsPart, server };
+    for (const name of readinessParts) metrics.set('ready', parts[name].ready ? 1 : 0, { part: name });
+    return { ready: readinessParts.every((name) => parts[name].ready), parts };
+  }
+}
+
+async function part(check: () => Promise<string>): Promise<PartReport> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<string>((_, reject) => {
+      timer = setTimeout(reject, longestCheckMs, new Error('late'));
+    });
+    return { ready: true, detail: await Promise.race([check(), late]) };
+  } catch (thrown) {
+    const error = normaliseError(thrown);
+    return { ready: false, detail: error.code === 'internal' ? 'does not answer' : error.message };
+  } finally {
+    clearTimeout(timer);
+  }
+}
