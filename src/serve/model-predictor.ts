@@ -11,7 +11,7 @@ import { HourglassError } from '../base/errors.ts';
 import { float32 } from '../base/ndarray.ts';
 import type { Config } from '../platform/config.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import type { Manifest, Operation } from '../registry/manifest.ts';
+import type { Operation } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
