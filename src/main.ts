@@ -1,26 +1,21 @@
 #!/usr/bin/env node
 /**
  * `hourglass up | gateway | worker`: reads the configuration, builds the parts and hands them down. The only composition
- * root and the only reader of the environment.
+ * root and the only reader of the environment. A role loads only what it needs: the gateway no tfjs, the worker no server.
  */
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { createDatasetStore } from './data/store.ts';
-import { type Config, ConfigError, loadConfig, settingsHelp } from './platform/config.ts';
+import { type Config, loadConfig, settingsHelp } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
 import { Metrics } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
-import { EmbeddedRedisError } from './queue/embedded-redis.ts';
-import { EvictionPolicyError, type RedisSettings } from './queue/redis.ts';
-import { type QueueSettings, RedisJobQueue } from './queue/redis-job-queue.ts';
-import { FsStore } from './registry/fs-store.ts';
-import { Registry } from './registry/registry.ts';
-import { DataLockError } from './up/data-lock.ts';
-import { createTerminal } from './up/terminal.ts';
-import { hopelessCode, Up } from './up/up.ts';
-import { TrainingWorker } from './worker/worker.ts';
+import type { RedisSettings } from './queue/redis.ts';
+import type { QueueSettings } from './queue/redis-job-queue.ts';
+import type { Registry } from './registry/registry.ts';
+import { hopelessCode } from './up/exit-code.ts';
+import type { TrainingWorker } from './worker/worker.ts';
 
 const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
@@ -35,7 +30,9 @@ const usage = `hourglass ${release}: trains autoencoders from a job queue and se
 `;
 
 /** What is wrong with how it was started, for the terminal. */
-class StartError extends Error {}
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
 
 const foldersOf = ({ dataDir }: Config) => ({
   datasets: path.join(dataDir, 'datasets'),
@@ -78,8 +75,11 @@ function begin(role: string, config: Config): Process {
   return { config, log, metrics, shutdown };
 }
 
-const openRegistry = async (config: Config): Promise<Registry> =>
-  Registry.open(await FsStore.open(foldersOf(config).registry));
+async function openRegistry(config: Config): Promise<Registry> {
+  const { FsStore } = await import('./registry/fs-store.ts');
+  const { Registry } = await import('./registry/registry.ts');
+  return Registry.open(await FsStore.open(foldersOf(config).registry));
+}
 
 async function worker(config: Config): Promise<void> {
   const queue = redisSettings(config, config.redisUrl);
@@ -87,6 +87,7 @@ async function worker(config: Config): Promise<void> {
   const folders = foldersOf(config);
   const stopped = new AbortController();
   let started: TrainingWorker | undefined;
+  const { TrainingWorker } = await import('./worker/worker.ts');
   shutdown.add({
     name: 'training',
     limitMs: 20_000,
@@ -123,6 +124,10 @@ async function worker(config: Config): Promise<void> {
 
 async function up(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin('up', config);
+  const { createDatasetStore } = await import('./data/store.ts');
+  const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
+  const { createTerminal } = await import('./up/terminal.ts');
+  const { Up } = await import('./up/up.ts');
   const folders = foldersOf(config);
   const parts = new Up({
     ...{ config, log, metrics, release },
@@ -167,10 +172,11 @@ async function main(): Promise<void> {
   await role(loadConfig(process.env));
 }
 
-const forPeople = [StartError, ConfigError, DataLockError, EmbeddedRedisError, EvictionPolicyError];
+/** Errors whose message is all that a person needs. */
+const forPeople = ['StartError', 'ConfigError', 'DataLockError', 'EmbeddedRedisError', 'EvictionPolicyError'];
 
 main().catch((error: unknown) => {
-  if (forPeople.some((kind) => error instanceof kind)) console.error((error as Error).message);
-  else console.error(error);
-  process.exit(forPeople.some((kind) => error instanceof kind) ? hopelessCode : 1);
+  const known = error instanceof Error && forPeople.includes(error.name);
+  console.error(known ? error.message : error);
+  process.exit(known ? hopelessCode : 1);
 });

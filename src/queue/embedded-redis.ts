@@ -89,7 +89,7 @@ function followLog(child: ChildProcess, log: Logger): string[] {
       // <pid>:<role> <date and time> <level> <text>; # is a warning
       const text = /^\d+:[A-Z] .{24} ([.\-*#]) (.*)$/.exec(line);
       const unimportant =
-        /oO0OoO|Redis version=|overcommit|Transparent Huge Pages|THP|TCP backlog|maxclients|open files/;
+        /oO0OoO|Redis version=|overcommit|THP|TCP backlog|maxclients|open files|Reading config|Configuration loaded|Server initialized|shutdown|ready to exit/;
       if (text?.[1] === '#' && !unimportant.test(line)) log.warn(`redis-server: ${text[2]}`);
       else log.debug(`redis-server: ${text?.[2] ?? line}`);
     });

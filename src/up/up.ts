@@ -20,6 +20,7 @@ import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
 import { lockDataFolder } from './data-lock.ts';
 import { writeExamples } from './examples.ts';
+import { hopelessCode } from './exit-code.ts';
 import { trainFirstModel } from './starter.ts';
 import { Supervisor } from './supervisor.ts';
 import type { Terminal } from './terminal.ts';
@@ -32,9 +33,6 @@ export interface Listening {
   readonly grpcPort: number;
   readonly metricsPort: number;
 }
-
-/** Exit code of a part that cannot run here, however often it is started (EX_CONFIG). */
-export const hopelessCode = 78;
 
 export interface UpParts {
   readonly config: Config;

@@ -1,0 +1,48 @@
+// SIGKILLs workers while they train, again and again, and accounts for every job.
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JobQueue } from '../../src/queue/job-queue.ts';
+import type { Fleet } from './fleet.ts';
+import { type Account, settle, trainControls, waveSpec } from './jobs.ts';
+
+export interface KillWorkers {
+  readonly queue: JobQueue;
+  readonly dataFolder: string;
+  readonly fleet: Fleet;
+  readonly workers: number;
+  readonly jobs: number;
+  readonly epochs: number;
+  readonly kills: number;
+  readonly limitMs: number;
+  readonly random: () => number;
+}
+
+export interface Killed extends Account {
+  readonly kills: number;
+}
+
+const seeds = [1, 2, 3, 4];
+
+export async function killWorkers(campaign: KillWorkers): Promise<Killed> {
+  const { queue, dataFolder, fleet, workers, epochs, limitMs, random } = campaign;
+  const limit = Date.now() + limitMs;
+  for (let i = 0; i < workers; i++) fleet.start();
+  const controls = await trainControls(queue, dataFolder, seeds, epochs);
+  const ids: string[] = [];
+  for (let i = 0; i < campaign.jobs; i++) {
+    ids.push((await queue.submit(waveSpec(`job-${i}`, epochs, seeds[i % seeds.length]))).id);
+  }
+  let kills = 0;
+  while (kills < campaign.kills && Date.now() < limit) {
+    await delay(100 + 500 * random());
+    const { running, queued, cancelling } = await queue.counts();
+    if (running + queued + cancelling === 0) break;
+    const member = fleet.members[Math.floor(random() * fleet.members.length)];
+    if (running === 0 || !member) continue;
+    await fleet.end(member, 'SIGKILL');
+    kills++;
+    fleet.start();
+  }
+  const account = await settle(queue, dataFolder, ids, controls, limit - Date.now());
+  await fleet.stop();
+  return { kills, ...account };
+}
