@@ -12,7 +12,7 @@ import { bytesOfRows } from '../../rows.ts';
 
 const bytesPerValue = 4;
 
-/** `field` is where the tensor stands in the request. Throws `shape-mismatch`, `empty-batch`, `invalid-request`. */
+/** `field` is where the tensor stands in the request. Throws `shape-mismatch`, `invalid-request`. */
 export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<'float32'> {
   if (!tensor) {
     throw new HourglassError('invalid-request', `The request has no "${field}". It takes rows of numbers.`, {
@@ -29,13 +29,6 @@ export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<
   }
   if (shape.length === 0) {
     throw mismatch(field, `"${field}" has no shape. Give it as [batch, …row], such as [1, 784].`, '[batch, …row]', []);
-  }
-  if (shape[0] === 0) {
-    throw new HourglassError('empty-batch', `"${field}" has no rows. Send at least one.`, {
-      field: `/${field}`,
-      expected: 'at least one row',
-      found: shape,
-    });
   }
   if (raw.length % bytesPerValue !== 0) {
     throw mismatch(

@@ -143,18 +143,12 @@ function formatOf(asked: OutputFormat, tensor: Tensor | undefined): OutputFormat
   }
 }
 
-/** Before any picture is decoded; other rows are counted by the predictor. */
+/** Before any picture is decoded; what else is wrong with the number of rows is the predictor's to say. */
 function checkCount(found: number, allowed: number): void {
-  if (found === 0) {
-    throw new HourglassError('empty-batch', 'The request has no pictures. Send at least one.', {
-      field: '/images',
-      found,
-    });
-  }
   if (found <= allowed) return;
   throw new HourglassError(
     'batch-too-large',
-    `The request has ${found} pictures; at most ${allowed} are allowed. Send several requests.`,
+    `The batch has ${found} rows; at most ${allowed} are allowed. Send it in parts.`,
     { field: '/images', expected: allowed, found },
   );
 }
