@@ -23,7 +23,7 @@ const mayImport: Record<string, readonly string[]> = {
   serve: ['base', 'platform', 'codec', 'runtime', 'registry'],
   gateway: ['base', 'platform', 'spec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
   up: ['base', 'platform', 'spec', 'data', 'registry', 'queue'],
-  sdk: ['base', 'codec'],
+  sdk: ['base', 'codec', 'data', 'queue', 'registry', 'spec'],
 };
 
 /** package (prefix) → the files that may import it */
@@ -70,6 +70,18 @@ describe('imports go one way', () => {
         if (to !== from && !allowed.includes(to)) wrong.push(`${file} imports ${spec}: ${from} may not import ${to}`);
       }
     }
+    expect(wrong).toEqual([]);
+  });
+
+  it('the SDK takes only types from what runs on Node', () => {
+    const wrong = files
+      .filter((f) => f.startsWith('sdk/'))
+      .flatMap((f) =>
+        [...readFileSync(path.join(src, f), 'utf8').matchAll(/^import (?!type )[^;]*?from '([^']+)'/gm)].map(
+          (m) => m[1] ?? '',
+        ),
+      )
+      .filter((spec) => !/^\.\/|^\.\.\/(base|codec)\//.test(spec));
     expect(wrong).toEqual([]);
   });
 
