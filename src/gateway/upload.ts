@@ -1,11 +1,10 @@
 /** From what a client sent to a data set: the one way for every transport. */
 
 import { type Static, Type } from 'typebox';
-import { HourglassError } from '../base/errors.ts';
 import type { DatasetInfo, DatasetStore, Upload } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
-import { checkAgainst } from '../spec/check.ts';
 import { Name } from '../spec/job.ts';
+import { checkRequest } from './check.ts';
 
 const UploadHead = Type.Object({ name: Name, options: Type.Optional(UploadOptions) }, { additionalProperties: false });
 type UploadHead = Static<typeof UploadHead>;
@@ -20,16 +19,6 @@ export async function createDataset(
   parts: Upload['parts'],
   signal: AbortSignal,
 ): Promise<DatasetInfo> {
-  const { name, options } = checkHead(head);
+  const { name, options } = checkRequest(UploadHead, head) as UploadHead;
   return datasets.create(name, { parts, signal, ...(options && { options }) });
-}
-
-function checkHead(head: unknown): UploadHead {
-  try {
-    return checkAgainst(UploadHead, head) as UploadHead;
-  } catch (error) {
-    // The check speaks of job specifications; here the same finding is about a request.
-    if (!(error instanceof HourglassError) || error.code !== 'invalid-spec') throw error;
-    throw new HourglassError('invalid-request', error.message, error.facts);
-  }
 }

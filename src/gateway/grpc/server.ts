@@ -126,7 +126,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
       runtime,
     ),
     bindService(RegistryService, registryService(parts.registry), runtime),
-    bindService(DatasetService, datasetService(parts.datasets), runtime),
+    bindService(DatasetService, datasetService(parts), runtime),
     bindService(Health, healthService(parts.readiness, names), runtime),
     bindService(ServerReflection, reflection.v1, runtime),
     bindService(ServerReflectionV1alpha, reflection.v1alpha, runtime),

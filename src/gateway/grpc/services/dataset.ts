@@ -1,12 +1,25 @@
 /** DatasetService: data sets, built in and uploaded. */
 
 import type { DatasetStore } from '../../../data/dataset.ts';
-import type { DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
+import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
+import type { Metrics } from '../../../platform/metrics.ts';
 import { createDataset } from '../../upload.ts';
 import { datasetMessage, readUpload } from '../messages/dataset.ts';
 import type { Implementation } from '../service.ts';
 
-export function datasetService(datasets: DatasetStore): Implementation<typeof DatasetService> {
+export interface DatasetParts {
+  readonly datasets: DatasetStore;
+  readonly metrics: Metrics;
+}
+
+export function datasetService({ datasets, metrics }: DatasetParts): Implementation<typeof DatasetService> {
+  async function* counted(requests: AsyncIterable<CreateDatasetRequest>): AsyncGenerator<CreateDatasetRequest> {
+    for await (const request of requests) {
+      if (request.content.case === 'chunk') metrics.count('uploadBytes', request.content.value.length);
+      yield request;
+    }
+  }
+
   return {
     async listDatasets() {
       return { datasets: (await datasets.list()).map(datasetMessage) };
@@ -16,11 +29,18 @@ export function datasetService(datasets: DatasetStore): Implementation<typeof Da
       return datasetMessage(await datasets.info(name));
     },
 
-    async createDataset(requests, call) {
-      const { head, parts } = await readUpload(requests);
-      const { name, options } = head;
-      const given = { ...(name !== undefined && { name }), ...(options !== undefined && { options }) };
-      return datasetMessage(await createDataset(datasets, given, parts, call.signal));
+    async createDataset(requests, { signal }) {
+      try {
+        const { head, parts } = await readUpload(counted(requests));
+        const { name, options } = head;
+        const given = { ...(name !== undefined && { name }), ...(options !== undefined && { options }) };
+        const info = await createDataset(datasets, given, parts, signal);
+        metrics.count('uploads', 1, { outcome: 'accepted' });
+        return datasetMessage(info);
+      } catch (error) {
+        metrics.count('uploads', 1, { outcome: 'refused' });
+        throw error;
+      }
     },
 
     async deleteDataset({ name }) {

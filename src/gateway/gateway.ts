@@ -1,0 +1,96 @@
+/**
+ * The gateway as a whole: REST, gRPC and metrics, each on its own port, one readiness for all.
+ *
+ *   close: not ready ─► keep accepting for drainMs, so that load balancers notice ─► finish what is in flight ─► ports shut
+ */
+
+import type { DatasetStore } from '../data/dataset.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/log.ts';
+import type { Metrics, MetricsSnapshot } from '../platform/metrics.ts';
+import { pause } from '../platform/shutdown.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Predictor } from '../serve/predictor.ts';
+import { createGrpcServer } from './grpc/server.ts';
+import { createHttpServer } from './http/server.ts';
+import { createMetricsServer } from './metrics-server.ts';
+import { Readiness } from './readiness.ts';
+
+export interface GatewayParts {
+  readonly queue: JobQueue;
+  readonly predictor: Predictor;
+  readonly registry: Registry;
+  readonly datasets: DatasetStore;
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** of this release */
+  readonly version: string;
+  /** what other processes have recorded, for which this one speaks */
+  readonly otherMetrics?: () => readonly MetricsSnapshot[];
+}
+
+export interface Ports {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  readonly metricsPort: number;
+}
+
+export interface Gateway {
+  readonly readiness: Readiness;
+  /** Opens all ports, or none and rejects. */
+  listen(): Promise<Ports>;
+  /** `hurry` cuts the time short in which it goes on accepting. The parts it was built from stay open. */
+  close(hurry: AbortSignal): Promise<void>;
+}
+
+export function createGateway(parts: GatewayParts): Gateway {
+  const { queue, registry, metrics, config, log } = parts;
+  const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
+  const http = createHttpServer({ ...parts, readiness });
+  const grpc = createGrpcServer({ ...parts, readiness });
+  const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
+  const metricsServer = createMetricsServer(snapshots, log);
+  metrics.beforeRead(() => recordQueue(queue, metrics));
+
+  const shut = async (graceMs: number): Promise<void> => {
+    await Promise.all([http.close(graceMs), grpc.close(graceMs)]);
+    await metricsServer.close();
+  };
+
+  return {
+    readiness,
+
+    async listen() {
+      try {
+        const metricsPort = await metricsServer.listen(config.host, config.metricsPort);
+        const grpcPort = await grpc.listen(config.host, config.grpcPort);
+        const httpPort = await http.listen(config.host, config.httpPort);
+        return { httpPort, grpcPort, metricsPort };
+      } catch (error) {
+        await shut(0);
+        throw error;
+      }
+    },
+
+    async close(hurry) {
+      readiness.stop();
+      await pause(config.drainMs, hurry);
+      await shut(config.graceMs);
+    },
+  };
+}
+
+/** Gauges of the queue are read when somebody looks. */
+async function recordQueue(queue: JobQueue, metrics: Metrics): Promise<void> {
+  try {
+    const counts = await queue.counts();
+    metrics.set('queueUp', 1);
+    for (const [state, count] of Object.entries(counts)) {
+      metrics.set('queueJobs', count, { state: state as keyof typeof counts });
+    }
+  } catch {
+    metrics.set('queueUp', 0);
+  }
+}

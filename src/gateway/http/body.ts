@@ -1,0 +1,127 @@
+/** What a request's body is: strictly by the content type that the route takes, JSON read as the contract wants it. */
+
+import type { FastifyRequest } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
+import { readJson } from '../json/read.ts';
+import { json, mediaType, multipart, octets, pictures } from './media.ts';
+import { type ReadLimits, readBody } from './read-body.ts';
+
+/** What a route does with a body: refuses one, reads JSON, reads rows in any of their forms, or takes the stream itself. */
+export type BodyKind = 'none' | 'json' | 'rows' | 'stream';
+
+/** A body of the kind `rows`. */
+export type RowsBody =
+  | { readonly form: 'json'; readonly value: unknown }
+  | { readonly form: 'octets' | 'picture'; readonly bytes: Buffer };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    body?: BodyKind;
+    /** content types of a `rows` or `stream` body */
+    takes?: readonly string[];
+    /** members of a JSON body that are tensors */
+    tensors?: readonly string[];
+  }
+}
+
+export interface BodyLimits extends ReadLimits {
+  /** rows in any form */
+  readonly maxBodyBytes: number;
+  readonly maxBatch: number;
+}
+
+/** JSON without tensors is small: job specifications and the like. */
+const maxJsonBytes = 1024 * 1024;
+const maxIgnoredBytes = 1024;
+
+/** The body as the route wants it. Throws errors of the table. */
+export async function parseBody(request: FastifyRequest, limits: BodyLimits): Promise<unknown> {
+  const { body: kind, tensors = [], takes = [json] } = request.routeOptions.config;
+  // No such path or method: the answer does not depend on the body.
+  if (kind === undefined) return undefined;
+  refuseEncodings(request);
+  switch (kind) {
+    case 'none':
+      return refuseContent(await readBody(request, maxIgnoredBytes, limits));
+    case 'json': {
+      refuseOtherTypes(request, [json]);
+      return readJson(await readBody(request, Math.min(maxJsonBytes, limits.maxBodyBytes), limits));
+    }
+    case 'rows': {
+      const type = refuseOtherTypes(request, takes);
+      const bytes = await readBody(request, limits.maxBodyBytes, limits);
+      if (type === octets) return { form: 'octets', bytes } satisfies RowsBody;
+      if (pictures.some((picture) => picture === type)) return { form: 'picture', bytes } satisfies RowsBody;
+      if (type === undefined && !looksLikeJson(bytes)) throw noType(takes);
+      const value = await readJson(bytes, { tensors, maxRows: limits.maxBatch });
+      return { form: 'json', value } satisfies RowsBody;
+    }
+    case 'stream':
+      refuseOtherTypes(request, takes);
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function refuseEncodings({ headers }: FastifyRequest): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new HourglassError(
+    'unsupported-media-type',
+    'The body has a Content-Encoding. Send it as it is, not compressed.',
+    {
+      field: 'Content-Encoding',
+      expected: 'identity',
+      found: encoding.slice(0, 100),
+    },
+  );
+}
+
+/** The body's type; undefined when the client named none, which is then read as the first of those that are taken. */
+function refuseOtherTypes({ headers }: FastifyRequest, takes: readonly string[]): string | undefined {
+  const header = headers['content-type'];
+  if (header === undefined) return undefined;
+  const type = mediaType(header);
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(header)?.[1]?.toLowerCase();
+  const readable = type !== json || charset === undefined || charset === 'utf-8' || charset === 'utf8';
+  if (takes.includes(type) && readable) return type;
+  throw new HourglassError(
+    'unsupported-media-type',
+    `A body of ${readable ? type || 'no type' : header.slice(0, 100)} is not taken here. Send ${takes.join(', ')}${type === 'application/x-www-form-urlencoded' ? " (curl: add -H 'Content-Type: application/json')" : ''}.`,
+    { field: 'Content-Type', expected: takes, found: header.slice(0, 100) },
+  );
+}
+
+const looksLikeJson = (bytes: Buffer): boolean => /^[ \t\r\n]*\{/.test(bytes.toString('latin1', 0, 64));
+
+const noType = (takes: readonly string[]): HourglassError =>
+  new HourglassError(
+    'unsupported-media-type',
+    `The body is not JSON, and no Content-Type says what it is. Send ${takes.join(', ')}.`,
+    {
+      field: 'Content-Type',
+      expected: takes,
+    },
+  );
+
+/** Clients that always send something send an empty object. */
+function refuseContent(bytes: Buffer): undefined {
+  const text = bytes.toString().trim();
+  if (text === '' || text === '{}') return undefined;
+  throw new HourglassError('invalid-request', 'This call takes no body. Leave it out.', {
+    found: { bytes: bytes.length },
+  });
+}
+
+export const rowTypes = [json, octets, ...pictures] as const;
+export const codeTypes = [json, octets] as const;
+export const uploadTypes = [
+  octets,
+  multipart,
+  'text/csv',
+  'application/zip',
+  'application/x-tar',
+  'application/gzip',
+  'application/x-gzip',
+] as const;

@@ -1,0 +1,56 @@
+/** When an answer is not wanted any more: the client is gone, it took too long, or the server is about to stop. */
+
+import type { ServerResponse } from 'node:http';
+import { HourglassError } from '../../base/errors.ts';
+import { clientGone } from './read-body.ts';
+
+export interface CancellationOptions {
+  /** aborts with `deadline-exceeded` */
+  readonly deadlineMs?: number;
+  /** aborts with `shutting-down` */
+  readonly draining?: AbortSignal;
+}
+
+/** Aborted with the HourglassError that says why; cleans up by itself when the answer is out. */
+export function cancellation(
+  response: ServerResponse,
+  { deadlineMs, draining }: CancellationOptions = {},
+): AbortSignal {
+  const controller = new AbortController();
+  const drained = (): void =>
+    controller.abort(
+      new HourglassError('shutting-down', 'The server is stopping. Connect again and go on from there.', {
+        retryAfter: 1,
+      }),
+    );
+  const timer =
+    deadlineMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          const message = `There was no answer within ${deadlineMs / 1000} s. Send less at a time, or try again later.`;
+          controller.abort(new HourglassError('deadline-exceeded', message, { retryAfter: 1 }));
+        }, deadlineMs);
+  response.once('close', () => {
+    clearTimeout(timer);
+    draining?.removeEventListener('abort', drained);
+    if (!response.writableFinished) controller.abort(clientGone());
+  });
+  if (draining?.aborted) drained();
+  else draining?.addEventListener('abort', drained, { once: true });
+  if (response.destroyed) controller.abort(clientGone());
+  return controller.signal;
+}
+
+/** The work's result, or the signal's reason as soon as it is aborted: then nobody waits for the work. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason);
+    if (signal.aborted) aborted();
+    signal.addEventListener('abort', aborted, { once: true });
+    work
+      .then(resolve, (error) => reject(signal.aborted ? signal.reason : error))
+      .finally(() => {
+        signal.removeEventListener('abort', aborted);
+      });
+  });
+}

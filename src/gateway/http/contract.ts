@@ -1,0 +1,88 @@
+/** The contract: an OpenAPI 3.1 document made from the schemas of the routes. */
+
+import swagger from '@fastify/swagger';
+import { stringify } from 'yaml';
+import type { App } from './parts.ts';
+import { components } from './schemas.ts';
+
+const tags = [
+  { name: 'jobs', description: 'Training jobs: submit, follow, steer' },
+  { name: 'datasets', description: 'What jobs train on: built-in data sets and uploads' },
+  { name: 'models', description: 'Published models: versions, aliases, files' },
+  { name: 'predictions', description: 'Answers of models: encode, decode, denoise, reconstruct' },
+  { name: 'service', description: 'Health, versions, this contract' },
+];
+
+/** To be called before any route is added. */
+export function describeContract(app: App, version: string): void {
+  for (const [name, schema] of Object.entries(components)) app.addSchema({ ...schema, $id: name });
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Hourglass',
+        version,
+        description: 'Trains autoencoders from a job queue and serves encode, decode and denoise.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      tags,
+    },
+    refResolver: { buildLocalReference: (json) => String(json.$id) },
+    convertConstToEnum: false,
+  });
+}
+
+/** What is read of the document. */
+export interface Contract {
+  readonly info: { readonly title: string; readonly version: string; readonly description?: string };
+  readonly tags?: readonly { readonly name: string; readonly description?: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, ContractOperation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, ContractSchema>> };
+}
+
+export interface ContractOperation {
+  readonly tags?: readonly string[];
+  readonly summary?: string;
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+    readonly description?: string;
+    readonly schema?: ContractSchema;
+  }[];
+  readonly requestBody?: { readonly content: ContractContent };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: ContractContent }>>;
+}
+
+export type ContractContent = Readonly<Record<string, { readonly schema?: ContractSchema }>>;
+
+export interface ContractSchema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly ContractSchema[];
+  readonly items?: ContractSchema | readonly ContractSchema[];
+  readonly properties?: Readonly<Record<string, ContractSchema>>;
+  readonly required?: readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly pattern?: string;
+  readonly format?: string;
+}
+
+/** The document of an application that is ready. */
+export const contractOf = (app: App): Contract => app.swagger() as unknown as Contract;
+
+/** As it is checked in and served: the same routes give the same bytes. */
+export function contractYaml(app: App): string {
+  const head = '# Generated from the schemas of the routes by `npm run generate:openapi`.\n';
+  return (
+    head + stringify(JSON.parse(JSON.stringify(contractOf(app))), { aliasDuplicateObjects: false, lineWidth: 120 })
+  );
+}

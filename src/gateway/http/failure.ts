@@ -1,0 +1,43 @@
+/** How every failed request is answered, and paths that are not there. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
+import { errorOf, problemType, toProblem } from './errors.ts';
+import type { App } from './parts.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** code of the error that the request ended with; empty when it did not fail */
+    failure: string;
+  }
+}
+
+/** Where no better time is known, clients shall not come back at once. */
+const defaultRetrySeconds = 1;
+
+export function answerErrors(app: App): void {
+  app.decorateRequest('failure', '');
+  app.setErrorHandler((thrown, request, reply) => fail(thrown, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const message = `There is no ${path.slice(0, 200)} here. /docs lists what there is.`;
+    return fail(new HourglassError('route-not-found', message), request, reply);
+  });
+}
+
+/** Answers with the problem that was thrown. */
+export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = errorOf(thrown);
+  request.failure = error.code;
+  if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'request failed');
+  const { http, retryable } = error.row;
+  if (retryable && http !== 409) {
+    reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));
+  }
+  if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');
+  return reply
+    .status(http)
+    .header('content-type', problemType)
+    .header('cache-control', 'no-store')
+    .send(JSON.stringify(toProblem(error, request.id)));
+}

@@ -1,0 +1,161 @@
+/** Data sets: upload (streamed on as it arrives), look, delete. */
+
+import type { IncomingMessage } from 'node:http';
+import { Type } from 'typebox';
+import { HourglassError } from '../../../base/errors.ts';
+import type { UploadPart } from '../../../data/dataset.ts';
+import { namePattern } from '../../../spec/job.ts';
+import { readJson } from '../../json/read.ts';
+import { createDataset } from '../../upload.ts';
+import { uploadTypes } from '../body.ts';
+import { cancellation } from '../cancellation.ts';
+import { mediaType, multipart } from '../media.ts';
+import { readMultipart } from '../multipart.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { goAhead, tooLarge } from '../read-body.ts';
+import { problem, ref } from '../schemas.ts';
+
+const tags = ['datasets'];
+const binary = { schema: { type: 'string', format: 'binary' } };
+const DatasetParams = Type.Object({ name: Type.String({ pattern: namePattern, description: 'name of a data set' }) });
+
+const UploadQuery = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({ description: 'name of the new data set; a form may carry it as a field instead' }),
+    ),
+    filename: Type.Optional(Type.String({ description: 'what the file is called, for messages' })),
+    options: Type.Optional(
+      Type.String({ description: 'UploadOptions as JSON; a form may carry them as a field instead' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const form = {
+  schema: Type.Object({
+    name: Type.Optional(Type.String()),
+    options: Type.Optional(Type.String({ description: 'UploadOptions as JSON' })),
+    rows: Type.String({ format: 'binary', description: '.npy, idx (also .gz), .csv, or a zip or tar of pictures' }),
+    labels: Type.Optional(Type.String({ format: 'binary', description: 'one class a row' })),
+    'test-rows': Type.Optional(Type.String({ format: 'binary' })),
+    'test-labels': Type.Optional(Type.String({ format: 'binary' })),
+  }),
+};
+
+export function datasetRoutes(app: App, { datasets, config, metrics }: RouteParts): void {
+  app.post(
+    '/v1/datasets',
+    {
+      config: { body: 'stream', takes: uploadTypes },
+      schema: {
+        tags,
+        summary:
+          'Upload a data set: one file as the body, or several in a form; it is checked completely before it is there',
+        querystring: UploadQuery,
+        body: { content: Object.fromEntries(uploadTypes.map((type) => [type, type === multipart ? form : binary])) },
+        response: {
+          201: ref('DatasetInfo', 'It is there; Location names it'),
+          400: problem('The name or an option is not as described, or the form cannot be read'),
+          409: problem('The name is taken'),
+          413: problem('More bytes or parts than allowed'),
+          415: problem('The content type is not taken'),
+          422: problem('The data cannot be used; the detail says what was wrong in which row'),
+          507: problem('The disk is full'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { query, raw, headers } = request;
+      const declared = Number(headers['content-length'] ?? 0);
+      if (declared > config.maxUploadBytes) throw tooLarge(config.maxUploadBytes, declared);
+      // The check of an upload may take longer than a connection may be idle.
+      raw.socket.setTimeout(0);
+      reply.raw.once('close', () => raw.socket.setTimeout(config.idleTimeoutMs));
+      goAhead(raw);
+      const signal = cancellation(reply.raw);
+      const body = raw.on('data', ({ length }: Buffer) => metrics.count('uploadBytes', length)).pause();
+      try {
+        const isForm = mediaType(headers['content-type'] ?? '') === multipart;
+        const { fields, parts } = isForm
+          ? await readMultipart(body)
+          : { fields: {}, parts: [singleFile(body, query.filename)] };
+        const info = await createDataset(datasets, await headOf(query, fields), parts, signal);
+        metrics.count('uploads', 1, { outcome: 'accepted' });
+        return reply.status(201).header('location', `/v1/datasets/${info.name}`).send(info);
+      } catch (error) {
+        metrics.count('uploads', 1, { outcome: 'refused' });
+        throw signal.aborted ? signal.reason : error;
+      }
+    },
+  );
+
+  app.get(
+    '/v1/datasets',
+    {
+      schema: { tags, summary: 'List data sets', response: { 200: ref('DatasetList', 'Built-in and uploaded ones') } },
+    },
+    async () => ({ datasets: await datasets.list() }),
+  );
+
+  app.get(
+    '/v1/datasets/:name',
+    {
+      schema: {
+        tags,
+        summary: 'Show a data set: shape, range, number of rows, hash',
+        params: DatasetParams,
+        response: { 200: ref('DatasetInfo', 'The data set'), 404: problem('No such data set') },
+      },
+    },
+    async ({ params }) => datasets.info(params.name),
+  );
+
+  app.delete(
+    '/v1/datasets/:name',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Delete an uploaded data set',
+        params: DatasetParams,
+        response: {
+          204: { description: 'Deleted', type: 'null' },
+          404: problem('No such data set'),
+          409: problem('It is built in'),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      await datasets.delete(params.name);
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+interface Head {
+  readonly name?: string;
+  /** JSON */
+  readonly options?: string;
+}
+
+/** From the query or the form. Throws `invalid-request`, `malformed-json`. */
+async function headOf(query: Head, fields: Head): Promise<unknown> {
+  for (const member of ['name', 'options'] as const) {
+    if (query[member] === undefined || fields[member] === undefined) continue;
+    throw new HourglassError('invalid-request', `"${member}" is in the query and in the form. Send it once.`, {
+      field: member,
+    });
+  }
+  const { name, options } = { ...fields, ...query };
+  return {
+    ...(name !== undefined && { name }),
+    ...(options !== undefined && { options: await readJson(Buffer.from(options)) }),
+  };
+}
+
+function singleFile(body: IncomingMessage, fileName: string | undefined): UploadPart {
+  // Left open when reading ends early: the answer goes out on the same connection.
+  const content = body.iterator({ destroyOnReturn: false });
+  return { role: 'rows', content, ...(fileName !== undefined && { fileName }) };
+}

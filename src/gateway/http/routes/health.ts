@@ -1,0 +1,57 @@
+/** /livez, /readyz and /v1/info. */
+
+import { json } from '../media.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { type Info, ref } from '../schemas.ts';
+
+export function healthRoutes(app: App, { readiness, config, version }: RouteParts): void {
+  app.get(
+    '/livez',
+    {
+      schema: {
+        tags: ['service'],
+        summary: 'Is the process alive?',
+        response: { 200: { description: 'It is', content: { 'text/plain': { schema: { type: 'string' } } } } },
+      },
+    },
+    async (_request, reply) => reply.type('text/plain; charset=utf-8').header('cache-control', 'no-store').send('ok\n'),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags: ['service'],
+        summary: 'Can it serve and queue? Each part by name',
+        response: { 200: ref('Readiness', 'Ready'), 503: ref('Readiness', 'Not ready: no work shall be sent here') },
+      },
+    },
+    async (_request, reply) => {
+      const report = await readiness.report();
+      return reply
+        .status(report.ready ? 200 : 503)
+        .type(json)
+        .header('cache-control', 'no-store')
+        .send(report);
+    },
+  );
+
+  app.get(
+    '/v1/info',
+    { schema: { tags: ['service'], summary: 'Versions and limits', response: { 200: ref('Info', 'What runs here') } } },
+    async (): Promise<Info> => ({
+      name: 'hourglass',
+      version,
+      node: process.version,
+      api: 'v1',
+      uptimeSeconds: Math.round(process.uptime()),
+      defaultModel: config.defaultModel,
+      limits: {
+        bodyBytes: config.maxBodyBytes,
+        uploadBytes: config.maxUploadBytes,
+        batchRows: config.maxBatch,
+        imagePixels: config.maxImagePixels,
+      },
+    }),
+  );
+}

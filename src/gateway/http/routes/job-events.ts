@@ -1,0 +1,100 @@
+/** Events of a job as Server-Sent Events (WHATWG HTML, section 9.2): replay, then live until the job ends. */
+
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Type } from 'typebox';
+import { normaliseError } from '../../../base/errors.ts';
+import type { JobEvent } from '../../../spec/job.ts';
+import { cancellation } from '../cancellation.ts';
+import { toProblem } from '../errors.ts';
+import { eventStream, negotiate } from '../media.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { problem } from '../schemas.ts';
+import { JobParams } from './jobs.ts';
+
+const resumption = Type.String({ description: 'id of the last event that was seen; all are replayed without it' });
+const Resume = Type.Object({ lastEventId: Type.Optional(resumption) }, { additionalProperties: false });
+
+/** what browsers wait before they connect again */
+const reconnectMs = 2000;
+/** until the answer begins, whether or not there is an event */
+const longestSilenceMs = 250;
+
+export function jobEventRoutes(app: App, parts: RouteParts): void {
+  const { queue, config, metrics, draining, watchers } = parts;
+  app.get(
+    '/v1/jobs/:id/events',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        tags: ['jobs'],
+        summary: 'Follow a job: state, progress and epoch events, then one end event',
+        params: JobParams,
+        querystring: Resume,
+        headers: Type.Object({ 'last-event-id': Type.Optional(resumption) }),
+        response: {
+          200: { description: 'The events', content: { [eventStream]: { schema: { type: 'string' } } } },
+          204: { description: 'The job has ended and all its events were seen: do not connect again', type: 'null' },
+          404: problem('No such job'),
+          429: problem('Too many open event streams'),
+        },
+      },
+    },
+    async (request, reply) => {
+      negotiate(request.headers.accept, [eventStream]);
+      const header = request.headers['last-event-id'];
+      const lastEventId =
+        request.query.lastEventId ?? (typeof header === 'string' && header !== '' ? header : undefined);
+      const signal = cancellation(reply.raw, { draining });
+      const events = queue.events(request.params.id, { signal, ...(lastEventId !== undefined && { lastEventId }) });
+      const iterator = events[Symbol.asyncIterator]();
+      const first = iterator.next();
+      // What can go wrong goes wrong at once; a quiet job says nothing for long.
+      const begun = await Promise.race([first, sleep(longestSilenceMs, 'quiet' as const, { ref: false })]);
+      if (begun !== 'quiet' && begun.done) return reply.status(204).send(null);
+
+      watchers.take(1);
+      metrics.move('eventStreams', 1, { transport: 'rest' });
+      reply.raw.once('close', () => {
+        watchers.giveBack(1);
+        metrics.move('eventStreams', -1, { transport: 'rest' });
+      });
+      return reply
+        .header('cache-control', 'no-store')
+        .header('x-accel-buffering', 'no')
+        .type(`${eventStream}; charset=utf-8`)
+        .send(Readable.from(frames(iterator, first, config.heartbeatMs, request.id), { objectMode: false }));
+    },
+  );
+}
+
+/** A comment line on a quiet stream keeps proxies from closing it and finds out whether the reader is still there. */
+async function* frames(
+  iterator: AsyncIterator<JobEvent>,
+  first: Promise<IteratorResult<JobEvent>>,
+  heartbeatMs: number,
+  requestId: string,
+): AsyncGenerator<string> {
+  yield `retry: ${reconnectMs}\n\n`;
+  try {
+    let next = first;
+    for (;;) {
+      const timer = new AbortController();
+      const quiet = sleep(heartbeatMs, undefined, { signal: timer.signal, ref: false });
+      const result = await Promise.race([next, quiet.catch(() => undefined)]);
+      timer.abort();
+      if (result === undefined) yield ': still here\n\n';
+      else if (result.done) return;
+      else {
+        const { id, type, data } = result.value;
+        yield `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+        next = iterator.next();
+      }
+    }
+  } catch (thrown) {
+    // The status is out already; readers connect again by themselves.
+    yield `event: error\ndata: ${JSON.stringify(toProblem(normaliseError(thrown), requestId))}\n\n`;
+  } finally {
+    await iterator.return?.();
+  }
+}

@@ -1,0 +1,172 @@
+/** Training jobs: submit, look, cancel. */
+
+import { type Static, Type } from 'typebox';
+import { HourglassError } from '../../../base/errors.ts';
+import { JobState } from '../../../spec/job.ts';
+import { submitJob } from '../../submit.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { problem, ref } from '../schemas.ts';
+
+const tags = ['jobs'];
+
+export const JobParams = Type.Object({ id: Type.String({ description: 'id of a job' }) });
+type JobParams = Static<typeof JobParams>;
+
+const Submission = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'any text of your own; sent again with the same body it gives the first job instead of a second one',
+    }),
+  ),
+});
+
+const Listing = Type.Object(
+  {
+    state: Type.Optional(JobState),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'jobs on a page' })),
+    cursor: Type.Optional(Type.String({ description: 'nextCursor of the page before' })),
+  },
+  { additionalProperties: false },
+);
+
+export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
+  app.post(
+    '/v1/jobs',
+    {
+      config: { body: 'json' },
+      schema: {
+        tags,
+        summary: 'Submit a training job',
+        headers: Submission,
+        body: ref('JobRequest'),
+        response: {
+          202: ref('JobView', 'The job is safely queued; Location names it'),
+          400: problem('The body is not JSON, or has unknown or missing fields'),
+          404: problem('No such data set'),
+          409: problem('The first request with this Idempotency-Key is still running'),
+          422: problem('The specification cannot work, or the Idempotency-Key was used for another body'),
+          503: problem('The queue cannot be reached or has no room; Retry-After says when to come back'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const job = await submitJob(
+        { queue, datasets },
+        request.body,
+        idempotencyKey(request.headers['idempotency-key']),
+      );
+      return reply.status(202).header('location', `/v1/jobs/${job.id}`).send(job);
+    },
+  );
+
+  app.get(
+    '/v1/jobs',
+    {
+      schema: {
+        tags,
+        summary: 'List jobs, newest first',
+        querystring: Listing,
+        response: { 200: ref('JobList', 'A page of jobs'), 400: problem('An unknown or wrong parameter') },
+      },
+    },
+    async ({ query }) => {
+      const { state, limit, cursor } = query;
+      return queue.list({
+        ...(state !== undefined && { state }),
+        ...(limit !== undefined && { limit }),
+        ...(cursor !== undefined && { cursor }),
+      });
+    },
+  );
+
+  app.get(
+    '/v1/jobs/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Show a job: state, progress, resolved specification, and the model when done',
+        params: JobParams,
+        response: { 200: ref('JobView', 'The job'), 404: problem('No such job') },
+      },
+    },
+    async ({ params }) => queue.get(params.id),
+  );
+
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Cancel a job; once more is no error',
+        params: JobParams,
+        response: {
+          202: ref('JobView', 'It is or will be cancelled'),
+          404: problem('No such job'),
+          409: problem('It ended otherwise before'),
+        },
+      },
+    },
+    async ({ params }, reply) => reply.status(202).send(await queue.cancel(params.id)),
+  );
+
+  const restarts = {
+    resume: { from: 'checkpoint', summary: 'Go on with a failed or cancelled job from its newest checkpoint' },
+    retry: { from: 'start', summary: 'Train a failed or cancelled job again from the start' },
+  } as const;
+  for (const [name, { from, summary }] of Object.entries(restarts)) {
+    app.post(
+      `/v1/jobs/:id/${name}`,
+      {
+        config: { body: 'none' },
+        schema: {
+          tags,
+          summary,
+          params: JobParams,
+          response: {
+            202: ref('JobView', 'It is queued again'),
+            404: problem('No such job'),
+            409: problem('It has not ended yet, or has succeeded'),
+          },
+        },
+      },
+      async ({ params }, reply) => reply.status(202).send(await queue.restart((params as JobParams).id, from)),
+    );
+  }
+
+  app.delete(
+    '/v1/jobs/:id',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Delete the record of a job that has ended; its model stays',
+        params: JobParams,
+        response: {
+          204: { description: 'Deleted', type: 'null' },
+          404: problem('No such job'),
+          409: problem('It has not ended yet'),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      await queue.remove(params.id);
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+/** The key as it is or as a structured field string: "…" (draft-ietf-httpapi-idempotency-key-header). */
+function idempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const key = String(header)
+    .trim()
+    .replace(/^"(.*)"$/, '$1');
+  if (/^[\x20-\x7e]+$/.test(key)) return key;
+  throw new HourglassError('invalid-request', 'The Idempotency-Key must be printable ASCII, at least one character.', {
+    field: 'Idempotency-Key',
+    expected: '1 to 255 printable ASCII characters',
+  });
+}

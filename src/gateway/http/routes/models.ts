@@ -1,0 +1,201 @@
+/** Published models: look, name by alias, delete; files of a version such as its report and its ONNX graphs. */
+
+import { Type } from 'typebox';
+import { HourglassError } from '../../../base/errors.ts';
+import { parseVersion } from '../../../registry/reference.ts';
+import { checkRequest } from '../../check.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { AliasTarget, ModelParams, problem, ref, VersionParams } from '../schemas.ts';
+
+const tags = ['models'];
+const AliasParams = Type.Object({ ...ModelParams.properties, alias: Type.String({ description: 'name of an alias' }) });
+const FileParams = Type.Object({
+  ...VersionParams.properties,
+  file: Type.String({ description: 'as the manifest lists it' }),
+});
+
+const contentTypes: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  html: 'text/html; charset=utf-8',
+  png: 'image/png',
+  csv: 'text/csv; charset=utf-8',
+  txt: 'text/plain; charset=utf-8',
+};
+
+export function modelRoutes(app: App, { registry }: RouteParts): void {
+  app.get(
+    '/v1/models',
+    { schema: { tags, summary: 'List models', response: { 200: ref('ModelList', 'All models by name') } } },
+    async () => {
+      const names = await registry.listModels();
+      const found = await Promise.allSettled(names.map((name) => registry.getModel(name)));
+      return { models: found.filter((result) => result.status === 'fulfilled').map((result) => result.value) };
+    },
+  );
+
+  app.get(
+    '/v1/models/:model',
+    {
+      schema: {
+        tags,
+        summary: 'Show a model: its aliases and versions',
+        params: ModelParams,
+        response: { 200: ref('ModelView', 'The model'), 404: problem('No such model') },
+      },
+    },
+    async ({ params }) => registry.getModel(params.model),
+  );
+
+  app.delete(
+    '/v1/models/:model',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Delete a model with all versions and aliases',
+        params: ModelParams,
+        response: { 204: { description: 'Deleted', type: 'null' }, 404: problem('No such model') },
+      },
+    },
+    async ({ params }, reply) => {
+      await registry.deleteModel(params.model);
+      return reply.status(204).send(null);
+    },
+  );
+
+  app.get(
+    '/v1/models/:model/versions/:version',
+    {
+      schema: {
+        tags,
+        summary: 'Show a version: shapes, lineage, held-out metrics, files',
+        params: VersionParams,
+        response: { 200: ref('Manifest', 'The manifest of the version'), 404: problem('No such model or version') },
+      },
+    },
+    async ({ params }) => registry.resolve(reference(params)),
+  );
+
+  app.delete(
+    '/v1/models/:model/versions/:version',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Delete a version; its number is not given again',
+        params: VersionParams,
+        response: {
+          204: { description: 'Deleted', type: 'null' },
+          404: problem('No such model or version'),
+          409: problem('An alias points to it'),
+        },
+      },
+    },
+    async ({ params }, reply) => {
+      await registry.deleteVersion(params.model, parseVersion(params.version));
+      return reply.status(204).send(null);
+    },
+  );
+
+  app.get(
+    '/v1/models/:model/versions/:version/files/:file',
+    {
+      schema: {
+        tags,
+        summary: 'Get a file of a version, such as report.json, a picture or encoder.onnx',
+        params: FileParams,
+        headers: Type.Object({
+          'if-none-match': Type.Optional(Type.String({ description: 'ETag of a copy at hand' })),
+        }),
+        response: {
+          200: {
+            description: 'The file; its ETag is its SHA-256',
+            content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+          },
+          304: { description: 'The copy at hand is the file', type: 'null' },
+          404: problem('No such model, version or file'),
+          503: problem('The stored file is damaged'),
+        },
+      },
+    },
+    async ({ params, headers }, reply) => {
+      const manifest = await registry.resolve(reference(params));
+      const entry = manifest.files.find(({ path }) => path === params.file);
+      const etag = entry && `"${entry.sha256}"`;
+      if (etag !== undefined && matches(headers['if-none-match'], etag))
+        return reply.status(304).header('etag', etag).send(null);
+      const bytes = await registry.readFile(manifest, params.file);
+      const type = contentTypes[params.file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      return reply
+        .header('etag', etag)
+        .header('cache-control', 'private, no-cache')
+        .header('x-content-type-options', 'nosniff')
+        .header(
+          'content-security-policy',
+          "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
+        )
+        .type(type)
+        .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    },
+  );
+
+  app.put(
+    '/v1/models/:model/aliases/:alias',
+    {
+      config: { body: 'json' },
+      schema: {
+        tags,
+        summary: 'Point an alias to a version',
+        params: AliasParams,
+        body: ref('AliasTarget'),
+        response: {
+          200: ref('ModelView', 'The model as it is now'),
+          400: problem('The alias is not well formed, or the body is not as described'),
+          404: problem('No such model or version'),
+        },
+      },
+    },
+    async ({ params, body }) => {
+      const { version } = checkRequest(AliasTarget, body) as AliasTarget;
+      await registry.setAlias(params.model, params.alias, version);
+      return registry.getModel(params.model);
+    },
+  );
+
+  app.delete(
+    '/v1/models/:model/aliases/:alias',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Delete an alias',
+        params: AliasParams,
+        response: { 204: { description: 'Deleted', type: 'null' }, 404: problem('No such model or alias') },
+      },
+    },
+    async ({ params }, reply) => {
+      await registry.deleteAlias(params.model, params.alias);
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+/** The path's own separators are no way around it: `digits@2` is not the name of a model. */
+function reference({ model, version }: { model: string; version: string }): string {
+  if (/[@:]/.test(model)) {
+    throw new HourglassError(
+      'invalid-reference',
+      'The path names a model and a version, such as /v1/models/digits/versions/2.',
+      {
+        field: 'model',
+        expected: 'the name of a model alone',
+        found: model.slice(0, 100),
+      },
+    );
+  }
+  return `${model}@${parseVersion(version)}`;
+}
+
+const matches = (header: string | undefined, etag: string): boolean =>
+  header !== undefined &&
+  (header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag));

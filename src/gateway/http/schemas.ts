@@ -1,0 +1,148 @@
+/** The schemas that routes share: what the contract calls its components. Types derive from them. */
+
+import { type Static, type TSchema, Type } from 'typebox';
+import { errorTable } from '../../base/errors.ts';
+import { UploadOptions } from '../../data/upload.ts';
+import { Manifest } from '../../registry/manifest.ts';
+import { JobState, JobView, namePattern } from '../../spec/job.ts';
+import { JobRequest } from '../../spec/request.ts';
+import { readinessParts } from '../readiness.ts';
+import { SubmitMembers } from '../submit.ts';
+import { problemType, typePrefix } from './errors.ts';
+
+const closed = { additionalProperties: false } as const;
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: `${typePrefix} and the code` }),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.Enum(Object.keys(errorTable), { description: 'what went wrong, for programs; codes are never renamed' }),
+    detail: Type.String({ description: 'what was found, what is allowed and what to do' }),
+    requestId: Type.String({ description: 'also in the header X-Request-Id and in the log' }),
+    field: Type.Optional(
+      Type.String({ description: 'where in the request: a JSON pointer, ?name in the query, or a header' }),
+    ),
+    expected: Type.Optional(Type.Unknown({ description: 'what is allowed there' })),
+    found: Type.Optional(Type.Unknown({ description: 'what was there instead' })),
+  },
+  { description: 'RFC 9457 problem details' },
+);
+
+/** A job specification and what a submission may say besides, in one object. */
+const JobSubmission: TSchema = Type.Unsafe({
+  ...JobRequest,
+  properties: { ...(JobRequest as { properties?: object }).properties, ...SubmitMembers.properties },
+});
+
+export const JobList = Type.Object({
+  jobs: Type.Array(JobView, { description: 'newest first' }),
+  nextCursor: Type.Optional(Type.String({ description: 'for ?cursor= of the next page; absent on the last' })),
+});
+
+export const DatasetInfo = Type.Object({
+  name: Type.String(),
+  hash: Type.String({ description: 'SHA-256 of the normalised content' }),
+  shape: Type.Array(Type.Integer({ minimum: 1 }), { description: 'of one row; pictures are height, width, channels' }),
+  range: Type.Tuple([Type.Number(), Type.Number()], { description: 'smallest and largest value' }),
+  rows: Type.Object({ train: Type.Integer({ minimum: 0 }), test: Type.Integer({ minimum: 0 }) }),
+  classes: Type.Optional(Type.Integer({ minimum: 1 })),
+  classNames: Type.Optional(Type.Array(Type.String())),
+  builtIn: Type.Boolean(),
+  createdAt: Type.Optional(Type.String({ format: 'date-time' })),
+});
+
+export const DatasetList = Type.Object({ datasets: Type.Array(DatasetInfo) });
+
+export const ModelView = Type.Object({
+  name: Type.String(),
+  aliases: Type.Record(Type.String(), Type.Integer(), { description: 'alias → version' }),
+  versions: Type.Array(Manifest, { description: 'oldest first' }),
+});
+
+export const ModelList = Type.Object({ models: Type.Array(ModelView) });
+
+export const AliasTarget = Type.Object(
+  { version: Type.Integer({ minimum: 1, maximum: 999_999_999, description: 'what the alias shall point to' }) },
+  closed,
+);
+export type AliasTarget = Static<typeof AliasTarget>;
+
+const Rows = Type.Array(Type.Unknown(), {
+  minItems: 1,
+  description:
+    'rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]]',
+});
+const model = Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' }));
+const answered = { model: Type.String(), version: Type.Integer({ minimum: 1 }) };
+
+export const RowsRequest = Type.Object({ model, inputs: Rows }, closed);
+export const CodesRequest = Type.Object({ model, codes: Rows }, closed);
+export const CodesAnswer = Type.Object({ ...answered, codes: Rows });
+export const OutputsAnswer = Type.Object({ ...answered, outputs: Rows });
+
+export const Readiness = Type.Object({
+  ready: Type.Boolean(),
+  parts: Type.Object(
+    Object.fromEntries(
+      readinessParts.map((part) => [part, Type.Object({ ready: Type.Boolean(), detail: Type.String() })] as const),
+    ),
+  ),
+});
+
+export const Info = Type.Object({
+  name: Type.Literal('hourglass'),
+  version: Type.String(),
+  node: Type.String(),
+  api: Type.Literal('v1'),
+  uptimeSeconds: Type.Number({ minimum: 0 }),
+  defaultModel: Type.Union([Type.String(), Type.Null()]),
+  limits: Type.Object({
+    bodyBytes: Type.Integer(),
+    uploadBytes: Type.Integer(),
+    batchRows: Type.Integer(),
+    imagePixels: Type.Integer(),
+  }),
+});
+export type Info = Static<typeof Info>;
+
+/** By the name that the contract gives them. */
+export const components = {
+  Problem,
+  JobRequest: JobSubmission,
+  JobView,
+  JobState,
+  JobList,
+  DatasetInfo,
+  DatasetList,
+  UploadOptions,
+  Manifest,
+  ModelView,
+  ModelList,
+  AliasTarget,
+  RowsRequest,
+  CodesRequest,
+  CodesAnswer,
+  OutputsAnswer,
+  Readiness,
+  Info,
+} satisfies Record<string, TSchema>;
+
+/** A component by reference. */
+export const ref = (name: keyof typeof components, description?: string) => ({
+  $ref: `${name}#`,
+  ...(description !== undefined && { description }),
+});
+
+export const problem = (description: string) => ({
+  description,
+  content: { [problemType]: { schema: ref('Problem') } },
+});
+
+export const ModelParams = Type.Object({
+  model: Type.String({ pattern: namePattern, description: 'name of a model' }),
+});
+export const VersionParams = Type.Object({
+  ...ModelParams.properties,
+  version: Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'number of a version' }),
+});

@@ -1,0 +1,163 @@
+/**
+ * The REST gateway: Fastify with our own reading of bodies, errors as problem+json, limits on time, size and number.
+ *
+ *   socket ─► parser ─► router ─► body (kind of the route) ─► query check ─► handler ─► answer
+ *      └ errorOfParser    └ 404, 405     └──────────── HourglassError ─► errors.ts ─► problem+json
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
+import { Budget } from '../budget.ts';
+import { parseBody } from './body.ts';
+import { describeContract } from './contract.ts';
+import { errorOfParser, rawAnswer } from './errors.ts';
+import { answerErrors, fail } from './failure.ts';
+import { observe } from './observe.ts';
+import type { App, HttpParts, RouteParts } from './parts.ts';
+import { validatorCompiler } from './query.ts';
+import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
+import { contractRoutes } from './routes/contract.ts';
+import { datasetRoutes } from './routes/datasets.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobEventRoutes } from './routes/job-events.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { modelRoutes } from './routes/models.ts';
+import { predictionRoutes } from './routes/predictions.ts';
+import { refuseOtherMethods } from './routes/refused.ts';
+
+export interface HttpServer {
+  /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
+  listen(host: string, port: number): Promise<number>;
+  /** Ends event streams, takes no more connections, waits for the other answers at most `graceMs`, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+const requestIdRule = /^[\w.:-]{1,100}$/;
+const maxHeaderBytes = 16 * 1024;
+/** names, versions and aliases are at most this long, percent-encoded or not */
+const maxParamLength = 256;
+
+export function createHttpServer(parts: HttpParts): HttpServer {
+  const drain = new AbortController();
+  const app = createApp(parts, drain.signal);
+
+  return {
+    async listen(host, port) {
+      await app.ready();
+      app.server.maxConnections = parts.config.maxConnections;
+      await app.listen({ host, port });
+      return (app.server.address() as AddressInfo).port;
+    },
+
+    async close(graceMs) {
+      drain.abort();
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      await app.close();
+      clearTimeout(cutOff);
+    },
+  };
+}
+
+/** The application without a port. */
+export function createApp(parts: HttpParts, draining: AbortSignal): App {
+  const { config, metrics, readiness } = parts;
+  const log = parts.log.child({ transport: 'rest' });
+  const app = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: requestIdOf,
+    trustProxy: config.trustProxy,
+    connectionTimeout: config.idleTimeoutMs,
+    keepAliveTimeout: Math.max(1, config.keepAliveMs),
+    requestTimeout: Math.max(config.uploadTimeoutMs, config.headersTimeoutMs),
+    http: {
+      headersTimeout: config.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
+      maxHeaderSize: maxHeaderBytes,
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength },
+    frameworkErrors: (error, request, reply) => fail(error, request as FastifyRequest, reply as FastifyReply),
+    clientErrorHandler: (error, socket) => answerParserError(error, socket),
+  }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+
+  const memory = new Budget(Math.max(config.maxBodyMemoryBytes, 2 * config.maxBodyBytes), 'large requests', (bytes) =>
+    metrics.set('bodyMemory', bytes),
+  );
+  const watchers = new Budget(config.maxWatchers, 'open event streams');
+  const routeParts: RouteParts = { ...parts, log, draining, watchers };
+
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (request: FastifyRequest) => parseBody(request, { ...config, memory }));
+  app.server.on('checkContinue', (request, response) => {
+    holdContinue(request, response);
+    app.routing(request, response);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    refuseDoubledHeaders(request.raw);
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (readiness.stopping) reply.header('connection', 'close');
+    settleUnread(request.raw, reply);
+  });
+  app.addHook('onResponse', async (request) => releaseMemory(request.raw, memory));
+  answerErrors(app);
+  observe(app, parts.metrics);
+
+  describeContract(app, parts.version);
+  const refuse = refuseOtherMethods(app);
+  app.register(async (scope) => {
+    const routes = scope as unknown as App;
+    healthRoutes(routes, routeParts);
+    contractRoutes(routes);
+    jobRoutes(routes, routeParts);
+    jobEventRoutes(routes, routeParts);
+    datasetRoutes(routes, routeParts);
+    modelRoutes(routes, routeParts);
+    predictionRoutes(routes, routeParts);
+    refuse(routes);
+  });
+  return app;
+}
+
+/** The client's id when it is a harmless one, else a new one. */
+function requestIdOf({ headers }: { headers: IncomingMessage['headers'] }): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && requestIdRule.test(given) ? given : randomUUID();
+}
+
+/** Node takes the first of them; a proxy in front may have taken the second. */
+function refuseDoubledHeaders({ rawHeaders }: IncomingMessage): void {
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] ?? '').toLowerCase();
+    if (!singular.has(name)) continue;
+    if (seen.has(name)) {
+      throw new HourglassError('invalid-request', `The header ${name} was sent twice. Send it once.`, { field: name });
+    }
+    seen.add(name);
+  }
+}
+const singular = new Set([
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'host',
+  'idempotency-key',
+  'authorization',
+]);
+
+function answerParserError(thrown: Error, socket: Socket): void {
+  const error = errorOfParser(thrown);
+  const answered = socket.bytesWritten > 0 && '_httpMessage' in socket && socket._httpMessage !== null;
+  if (error && socket.writable && !answered) socket.end(rawAnswer(error, randomUUID()));
+  socket.destroySoon();
+}
