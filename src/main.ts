@@ -122,6 +122,40 @@ async function worker(config: Config): Promise<void> {
   log.info({ engine: config.engine, device: config.device }, 'worker is ready');
 }
 
+async function gateway(config: Config): Promise<void> {
+  const settings = queueSettings(config, config.redisUrl);
+  const { log, metrics, shutdown } = begin('gateway', config);
+  const { createDatasetStore } = await import('./data/store.ts');
+  const { createGateway } = await import('./gateway/gateway.ts');
+  const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
+  const { ModelPool } = await import('./runtime/pool.ts');
+  const { ModelPredictor } = await import('./serve/model-predictor.ts');
+  const queue = await RedisJobQueue.open(settings, log);
+  const registry = await openRegistry(config);
+  const pool = new ModelPool({
+    threads: config.servingWorkers,
+    session: { threads: config.servingThreads },
+    maxModels: config.loadedModels,
+    onEvict: () => metrics.count('modelEvictions', 1),
+  });
+  const warn = (message: string, facts: object): void => log.warn(facts, message);
+  const predictor = new ModelPredictor({ registry, pool, config, metrics, warn });
+  const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
+  const datasets = createDatasetStore({ folder: foldersOf(config).datasets, limits });
+  const served = createGateway({ queue, predictor, registry, datasets, config, log, metrics, version: release });
+  shutdown
+    .add({
+      name: 'ports',
+      limitMs: config.drainMs + config.graceMs + 5000,
+      run: ({ hurry }) => served.close(hurry),
+    })
+    .add({ name: 'models', limitMs: 5000, run: () => predictor.close() })
+    .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
+  const ports = await served.listen();
+  log.info(ports, 'gateway is ready');
+  process.send?.({ type: 'listening', host: config.host, ...ports });
+}
+
 async function up(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin('up', config);
   const { createDatasetStore } = await import('./data/store.ts');
@@ -159,7 +193,7 @@ function withoutSecrets(): Record<string, string | undefined> {
   return environment;
 }
 
-const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, worker };
+const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker };
 
 async function main(): Promise<void> {
   const [name = '--help', ...rest] = process.argv.slice(2);
