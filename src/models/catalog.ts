@@ -1,42 +1,167 @@
 /** From a job's specification to the autoencoder and the schedule that trains it: one case per `model.type`. */
 
-import { denseAutoencoder } from './dense.ts';
-import type { Phase } from './objective.ts';
-import type { Plan, PlanContext } from './plan.ts';
-import { type ReconstructionOptions, reconstruction } from './reconstruction.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../base/ndarray.ts';
+import type { ModelOf } from '../spec/model.ts';
+import type { Autoencoder } from './autoencoder.ts';
+import { contractionPenalty } from './contractive.ts';
+import { convolutionalAutoencoder } from './convolutional.ts';
+import { greedyPhases } from './deep.ts';
+import { beliefPhases } from './deep-belief.ts';
+import { type DenseOptions, denseAutoencoder } from './dense.ts';
+import { parameter } from './layers.ts';
+import { linearAutoencoder } from './linear.ts';
+import type { Objective, Phase, WeightChange } from './objective.ts';
+import type { Parameters } from './parameters.ts';
+import { type Plan, type PlanContext, planOf } from './plan.ts';
+import { contrastiveDivergence, meanActivation } from './rbm.ts';
+import { type Penalty, reconstruction, statisticsFor } from './reconstruction.ts';
+import { sparsityPenalty } from './sparse.ts';
+import { variationalAutoencoder, variationalObjective } from './variational.ts';
 
 export function planJob(context: PlanContext): Plan {
   const { model } = context.spec;
+  const { shape } = context.data;
   switch (model.type) {
+    case 'linear':
+      return planReconstruction(context, linearAutoencoder(model, shape), { ...model, outputActivation: 'linear' });
     case 'dense':
+    case 'tied':
+    case 'sparse':
+    case 'k-sparse':
     case 'denoising':
-      return planDense(context, model);
+    case 'contractive':
+    case 'deep':
+    case 'stacked-denoising':
+      return planReconstruction(context, denseAutoencoder(model, shape), model);
+    case 'convolutional':
+      return planReconstruction(context, convolutionalAutoencoder(model, shape), model);
+    case 'variational':
+      return planVariational(context, model);
+    case 'rbm':
+      return planRbm(context, model);
+    case 'deep-belief':
+      return planDeepBelief(context, model);
     default:
       return model satisfies never;
   }
 }
 
-function planDense({ spec, data }: PlanContext, model: PlanContext['spec']['model']): Plan {
-  const autoencoder = denseAutoencoder(model, data.shape);
-  const options: ReconstructionOptions = {
-    loss: { loss: model.loss, outputActivation: model.outputActivation },
-    range: data.range,
-    ...(model.type === 'denoising' && { corruption: model.corruption }),
-  };
-  const { epochs, batchSize, optimizer } = spec.training;
-  const train: Phase = {
-    name: 'train',
-    objective: reconstruction(autoencoder, options),
-    trainable: autoencoder.parameters,
-    frozen: {},
-    epochs,
-    batchSize,
-    optimizer,
-  };
-  return {
-    autoencoder,
-    parameters: autoencoder.parameters,
-    phases: [train],
-    denoises: options.corruption !== undefined,
-  };
+type Reconstructing = Pick<ModelOf<'deep'>, 'loss' | 'outputActivation' | 'corruption' | 'sparsity' | 'contraction'> & {
+  readonly codeActivation?: ModelOf<'dense'>['codeActivation'];
+  readonly pretraining?: ModelOf<'deep'>['pretraining'];
+};
+
+/** All autoencoders trained to reconstruct: layer by layer first where the job asks for it, then as a whole. */
+function planReconstruction(context: PlanContext, model: Autoencoder, options: Reconstructing): Plan {
+  const { corruption, pretraining } = options;
+  const { range } = context.data;
+  const { batchSize } = context.spec.training;
+  const whole = { loss: options, corruption, range, penalties: penaltiesOf(options, model) };
+  const pretrain =
+    pretraining && model.levels
+      ? greedyPhases({ ...pretraining, levels: model.levels.levels, corruption, range, batchSize })
+      : [];
+  const train = mainPhase(context, {
+    name: pretrain.length > 0 ? 'fine-tune' : 'train',
+    begin: pretrain.length > 0 ? (model.levels?.unroll ?? []) : [],
+    objective: reconstruction(model, whole),
+    trainable: model.parameters,
+    statistics: statisticsFor(model, whole),
+  });
+  return planOf(context, model, [...pretrain, train], { denoises: corruption !== undefined });
 }
+
+function penaltiesOf(
+  { sparsity, contraction, codeActivation = 'linear' }: Reconstructing,
+  model: Autoencoder,
+): Penalty[] {
+  const { codeShape } = model;
+  return [
+    ...(sparsity ? [sparsityPenalty(sparsity, sizeOf(codeShape))] : []),
+    ...(contraction ? [contractionPenalty({ contraction, codeShape, codeActivation })] : []),
+  ];
+}
+
+interface MainPhase {
+  readonly name: string;
+  readonly begin?: readonly WeightChange[];
+  readonly objective: Objective;
+  readonly trainable: Parameters;
+  readonly statistics?: Parameters;
+}
+
+/** The phase that `training` speaks of. */
+function mainPhase({ spec }: PlanContext, phase: MainPhase): Phase {
+  const { epochs, batchSize, optimizer } = spec.training;
+  return { begin: [], statistics: {}, frozen: {}, ...phase, epochs, batchSize, optimizer, report: 'reconstruction' };
+}
+
+function planVariational(context: PlanContext, model: ModelOf<'variational'>): Plan {
+  const autoencoder = variationalAutoencoder(model, context.data.shape);
+  const train = mainPhase(context, {
+    name: 'train',
+    objective: variationalObjective(autoencoder, model),
+    trainable: autoencoder.parameters,
+  });
+  return planOf(context, autoencoder, [{ ...train, report: 'bound' }], { generates: true });
+}
+
+/** As an autoencoder a machine of binary units is a tied layer of sigmoid units. */
+function planRbm(context: PlanContext, model: ModelOf<'rbm'>): Plan {
+  const { code, visibleUnits, codeUnits, contrastive } = model;
+  const inputs = sizeOf(context.data.shape);
+  const autoencoder = denseAutoencoder(
+    unrolled({ code, hidden: [], hiddenUnits: 'binary', codeUnits, tied: true, ...outputOf(visibleUnits) }),
+    context.data.shape,
+  );
+  const objective = contrastiveDivergence({
+    ...contrastive,
+    names: { weight: 'encoder/0/weight', hiddenBias: 'encoder/0/bias', visibleBias: 'decoder/0/bias' },
+    visible: inputs,
+    hidden: code,
+    visibleUnits,
+    hiddenUnits: codeUnits,
+    input: (_, feeds) => tf.reshape(parameter(feeds, 'x'), [-1, inputs]),
+  });
+  const train = mainPhase(context, { name: 'train', objective, trainable: autoencoder.parameters });
+  return planOf(context, autoencoder, [train]);
+}
+
+function planDeepBelief(context: PlanContext, model: ModelOf<'deep-belief'>): Plan {
+  const { loss, outputActivation, pretraining } = model;
+  const autoencoder = denseAutoencoder(unrolled({ ...model, tied: false }), context.data.shape);
+  const { levels = [], unroll = [] } = autoencoder.levels ?? {};
+  const pretrain = beliefPhases({ levels, model, pretraining, batchSize: context.spec.training.batchSize });
+  const fineTune = mainPhase(context, {
+    name: 'fine-tune',
+    begin: unroll,
+    objective: reconstruction(autoencoder, {
+      loss: { loss, outputActivation },
+      range: context.data.range,
+      penalties: [],
+    }),
+    trainable: autoencoder.parameters,
+  });
+  return planOf(context, autoencoder, [...pretrain, fineTune]);
+}
+
+const outputOf = (visibleUnits: 'binary' | 'gaussian') =>
+  visibleUnits === 'binary'
+    ? ({ loss: 'bce', outputActivation: 'sigmoid' } as const)
+    : ({ loss: 'mse', outputActivation: 'linear' } as const);
+
+type Machines = Pick<
+  ModelOf<'deep-belief'>,
+  'code' | 'hidden' | 'hiddenUnits' | 'codeUnits' | 'loss' | 'outputActivation'
+> & {
+  readonly tied: boolean;
+};
+
+/** Weights begin as small normal numbers: Hinton & Salakhutdinov 2006. */
+const unrolled = ({ hiddenUnits, codeUnits, ...model }: Machines): DenseOptions => ({
+  ...model,
+  activation: meanActivation[hiddenUnits],
+  codeActivation: meanActivation[codeUnits],
+  init: { type: 'normal', deviation: 0.1 },
+});

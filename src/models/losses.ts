@@ -13,7 +13,11 @@ export interface ReconstructionLoss {
 }
 
 /** `output` (before activation) and `target` are [batch, …]; the answer is [batch]. */
-export function lossPerRow(output: tf.Tensor, target: tf.Tensor, { loss, outputActivation }: ReconstructionLoss) {
+export function lossPerRow(
+  output: tf.Tensor,
+  target: tf.Tensor,
+  { loss, outputActivation }: ReconstructionLoss,
+): tf.Tensor1D {
   const rows = output.shape[0] ?? 0;
   const flat = (x: tf.Tensor): tf.Tensor2D => tf.reshape(x, [rows, -1]);
   switch (loss) {

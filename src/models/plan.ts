@@ -3,20 +3,48 @@
 import type { Shape } from '../base/ndarray.ts';
 import type { JobSpec } from '../spec/job.ts';
 import type { DatasetFacts } from '../spec/resolve.ts';
-import type { Autoencoder } from './autoencoder.ts';
+import { type Autoencoder, allParameters } from './autoencoder.ts';
+import { type Classifier, classifier, classifierPhase } from './classifier.ts';
 import type { Phase } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 
 export interface Plan {
   /** what gets published */
   readonly autoencoder: Autoencoder;
-  /** every parameter that some phase uses, the published ones among them */
+  readonly classifier?: Classifier;
+  /** every parameter that some phase uses; the published ones are among them */
   readonly parameters: Parameters;
   readonly phases: readonly Phase[];
   readonly denoises: boolean;
+  /** codes drawn from N(0, I) decode to new inputs */
+  readonly generates: boolean;
 }
 
 export interface PlanContext {
   readonly spec: JobSpec;
   readonly data: DatasetFacts & { readonly shape: Shape };
+}
+
+/** The phases of an autoencoder, and of the classifier on top where the job asks for one. */
+export function planOf(
+  { spec, data }: PlanContext,
+  autoencoder: Autoencoder,
+  phases: readonly Phase[],
+  abilities: Partial<Pick<Plan, 'denoises' | 'generates'>> = {},
+): Plan {
+  const { head } = spec.model;
+  const onTop = head && classifier(autoencoder, head, data.classes ?? 0);
+  const all = onTop ? [...phases, classifierPhase(autoencoder, onTop, head, spec.training.batchSize)] : phases;
+  return {
+    autoencoder,
+    ...(onTop && { classifier: onTop }),
+    parameters: Object.assign(
+      { ...allParameters(autoencoder) },
+      ...all.map(({ trainable, statistics }) => ({ ...trainable, ...statistics })),
+    ),
+    phases: all,
+    denoises: false,
+    generates: false,
+    ...abilities,
+  };
 }

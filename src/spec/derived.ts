@@ -1,6 +1,9 @@
-/** Defaults that follow from the data: a table of the fields that a client may leave out although the model needs them. */
+/**
+ * Defaults that follow from something else: from the data (loss, output units), or from the type of the model (how it is
+ * trained). A client may leave these fields out although the model needs them.
+ */
 
-import type { Activation, Loss } from './model.ts';
+import type { ModelOf, ModelType } from './model.ts';
 
 /** What a check may know of the data set; DatasetInfo of src/data is one of these. */
 export interface DatasetFacts {
@@ -14,18 +17,58 @@ export const isUnitRange = (facts: DatasetFacts | undefined): boolean =>
   facts === undefined || (facts.range[0] >= 0 && facts.range[1] <= 1);
 
 /** JSON pointers of the fields filled in by `deriveMembers`. */
-export const derivedMembers: readonly string[] = ['/model/loss', '/model/outputActivation'];
+export const derivedMembers: readonly string[] = [
+  '/model/loss',
+  '/model/outputActivation',
+  '/model/likelihood',
+  '/model/visibleUnits',
+];
 
-interface Derivable {
-  loss?: Loss;
-  outputActivation?: Activation;
-}
+/** A model whose derived fields may be missing. */
+export type Incomplete = { [T in ModelType]: Partial<ModelOf<T>> & { type: T } }[ModelType];
 
 /**
- * `loss`: bce where the data is in [0,1], else mse. `outputActivation`: sigmoid for bce, else linear.
- * Without facts about the data, [0,1] is assumed.
+ * Data in [0,1] (assumed where nothing is known) gets cross-entropy on sigmoid outputs, a Bernoulli likelihood, binary
+ * visible units; other data gets squared error on linear outputs, a Gaussian likelihood, Gaussian visible units.
  */
-export function deriveMembers(model: Derivable, facts: DatasetFacts | undefined): void {
-  model.loss ??= isUnitRange(facts) ? 'bce' : 'mse';
+export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined): void {
+  const unit = isUnitRange(facts);
+  switch (model.type) {
+    case 'linear':
+      model.loss ??= 'mse';
+      break;
+    case 'variational':
+      model.likelihood ??= unit ? 'bernoulli' : 'gaussian';
+      break;
+    case 'rbm':
+      model.visibleUnits ??= unit ? 'binary' : 'gaussian';
+      break;
+    case 'deep-belief':
+      model.visibleUnits ??= unit ? 'binary' : 'gaussian';
+      deriveOutput(model, unit);
+      break;
+    default:
+      deriveOutput(model, unit);
+  }
+}
+
+function deriveOutput(model: Extract<Incomplete, { outputActivation?: unknown }>, unit: boolean): void {
+  model.loss ??= unit ? 'bce' : 'mse';
   model.outputActivation ??= model.loss === 'bce' ? 'sigmoid' : 'linear';
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). */
+const trainingOf: Partial<Record<ModelType, object>> = {
+  rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
+};
+
+/** The job as written, with the training that its type of model is used to where the client does not say. */
+export function withTrainingOfType(raw: unknown): unknown {
+  if (!isObject(raw) || !isObject(raw.model) || typeof raw.model.type !== 'string') return raw;
+  const defaults = Object.hasOwn(trainingOf, raw.model.type) ? trainingOf[raw.model.type as ModelType] : undefined;
+  if (!defaults || (raw.training !== undefined && !isObject(raw.training))) return raw;
+  return { ...raw, training: { ...defaults, ...raw.training } };
 }

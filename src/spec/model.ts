@@ -1,68 +1,254 @@
 /**
- * What a job may ask of a model: schemas and defaults of every architecture. Pure data, no tfjs: the gateway validates and
- * documents with these, src/models builds from them.
+ * What a job may ask of a model: schemas and defaults of every architecture, each put together from the parts that they
+ * share. Pure data, no tfjs: the gateway validates and documents with these, src/models builds from them.
  */
 
 import { type Static, Type } from 'typebox';
 import { withDefault } from './default.ts';
+import {
+  Activation,
+  Contraction,
+  Contrastive,
+  Corruption,
+  Head,
+  Loss,
+  Pretraining,
+  RbmPretraining,
+  Sparsity,
+} from './parts.ts';
 
-export const Activation = Type.Enum(['linear', 'sigmoid', 'tanh', 'relu'], { description: 'unit non-linearity φ' });
-export type Activation = Static<typeof Activation>;
-
-export const Loss = Type.Enum(['bce', 'mse', 'sse', 'half-sse'], {
-  description:
-    'reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖²',
-});
-export type Loss = Static<typeof Loss>;
+export { Activation, Corruption, Loss } from './parts.ts';
 
 const closed = { additionalProperties: false } as const;
+const units = { minimum: 1, maximum: 65_536 } as const;
 
-/** q(x̃ ∣ x): the noise of a denoising autoencoder, drawn anew at each step. */
-export const Corruption = Type.Union([
-  Type.Object(
-    { type: Type.Literal('gaussian'), sigma: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 0.5 }) },
-    closed,
-  ),
-  Type.Object(
-    {
-      type: Type.Literal('masking'),
-      probability: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.5 }),
-    },
-    closed,
-  ),
-  Type.Object(
-    {
-      type: Type.Literal('salt-and-pepper'),
-      probability: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.2 }),
-    },
-    closed,
-  ),
-]);
-export type Corruption = Static<typeof Corruption>;
+const code = (value: number) => Type.Integer({ ...units, default: value, description: 'number of code units' });
+const hidden = (value: readonly number[]) =>
+  Type.Array(Type.Integer(units), {
+    maxItems: 16,
+    default: value,
+    description: 'units of the encoder layers before the code; the decoder mirrors them',
+  });
 
-const code = Type.Integer({ minimum: 1, maximum: 65_536, default: 32, description: 'number of code units' });
-const hidden = Type.Array(Type.Integer({ minimum: 1, maximum: 65_536 }), {
-  maxItems: 16,
-  default: [128],
-  description: 'units of the encoder layers before the code; the decoder mirrors them',
-});
+/** Follow from the data when absent: see derived.ts. */
+const output = { outputActivation: Activation, loss: Loss };
 
-/** Fully connected layers. `loss` and `outputActivation` follow from the data when absent: see derived.ts. */
-const dense = {
-  code,
-  hidden,
-  activation: withDefault(Activation, 'relu'),
-  codeActivation: withDefault(Activation, 'linear'),
-  outputActivation: Activation,
-  loss: Loss,
+/** What any feed-forward autoencoder may be combined with. */
+const combinations = {
+  corruption: Type.Optional(Corruption),
+  sparsity: Type.Optional(Sparsity),
+  contraction: Type.Optional(Contraction),
+  head: Type.Optional(Head),
 };
 
-export const DenseModel = Type.Object({ type: Type.Literal('dense'), ...dense }, closed);
-export const DenoisingModel = Type.Object(
-  { type: Type.Literal('denoising'), ...dense, corruption: withDefault(Corruption, { type: 'gaussian' }) },
+interface DenseDefaults {
+  readonly code?: number;
+  readonly hidden?: readonly number[];
+  readonly activation?: Activation;
+  readonly codeActivation?: Activation;
+  readonly tied?: boolean;
+}
+
+/** Fully connected layers. */
+const dense = (defaults: DenseDefaults = {}) => ({
+  code: code(defaults.code ?? 32),
+  hidden: hidden(defaults.hidden ?? [128]),
+  activation: withDefault(Activation, defaults.activation ?? 'relu'),
+  codeActivation: withDefault(Activation, defaults.codeActivation ?? 'linear'),
+  tied: Type.Boolean({ default: defaults.tied ?? false, description: "decoder weights are the encoder's, transposed" }),
+  active: Type.Optional(
+    Type.Integer({ ...units, description: 'k: only the k largest code units stay, the rest are 0' }),
+  ),
+  ...output,
+  ...combinations,
+});
+
+export const LinearModel = Type.Object(
+  {
+    type: Type.Literal('linear'),
+    code: code(32),
+    loss: Loss,
+    corruption: combinations.corruption,
+    head: combinations.head,
+  },
   closed,
 );
 
-export const ModelSpec = Type.Union([DenseModel, DenoisingModel]);
+export const DenseModel = Type.Object({ type: Type.Literal('dense'), ...dense() }, closed);
+
+export const TiedModel = Type.Object(
+  {
+    type: Type.Literal('tied'),
+    ...dense({ hidden: [], codeActivation: 'sigmoid' }),
+    tied: Type.Literal(true, { default: true }),
+  },
+  closed,
+);
+
+export const DeepModel = Type.Object(
+  {
+    type: Type.Literal('deep'),
+    ...dense({ code: 30, hidden: [1000, 500, 250] }),
+    pretraining: withDefault(Pretraining, {}),
+  },
+  closed,
+);
+
+export const SparseModel = Type.Object(
+  {
+    type: Type.Literal('sparse'),
+    ...dense({ code: 256, hidden: [], codeActivation: 'sigmoid' }),
+    sparsity: withDefault(Sparsity, {}),
+  },
+  closed,
+);
+
+export const KSparseModel = Type.Object(
+  {
+    type: Type.Literal('k-sparse'),
+    ...dense({ code: 1000, hidden: [], tied: true }),
+    active: Type.Integer({
+      ...units,
+      default: 25,
+      description: 'k: only the k largest code units stay, the rest are 0',
+    }),
+  },
+  closed,
+);
+
+export const DenoisingModel = Type.Object(
+  { type: Type.Literal('denoising'), ...dense(), corruption: withDefault(Corruption, { type: 'gaussian' }) },
+  closed,
+);
+
+export const StackedDenoisingModel = Type.Object(
+  {
+    type: Type.Literal('stacked-denoising'),
+    ...dense({ code: 250, hidden: [500, 500], activation: 'sigmoid', codeActivation: 'sigmoid' }),
+    corruption: withDefault(Corruption, { type: 'masking', probability: 0.25 }),
+    pretraining: withDefault(Pretraining, {}),
+  },
+  closed,
+);
+
+export const ContractiveModel = Type.Object(
+  {
+    type: Type.Literal('contractive'),
+    ...dense({ code: 256, hidden: [], codeActivation: 'sigmoid', tied: true }),
+    contraction: withDefault(Contraction, {}),
+  },
+  closed,
+);
+
+export const ConvolutionalModel = Type.Object(
+  {
+    type: Type.Literal('convolutional'),
+    channels: Type.Array(Type.Integer({ minimum: 1, maximum: 1024 }), {
+      minItems: 1,
+      maxItems: 6,
+      default: [16, 32],
+      description: 'feature maps of each level; each level halves height and width',
+    }),
+    kernel: Type.Integer({ minimum: 1, maximum: 15, default: 3, description: 'side of the square filters' }),
+    activation: withDefault(Activation, 'relu'),
+    batchNorm: Type.Boolean({ default: false }),
+    pooling: Type.Enum(['max', 'stride'], {
+      default: 'max',
+      description: 'how a level halves: the largest of 2 × 2, or a convolution of stride 2',
+    }),
+    unpooling: Type.Enum(['even', 'random', 'switches', 'transposed'], {
+      default: 'even',
+      description:
+        'how a level doubles: the value spread evenly over 2 × 2, put at one random place, put where the largest was, or a transposed convolution',
+    }),
+    code: Type.Union([Type.Integer(units), Type.Literal('map')], {
+      default: 128,
+      description: 'units of a dense code, or "map": the last feature maps are the code',
+    }),
+    codeActivation: withDefault(Activation, 'linear'),
+    ...output,
+    corruption: combinations.corruption,
+    sparsity: combinations.sparsity,
+    contraction: combinations.contraction,
+    head: combinations.head,
+    pretraining: Type.Optional(Pretraining),
+  },
+  closed,
+);
+
+export const VariationalModel = Type.Object(
+  {
+    type: Type.Literal('variational'),
+    code: code(32),
+    hidden: hidden([256, 256]),
+    activation: withDefault(Activation, 'relu'),
+    likelihood: Type.Enum(['bernoulli', 'gaussian'], { description: 'p(x ∣ z); gaussian has variance 1' }),
+    binarize: Type.Boolean({
+      default: false,
+      description: 'true: each step draws pixels of 0 and 1 with the grey values as probabilities',
+    }),
+    samples: Type.Integer({
+      minimum: 1,
+      maximum: 500,
+      default: 1,
+      description: 'k: 1 is the evidence lower bound, more is the importance-weighted bound',
+    }),
+    beta: Type.Number({
+      minimum: 0,
+      maximum: 1000,
+      default: 1,
+      description: 'weight of KL(q(z ∣ x) ‖ p(z)); only with k = 1',
+    }),
+    head: combinations.head,
+  },
+  closed,
+);
+
+const visibleUnits = Type.Enum(['binary', 'gaussian'], { description: 'gaussian: real values with variance 1' });
+const codeUnits = (value: string) => Type.Enum(['binary', 'gaussian', 'rectified'], { default: value });
+
+export const RbmModel = Type.Object(
+  {
+    type: Type.Literal('rbm'),
+    code: code(256),
+    visibleUnits,
+    codeUnits: codeUnits('binary'),
+    contrastive: withDefault(Contrastive, {}),
+    head: combinations.head,
+  },
+  closed,
+);
+
+export const DeepBeliefModel = Type.Object(
+  {
+    type: Type.Literal('deep-belief'),
+    code: code(30),
+    hidden: hidden([1000, 500, 250]),
+    visibleUnits,
+    hiddenUnits: Type.Enum(['binary', 'rectified'], { default: 'binary' }),
+    codeUnits: codeUnits('gaussian'),
+    ...output,
+    pretraining: withDefault(RbmPretraining, {}),
+    head: combinations.head,
+  },
+  closed,
+);
+
+export const ModelSpec = Type.Union([
+  LinearModel,
+  DenseModel,
+  TiedModel,
+  DeepModel,
+  SparseModel,
+  KSparseModel,
+  DenoisingModel,
+  StackedDenoisingModel,
+  ContractiveModel,
+  ConvolutionalModel,
+  VariationalModel,
+  RbmModel,
+  DeepBeliefModel,
+]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];
+export type ModelOf<T extends ModelType> = Extract<ModelSpec, { type: T }>;

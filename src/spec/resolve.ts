@@ -3,12 +3,10 @@
  * that need several fields or the data set. Called by both gateways before anything is queued.
  */
 
-import { HourglassError } from '../base/errors.ts';
-import { sizeOf } from '../base/ndarray.ts';
 import { checkAgainst } from './check.ts';
-import { type DatasetFacts, derivedMembers, deriveMembers, isUnitRange } from './derived.ts';
+import { checkModel, invalid } from './check-model.ts';
+import { type DatasetFacts, derivedMembers, deriveMembers, withTrainingOfType } from './derived.ts';
 import { JobSpec } from './job.ts';
-import type { ModelSpec } from './model.ts';
 
 export type { DatasetFacts } from './derived.ts';
 
@@ -29,47 +27,15 @@ export interface ResolvedJob {
  * the JSON pointer in `facts.field`.
  */
 export function resolveJobSpec(raw: unknown, context: ResolveContext = {}): ResolvedJob {
-  const given = checkAgainst(JobSpec, raw, { mayMiss: (pointer) => derivedMembers.includes(pointer) }) as JobSpec;
+  const given = checkAgainst(JobSpec, withTrainingOfType(raw), {
+    mayMiss: (pointer) => derivedMembers.includes(pointer),
+  }) as JobSpec;
   deriveMembers(given.model, context.dataset);
   const spec = checkAgainst(JobSpec, given) as JobSpec;
   const warnings: string[] = [];
   checkModel(spec.model, context.dataset, warnings);
   checkTraining(spec, context.dataset, warnings);
   return { spec, warnings };
-}
-
-function invalid(field: string, message: string, expected: unknown, found: unknown): HourglassError {
-  return new HourglassError('invalid-spec', message, { field, expected, found });
-}
-
-function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
-  if (model.loss === 'bce' && !isUnitRange(dataset)) {
-    const [low, high] = dataset?.range ?? [0, 1];
-    throw invalid(
-      '/model/loss',
-      `"model.loss" is "bce", which needs data in [0, 1], but the data set's values are in [${low}, ${high}]. ` +
-        'Use "mse", "sse" or "half-sse", or scale the data.',
-      ['mse', 'sse', 'half-sse'],
-      'bce',
-    );
-  }
-  if (model.loss === 'bce' && model.outputActivation !== 'sigmoid') {
-    throw invalid(
-      '/model/outputActivation',
-      `"model.outputActivation" is "${model.outputActivation}", but the loss "bce" needs "sigmoid". ` +
-        'Leave it out, or choose another loss.',
-      ['sigmoid'],
-      model.outputActivation,
-    );
-  }
-  if (dataset) {
-    const size = sizeOf(dataset.shape);
-    if (model.code >= size) {
-      warnings.push(
-        `The code (${model.code}) is not smaller than a row (${size} values), and nothing keeps it sparse: the model may learn to copy.`,
-      );
-    }
-  }
 }
 
 function checkTraining({ training }: JobSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {

@@ -62,6 +62,10 @@ export const OptimizerSpec = Type.Union([
       type: Type.Literal('sgd'),
       learningRate: learningRate(0.1),
       momentum: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0 }),
+      initialMomentum: Type.Optional(
+        Type.Number({ minimum: 0, exclusiveMaximum: 1, description: 'during the first epochs' }),
+      ),
+      initialMomentumEpochs: Type.Integer({ minimum: 0, maximum: 100_000, default: 5 }),
       weightDecay,
       schedule,
     },

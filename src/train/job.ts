@@ -5,14 +5,17 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { NdArrays, Shape } from '../base/ndarray.ts';
+import { float32, type NdArray, type NdArrays, type Shape } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
+import { allParameters } from '../models/autoencoder.ts';
 import { planJob } from '../models/catalog.ts';
-import type { Phase } from '../models/objective.ts';
+import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
+import type { Plan } from '../models/plan.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
 import { CheckpointFolder, type Position } from './checkpoint.ts';
+import { Evaluation, pick } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
@@ -45,7 +48,7 @@ export interface TrainOptions {
 export interface TrainedModel {
   /** by parameter name, as in weights.safetensors */
   readonly weights: NdArrays;
-  /** by file name: `encoder.onnx` (x → z), `decoder.onnx` (z → x) */
+  /** by file name: `encoder.onnx` (x → z), `decoder.onnx` (z → x), with a head `classifier.onnx` (x → probabilities) */
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct')[];
   /** one row's shape as the ONNX files take it */
@@ -84,6 +87,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   for (const [index, phase] of plan.phases.entries()) {
     if (index < state.progress.position.phase) continue;
     options.log?.(`phase ${phase.name}: ${countOf(phase.trainable)} parameters, ${phase.epochs} epochs`);
+    if (isAtBeginning(state)) state = { ...state, weights: changeWeights(state.weights, phase.begin) };
     const ended = await trainPhase(
       phase,
       {
@@ -102,23 +106,75 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     state = { ...ended, progress: { ...ended.progress, position, best: null } };
   }
 
-  const { autoencoder } = plan;
+  const { autoencoder, classifier } = plan;
   const last = state.progress.epochs.at(-1)?.metrics ?? {};
-  const weights = Object.fromEntries(Object.entries(state.weights).filter(([name]) => name in autoencoder.parameters));
+  const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
+  const weights = pick(state.weights, published);
   return {
     weights,
-    files: modelFiles(autoencoder, weights, { producer: 'hourglass', version: options.release ?? '0' }),
+    files: modelFiles(plan, weights, { producer: 'hourglass', version: options.release ?? '0' }),
     operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,
     metrics: {
       ...(last.loss !== undefined && { 'train.loss': last.loss }),
       ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
+      ...(await measureOnTest(plan, options, state.weights)),
       'train.seconds': state.progress.seconds,
       parameters: countOf(autoencoder.parameters),
     },
     epochs: state.progress.epochs,
   };
+}
+
+/** A checkpoint is never taken here: what `begin` does to the weights is done once. */
+const isAtBeginning = ({ progress: { position } }: PhaseStart): boolean => position.epoch === 0 && position.chunk === 0;
+
+function changeWeights(weights: NdArrays, changes: readonly WeightChange[]): NdArrays {
+  const changed: Record<string, NdArray> = { ...weights };
+  for (const { type, from, to } of changes) {
+    const source = weights[from] as NdArray<'float32'>;
+    changed[to] = type === 'copy' ? source : transpose(source);
+  }
+  return changed;
+}
+
+function transpose({ shape, data }: NdArray<'float32'>): NdArray {
+  const [rows = 0, columns = 0] = shape;
+  const values = new Float32Array(data.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) values[j * rows + i] = data[i * columns + j] as number;
+  }
+  return float32([columns, rows], values);
+}
+
+/** The objectives of the phases whose result is published, on the test rows: `test.reconstruction.loss` … */
+async function measureOnTest(plan: Plan, options: TrainOptions, weights: NdArrays): Promise<Record<string, number>> {
+  const { dataset, engine, spec } = options;
+  const rows = dataset.info.rows.test;
+  const metrics: Record<string, number> = {};
+  if (rows === 0) return metrics;
+  for (const phase of plan.phases) {
+    if (!phase.report) continue;
+    const batch = Math.min(phase.batchSize, rows);
+    const range = { start: 0, end: rows };
+    const evaluation = await Evaluation.compile(phase, {
+      engine,
+      dataset,
+      split: 'test',
+      range,
+      batch,
+      seed: spec.training.seed,
+    });
+    try {
+      for (const [name, value] of Object.entries(await evaluation.measure(weights))) {
+        metrics[`test.${phase.report}.${name}`] = value;
+      }
+    } finally {
+      await evaluation.dispose();
+    }
+  }
+  return metrics;
 }
 
 /** Held-out rows come from the end of the training split, the rows to train on from its beginning. */

@@ -83,14 +83,21 @@ function adam(spec: Extract<OptimizerSpec, { type: 'adam' }>, parameters: Tensor
   };
 }
 
+type SgdSpec = Extract<OptimizerSpec, { type: 'sgd' }>;
+
+function momentumAt(spec: SgdSpec, { step, stepsPerEpoch }: StepTime): number {
+  const early = step < spec.initialMomentumEpochs * stepsPerEpoch;
+  return early ? (spec.initialMomentum ?? spec.momentum) : spec.momentum;
+}
+
 /** v ← μ·v + g, w ← w − η·v; without momentum w ← w − η·g. */
-function sgd(spec: Extract<OptimizerSpec, { type: 'sgd' }>, parameters: TensorSpecs): Optimizer {
+function sgd(spec: SgdSpec, parameters: TensorSpecs): Optimizer {
   return {
     state: spec.momentum > 0 ? named('velocity', parameters) : {},
-    scalarNames: ['rate', 'keep'],
+    scalarNames: ['rate', 'keep', 'momentum'],
     scalars(time) {
       const rate = spec.learningRate * scheduleFactor(spec.schedule, time);
-      return { rate, keep: 1 - rate * spec.weightDecay };
+      return { rate, keep: 1 - rate * spec.weightDecay, momentum: momentumAt(spec, time) };
     },
     update(weights, gradients, state, scalars) {
       const next: Record<string, tf.Tensor> = {};
@@ -98,7 +105,7 @@ function sgd(spec: Extract<OptimizerSpec, { type: 'sgd' }>, parameters: TensorSp
       for (const [name, w] of Object.entries(weights)) {
         let direction = parameter(gradients, name);
         if (spec.momentum > 0) {
-          direction = tf.add(tf.mul(parameter(state, `velocity/${name}`), spec.momentum), direction);
+          direction = tf.add(tf.mul(parameter(state, `velocity/${name}`), parameter(scalars, 'momentum')), direction);
           velocities[`velocity/${name}`] = direction;
         }
         const kept = decays(spec, w) ? tf.mul(w, parameter(scalars, 'keep')) : w;

@@ -7,20 +7,17 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
-import { float32, type NdArrays, sizeOf, zeros } from '../base/ndarray.ts';
+import { float32, type NdArrays, zeros } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { Phase } from '../models/objective.ts';
-import { specsOf } from '../models/parameters.ts';
+import { type Parameters, specsOf } from '../models/parameters.ts';
 import type { EarlyStopping } from '../spec/training.ts';
 import type { Progress } from './checkpoint.ts';
+import { chunkSize, Evaluation, pick } from './evaluation.ts';
 import { Feeder, type RowRange } from './feeder.ts';
 import { type Optimizer, optimizer } from './optimizers.ts';
-import { feedSpecs, heldOutProgram, scalarsFeed, trainingProgram } from './step.ts';
-
-/** Most steps per call of the engine, and the bytes of feeds that a chunk may take. */
-const maxChunk = 16;
-const chunkBytes = 32 << 20;
+import { feedSpecs, scalarsFeed, trainingProgram } from './step.ts';
 
 /** What a phase works on, and what it tells. */
 export interface PhaseContext {
@@ -67,6 +64,15 @@ export async function trainPhase(phase: Phase, context: PhaseContext, start: Pha
   }
 }
 
+/** What a phase changes: parameters and statistics. */
+const learned = (phase: Phase): Parameters => ({ ...phase.trainable, ...phase.statistics });
+
+interface Compiled {
+  readonly train: Executable;
+  readonly evaluation: Evaluation | undefined;
+  readonly optimizer: Optimizer;
+}
+
 class RunningPhaseImpl implements RunningPhase {
   progress: Progress;
   readonly #phase: Phase;
@@ -74,34 +80,52 @@ class RunningPhaseImpl implements RunningPhase {
   readonly #optimizer: Optimizer;
   readonly #weights: NdArrays;
   readonly #feeder: Feeder;
-  readonly #evaluation: Feeder | undefined;
-  readonly #executables: Executable[] = [];
+  readonly #train: Executable;
+  readonly #evaluation: Evaluation | undefined;
+  readonly #chunkSize: number;
   #best: NdArrays;
 
-  private constructor(phase: Phase, context: PhaseContext, start: PhaseStart) {
+  private constructor(phase: Phase, context: PhaseContext, start: PhaseStart, compiled: Compiled) {
     this.#phase = phase;
     this.#context = context;
     this.#weights = start.weights;
     this.#best = start.best;
     this.progress = start.progress;
-    this.#optimizer = optimizer(phase.optimizer, specsOf(phase.trainable));
-    this.#feeder = this.#feederFor(context.training, true);
-    this.#evaluation =
-      context.heldOut.end > context.heldOut.start ? this.#feederFor(context.heldOut, false) : undefined;
+    this.#optimizer = compiled.optimizer;
+    this.#train = compiled.train;
+    this.#evaluation = compiled.evaluation;
+    const { seed, dataset, labels, training } = context;
+    const rows = { batch: batchOf(phase, training), row: dataset.info.shape };
+    this.#chunkSize = chunkSize(phase, rows.batch, rows.row);
+    this.#feeder = new Feeder({
+      stream: phase.name,
+      seed,
+      feeds: phase.objective.feeds,
+      specs: feedSpecs(phase, rows),
+      split: dataset.split('train'),
+      ...(labels && { labels }),
+      range: training,
+      batch: rows.batch,
+      chunk: this.#chunkSize,
+      shuffle: true,
+    });
   }
 
   static async begin(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<RunningPhaseImpl> {
-    const running = new RunningPhaseImpl(phase, context, start);
-    const rows = { batch: batchOf(phase, context.training), row: context.dataset.info.shape };
-    const train = await context.engine.compile(trainingProgram(phase, rows, running.#optimizer));
-    running.#executables.push(train);
+    const { engine, dataset, training, heldOut, seed } = context;
+    const batch = batchOf(phase, training);
+    const rule = optimizer(phase.optimizer, specsOf(phase.trainable));
+    const train = await engine.compile(trainingProgram(phase, { batch, row: dataset.info.shape }, rule));
     const fresh = Object.fromEntries(
-      Object.entries(running.#optimizer.state).map(([name, { dtype, shape }]) => [name, zeros(dtype, shape)]),
+      Object.entries(rule.state).map(([name, { dtype, shape }]) => [name, zeros(dtype, shape)]),
     );
     await train.setConstants(pick(start.weights, phase.frozen));
-    await train.setState({ ...pick(start.weights, phase.trainable), ...fresh, ...start.moments });
-    if (running.#evaluation) running.#executables.push(await context.engine.compile(heldOutProgram(phase, rows)));
-    return running;
+    await train.setState({ ...pick(start.weights, learned(phase)), ...fresh, ...start.moments });
+    const evaluation =
+      heldOut.end > heldOut.start
+        ? await Evaluation.compile(phase, { engine, dataset, split: 'train', range: heldOut, batch, seed })
+        : undefined;
+    return new RunningPhaseImpl(phase, context, start, { train, evaluation, optimizer: rule });
   }
 
   get stepsDone(): number {
@@ -122,18 +146,15 @@ class RunningPhaseImpl implements RunningPhase {
     const state = await this.#train.getState();
     return {
       progress: this.progress,
-      weights: { ...this.#weights, ...pick(state, this.#phase.trainable) },
+      weights: { ...this.#weights, ...pick(state, learned(this.#phase)) },
       moments: pick(state, this.#optimizer.state),
       best: this.#best,
     };
   }
 
   async dispose(): Promise<void> {
-    for (const executable of this.#executables) await executable.dispose();
-  }
-
-  get #train(): Executable {
-    return this.#executables[0] as Executable;
+    await this.#train.dispose();
+    await this.#evaluation?.dispose();
   }
 
   async #trainEpoch(): Promise<void> {
@@ -202,9 +223,9 @@ class RunningPhaseImpl implements RunningPhase {
 
   async #closeEpoch(): Promise<void> {
     const { position, sums, epochs, best } = this.progress;
-    const metrics = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / this.#feeder.steps]));
-    const heldOut = await this.#evaluate();
-    if (heldOut !== undefined) metrics['heldOut.loss'] = heldOut;
+    const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / this.#feeder.steps]));
+    const metrics = { ...means, ...(await this.#evaluate()) };
+    const heldOut = metrics['heldOut.loss'];
     this.progress = {
       ...this.progress,
       position: { ...position, epoch: position.epoch + 1, chunk: 0 },
@@ -218,7 +239,7 @@ class RunningPhaseImpl implements RunningPhase {
         ...this.progress,
         best: better ? { loss: heldOut, epochsSince: 0 } : { loss: best.loss, epochsSince: best.epochsSince + 1 },
       };
-      if (better) this.#best = pick(await this.#train.getState(), this.#phase.trainable);
+      if (better) this.#best = pick(await this.#train.getState(), learned(this.#phase));
     }
     await this.#context.afterEpoch(this);
   }
@@ -229,53 +250,9 @@ class RunningPhaseImpl implements RunningPhase {
     return earlyStopping !== undefined && best !== null && best.epochsSince >= earlyStopping.patience;
   }
 
-  /** Mean of the objective's held-out value over the held-out rows, with the same noise after every epoch. */
-  async #evaluate(): Promise<number | undefined> {
-    const [, executable] = this.#executables;
-    if (!this.#evaluation || !executable) return undefined;
-    const { weights } = await this.snapshot();
-    await executable.setConstants(pick(weights, { ...this.#phase.frozen, ...this.#phase.trainable }));
-    const rows = this.#context.heldOut.end - this.#context.heldOut.start;
-    let left = rows;
-    let sum = 0;
-    for (let chunk = 0; chunk < this.#evaluation.chunks; chunk++) {
-      const { heldOut } = await executable.run(await this.#evaluation.chunk(0, chunk));
-      // the last batch was filled up: its surplus does not count
-      for (const value of heldOut?.data.subarray(0, left) ?? []) sum += value;
-      left -= heldOut?.data.length ?? 0;
-    }
-    return sum / rows;
-  }
-
-  get #chunkSize(): number {
-    const specs = Object.values(this.#specs);
-    return Math.max(
-      1,
-      Math.min(maxChunk, Math.floor(chunkBytes / specs.reduce((sum, s) => sum + 4 * sizeOf(s.shape), 0))),
-    );
-  }
-
-  get #specs() {
-    const { training, dataset } = this.#context;
-    return feedSpecs(this.#phase, { batch: batchOf(this.#phase, training), row: dataset.info.shape });
-  }
-
-  #feederFor(range: RowRange, shuffle: boolean): Feeder {
-    const { seed, dataset, labels, training } = this.#context;
-    return new Feeder({
-      stream: shuffle ? this.#phase.name : `${this.#phase.name}/held-out`,
-      seed,
-      feeds: this.#phase.objective.feeds,
-      specs: this.#specs,
-      split: dataset.split('train'),
-      ...(labels && { labels }),
-      range,
-      batch: batchOf(this.#phase, training),
-      chunk: this.#chunkSize,
-      shuffle,
-    });
+  async #evaluate(): Promise<Record<string, number>> {
+    if (!this.#evaluation) return {};
+    const measured = await this.#evaluation.measure((await this.snapshot()).weights);
+    return Object.fromEntries(Object.entries(measured).map(([name, value]) => [`heldOut.${name}`, value]));
   }
 }
-
-const pick = (arrays: NdArrays, names: object): NdArrays =>
-  Object.fromEntries(Object.keys(names).map((name) => [name, arrays[name] as NdArrays[string]]));

@@ -4,7 +4,9 @@ import type { NdArrays, Shape } from '../base/ndarray.ts';
 import type { BatchFunction } from '../engine/engine.ts';
 import { exportOnnx, type Metadata } from '../engine/export.ts';
 import { type Autoencoder, codeOf, reconstructionOf } from '../models/autoencoder.ts';
+import { type Classifier, probabilities } from '../models/classifier.ts';
 import { parameter } from '../models/layers.ts';
+import type { Plan } from '../models/plan.ts';
 
 const rows = (shape: Shape) => ({ dtype: 'float32', shape }) as const;
 
@@ -24,8 +26,21 @@ export const decoderOf = (model: Autoencoder, weights: NdArrays): BatchFunction 
   call: (inputs, p) => ({ x: reconstructionOf(model, p, parameter(inputs, 'z')) }),
 });
 
-export function modelFiles(model: Autoencoder, weights: NdArrays, metadata: Metadata): Record<string, Uint8Array> {
+/** x [batch, …input] → probabilities [batch, classes] */
+export const classifierOf = (model: Autoencoder, classifier: Classifier, weights: NdArrays): BatchFunction => ({
+  name: 'classifier',
+  inputs: { x: rows(model.inputShape) },
+  weights,
+  call: (inputs, p) => ({ probabilities: probabilities(classifier, p, parameter(inputs, 'x')) }),
+});
+
+export function modelFiles(
+  { autoencoder: model, classifier }: Plan,
+  weights: NdArrays,
+  metadata: Metadata,
+): Record<string, Uint8Array> {
   return {
+    ...(classifier && { 'classifier.onnx': exportOnnx(classifierOf(model, classifier, weights), metadata) }),
     'encoder.onnx': exportOnnx(encoderOf(model, weights), metadata),
     'decoder.onnx': exportOnnx(decoderOf(model, weights), metadata),
   };

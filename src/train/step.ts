@@ -8,7 +8,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorSpec, TensorSpecs } from '../base/ndarray.ts';
 import type { Program, Tensors } from '../engine/engine.ts';
-import type { Feed, Phase } from '../models/objective.ts';
+import type { Feed, Objective, Phase } from '../models/objective.ts';
 import { specsOf } from '../models/parameters.ts';
 import type { Optimizer } from './optimizers.ts';
 
@@ -40,64 +40,84 @@ export const feedSpecs = (phase: Phase, rows: RowShape): TensorSpecs =>
 const pick = (tensors: Tensors, names: Iterable<string>): Tensors =>
   Object.fromEntries([...names].map((name) => [name, tensors[name] as tf.Tensor]));
 
-/** State: trainable parameters and the optimizer's moments. Constants: frozen parameters. Outputs: `loss` and metrics. */
+/** State: trainable parameters, statistics and the optimizer's moments. Constants: frozen parameters. Outputs: `loss` and metrics. */
 export function trainingProgram(phase: Phase, rows: RowShape, optimizer: Optimizer): Program {
   const trainable = specsOf(phase.trainable);
-  const names = Object.keys(trainable);
+  const statistics = specsOf(phase.statistics);
   return {
     name: phase.name,
-    state: { ...trainable, ...optimizer.state },
+    state: { ...trainable, ...statistics, ...optimizer.state },
     constants: specsOf(phase.frozen),
     feeds: {
       ...feedSpecs(phase, rows),
       [scalarsFeed]: { dtype: 'float32', shape: [optimizer.scalarNames.length] },
     },
     step({ state, constants, feeds }) {
-      const { value, gradients, metrics } = lossAndGradients(phase, pick(state, names), constants, feeds);
+      const weights = pick(state, Object.keys(trainable));
+      const fixed = { ...constants, ...pick(state, Object.keys(statistics)) };
+      const step = directions(phase.objective, weights, fixed, feeds);
       const vector = feeds[scalarsFeed] as tf.Tensor1D;
       const scalars = Object.fromEntries(
         optimizer.scalarNames.map((name, i) => [name, tf.reshape(tf.slice(vector, [i], [1]), [])]),
       );
       const moments = pick(state, Object.keys(optimizer.state));
-      const update = optimizer.update(pick(state, names), gradients, moments, scalars);
-      return { state: { ...update.parameters, ...update.state }, outputs: { loss: value, ...metrics } };
+      const update = optimizer.update(weights, step.gradients, moments, scalars);
+      return {
+        state: { ...update.parameters, ...update.state, ...step.statistics },
+        outputs: { loss: step.loss, ...step.metrics },
+      };
     },
   };
 }
 
-/** Constants: all parameters. Output `heldOut`: [batch]. */
+/** Constants: all parameters. Outputs: what the objective measures, [batch] each. */
 export function heldOutProgram(phase: Phase, rows: RowShape): Program {
   return {
     name: `${phase.name}/held-out`,
     state: {},
-    constants: specsOf({ ...phase.frozen, ...phase.trainable }),
+    constants: specsOf({ ...phase.frozen, ...phase.statistics, ...phase.trainable }),
     feeds: feedSpecs(phase, rows),
-    step: ({ constants, feeds }) => ({ state: {}, outputs: { heldOut: phase.objective.heldOut(constants, feeds) } }),
+    step: ({ constants, feeds }) => ({ state: {}, outputs: phase.objective.heldOut(constants, feeds) }),
   };
 }
 
-interface LossAndGradients {
-  readonly value: tf.Scalar;
+interface Directions {
+  readonly loss: tf.Tensor;
   readonly gradients: Tensors;
   readonly metrics: Tensors;
+  readonly statistics: Tensors;
 }
 
-function lossAndGradients(phase: Phase, trainable: Tensors, frozen: Tensors, feeds: Tensors): LossAndGradients {
-  const names = Object.keys(trainable);
-  const kept: Record<string, tf.Tensor> = {};
+function directions(objective: Objective, weights: Tensors, fixed: Tensors, feeds: Tensors): Directions {
+  if ('directions' in objective) {
+    return { metrics: {}, statistics: {}, ...objective.directions({ ...fixed, ...weights }, feeds) };
+  }
+  const names = Object.keys(weights);
+  const kept: { metrics: Record<string, tf.Tensor>; statistics: Record<string, tf.Tensor> } = {
+    metrics: {},
+    statistics: {},
+  };
   const loss = (...values: tf.Tensor[]): tf.Scalar => {
     const p = Object.fromEntries(names.map((name, i) => [name, values[i] as tf.Tensor]));
-    const result = phase.objective.loss({ ...frozen, ...p }, feeds);
+    const result = objective.loss({ ...fixed, ...p }, feeds);
     // the gradient function tidies up all that it does not return
-    for (const [name, metric] of Object.entries(result.metrics ?? {})) kept[name] = tf.keep(metric);
+    for (const part of ['metrics', 'statistics'] as const) {
+      for (const [name, tensor] of Object.entries(result[part] ?? {})) kept[part][name] = tf.keep(tensor);
+    }
     return result.loss;
   };
-  const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => trainable[name] as tf.Tensor));
-  const metrics = Object.fromEntries(Object.entries(kept).map(([name, metric]) => [name, tf.clone(metric)]));
-  for (const metric of Object.values(kept)) metric.dispose();
+  const { value, grads } = tf.valueAndGrads(loss)(names.map((name) => weights[name] as tf.Tensor));
   return {
-    value: value as tf.Scalar,
+    loss: value,
     gradients: Object.fromEntries(names.map((name, i) => [name, grads[i] as tf.Tensor])),
-    metrics,
+    metrics: release(kept.metrics),
+    statistics: release(kept.statistics),
   };
+}
+
+/** Hands kept tensors back to whoever tidies up around this. */
+function release(kept: Tensors): Tensors {
+  const released = Object.fromEntries(Object.entries(kept).map(([name, tensor]) => [name, tf.clone(tensor)]));
+  for (const tensor of Object.values(kept)) tensor.dispose();
+  return released;
 }

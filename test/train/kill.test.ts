@@ -26,7 +26,9 @@ async function killedAfter(child: ChildProcess, lines: number): Promise<boolean>
     if (/^\d+ \d+$/.test(line) && ++seen === lines) child.kill('SIGKILL');
   }
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  return child.signalCode === 'SIGKILL';
+  if (child.signalCode === 'SIGKILL') return true;
+  expect(child.exitCode).toBe(0);
+  return false;
 }
 
 it('ends with the same bits after SIGKILLs', async () => {

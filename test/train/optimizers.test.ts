@@ -16,7 +16,14 @@ const adam: OptimizerSpec = {
   weightDecay: 0,
   schedule: constant,
 };
-const sgd: OptimizerSpec = { type: 'sgd', learningRate: 0.1, momentum: 0.8, weightDecay: 0, schedule: constant };
+const sgd: Extract<OptimizerSpec, { type: 'sgd' }> = {
+  type: 'sgd',
+  learningRate: 0.1,
+  momentum: 0.8,
+  initialMomentumEpochs: 0,
+  weightDecay: 0,
+  schedule: constant,
+};
 
 const start = [1, -2, 3, 0.5];
 const gradientAt = (step: number) => [0.3 * step, -1, 0.001, step % 2 ? 5 : -5];

@@ -8,7 +8,7 @@ import { resolveJobSpec } from '../../dist/spec/resolve.js';
 import { trainJob } from '../../dist/train/job.js';
 
 const [checkpointFolder, weightsFile] = process.argv.slice(2);
-const count = 640;
+const count = 400;
 const width = 12;
 const rows = new RandomStream(5, 'rows').uniform(new Float32Array(count * width));
 const split = {
@@ -36,7 +36,7 @@ const { spec } = resolveJobSpec(
     name: 'noise',
     dataset: 'noise',
     model: { type: 'denoising', hidden: [16], code: 4, corruption: { type: 'gaussian' } },
-    training: { epochs: 12, batchSize: 8, earlyStopping: { patience: 12 } },
+    training: { epochs: 4, batchSize: 8, earlyStopping: { patience: 12 } },
   },
   { dataset: dataset.info },
 );

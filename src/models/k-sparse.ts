@@ -1,0 +1,29 @@
+/**
+ * k-sparse autoencoder: of the code's units only the k largest stay, the others become 0. Gradients flow through those that
+ * stayed. Linear units, tied weights.
+ *
+ *   x ─► a = x·W + b ─► z = a on supp_k(a), else 0 ─► x̂ = z·Wᵀ + b′
+ *
+ * Makhzani & Frey 2013, "k-Sparse autoencoders".
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * [batch, units] → the same with all but the k largest of each row set to 0. Units that are equal to the k-th largest all
+ * stay, which between real-valued activations does not happen.
+ */
+export function keepLargest(a: tf.Tensor, k: number): tf.Tensor {
+  const masked = tf.customGrad((x, save) => {
+    const input = x as tf.Tensor2D;
+    const { values } = tf.topk(input, k);
+    const threshold = tf.slice(values as tf.Tensor2D, [0, k - 1], [-1, 1]);
+    const mask = tf.cast(tf.greaterEqual(input, threshold), 'float32');
+    (save as tf.GradSaveFunc)([mask]);
+    return {
+      value: tf.mul(input, mask) as tf.Tensor,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, saved[0] as tf.Tensor),
+    };
+  });
+  return masked(a);
+}

@@ -1,0 +1,178 @@
+/** Whether a model can work at all: checks that need several of its fields, or the data set. */
+
+import { HourglassError } from '../base/errors.ts';
+import { sizeOf } from '../base/ndarray.ts';
+import { type DatasetFacts, isUnitRange } from './derived.ts';
+import type { ModelOf, ModelSpec } from './model.ts';
+import type { Contraction } from './parts.ts';
+
+export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
+  new HourglassError('invalid-spec', message, { field, expected, found });
+
+/** Throws `invalid-spec`; what is odd but allowed goes to `warnings`. */
+export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  checkRange(model, dataset);
+  if (model.head) checkHead(dataset);
+  if ('active' in model && model.active !== undefined && model.active > model.code) {
+    throw invalid(
+      '/model/active',
+      `"model.active" is ${model.active}, but there are ${model.code} code units. Keep at most as many as there are.`,
+      model.code,
+      model.active,
+    );
+  }
+  if ('sparsity' in model && model.sparsity) checkSparsity(model);
+  if ('contraction' in model && model.contraction) checkContraction(model, model.contraction);
+  if (model.type === 'convolutional') checkConvolutional(model, dataset);
+  if (model.type === 'variational' && model.samples > 1 && model.beta !== 1) {
+    throw invalid(
+      '/model/beta',
+      `"model.beta" is ${model.beta}, but the importance-weighted bound (samples ${model.samples}) has no separate KL term to weigh. Use beta 1 or samples 1.`,
+      1,
+      model.beta,
+    );
+  }
+  warnOfCopying(model, dataset, warnings);
+}
+
+/** Cross-entropy, Bernoulli likelihoods and binary units are about values in [0,1]. */
+function checkRange(model: ModelSpec, dataset: DatasetFacts | undefined): void {
+  const needs: [boolean, string, string, string][] = [
+    ['loss' in model && model.loss === 'bce', 'loss', 'bce', '"mse", "sse" or "half-sse"'],
+    ['likelihood' in model && model.likelihood === 'bernoulli', 'likelihood', 'bernoulli', '"gaussian"'],
+    ['visibleUnits' in model && model.visibleUnits === 'binary', 'visibleUnits', 'binary', '"gaussian"'],
+  ];
+  for (const [used, member, value, instead] of needs) {
+    if (!used || isUnitRange(dataset)) continue;
+    const [low, high] = dataset?.range ?? [0, 1];
+    throw invalid(
+      `/model/${member}`,
+      `"model.${member}" is "${value}", which needs data in [0, 1], but the data set's values are in [${low}, ${high}]. ` +
+        `Use ${instead}, or scale the data.`,
+      instead,
+      value,
+    );
+  }
+  if (model.type === 'linear' && model.loss === 'bce') {
+    throw invalid(
+      '/model/loss',
+      '"model.loss" is "bce", but linear outputs are no probabilities. Use "mse", "sse" or "half-sse".',
+      ['mse', 'sse', 'half-sse'],
+      'bce',
+    );
+  }
+  if ('outputActivation' in model && model.loss === 'bce' && model.outputActivation !== 'sigmoid') {
+    throw invalid(
+      '/model/outputActivation',
+      `"model.outputActivation" is "${model.outputActivation}", but the loss "bce" needs "sigmoid". ` +
+        'Leave it out, or choose another loss.',
+      ['sigmoid'],
+      model.outputActivation,
+    );
+  }
+}
+
+function checkHead(dataset: DatasetFacts | undefined): void {
+  if (dataset && (dataset.classes ?? 0) < 2) {
+    throw invalid(
+      '/model/head',
+      '"model.head" is a classifier, but the data set has no labels. Use a labelled data set, or leave the head out.',
+      'a data set with at least 2 classes',
+      dataset.classes ?? 0,
+    );
+  }
+}
+
+function checkSparsity(model: Extract<ModelSpec, { sparsity?: unknown }>): void {
+  if (model.codeActivation === 'sigmoid') return;
+  throw invalid(
+    '/model/codeActivation',
+    `"model.sparsity" compares mean activations with a target in (0, 1), but "model.codeActivation" is "${model.codeActivation}". Use "sigmoid".`,
+    'sigmoid',
+    model.codeActivation,
+  );
+}
+
+/** one backward pass per code unit */
+const maxExactCode = 64;
+
+function checkContraction(model: Extract<ModelSpec, { contraction?: unknown }>, { method }: Contraction): void {
+  const oneLayer = model.type !== 'convolutional' && model.hidden.length === 0;
+  if (method === 'closed-form' && !oneLayer) {
+    throw invalid(
+      '/model/contraction/method',
+      '"closed-form" is the Jacobian of a single layer, but the encoder has several. Use "exact" or "estimate".',
+      ['exact', 'estimate'],
+      method,
+    );
+  }
+  if (method === 'exact' && (model.code === 'map' || model.code > maxExactCode)) {
+    throw invalid(
+      '/model/contraction/method',
+      `"exact" takes one backward pass per code unit: at most ${maxExactCode} units, here there are ${model.code}. Use "estimate"${oneLayer ? ' or "closed-form"' : ''}.`,
+      maxExactCode,
+      model.code,
+    );
+  }
+}
+
+function checkConvolutional(model: ModelOf<'convolutional'>, dataset: DatasetFacts | undefined): void {
+  const { unpooling, kernel, channels, code, pooling } = model;
+  if (unpooling === 'switches') {
+    if (kernel % 2 === 0) {
+      throw invalid(
+        '/model/kernel',
+        `"model.kernel" is ${kernel}: an even filter shifts the picture by half a pixel, so recorded places no longer fit. Use an odd kernel with "switches".`,
+        'an odd integer',
+        kernel,
+      );
+    }
+    if (code !== 'map') {
+      throw invalid(
+        '/model/code',
+        '"switches" are part of the code, which needs "code": "map"; a dense code has no place for them.',
+        'map',
+        code,
+      );
+    }
+    if (pooling !== 'max') {
+      throw invalid(
+        '/model/pooling',
+        '"switches" record where the largest value was: use "pooling": "max".',
+        'max',
+        pooling,
+      );
+    }
+  }
+  if (!dataset) return;
+  const [height = 0, width = 0, depth] = dataset.shape;
+  if (dataset.shape.length !== 3 || depth === undefined) {
+    throw invalid(
+      '/model/type',
+      `A convolutional model needs pictures (height, width, channels), but a row of the data set has shape [${dataset.shape.join(', ')}]. Use "dense".`,
+      '[height, width, channels]',
+      dataset.shape,
+    );
+  }
+  const factor = 2 ** channels.length;
+  if (height % factor !== 0 || width % factor !== 0) {
+    throw invalid(
+      '/model/channels',
+      `${channels.length} levels halve a picture ${channels.length} times, so height and width must be multiples of ${factor} for the decoder to return to them; they are ${height} × ${width}. Use fewer levels.`,
+      `multiples of ${factor}`,
+      [height, width],
+    );
+  }
+}
+
+function warnOfCopying(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  if (!dataset || model.code === 'map') return;
+  const size = sizeOf(dataset.shape);
+  const held = (['sparsity', 'contraction', 'corruption', 'active'] as const).some(
+    (member) => (model as Readonly<Record<string, unknown>>)[member] !== undefined,
+  );
+  if (model.code < size || held || model.type === 'variational' || model.type === 'rbm') return;
+  warnings.push(
+    `The code (${model.code}) is not smaller than a row (${size} values), and nothing keeps it sparse: the model may learn to copy.`,
+  );
+}
