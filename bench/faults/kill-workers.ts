@@ -1,7 +1,8 @@
 // SIGKILLs workers while they train, again and again, and accounts for every job.
+import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
-import type { Fleet } from './fleet.ts';
+import { descendants, type Fleet } from './fleet.ts';
 import { type Account, settle, trainControls, waveSpec } from './jobs.ts';
 
 export interface KillWorkers {
@@ -20,6 +21,15 @@ export interface Killed extends Account {
   readonly kills: number;
 }
 
+/** Those that have a training process. */
+async function busyMembers(fleet: Fleet): Promise<ChildProcess[]> {
+  const busy: ChildProcess[] = [];
+  for (const member of fleet.members) {
+    if ((await descendants(member.pid ?? 0)).length > 0) busy.push(member);
+  }
+  return busy;
+}
+
 const seeds = [1, 2, 3, 4];
 
 export async function killWorkers(campaign: KillWorkers): Promise<Killed> {
@@ -33,11 +43,12 @@ export async function killWorkers(campaign: KillWorkers): Promise<Killed> {
   }
   let kills = 0;
   while (kills < campaign.kills && Date.now() < limit) {
-    await delay(100 + 500 * random());
     const { running, queued, cancelling } = await queue.counts();
     if (running + queued + cancelling === 0) break;
-    const member = fleet.members[Math.floor(random() * fleet.members.length)];
-    if (running === 0 || !member) continue;
+    const busy = await busyMembers(fleet);
+    await delay(1500 * random());
+    const member = busy[Math.floor(random() * busy.length)];
+    if (!member) continue;
     await fleet.end(member, 'SIGKILL');
     kills++;
     fleet.start();

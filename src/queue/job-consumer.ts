@@ -52,7 +52,7 @@ interface Held {
 export type Train = (lease: Lease) => Promise<Outcome>;
 
 /** Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes. */
-const vanishedPerCrash = 3;
+const vanishedPerCrash = 7;
 const redeliverEveryMs = 15_000;
 const deadlineFailure: JobFailure = {
   reason: 'deadline-exceeded',
@@ -146,7 +146,8 @@ export class JobConsumer {
 
   async #process(delivered: Job, token: string): Promise<void> {
     const claim = await this.#claim(delivered.id ?? '');
-    if (!claim) return;
+    if (claim === 'gone') return;
+    if ('laterMs' in claim) return deliverLater(delivered, token, claim.laterMs);
     const lease = new Lease(claim, this.#client, this.#base);
     const deadline = claim.deadlineMs < 0 ? undefined : setTimeout(() => lease.stop('deadline'), claim.deadlineMs);
     const held = { lease, delivered: delivered.id ?? '', token };
@@ -155,13 +156,7 @@ export class JobConsumer {
     try {
       const outcome = await this.#train(lease);
       const again = await this.#settle(lease, outcome);
-      if (again === undefined) return;
-      if (again === 0) {
-        await delivered.moveToWait(token);
-        throw new WaitingError();
-      }
-      await delivered.moveToDelayed(Date.now() + again, token);
-      throw new DelayedError();
+      if (again !== undefined) await deliverLater(delivered, token, again);
     } finally {
       clearTimeout(deadline);
       lease.close();
@@ -169,13 +164,14 @@ export class JobConsumer {
     }
   }
 
-  async #claim(delivered: string): Promise<(Claim & { deadlineMs: number }) | undefined> {
+  async #claim(delivered: string): Promise<(Claim & { deadlineMs: number }) | { laterMs: number } | 'gone'> {
     const { id, delivery } = parseDelivery(delivered);
     const limit = this.#settings.maxCrashes * vanishedPerCrash;
     const reply = await this.#whenBack(claimScript, id, delivery, this.#workerId, limit);
-    if (!reply) return undefined;
+    if (!reply) return { laterMs: 0 };
     const [outcome, attempt, run, spec, deadlineMs] = reply as [string, number, number, string, number];
-    if (outcome === 'gone') return undefined;
+    if (outcome === 'gone') return 'gone';
+    if (outcome === 'later') return { laterMs: attempt };
     return { id, attempt, run, spec: JSON.parse(spec) as JobSpec, deadlineMs };
   }
 
@@ -306,4 +302,14 @@ export class JobConsumer {
       .catch((error: Error) => this.#log.debug({ reason: error.message }, 'heartbeat'))
       .finally(next);
   }
+}
+
+/** Gives a delivery back to BullMQ: at once in front of the others, or after a while. Always throws: it has not ended. */
+async function deliverLater(delivered: Job, token: string, ms: number): Promise<never> {
+  if (ms === 0) {
+    await delivered.moveToWait(token);
+    throw new WaitingError();
+  }
+  await delivered.moveToDelayed(Date.now() + ms, token);
+  throw new DelayedError();
 }

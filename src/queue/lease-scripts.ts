@@ -7,10 +7,11 @@ import { jobScript } from './script.ts';
 
 /**
  * Takes a delivered job. ARGV: id, delivery, worker, limit of vanished attempts.
- * → ['gone'] · ['yours', attempt, run, spec, ms to the deadline or -1]
+ * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1]
  *
  * A record that is still 'running' lost its worker without a word. That counts against the job only while it makes no
- * progress from one attempt to the next.
+ * progress from one attempt to the next; from the third time on it waits longer and longer, so that a job that takes its
+ * worker down with it leaves the others room.
  */
 export const claimScript = jobScript(`
 local id, delivery, worker, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -30,10 +31,19 @@ end
 if state == 'running' then
   if (record[3] or '') ~= (record[4] or '') then
     redis.call('HDEL', key, 'vanished', 'crashes')
-  elseif redis.call('HINCRBY', key, 'vanished', 1) >= limit then
-    redis.call('HSET', key, 'failure', '{"reason":"crashed","message":"Its worker died ' .. limit .. ' times in a row before a checkpoint was written."}')
-    finish(id, 'failed')
-    return {'gone'}
+  else
+    local vanished = redis.call('HINCRBY', key, 'vanished', 1)
+    if vanished >= limit then
+      redis.call('HSET', key, 'failure', '{"reason":"crashed","message":"Its worker died ' .. limit .. ' times in a row before a checkpoint was written."}')
+      finish(id, 'failed')
+      return {'gone'}
+    end
+    if vanished >= 3 then
+      redis.call('HDEL', key, 'owner')
+      move(id, 'queued')
+      tell(id)
+      return {'later', math.min(60000, 1000 * 2 ^ (vanished - 3))}
+    end
   end
 end
 local attempt = redis.call('HINCRBY', key, 'attempts', 1)
