@@ -55,6 +55,8 @@ export const JobView = Type.Object({
   startedAt: Type.Optional(Type.String({ format: 'date-time' })),
   finishedAt: Type.Optional(Type.String({ format: 'date-time' })),
   attempts: Type.Integer({ minimum: 0 }),
+  /** why a queued job is held back; it goes on by itself */
+  waitingFor: Type.Optional(Type.Enum(['storage-full'])),
   progress: Type.Optional(JobProgress),
   warnings: Type.Array(Type.String()),
   /** set when succeeded */
