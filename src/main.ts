@@ -114,6 +114,7 @@ async function worker(config: Config): Promise<void> {
       stepTimeoutMs: config.stepTimeoutMs,
       stopTimeoutMs: 12_000,
       memoryBytes: config.trainingMemoryBytes,
+      storageRetryMs: 15_000,
     },
     log,
     metrics,

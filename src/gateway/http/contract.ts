@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import { stringify } from 'yaml';
 import type { App } from './parts.ts';
 import { components } from './schemas.ts';
+import { shareSchemas } from './shared-schemas.ts';
 
 const tags = [
   { name: 'jobs', description: 'Training jobs: submit, follow, steer' },
@@ -15,7 +16,7 @@ const tags = [
 
 /** To be called before any route is added. */
 export function describeContract(app: App, version: string): void {
-  for (const [name, schema] of Object.entries(components)) app.addSchema({ ...schema, $id: name });
+  for (const [name, schema] of Object.entries(shareSchemas(components))) app.addSchema({ ...schema, $id: name });
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

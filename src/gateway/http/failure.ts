@@ -39,5 +39,5 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
     .status(http)
     .header('content-type', problemType)
     .header('cache-control', 'no-store')
-    .send(JSON.stringify(toProblem(error, request.id)));
+    .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
 }

@@ -4,8 +4,10 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { errorTable } from '../../base/errors.ts';
 import { UploadOptions } from '../../data/upload.ts';
 import { Manifest } from '../../registry/manifest.ts';
-import { JobState, JobView, namePattern } from '../../spec/job.ts';
+import { JobSpec, JobView, namePattern } from '../../spec/job.ts';
+import { ModelSpec } from '../../spec/model.ts';
 import { JobRequest } from '../../spec/request.ts';
+import { TrainingSpec } from '../../spec/training.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
@@ -109,9 +111,11 @@ export type Info = Static<typeof Info>;
 /** By the name that the contract gives them. */
 export const components = {
   Problem,
-  JobRequest: JobSubmission,
   JobView,
-  JobState,
+  JobSpec,
+  ModelSpec,
+  TrainingSpec,
+  JobRequest: JobSubmission,
   JobList,
   DatasetInfo,
   DatasetList,

@@ -1,0 +1,25 @@
+/** The contract without a running gateway: for the file that is checked in. */
+
+import { loadConfig } from '../../platform/config.ts';
+import { createLog } from '../../platform/log.ts';
+import { Metrics } from '../../platform/metrics.ts';
+import { contractYaml } from './contract.ts';
+import { createApp } from './server.ts';
+
+/** openapi.yaml of the release `version`. */
+export async function contractText(version: string): Promise<string> {
+  // Routes use these when they answer, which they never do here.
+  const absent = {} as never;
+  const parts = { queue: absent, predictor: absent, registry: absent, datasets: absent, readiness: absent };
+  const log = createLog({ level: 'silent', format: 'json', process: 'contract' });
+  const app = createApp(
+    { ...parts, config: loadConfig({}), log, metrics: new Metrics('contract'), version },
+    new AbortController().signal,
+  );
+  await app.ready();
+  try {
+    return contractYaml(app);
+  } finally {
+    await app.close();
+  }
+}
