@@ -40,7 +40,7 @@ export type Outcome =
   /** stopped as asked by `lease.signal` */
   | { readonly kind: 'stopped' }
   /** cannot go on now; tried again after a while, which counts against nobody */
-  | { readonly kind: 'postponed'; readonly delayMs: number };
+  | { readonly kind: 'postponed'; readonly waitingFor: 'storage-full'; readonly delayMs: number };
 
 interface Held {
   readonly lease: Lease;
@@ -195,7 +195,9 @@ export class JobConsumer {
         return next === 'again' ? 1000 : undefined;
       }
       case 'postponed':
-        return (await this.#whenBack(releaseScript, id, attempt)) === 'ok' ? outcome.delayMs : undefined;
+        return (await this.#whenBack(releaseScript, id, attempt, outcome.waitingFor)) === 'ok'
+          ? outcome.delayMs
+          : undefined;
       case 'stopped':
         return this.#settleStopped(lease);
       default:
@@ -215,7 +217,7 @@ export class JobConsumer {
         return undefined;
       case 'draining':
       case undefined:
-        return (await this.#whenBack(releaseScript, id, attempt)) === 'ok' ? 0 : undefined;
+        return (await this.#whenBack(releaseScript, id, attempt, '')) === 'ok' ? 0 : undefined;
       case 'lost':
         return undefined;
       default:

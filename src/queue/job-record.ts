@@ -11,7 +11,7 @@ const json = <T>(text: string): T => JSON.parse(text) as T;
 
 export function viewOf(record: JobRecord): JobView {
   const { id = '', state, spec = '', createdAt = '', startedAt, finishedAt, attempts, warnings } = record;
-  const { progress, metrics, failure, model, version } = record;
+  const { progress, metrics, failure, model, version, waitingFor } = record;
   return {
     id,
     state: state as JobState,
@@ -20,6 +20,7 @@ export function viewOf(record: JobRecord): JobView {
     ...(startedAt !== undefined && { startedAt: iso(startedAt) }),
     ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
     attempts: Number(attempts),
+    ...(waitingFor === 'storage-full' && { waitingFor }),
     ...(progress !== undefined && { progress: json<JobProgress>(progress) }),
     warnings: json<string[]>(warnings ?? '[]'),
     ...(model !== undefined && version !== undefined && { model, version: Number(version) }),

@@ -49,6 +49,7 @@ end
 local attempt = redis.call('HINCRBY', key, 'attempts', 1)
 redis.call('HSETNX', key, 'startedAt', now)
 redis.call('HSET', key, 'owner', worker, 'startMark', record[3] or '')
+redis.call('HDEL', key, 'waitingFor')
 move(id, 'running')
 tell(id)
 local fresh = redis.call('HMGET', key, 'run', 'spec')
@@ -82,7 +83,7 @@ return 'ok'
 `);
 
 /**
- * Gives a job back unharmed (a worker that stops, a full disk). ARGV: id, attempt. → 'ok' · 'lost'
+ * Gives a job back unharmed (a worker that stops, a full disk). ARGV: id, attempt, what it waits for or ''. → 'ok' · 'lost'
  * One that is being cancelled is cancelled.
  */
 export const releaseScript = jobScript(`${held}
@@ -90,6 +91,7 @@ redis.call('HDEL', key, 'owner')
 if state == 'cancelling' then
   finish(id, 'cancelled')
 else
+  if ARGV[3] ~= '' then redis.call('HSET', key, 'waitingFor', ARGV[3]) end
   move(id, 'queued')
   tell(id)
 end

@@ -80,7 +80,7 @@ local function finish(id, to)
   local key = base .. 'job:' .. id
   move(id, to)
   redis.call('HSET', key, 'finishedAt', now)
-  redis.call('HDEL', key, 'owner')
+  redis.call('HDEL', key, 'owner', 'waitingFor')
   redis.call('ZREM', base .. 'pending', id)
   redis.call('ZADD', base .. 'finished', now, id)
   tell(id)

@@ -22,9 +22,10 @@ export interface AttemptSettings {
   readonly stopTimeoutMs: number;
   /** resident memory at which it is ended */
   readonly memoryBytes: number | null;
+  /** until a job that found the disk full is tried again */
+  readonly storageRetryMs: number;
 }
 
-const storageRetryMs = 15_000;
 const watchEveryMs = 500;
 const keptLines = 100;
 
@@ -78,7 +79,7 @@ export async function runAttempt(
     if (lease.signal.aborted) stop();
     if (lease.lost.aborted) abandon();
     const { code, signal, error } = await ended;
-    if (ending) return outcomeOf(ending);
+    if (ending) return outcomeOf(ending, settings);
     if (lease.signal.aborted && killedFor === undefined) return { kind: 'stopped' };
     const oomKills = [oomKillsBefore, await countOomKills()] as const;
     const last = error ? [...lines, error.message] : lines;
@@ -113,7 +114,7 @@ function pass(lease: Lease, message: Report): void {
   }
 }
 
-function outcomeOf(ending: Ending): Outcome {
+function outcomeOf(ending: Ending, { storageRetryMs }: AttemptSettings): Outcome {
   switch (ending.type) {
     case 'done':
       return { kind: 'succeeded', ...ending.published };
@@ -123,7 +124,7 @@ function outcomeOf(ending: Ending): Outcome {
     case 'fenced':
       return { kind: 'stopped' };
     case 'storage-full':
-      return { kind: 'postponed', delayMs: storageRetryMs };
+      return { kind: 'postponed', waitingFor: 'storage-full', delayMs: storageRetryMs };
     default:
       return ending satisfies never;
   }

@@ -39,10 +39,13 @@ export function failureOf(death: Death): JobFailure {
   return { reason: 'crashed', message: `The training process was ended ${how}.`, ...ending };
 }
 
+/** frames of JavaScript and native stacks, the garbage collector's last words, positions in source files */
+const noise = /^\s*(at |\d+: |#\d+ |-----|<---|\[\d+:0x|\^+$|$)|^Node\.js v|^(node:|file:|\/)\S+:\d+$/;
+
 /** A client may read these lines: no stack frames, no paths. */
 function scrub(lines: readonly string[]): string[] {
   return lines
-    .filter((line) => !/^\s+at |^\s*$|^Node\.js v|^\s*\^+$/.test(line))
+    .filter((line) => !noise.test(line))
     .map((line) => line.replace(/(?:file:\/\/)?(?:\/[\w.@+-]+){2,}\/?/g, '…').slice(0, 500));
 }
 

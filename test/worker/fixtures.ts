@@ -70,6 +70,7 @@ export function workerSettings(url: string, folder: DataFolder, changes: Partial
     stepTimeoutMs: 30_000,
     stopTimeoutMs: 5_000,
     memoryBytes: null,
+    storageRetryMs: 300,
     ...changes,
   };
 }
