@@ -38,7 +38,7 @@ export function switchesOf(x: tf.Tensor): tf.Tensor {
       );
       found = tf.where(tf.equal(values, largest), tf.scalar(place), found);
     }
-    return { value: found, gradFunc: () => tf.zerosLike(input as tf.Tensor) };
+    return { value: found, gradFunc: () => tf.zeros(x.shape) };
   });
   return find(x);
 }
@@ -59,7 +59,7 @@ export function unpoolAt(x: tf.Tensor, where: tf.Tensor): tf.Tensor {
   const offered = tf.tensor(places.slice(), [1, 1, 2, 1, 2, 1]);
   const chosen = tf.customGrad((place) => ({
     value: tf.cast(tf.less(tf.abs(tf.sub(place as tf.Tensor, offered)), 0.5), 'float32') as tf.Tensor,
-    gradFunc: () => tf.zerosLike(place as tf.Tensor),
+    gradFunc: () => tf.zeros(wanted.shape),
   }));
   return spread(x, chosen(wanted));
 }
