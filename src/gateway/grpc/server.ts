@@ -1,7 +1,7 @@
 /**
  * The gRPC gateway: the services of hourglass.v1, standard health checking and reflection on one port.
  *
- *   connection ─► grpc-js ─► observe (request id, log, metrics) ─► service (read, conduct, write) ─► services/*
+ *   port ─► grpc-js ─► observe (request id, log, metrics) ─► service (read, conduct, write) ─► services/*
  */
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
@@ -24,6 +24,7 @@ import { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
 import { type CallRuntime, Drain } from './call.ts';
 import { observe } from './observe.ts';
+import { Port } from './port.ts';
 import { type BoundService, bindService } from './service.ts';
 import { datasetService } from './services/dataset.ts';
 import { healthService } from './services/health.ts';
@@ -34,7 +35,14 @@ import { trainingService } from './services/training.ts';
 
 export type GrpcConfig = Pick<
   Config,
-  'maxBodyBytes' | 'maxWaiting' | 'maxWatchers' | 'maxImagePixels' | 'bodyTimeoutMs' | 'uploadTimeoutMs' | 'keepAliveMs'
+  | 'maxBodyBytes'
+  | 'maxConnections'
+  | 'maxWaiting'
+  | 'maxWatchers'
+  | 'maxImagePixels'
+  | 'bodyTimeoutMs'
+  | 'uploadTimeoutMs'
+  | 'keepAliveMs'
 >;
 
 export interface GrpcParts {
@@ -75,8 +83,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     'grpc.keepalive_time_ms': pingIntervalMs,
     'grpc.keepalive_timeout_ms': pingTimeoutMs,
     'grpc.max_connection_idle_ms': Math.max(1000, config.keepAliveMs),
-    // Not to be shown: without it forceShutdown forgets to cut off the connections.
-    'grpc.enable_channelz': 1,
+    'grpc.enable_channelz': 0,
     interceptors: [
       observe({
         log,
@@ -89,24 +96,24 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
   });
   for (const { definition, handlers } of bindAll(parts, runtime)) server.addService(definition, handlers);
 
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-          error ? reject(error) : resolve(bound),
-        );
-      }),
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const port = new Port({
+    maxConnections: config.maxConnections,
+    connect: (socket) => injector.injectConnection(socket),
+    counted: (open) => metrics.set('connections', open, { transport: 'grpc' }),
+  });
 
-    close: (graceMs) =>
-      new Promise((resolve) => {
-        drain.start();
-        const cutOff = setTimeout(() => server.forceShutdown(), graceMs);
-        server.tryShutdown(() => {
-          clearTimeout(cutOff);
-          resolve();
-        });
-      }),
+  return {
+    listen: (host, wanted) => port.listen(host, wanted),
+
+    async close(graceMs) {
+      const closed = port.close();
+      drain.start();
+      const cutOff = setTimeout(() => port.destroy(), graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await closed;
+      clearTimeout(cutOff);
+    },
   };
 }
 

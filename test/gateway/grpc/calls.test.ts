@@ -1,13 +1,12 @@
 // What every call has: an end when nobody waits any more, a request id, a line in the log, metrics, and an orderly stop.
 import http2 from 'node:http2';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HourglassError } from '../../../src/base/errors.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../src/gen/grpc/health/v1/health_pb.ts';
 import { InferenceService } from '../../../src/gen/hourglass/v1/inference_pb.ts';
 import { TrainingService } from '../../../src/gen/hourglass/v1/training_pb.ts';
 import type { JobQueue } from '../../../src/queue/job-queue.ts';
-import { failureOf } from './client.ts';
+import { failureOf, TestClient } from './client.ts';
 import { GatedPredictor, startServer, type TestServer } from './harness.ts';
 
 const { encode } = InferenceService.method;
@@ -22,15 +21,33 @@ async function withPredictor(isOpen: boolean): Promise<GatedPredictor> {
   return predictor;
 }
 
+const isAlive = async () => expect((await running.client.call(encode, small)).codes?.values).toEqual([0.25, 0.5]);
 const asked = (predictor: GatedPredictor) => vi.waitFor(() => expect(predictor.asked).toHaveLength(1));
 
 describe('a call that nobody waits for', () => {
+  /** A call that no library watches over, so that only the server's clock counts. EncodeRequest: one row of 0. */
+  const message = Buffer.from([0, 0, 0, 0, 12, 0x12, 10, 0x0a, 2, 1, 1, 0x12, 4, 0, 0, 0, 0]);
+  function plainCall(headers: Record<string, string> = {}) {
+    const session = http2.connect(`http://127.0.0.1:${running.port}`);
+    session.on('error', () => undefined);
+    onTestFinished(() => session.destroy());
+    const path = '/hourglass.v1.InferenceService/Encode';
+    const grpc = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+    const stream = session.request({ ...grpc, ...headers });
+    stream.on('error', () => undefined);
+    const answer = new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on('response', resolve));
+    return { session, stream, answer };
+  }
+
   it('tells its work when the deadline passes', async () => {
     const predictor = await withPredictor(false);
-    const failure = await failureOf(running.client.call(encode, small, { deadline: Date.now() + 200 }));
-    expect(failure.status).toBe('DEADLINE_EXCEEDED');
+    const { stream, answer } = plainCall({ 'grpc-timeout': '1S' });
+    stream.end(message);
+    expect(await answer).toMatchObject({ 'grpc-status': '4', 'grpc-message': expect.stringContaining('deadline') });
     await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
     expect(predictor.asked[0]?.signal?.reason).toMatchObject({ code: 'deadline-exceeded' });
+    const failure = await failureOf(running.client.call(encode, small, { deadline: Date.now() + 100 }));
+    expect(failure.status).toBe('DEADLINE_EXCEEDED');
   });
 
   it('tells its work when the client is gone', async () => {
@@ -46,14 +63,8 @@ describe('a call that nobody waits for', () => {
 
   it('tells its work when the connection breaks', async () => {
     const predictor = await withPredictor(false);
-    const session = http2.connect(`http://127.0.0.1:${running.port}`);
-    session.on('error', () => undefined);
-    const path = '/hourglass.v1.InferenceService/Encode';
-    const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-    const stream = session.request(headers);
-    stream.on('error', () => undefined);
-    // EncodeRequest { inputs { shape: [1, 1], values: [0] } }
-    stream.end(Buffer.from([0, 0, 0, 0, 12, 0x12, 10, 0x0a, 2, 1, 1, 0x12, 4, 0, 0, 0, 0]));
+    const { session, stream } = plainCall();
+    stream.end(message);
     await asked(predictor);
     session.destroy();
     await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
@@ -61,40 +72,22 @@ describe('a call that nobody waits for', () => {
 
   it('is not begun when its deadline has passed on the way', async () => {
     const predictor = await withPredictor(true);
-    const session = http2.connect(`http://127.0.0.1:${running.port}`);
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/hourglass.v1.InferenceService/Encode',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      'grpc-timeout': '50m',
-    });
-    stream.write(Buffer.from([0, 0, 0, 0, 12, 0x12, 10, 0x0a, 2, 1, 1]));
-    const status = new Promise((resolve) => stream.on('response', (headers) => resolve(headers['grpc-status'])));
-    await sleep(80);
-    stream.end(Buffer.from([0x12, 4, 0, 0, 0, 0]));
-    expect(await status).toBe('4');
-    session.close();
-    expect(predictor.asked).toEqual([]);
+    const { stream, answer } = plainCall({ 'grpc-timeout': '50m' });
+    stream.write(message.subarray(0, 10));
+    expect(await answer).toMatchObject({ 'grpc-status': '4' });
+    stream.end(message.subarray(10));
+    await isAlive();
+    expect(predictor.asked).toHaveLength(1);
   });
 
   it('is given up when the request does not arrive', async () => {
     running = await startServer({ config: { bodyTimeoutMs: 60 } });
-    const session = http2.connect(`http://127.0.0.1:${running.port}`);
-    const path = '/hourglass.v1.InferenceService/Encode';
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
-    stream.write(Buffer.from([0, 0, 0]));
-    const headers = await new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on('response', resolve));
-    expect(headers).toMatchObject({
+    const { stream, answer } = plainCall();
+    stream.write(message.subarray(0, 3));
+    expect(await answer).toMatchObject({
       'grpc-status': '4',
       'grpc-message': expect.stringContaining('did%20not%20arrive'),
     });
-    session.destroy();
   });
 });
 
@@ -160,6 +153,17 @@ describe('every call', () => {
   });
 });
 
+it('takes so many connections and no more', async () => {
+  running = await startServer({ predictor: new GatedPredictor({ isOpen: true }), config: { maxConnections: 1 } });
+  await isAlive();
+  const second = new TestClient(running.port);
+  expect(await failureOf(second.call(encode, small, { deadline: Date.now() + 5000 }))).toMatchObject({
+    status: 'UNAVAILABLE',
+  });
+  second.close();
+  await isAlive();
+});
+
 describe('stopping', () => {
   /** A queue whose jobs never say anything. */
   const silent: Pick<JobQueue, 'events'> = {
@@ -200,6 +204,25 @@ describe('stopping', () => {
     await running.server.close(50);
     expect(['CANCELLED', 'UNAVAILABLE']).toContain((await call).status);
     await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
+  });
+
+  it('does not wait for a client that reads nothing', async () => {
+    await withPredictor(true);
+    const { server, port, metrics } = running;
+    const session = http2.connect(`http://127.0.0.1:${port}`);
+    session.on('error', () => undefined);
+    const path = '/hourglass.v1.InferenceService/Encode';
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.end(Buffer.from([0, 0, 0, 0, 12, 0x12, 10, 0x0a, 2, 1, 1, 0x12, 4, 0, 0, 0, 0]));
+    await new Promise((resolve) => stream.on('response', resolve));
+    expect(await metrics.render()).toMatch(/hourglass_connections\{transport="grpc".*\} 1/);
+    await server.close(100);
+    expect(await metrics.render()).toMatch(/hourglass_connections\{transport="grpc".*\} 0/);
   });
 });
 

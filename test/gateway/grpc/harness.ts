@@ -14,6 +14,7 @@ import { TestClient } from './client.ts';
 
 export const testConfig: GrpcConfig = {
   maxBodyBytes: 4 * 2 ** 20,
+  maxConnections: 100,
   maxWaiting: 1024,
   maxWatchers: 3,
   maxImagePixels: 2 ** 20,
