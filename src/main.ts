@@ -211,7 +211,8 @@ async function main(): Promise<void> {
 const forPeople = ['StartError', 'ConfigError', 'DataLockError', 'EmbeddedRedisError', 'EvictionPolicyError'];
 
 main().catch((error: unknown) => {
-  const known = error instanceof Error && forPeople.includes(error.name);
+  const taken = error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
+  const known = taken || (error instanceof Error && forPeople.includes(error.name));
   console.error(known ? error.message : error);
   process.exit(known ? hopelessCode : 1);
 });

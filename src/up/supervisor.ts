@@ -1,7 +1,4 @@
-/**
- * Keeps the parts of `hourglass up` running: starts them in order, starts a dead one again after a growing pause, and stops
- * them in the opposite order.
- */
+/** Keeps the parts of `hourglass up` running: starts a dead one again after a growing pause, and stops all in order. */
 
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +12,8 @@ export interface Part {
   readonly stopMs: number;
   /** a part with this exit code cannot run here; everything stops */
   readonly hopelessCode?: number;
+  /** the other parts need it until their end: it is stopped after them */
+  readonly isFoundation?: boolean;
 }
 
 export interface SupervisorOptions {
@@ -45,10 +44,13 @@ export class Supervisor {
     await running.start();
   }
 
-  /** Ends the last started part first; each with SIGTERM, then with SIGKILL. */
+  /** Ends all parts, foundations last; each with SIGTERM, then with SIGKILL. */
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
-      for (const running of this.#running.toReversed()) await running.stop();
+      // Ctrl-C reaches some of them by itself: from now on their end is no surprise
+      for (const running of this.#running) running.expectEnd();
+      await Promise.all(this.#running.filter(({ isFoundation }) => !isFoundation).map((running) => running.stop()));
+      await Promise.all(this.#running.filter(({ isFoundation }) => isFoundation).map((running) => running.stop()));
     })();
     return this.#stopping;
   }
@@ -73,9 +75,17 @@ class Running {
     this.#loop = this.#keepRunning(this.#child);
   }
 
-  async stop(): Promise<void> {
+  get isFoundation(): boolean {
+    return this.#part.isFoundation === true;
+  }
+
+  expectEnd(): void {
     this.#stopping = true;
     this.#pause.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.expectEnd();
     const child = this.#child;
     if (child && isAlive(child)) {
       child.kill('SIGTERM');

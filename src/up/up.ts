@@ -100,7 +100,7 @@ export class Up {
     await this.#supervisor.start(part('worker', workerStopMs));
     this.#greet(await this.#untilEnded(listening))
       .catch((err: unknown) => log.error({ err }, 'the first model could not be trained'))
-      .finally(() => terminal.line('Stop with Ctrl-C.'));
+      .finally(() => this.#ended.signal.aborted || terminal.line('Stop with Ctrl-C.'));
   }
 
   /** Stops all parts, the queue's server last. */
@@ -114,7 +114,7 @@ export class Up {
   async #startRedis(): Promise<string> {
     const { config, log } = this.#parts;
     const redis = await embeddedRedis(config.dataDir, log);
-    await this.#supervisor.start({ name: 'redis', stopMs: redisStopMs, launch: redis.launch });
+    await this.#supervisor.start({ name: 'redis', stopMs: redisStopMs, isFoundation: true, launch: redis.launch });
     return redis.url;
   }
 
