@@ -43,7 +43,8 @@ export class Registry {
 
   static async open(store: BlobStore, options: RegistryOptions = {}): Promise<Registry> {
     const registry = new Registry(store, new ModelIndex(store, options.maxModels ?? 1000));
-    await registry.#sweep(options.orphanAgeMs ?? 24 * 3600 * 1000);
+    // what cannot be removed, such as on a read-only disk, does not keep models from being served
+    await registry.#sweep(options.orphanAgeMs ?? 24 * 3600 * 1000).catch(() => {});
     return registry;
   }
 
@@ -59,11 +60,13 @@ export class Registry {
     try {
       const entries: FileEntry[] = [];
       for (const [path, source] of Object.entries(files)) entries.push(await stage.write(path, source));
-      for (;;) {
+      for (let tried = 0; ; ) {
         const state = await this.#index.state(name);
         const earlier = await this.#ofJob(state, meta.lineage.jobId);
         if (earlier) return sameOrRefuse(earlier, entries);
         const version = (state.all.at(-1) ?? 0) + 1;
+        if (version === tried) throw new Error(`${name}@${version} is neither there nor free`);
+        tried = version;
         const createdAt = new Date().toISOString();
         const manifest = { schema: manifestSchemaVersion, name, version, createdAt, ...meta, files: entries } as const;
         const manifestEntry = await stage.write(manifestFile, manifestBytes(manifest));

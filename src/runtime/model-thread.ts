@@ -33,6 +33,7 @@ export class ModelThread {
   readonly #script: URL;
   readonly #options: SessionOptions;
   readonly #loaded = new Map<string, ModelShapes>();
+  readonly #loading = new Map<string, Promise<ModelShapes>>();
   readonly #queue: Task[] = [];
   #worker: Worker | undefined;
   #settle: { resolve(reply: ThreadReply): void; reject(reason: unknown): void } | undefined;
@@ -52,20 +53,32 @@ export class ModelThread {
     return this.#loaded.has(key);
   }
 
-  load(source: ModelSource): Promise<ModelShapes> {
-    return this.#enqueue(() => this.#ensure(source));
+  /** Reads the files first, while the thread goes on with other tasks. */
+  async load(source: ModelSource): Promise<ModelShapes> {
+    const { key } = source;
+    const known = this.#loaded.get(key) ?? this.#loading.get(key);
+    if (known) return known;
+    const loading = source.read().then((parts) => this.#enqueue(() => this.#load(key, parts)));
+    this.#loading.set(key, loading);
+    return loading.finally(() => this.#loading.delete(key));
   }
 
   /** Takes over `data`. Rejects with the signal's reason when that aborts before the run begins. */
-  run(source: ModelSource, request: Omit<RunRequest, 'model'>, signal?: AbortSignal): Promise<RunResult> {
-    return this.#enqueue(async () => {
-      await this.#ensure(source);
-      return this.#ask('ran', { type: 'run', model: source.key, ...request }, [request.data.buffer]);
-    }, signal);
+  async run(source: ModelSource, request: Omit<RunRequest, 'model'>, signal?: AbortSignal): Promise<RunResult> {
+    for (;;) {
+      if (!this.has(source.key)) await this.load(source);
+      const result = await this.#enqueue(async () => {
+        // unloaded, or lost with its thread, while this waited
+        if (!this.has(source.key)) return undefined;
+        return this.#ask('ran', { type: 'run', model: source.key, ...request }, [request.data.buffer]);
+      }, signal);
+      if (result) return result;
+    }
   }
 
-  unload(key: string): Promise<void> {
-    return this.#enqueue(async () => {
+  async unload(key: string): Promise<void> {
+    await this.#loading.get(key)?.catch(() => {});
+    await this.#enqueue(async () => {
       if (this.#loaded.delete(key)) await this.#ask('unloaded', { type: 'unload', model: key });
     });
   }
@@ -82,13 +95,9 @@ export class ModelThread {
     });
   }
 
-  async #ensure(source: ModelSource): Promise<ModelShapes> {
-    const known = this.#loaded.get(source.key);
-    if (known) return known;
-    const parts = await source.read();
-    const request = { type: 'load', model: source.key, parts, options: this.#options } as const;
-    const { shapes } = await this.#ask('loaded', request);
-    this.#loaded.set(source.key, shapes);
+  async #load(key: string, parts: ModelParts): Promise<ModelShapes> {
+    const { shapes } = await this.#ask('loaded', { type: 'load', model: key, parts, options: this.#options });
+    this.#loaded.set(key, shapes);
     return shapes;
   }
 

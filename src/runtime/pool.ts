@@ -9,7 +9,7 @@ import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
 import { type ModelSource, ModelThread } from './model-thread.ts';
 import type { SessionOptions } from './session.ts';
-import type { ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
+import type { ModelParts, ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
 
 export type { ModelSource } from './model-thread.ts';
 export type { ModelParts, ModelShapes, PartShapes, RunResult } from './thread-protocol.ts';
@@ -53,12 +53,21 @@ export class ModelPool {
     return this.#resident.size;
   }
 
-  /** Loads a model into every thread and runs it once. Throws what `source.read` throws, `model-corrupt`, `shutting-down`. */
+  /**
+   * Loads a model into every thread and runs it once, one thread after the other: the rest goes on with other models. Throws
+   * what `source.read` throws, `model-corrupt`, `shutting-down`.
+   */
   async load(source: ModelSource): Promise<ModelShapes> {
     this.#use(source);
     try {
-      const [shapes] = await Promise.all(this.#threads.map((thread) => thread.load(source)));
-      return shapes as ModelShapes;
+      let parts: Promise<ModelParts> | undefined;
+      const read = () => {
+        parts ??= source.read();
+        return parts;
+      };
+      let shapes: ModelShapes = {};
+      for (const thread of this.#threads) shapes = await thread.load({ key: source.key, bytes: source.bytes, read });
+      return shapes;
     } catch (error) {
       await this.unload(source.key);
       throw error;

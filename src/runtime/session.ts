@@ -155,6 +155,26 @@ export class Session {
     return out;
   }
 
+  /**
+   * Fixes inputs and outputs to memory that stays where it is; the function that comes back runs the model with the others.
+   * Everything must be given in one of the two: nothing is allocated.
+   */
+  bind(feeds: NdArrays, into: NdArrays): (feeds: NdArrays, into: NdArrays) => void {
+    const given = toTensors(feeds, new Set(Object.keys(feeds)));
+    const results = toTensors(into, new Set(Object.keys(into)));
+    for (const port of this.inputs) if (port.name in feeds) checkFeed(port, feeds[port.name]);
+    const open = this.inputs.filter((port) => !(port.name in feeds));
+    return (others, otherResults) => {
+      if (!this.#raw) throw new HourglassError('internal', 'The session was disposed.');
+      for (const port of open) checkFeed(port, others[port.name]);
+      this.#raw.run(
+        { ...given, ...toTensors(others, new Set(Object.keys(others))) },
+        { ...results, ...toTensors(otherResults, new Set(Object.keys(otherResults))) },
+        {},
+      );
+    };
+  }
+
   /** `runSync` behind a promise, after other events of this thread had their turn. */
   async run(feeds: NdArrays, into?: NdArrays): Promise<NdArrays> {
     await new Promise(setImmediate);

@@ -80,7 +80,7 @@ describe('running', () => {
     const pool = openPool({ threads: 3 });
     const source = doubling();
     await pool.load(source);
-    expect(source.reads).toBe(3);
+    expect(source.reads).toBe(1);
     const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => pool.run(source, encode(i, i + 1, 0))));
     expect(answers.map(({ data }) => [...data])).toEqual(Array.from({ length: 100 }, (_, i) => [2 * i, 2 * i + 2]));
   });
@@ -182,6 +182,22 @@ describe('memory', () => {
     // 120 cycles of a 2 MB model in two threads: a leak of one copy in ten would be 48 MB
     expect(resident.length).toBe(200);
     expect(growth).toBeLessThan(24 * model.length);
+  });
+});
+
+describe('a model whose files come slowly', () => {
+  it('does not hold up the others', async () => {
+    const pool = openPool();
+    let arrive = () => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const slow = sourceOf('slow@1', scaling(3, 2, 5));
+    const read = slow.read.bind(slow);
+    const waiting = pool.run({ ...slow, read: () => arrived.then(read) }, encode(1, 1, 1));
+    expect([...(await pool.run(doubling(), encode(1, 1, 1))).data]).toEqual([2, 2]);
+    arrive();
+    expect([...(await waiting).data]).toEqual([5, 5]);
   });
 });
 

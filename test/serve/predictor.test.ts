@@ -1,8 +1,8 @@
 // Predictions on real models: what each operation answers, every refusal, and the bits of merged requests.
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Operation } from '../../src/registry/manifest.ts';
 import { irregular } from '../helpers/onnx-models.ts';
-import { batch, failure, startServing, times } from './serving.ts';
+import { batch, failure, type Serving, startServing, times } from './serving.ts';
 
 describe('operations', () => {
   it('answer with the version that did it, in the shape of its rows', async () => {
@@ -83,6 +83,18 @@ describe('without a model named', () => {
 });
 
 describe('a refusal', () => {
+  let shared: Serving;
+  let end: () => Promise<void>;
+  beforeAll(async () => {
+    shared = await startServing({
+      onEnd(given) {
+        end = given;
+      },
+    });
+    await shared.publish('digits', times(1), { operations: ['encode', 'decode'] });
+  });
+  afterAll(() => end());
+
   const nan = Number.NaN;
   const rows = (shape: number[], ...values: number[]) =>
     ({ dtype: 'float32', shape, data: Float32Array.from(values) }) as const;
@@ -129,8 +141,7 @@ describe('a refusal', () => {
     ],
     ['a NaN code', 'decode', 'digits', rows([1, 2], 0, -1 / 0), 'non-finite', /Row 0 has -Infinity at position 1/],
   ])('of %s', async (_, operation, model, inputs, code, message) => {
-    const { predictor, publish } = await startServing();
-    await publish('digits', times(1), { operations: ['encode', 'decode'] });
+    const { predictor } = shared;
     const error = await failure(predictor.predict({ operation, model, inputs }));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);

@@ -3,6 +3,8 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { FsStore } from '../../src/registry/fs-store.ts';
+import type { BlobStore } from '../../src/registry/store.ts';
 import { batch, failure, type Serving, startServing, times } from './serving.ts';
 
 const encode = async ({ predictor }: Serving, model?: string) => {
@@ -60,6 +62,28 @@ describe('a new version', () => {
     expect(seen.size).toBeGreaterThan(20);
     expect(await encode(serving, 'digits')).toEqual({ version: 40, value: 40 });
     expect(serving.pool.loaded).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a new version that loads slowly', () => {
+  it('is waited for a moment, then the one before answers until it is there', async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const read: BlobStore['read'] = async function (this: BlobStore, ...key) {
+      if (key[1] === '2' && key[2] === 'encoder.onnx') await released;
+      return FsStore.prototype.read.apply(this, key);
+    };
+    const serving = await startServing({ pool: { threads: 2 }, wrap: (store) => Object.assign(store, { read }) });
+    await serving.publish('digits', times(1));
+    expect((await encode(serving, 'digits')).version).toBe(1);
+    await serving.publish('digits', times(2));
+    expect(await encode(serving, 'digits')).toEqual({ version: 1, value: 1 });
+    const pinned = encode(serving, 'digits@2');
+    release();
+    expect(await pinned).toEqual({ version: 2, value: 2 });
+    expect(await encode(serving, 'digits')).toEqual({ version: 2, value: 2 });
   });
 });
 

@@ -7,6 +7,7 @@ import { Metrics } from '../../src/platform/metrics.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest, ManifestMeta } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import type { BlobStore } from '../../src/registry/store.ts';
 import { ModelPool, type PoolOptions } from '../../src/runtime/pool.ts';
 import { ModelPredictor, type PredictorOptions } from '../../src/serve/model-predictor.ts';
 import { type ModelFiles, scaling } from '../helpers/onnx-models.ts';
@@ -34,11 +35,16 @@ export interface ServingOptions {
   readonly config?: Partial<PredictorOptions['config']>;
   readonly pool?: Partial<PoolOptions>;
   readonly maxWaitingBytes?: number;
+  /** put in front of the store */
+  readonly wrap?: (store: BlobStore) => BlobStore;
+  /** takes what ends it all; default: after the test */
+  readonly onEnd?: (end: () => Promise<void>) => void;
 }
 
 export async function startServing(options: ServingOptions = {}): Promise<Serving> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-serving-'));
-  const registry = await Registry.open(await FsStore.open(root));
+  const store = await FsStore.open(root);
+  const registry = await Registry.open(options.wrap?.(store) ?? store);
   const pool = new ModelPool({ threads: 2, maxModels: 8, ...options.pool });
   const metrics = new Metrics('gateway');
   const warnings: string[] = [];
@@ -50,7 +56,7 @@ export async function startServing(options: ServingOptions = {}): Promise<Servin
     warn: (message, facts) => warnings.push(`${message}: ${facts.model}`),
     ...(options.maxWaitingBytes !== undefined && { maxWaitingBytes: options.maxWaitingBytes }),
   });
-  onTestFinished(async () => {
+  (options.onEnd ?? onTestFinished)(async () => {
     await predictor.close();
     await pool.close();
     rmSync(root, { recursive: true, force: true });
