@@ -47,10 +47,9 @@ export function planJob(context: PlanContext): Plan {
   }
 }
 
-type Reconstructing = Pick<ModelOf<'deep'>, 'loss' | 'outputActivation' | 'corruption' | 'sparsity' | 'contraction'> & {
-  readonly codeActivation?: ModelOf<'dense'>['codeActivation'];
-  readonly pretraining?: ModelOf<'deep'>['pretraining'];
-};
+/** What jobs for reconstruction have in common; types that cannot be combined with a part just do not have it. */
+type Reconstructing = Pick<ModelOf<'dense'>, 'loss' | 'outputActivation' | 'corruption' | 'sparsity'> &
+  Partial<Pick<ModelOf<'deep'>, 'contraction' | 'pretraining' | 'hidden' | 'activation' | 'codeActivation'>>;
 
 /** All autoencoders trained to reconstruct: layer by layer first where the job asks for it, then as a whole. */
 function planReconstruction(context: PlanContext, model: Autoencoder, options: Reconstructing): Plan {
@@ -72,14 +71,12 @@ function planReconstruction(context: PlanContext, model: Autoencoder, options: R
   return planOf(context, model, [...pretrain, train], { denoises: corruption !== undefined });
 }
 
-function penaltiesOf(
-  { sparsity, contraction, codeActivation = 'linear' }: Reconstructing,
-  model: Autoencoder,
-): Penalty[] {
-  const { codeShape } = model;
+function penaltiesOf(options: Reconstructing, { codeShape }: Autoencoder): Penalty[] {
+  const { sparsity, contraction, hidden = [], activation = 'linear', codeActivation = 'linear' } = options;
+  const activations = [...hidden.map(() => activation), codeActivation];
   return [
     ...(sparsity ? [sparsityPenalty(sparsity, sizeOf(codeShape))] : []),
-    ...(contraction ? [contractionPenalty({ contraction, codeShape, codeActivation })] : []),
+    ...(contraction ? [contractionPenalty(contraction, activations, codeShape)] : []),
   ];
 }
 

@@ -4,8 +4,8 @@
  *   x ─► z ─► x̂            L = loss(x̂, x) + λ · mean over rows of ‖∂z/∂x‖²_F
  *
  *   one layer        ‖J‖²_F = Σⱼ φ′(aⱼ)² Σᵢ Wᵢⱼ²          (φ′ = z(1−z) for sigmoid units)
- *   any encoder      Σⱼ ‖∂zⱼ/∂x‖², one backward pass for each code unit
- *   an estimate      ‖vᵀJ‖² with random signs v, one backward pass, right on average (Hutchinson 1990)
+ *   several layers   Σⱼ ‖∂zⱼ/∂x‖², each code unit pulled back through all layers
+ *   an estimate      ‖vᵀJ‖² with random signs v, one row pulled back, right on average (Hutchinson 1990)
  *
  * Rifai, Vincent, Muller, Glorot & Bengio 2011, "Contractive auto-encoders: explicit invariance during feature extraction".
  */
@@ -16,10 +16,8 @@ import type { Contraction } from '../spec/parts.ts';
 import { parameter } from './layers.ts';
 import type { Penalty } from './reconstruction.ts';
 
-export type Encode = (x: tf.Tensor) => tf.Tensor;
-
 /** φ′ as a function of φ's value. */
-function slope(value: tf.Tensor, activation: Activation): tf.Tensor {
+export function slope(value: tf.Tensor, activation: Activation): tf.Tensor {
   switch (activation) {
     case 'linear':
       return tf.onesLike(value);
@@ -34,53 +32,83 @@ function slope(value: tf.Tensor, activation: Activation): tf.Tensor {
   }
 }
 
-/** Mean over rows of ‖∂z/∂x‖²_F for z = φ(x·W + b); W is [inputs, units]. */
-export function closedForm(code: tf.Tensor, weight: tf.Tensor, activation: Activation): tf.Scalar {
-  const columns = tf.sum(tf.square(weight), 0);
-  return tf.mean(tf.sum(tf.mul(tf.square(slope(code, activation)), columns), 1));
+/** A dense layer z = φ(h·W + b), as far as its derivative goes. */
+export interface DerivableLayer {
+  /** [inputs, units] */
+  readonly weight: tf.Tensor2D;
+  readonly activation: Activation;
+  /** [batch, units] */
+  readonly output: tf.Tensor;
 }
 
-/** The same for any encoder, exactly: `units` backward passes. */
-export function exactNorm(encode: Encode, x: tf.Tensor, units: number): tf.Scalar {
-  const batch = x.shape[0] ?? 1;
-  let sum: tf.Tensor = tf.scalar(0);
-  for (let j = 0; j < units; j++) {
-    const unit = (input: tf.Tensor) => tf.sum(tf.slice(tf.reshape(encode(input), [batch, units]), [0, j], [batch, 1]));
-    sum = tf.add(sum, tf.sum(tf.square(tf.grad(unit)(x))));
+/**
+ * vᵀ·∂z/∂x through layers given from the input upwards: [batch, n, code] → [batch, n, inputs]. Written out rather than taken
+ * from tf.grad, because a loss with this inside is differentiated again, and tfjs leaves out the part of a second derivative
+ * that goes through the value of an activation.
+ */
+export function pullBack(v: tf.Tensor, layers: readonly DerivableLayer[]): tf.Tensor {
+  const [batch = 0, count = 0] = v.shape;
+  let g = v;
+  for (const { weight, activation, output } of layers.toReversed()) {
+    const [inputs, units] = weight.shape;
+    const scaled = tf.mul(g, tf.reshape(slope(output, activation), [batch, 1, units]));
+    g = tf.reshape(tf.matMul(tf.reshape(scaled, [batch * count, units]) as tf.Tensor2D, weight, false, true), [
+      batch,
+      count,
+      inputs,
+    ]);
   }
-  return tf.div(sum, batch);
+  return g;
+}
+
+/** Mean over rows of ‖∂z/∂x‖²_F for one layer. */
+export function closedForm({ output, weight, activation }: DerivableLayer): tf.Scalar {
+  const columns = tf.sum(tf.square(weight), 0);
+  return tf.mean(tf.sum(tf.mul(tf.square(slope(output, activation)), columns), 1));
+}
+
+/** The same for any number of layers: every unit of the code is pulled back. */
+export function exactNorm(layers: readonly DerivableLayer[]): tf.Scalar {
+  const [batch = 0, units = 0] = layers.at(-1)?.output.shape ?? [];
+  const each = tf.tile(tf.reshape(tf.eye(units), [1, units, units]), [batch, 1, 1]);
+  return tf.div(tf.sum(tf.square(pullBack(each, layers))), batch);
 }
 
 /** An unbiased estimate; `signs` is −1 or 1, of the code's shape. */
-export function estimatedNorm(encode: Encode, x: tf.Tensor, signs: tf.Tensor): tf.Scalar {
-  const projected = (input: tf.Tensor) => tf.sum(tf.mul(encode(input), signs));
-  return tf.div(tf.sum(tf.square(tf.grad(projected)(x))), x.shape[0] ?? 1);
-}
-
-export interface ContractionOptions {
-  readonly contraction: Contraction;
-  readonly codeShape: readonly number[];
-  readonly codeActivation: Activation;
+export function estimatedNorm(layers: readonly DerivableLayer[], signs: tf.Tensor): tf.Scalar {
+  const [batch = 0, units = 0] = signs.shape;
+  return tf.div(tf.sum(tf.square(pullBack(tf.reshape(signs, [batch, 1, units]), layers))), batch);
 }
 
 const signsName = 'contraction/signs';
 
-export function contractionPenalty({ contraction, codeShape, codeActivation }: ContractionOptions): Penalty {
-  const { method, weight } = contraction;
+/** `activations` are those of the encoder's layers encoder/0, encoder/1, … */
+export function contractionPenalty(
+  { method, weight }: Contraction,
+  activations: readonly Activation[],
+  codeShape: readonly number[],
+): Penalty {
   const coin = { from: 'noise', distribution: { type: 'bernoulli', probability: 0.5 }, shape: codeShape } as const;
   return {
     name: 'contraction',
     weight,
     noise: method === 'estimate' ? { [signsName]: coin } : {},
     statistics: {},
-    value({ p, x, code, encode }, pass) {
+    value({ p, layers }, pass) {
+      const derivable = layers.map(
+        (output, i): DerivableLayer => ({
+          output,
+          weight: parameter(p, `encoder/${i}/weight`),
+          activation: activations[i] ?? 'linear',
+        }),
+      );
       switch (method) {
         case 'closed-form':
-          return closedForm(code, parameter(p, 'encoder/0/weight'), codeActivation);
+          return closedForm(derivable[0] as DerivableLayer);
         case 'exact':
-          return exactNorm(encode, x, codeShape[0] ?? 1);
+          return exactNorm(derivable);
         case 'estimate':
-          return estimatedNorm(encode, x, tf.sub(tf.mul(parameter(pass.noise, signsName), 2), 1));
+          return estimatedNorm(derivable, tf.sub(tf.mul(parameter(pass.noise, signsName), 2), 1));
         default:
           return method satisfies never;
       }

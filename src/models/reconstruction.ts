@@ -18,11 +18,8 @@ import type { Parameters } from './parameters.ts';
 /** What a penalty may look at. */
 export interface Seen {
   readonly p: Tensors;
-  /** the input of the encoder */
-  readonly x: tf.Tensor;
-  readonly code: tf.Tensor;
-  /** x → z, for penalties on its derivative */
-  readonly encode: (x: tf.Tensor) => tf.Tensor;
+  /** the output of every encoder layer, the code last */
+  readonly layers: readonly tf.Tensor[];
 }
 
 export interface Penalty {
@@ -61,13 +58,13 @@ export function reconstruction(model: Autoencoder, options: ReconstructionOption
     loss(p, feeds) {
       const pass: Pass = { noise: feeds, statistics: {} };
       const x = inputOf(feeds);
-      const code = model.encode(p, x, pass).at(-1) ?? x;
-      const encode = (input: tf.Tensor) => model.encode(p, input, { ...pass, statistics: {} }).at(-1) ?? input;
+      const layers = model.encode(p, x, pass);
+      const code = layers.at(-1) ?? x;
       const error = tf.mean(lossPerRow(model.decode(p, code, pass), parameter(feeds, 'x'), loss)) as tf.Scalar;
       const metrics: Record<string, tf.Scalar> = penalties.length > 0 ? { reconstruction: error } : {};
       let total = error;
       for (const penalty of penalties) {
-        const value = penalty.value({ p, x, code, encode }, pass);
+        const value = penalty.value({ p, layers }, pass);
         metrics[penalty.name] = value;
         total = tf.add(total, tf.mul(value, penalty.weight));
       }

@@ -31,8 +31,8 @@ export function sparsityPenalty({ target, weight, memory }: Sparsity, units: num
     weight,
     noise: {},
     statistics: memory > 0 ? { [meanName]: { shape: [units], init: { type: 'constant', value: target } } } : {},
-    value({ p, code }, pass) {
-      const batchMean = tf.mean(tf.reshape(code, [-1, units]), 0);
+    value({ p, layers }, pass) {
+      const batchMean = tf.mean(tf.reshape(layers.at(-1) as tf.Tensor, [-1, units]), 0);
       if (memory === 0) return divergence(batchMean, target);
       const running = tf.add(tf.mul(parameter(p, meanName), memory), tf.mul(batchMean, 1 - memory));
       pass.statistics[meanName] = running;

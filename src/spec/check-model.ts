@@ -93,11 +93,18 @@ function checkSparsity(model: Extract<ModelSpec, { sparsity?: unknown }>): void 
   );
 }
 
-/** one backward pass per code unit */
 const maxExactCode = 64;
 
 function checkContraction(model: Extract<ModelSpec, { contraction?: unknown }>, { method }: Contraction): void {
-  const oneLayer = model.type !== 'convolutional' && model.hidden.length === 0;
+  const oneLayer = model.hidden.length === 0;
+  if (model.active !== undefined) {
+    throw invalid(
+      '/model/contraction',
+      '"model.contraction" needs a smooth encoder, but "model.active" switches units on and off. Use one of the two.',
+      'one of contraction and active',
+      model.active,
+    );
+  }
   if (method === 'closed-form' && !oneLayer) {
     throw invalid(
       '/model/contraction/method',
@@ -106,10 +113,10 @@ function checkContraction(model: Extract<ModelSpec, { contraction?: unknown }>, 
       method,
     );
   }
-  if (method === 'exact' && (model.code === 'map' || model.code > maxExactCode)) {
+  if (method === 'exact' && model.code > maxExactCode) {
     throw invalid(
       '/model/contraction/method',
-      `"exact" takes one backward pass per code unit: at most ${maxExactCode} units, here there are ${model.code}. Use "estimate"${oneLayer ? ' or "closed-form"' : ''}.`,
+      `"exact" pulls every code unit back through the encoder: at most ${maxExactCode} units, here there are ${model.code}. Use "estimate"${oneLayer ? ' or "closed-form"' : ''}.`,
       maxExactCode,
       model.code,
     );

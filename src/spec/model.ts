@@ -169,7 +169,6 @@ export const ConvolutionalModel = Type.Object(
     ...output,
     corruption: combinations.corruption,
     sparsity: combinations.sparsity,
-    contraction: combinations.contraction,
     head: combinations.head,
     pretraining: Type.Optional(Pretraining),
   },

@@ -64,7 +64,7 @@ export const Contraction = Type.Object(
     method: Type.Enum(['closed-form', 'exact', 'estimate'], {
       default: 'closed-form',
       description:
-        'closed-form: one layer; exact: the whole Jacobian, one backward pass per code unit; estimate: one random projection per step',
+        'closed-form: one layer; exact: any number of layers, the whole Jacobian; estimate: one random projection per step',
     }),
   },
   closed,

@@ -1,0 +1,85 @@
+// Corruption is drawn as it is defined, and the clean input is what is asked for.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { RandomStream } from '../../src/base/random.ts';
+import { corrupt, corruptionNoise } from '../../src/models/denoising.ts';
+import { denseAutoencoder } from '../../src/models/dense.ts';
+import type { Distribution } from '../../src/models/objective.ts';
+import { initialise } from '../../src/models/parameters.ts';
+import { reconstruction } from '../../src/models/reconstruction.ts';
+import type { Corruption } from '../../src/spec/model.ts';
+import { expectNear, startCpu, tensors, values } from './cpu.ts';
+
+beforeAll(startCpu);
+
+const size = 20_000;
+const grey = 0.4;
+
+/** What becomes of grey values. */
+function corrupted(corruption: Corruption): number[] {
+  const { distribution } = corruptionNoise(corruption, [size]);
+  return values(corrupt(tf.fill([1, size], grey), drawn(distribution), corruption, [0, 1]));
+}
+
+function drawn(distribution: Distribution): tf.Tensor {
+  const random = new RandomStream(1, 'test');
+  const out = new Float32Array(size);
+  if (distribution.type === 'bernoulli') random.bernoulli(out, distribution.probability);
+  else random[distribution.type](out);
+  return tf.tensor(out, [1, size]);
+}
+
+const share = (numbers: number[], value: number) => numbers.filter((n) => Math.abs(n - value) < 1e-6).length / size;
+
+describe('corruption', () => {
+  it('masking zeroes a share and leaves the rest', () => {
+    const seen = corrupted({ type: 'masking', probability: 0.3 });
+    expect(share(seen, 0)).toBeCloseTo(0.3, 1);
+    expect(share(seen, 0) + share(seen, grey)).toBe(1);
+  });
+
+  it('salt and pepper set half of the share to each end', () => {
+    const seen = corrupted({ type: 'salt-and-pepper', probability: 0.2 });
+    expect(share(seen, 0)).toBeCloseTo(0.1, 1);
+    expect(share(seen, 1)).toBeCloseTo(0.1, 1);
+    expect(share(seen, 0) + share(seen, 1) + share(seen, grey)).toBe(1);
+  });
+
+  it('gaussian noise has its deviation and is clipped to the range', () => {
+    const narrow = corrupted({ type: 'gaussian', sigma: 0.1 });
+    const mean = narrow.reduce((a, b) => a + b) / size;
+    expect(mean).toBeCloseTo(grey, 2);
+    expect(Math.sqrt(narrow.reduce((sum, n) => sum + (n - mean) ** 2, 0) / size)).toBeCloseTo(0.1, 2);
+    const wide = corrupted({ type: 'gaussian', sigma: 2 });
+    expect([Math.min(...wide), Math.max(...wide)]).toEqual([0, 1]);
+  });
+});
+
+it('the encoder sees the corrupted input, the loss compares with the clean one', () => {
+  const model = denseAutoencoder(
+    {
+      code: 2,
+      hidden: [],
+      activation: 'relu',
+      codeActivation: 'linear',
+      outputActivation: 'linear',
+      loss: 'sse',
+      tied: false,
+    },
+    [3],
+  );
+  const corruption = { type: 'masking', probability: 0.5 } as const;
+  const objective = reconstruction(model, {
+    loss: { loss: 'sse', outputActivation: 'linear' },
+    corruption,
+    penalties: [],
+    range: [0, 1],
+  });
+  const p = tensors(initialise(model.parameters, 3));
+  const x = tf.tensor([[0.2, 0.5, 0.9]]);
+  const mask = tf.tensor([[1, 0, 1]]);
+  const seen = tf.tensor([[0.2, 0, 0.9]]);
+  const output = model.decode(p, model.encode(p, seen).at(-1) as tf.Tensor);
+  const wanted = values(tf.sum(tf.square(tf.sub(output, x))));
+  expectNear(objective.heldOut(p, { x, corruption: mask }).loss, wanted);
+});

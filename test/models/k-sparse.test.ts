@@ -1,0 +1,28 @@
+// Of each row exactly k units stay, and gradients flow through those alone.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, it } from 'vitest';
+import { keepLargest } from '../../src/models/k-sparse.ts';
+import { expectGradient, expectNear, numbers, startCpu, values } from './cpu.ts';
+
+beforeAll(startCpu);
+
+it('keeps the k largest of each row, with their values', () => {
+  const kept = keepLargest(
+    tf.tensor([
+      [3, -1, 2, 0.5],
+      [-4, -2, -3, -1],
+    ]),
+    2,
+  );
+  expectNear(kept, [3, 0, 2, 0, 0, -2, 0, -1]);
+  const active = tf.cast(tf.notEqual(keepLargest(numbers([50, 40]), 7), 0), 'int32');
+  expect(values(tf.sum(active, 1))).toEqual(Array(50).fill(7));
+});
+
+it('gradients flow through the units that stayed', () => {
+  const weights = tf.tensor([1, 2, 3, 4]);
+  const loss = (a: tf.Tensor) => tf.sum(tf.mul(tf.square(keepLargest(tf.reshape(a, [1, 4]), 2)), weights));
+  const a = tf.tensor([0.9, -0.5, 0.1, 0.6]);
+  expectGradient(loss, a);
+  expectNear(values(tf.grad(loss)(a)), [1.8, 0, 0, 4.8]);
+});
