@@ -1,0 +1,94 @@
+/** Answers of models as JSON, raw float32 or a picture. */
+
+import { Readable } from 'node:stream';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { FastifyReply } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
+import type { NdArray } from '../../base/ndarray.ts';
+import type { Operation } from '../../registry/manifest.ts';
+import type { Prediction, PredictTarget } from '../../serve/predictor.ts';
+import { writeNumbers } from '../json/write.ts';
+import { bytesOfRows, picturesOfRows } from '../rows.ts';
+import { json, octets, png } from './media.ts';
+
+export type RowsType = typeof json | typeof octets | typeof png;
+
+const outputOf = (operation: Operation): 'codes' | 'outputs' => (operation === 'encode' ? 'codes' : 'outputs');
+
+/** `target` is needed for pictures, whose black and white it tells. */
+export async function sendRows(
+  reply: FastifyReply,
+  type: RowsType,
+  operation: Operation,
+  prediction: Prediction,
+  target: PredictTarget | undefined,
+): Promise<FastifyReply> {
+  const { model, version, outputs } = prediction;
+  const payload = await payloadOf(type, operation, prediction, target);
+  return reply
+    .type(type)
+    .header('cache-control', 'no-store')
+    .header('vary', 'accept')
+    .header('x-hourglass-model', `${model}@${version}`)
+    .header('x-hourglass-shape', outputs.shape.join(','))
+    .send(payload);
+}
+
+async function payloadOf(
+  type: RowsType,
+  operation: Operation,
+  prediction: Prediction,
+  target: PredictTarget | undefined,
+): Promise<Buffer | Readable> {
+  switch (type) {
+    case json:
+      return jsonAnswer(outputOf(operation), prediction);
+    case octets: {
+      const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);
+      return Buffer.from(buffer, byteOffset, byteLength);
+    }
+    case png: {
+      if (!target) throw new TypeError('a picture needs to know its black and white');
+      const [picture] = await picturesOfRows(prediction, target);
+      return Buffer.from(picture ?? []);
+    }
+    default:
+      return type satisfies never;
+  }
+}
+
+/** A picture holds one row. Throws `not-acceptable`. */
+export function refuseSeveral({ shape: [rows = 0] }: NdArray): void {
+  if (rows === 1) return;
+  throw new HourglassError(
+    'not-acceptable',
+    `A picture holds one row, but there are ${rows}. Send one, or accept ${json} or ${octets}.`,
+    {
+      field: 'Accept',
+      expected: { rows: 1 },
+      found: { rows },
+    },
+  );
+}
+
+/** Small answers in one piece, large ones as they are read. */
+function jsonAnswer(name: string, { model, version, outputs }: Prediction): Buffer | Readable {
+  const head = `{"model":${JSON.stringify(model)},"version":${version},"${name}":`;
+  const pieces = writeNumbers(outputs);
+  const first = pieces.next();
+  const second = pieces.next();
+  if (second.done) return Buffer.concat([Buffer.from(head), first.value as Buffer, Buffer.from('}')]);
+  return Readable.from(
+    (async function* () {
+      yield Buffer.from(head);
+      yield first.value as Buffer;
+      yield second.value;
+      for (const piece of pieces) {
+        await breathe();
+        yield piece;
+      }
+      yield Buffer.from('}');
+    })(),
+    { objectMode: false },
+  );
+}

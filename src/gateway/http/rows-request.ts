@@ -1,0 +1,94 @@
+/** What a prediction's body says: which model, and the rows in any of their forms. */
+
+import { HourglassError } from '../../base/errors.ts';
+import type { NdArray } from '../../base/ndarray.ts';
+import type { Operation } from '../../registry/manifest.ts';
+import type { PredictTarget } from '../../serve/predictor.ts';
+import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../rows.ts';
+import type { RowsBody } from './body.ts';
+
+export const inputOf = (operation: Operation): 'codes' | 'inputs' => (operation === 'decode' ? 'codes' : 'inputs');
+
+export interface RowsMembers {
+  readonly model: string | undefined;
+  readonly rows: NdArray<'float32'>;
+}
+
+/** Of a JSON body, whose tensors are read already. Throws `invalid-request`, `unknown-field`, `invalid-type`. */
+export function rowsMembers(
+  value: unknown,
+  operation: Operation,
+): { model: string | undefined; rows: NdArray<'float32'> } {
+  const name = inputOf(operation);
+  const fields = ['model', name];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new HourglassError('invalid-request', `The body must be an object with "${name}": {"${name}": [[…], […]]}.`, {
+      expected: fields,
+      found: value === undefined ? 'no body' : Array.isArray(value) ? 'an array' : String(value).slice(0, 20),
+    });
+  }
+  const members = value as Record<string, unknown>;
+  for (const key of Object.keys(members)) {
+    if (fields.includes(key)) continue;
+    const field = `/${key.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    throw new HourglassError(
+      'unknown-field',
+      `There is no field ${JSON.stringify(key.slice(0, 100))} here; there are ${fields.join(' and ')}.`,
+      {
+        field,
+        expected: fields,
+        found: key.slice(0, 100),
+      },
+    );
+  }
+  const { model } = members;
+  const rows = members[name];
+  if (model !== undefined && typeof model !== 'string') {
+    throw new HourglassError(
+      'invalid-type',
+      '"model" must be a text such as "digits", "digits@2" or "digits:stable".',
+      {
+        field: '/model',
+        expected: 'a string',
+        found: model === null ? 'null' : typeof model,
+      },
+    );
+  }
+  if (rows === undefined) {
+    throw new HourglassError('invalid-request', `The body has no "${name}": {"${name}": [[…], […]]}.`, {
+      field: `/${name}`,
+      expected: 'a list of rows of numbers',
+    });
+  }
+  return { model, rows: rows as NdArray<'float32'> };
+}
+
+/** The model that the path or query and the body agree on. Throws `invalid-request`. */
+export function oneModel(inRequest: string | undefined, inBody: string | undefined): string | undefined {
+  if (inRequest !== undefined && inBody !== undefined && inRequest !== inBody) {
+    throw new HourglassError('invalid-request', 'The request and its body name different models. Name one.', {
+      field: '/model',
+      expected: inRequest.slice(0, 200),
+      found: inBody.slice(0, 200),
+    });
+  }
+  return inRequest ?? inBody;
+}
+
+/** Rows that take their shape from the model. */
+export async function readRows(
+  body: RowsBody,
+  target: PredictTarget,
+  options: PictureOptions,
+): Promise<NdArray<'float32'>> {
+  switch (body.form) {
+    case 'octets':
+      return rowsOfBytes(body.bytes, target);
+    case 'picture':
+      return rowsOfPictures([body.bytes], target, options);
+    case 'json':
+      throw new TypeError('JSON rows have a shape of their own');
+    default:
+      return body satisfies never;
+  }
+}
