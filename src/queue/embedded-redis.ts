@@ -49,7 +49,8 @@ export async function embeddedRedis(dataDir: string, log: Logger, program = 'red
     `dir ${quoted(folder)}`,
     ...(bySocket ? ['port 0', `unixsocket ${quoted(socket)}`, 'unixsocketperm 700'] : [`port ${port}`]),
     'bind 127.0.0.1',
-    'user default off',
+    // the append-only file is loaded as the default user: without its rights every transaction in it would be dropped
+    `user default on >${randomBytes(24).toString('hex')} ~* &* +@all`,
     // no CONFIG, DEBUG, SHUTDOWN, REPLICAOF, MODULE, FLUSHALL …; INFO is what a connection asks first
     `user hourglass on >${password} ~* &* +@all -@dangerous -@admin +info`,
     'appendonly yes',

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { EmbeddedRedisError, embeddedRedis } from '../../src/queue/embedded-redis.ts';
 import { addressOf } from '../../src/queue/redis.ts';
-import { quiet } from './fixtures.ts';
+import { jobSpec, openQueue, quiet } from './fixtures.ts';
 
 let folder: string;
 let children: ChildProcess[];
@@ -37,7 +37,7 @@ async function launch(dataDir = folder, log = quiet) {
 }
 
 async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(addressOf(url));
+  const client = new Redis({ ...addressOf(url), replyMapping: 'legacy' });
   try {
     return await use(client);
   } finally {
@@ -83,12 +83,22 @@ it('lets only its own user in, and not to what changes or stops the server', asy
   }
 });
 
-it('keeps what it acknowledged over SIGKILL, under the same URL', async () => {
+it('keeps what it acknowledged over SIGKILL and SIGTERM, also what scripts and transactions wrote', async () => {
   const redis = await launch();
-  await withClient(redis.url, (client) => client.set('kept', '1'));
-  await end(redis.child, 'SIGKILL');
-  children.push(await redis.launch());
-  expect(await withClient(redis.url, (client) => client.get('kept'))).toBe('1');
+  const ids: string[] = [];
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    const queue = await openQueue(redis.url);
+    for (const id of ids) expect((await queue.get(id)).state).toBe('queued');
+    for (let i = 0; i < 3; i++) ids.push((await queue.submit(jobSpec())).id);
+    await withClient(redis.url, (client) => client.multi().set('a', signal).set('b', signal).exec());
+    await queue.close();
+    await end(children.at(-1) as ChildProcess, signal);
+    children.push(await redis.launch());
+    expect(await withClient(redis.url, (client) => client.mget('a', 'b'))).toEqual([signal, signal]);
+  }
+  const queue = await openQueue(redis.url);
+  expect((await queue.list()).jobs.map((job) => job.id).toSorted()).toEqual(ids.toSorted());
+  await queue.close();
 });
 
 it('listens on loopback where the path is too long for a socket', async () => {
