@@ -16,7 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'spec', 'engine'],
   train: ['base', 'platform', 'spec', 'data', 'models', 'engine'],
-  report: ['base', 'platform', 'spec', 'data', 'runtime'],
+  report: ['base', 'platform', 'spec', 'data', 'runtime', 'gen'],
   registry: ['base', 'platform', 'spec'],
   queue: ['base', 'platform', 'spec'],
   worker: ['base', 'platform', 'spec', 'data', 'models', 'engine', 'train', 'report', 'registry', 'queue', 'runtime'],

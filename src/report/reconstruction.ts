@@ -1,0 +1,42 @@
+/** A trained version as what is evaluated: rows in, rows out, through the very files that are published. */
+
+import { float32, type Shape } from '../base/ndarray.ts';
+import { Session } from '../runtime/session.ts';
+
+export interface Reconstruction {
+  /** x̂ of rows [count, …]; the answer is the caller's own */
+  reconstruct(rows: Float32Array, count: number): Promise<Float32Array>;
+  dispose(): void;
+}
+
+export interface ModelFiles {
+  readonly encoder: Uint8Array;
+  readonly decoder: Uint8Array;
+  /** one row's shape as the encoder takes it */
+  readonly inputShape: Shape;
+}
+
+/** Each file has one input and one output, the encoder's output being the decoder's input. Throws `model-corrupt`. */
+export function openReconstruction({ encoder, decoder, inputShape }: ModelFiles, threads: number): Reconstruction {
+  const encode = Session.create(encoder, { threads });
+  let decode: Session;
+  try {
+    decode = Session.create(decoder, { threads });
+  } catch (error) {
+    encode.dispose();
+    throw error;
+  }
+  const nameOf = (ports: Session['inputs']): string => ports[0]?.name ?? '';
+  const [x, z] = [nameOf(encode.inputs), nameOf(encode.outputs)];
+  const [code, answer] = [nameOf(decode.inputs), nameOf(decode.outputs)];
+  return {
+    async reconstruct(rows, count) {
+      const codes = (await encode.run({ [x]: float32([count, ...inputShape], rows) }))[z]!;
+      return (await decode.run({ [code]: codes }))[answer]!.data as Float32Array;
+    },
+    dispose() {
+      encode.dispose();
+      decode.dispose();
+    },
+  };
+}

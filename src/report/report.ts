@@ -1,0 +1,72 @@
+/** The report of a trained version, as it is stored in report.json. Figures are of test rows, which no training saw. */
+
+import { type Static, Type } from 'typebox';
+import { Corruption } from '../spec/model.ts';
+import { Scores } from './scores.ts';
+
+export const reportSchemaVersion = 1;
+
+const count = Type.Integer({ minimum: 0 });
+
+export const Baseline = Type.Object(
+  {
+    components: count,
+    fittedRows: Type.Integer({ minimum: 1, description: 'training rows that it was fitted on' }),
+    explainedVariance: Type.Number({ description: 'share of the training rows’ variance that the components hold' }),
+  },
+  { description: 'principal component analysis with as many components as the code has units' },
+);
+
+/** Answers of the model and of PCA to the same inputs, scored against the same clean rows. */
+const answers = {
+  model: Scores,
+  pca: Type.Optional(Scores),
+  pcaClipped: Type.Optional(Scores),
+};
+
+export const Report = Type.Object({
+  schema: Type.Literal(reportSchemaVersion),
+  model: Type.Object({
+    name: Type.String(),
+    type: Type.String(),
+    codeShape: Type.Array(count),
+    parameters: Type.Optional(count),
+  }),
+  dataset: Type.Object({
+    name: Type.String(),
+    hash: Type.String(),
+    shape: Type.Array(count),
+    trainRows: count,
+    testRows: Type.Integer({ minimum: 0, description: 'rows that the figures are of' }),
+  }),
+  seed: Type.Integer(),
+  /** sentences about what could not be measured and why */
+  notes: Type.Array(Type.String()),
+  epochs: Type.Array(
+    Type.Object({ phase: Type.String(), epoch: count, metrics: Type.Record(Type.String(), Type.Number()) }),
+  ),
+  baseline: Type.Optional(Baseline),
+  /** of clean rows */
+  reconstruction: Type.Optional(Type.Object(answers)),
+  /** of rows with fresh noise; `input` scores the noisy rows themselves */
+  denoising: Type.Optional(Type.Object({ corruption: Corruption, input: Scores, ...answers })),
+  pictures: Type.Optional(
+    Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
+  ),
+});
+export type Report = Static<typeof Report>;
+
+/** The figures by the names under which a version's manifest and a finished job show them. */
+export function metricsOf(report: Report): Record<string, number> {
+  const metrics: Record<string, number> = {};
+  const put = (prefix: string, scores: Scores | undefined) => {
+    for (const [name, value] of Object.entries(scores ?? {})) metrics[`${prefix}.${name}`] = value;
+  };
+  put('test', report.reconstruction?.model);
+  put('test.pca', report.reconstruction?.pca);
+  put('test.pcaClipped', report.reconstruction?.pcaClipped);
+  put('test.noisy', report.denoising?.input);
+  put('test.denoised', report.denoising?.model);
+  put('test.pcaDenoised', report.denoising?.pca);
+  return metrics;
+}
