@@ -143,6 +143,121 @@ describe('refusals name the field, what was found and what is allowed', () => {
   });
 });
 
+describe('every type', () => {
+  const types = [
+    'linear',
+    'dense',
+    'tied',
+    'deep',
+    'sparse',
+    'k-sparse',
+    'denoising',
+    'stacked-denoising',
+    'contractive',
+    'convolutional',
+    'variational',
+    'rbm',
+    'deep-belief',
+  ];
+  it.each(types)('%s works on MNIST with nothing else given', (type) => {
+    const { spec, warnings } = resolveJobSpec(job({ type }), { dataset: mnist });
+    expect(warnings).toEqual([]);
+    expect(resolveJobSpec(spec, { dataset: mnist }).spec).toEqual(spec);
+  });
+
+  it('a machine is trained as its literature does, unless told otherwise', () => {
+    expect(resolveJobSpec(job({ type: 'rbm' })).spec.training.optimizer).toMatchObject({
+      type: 'sgd',
+      momentum: 0.9,
+      initialMomentum: 0.5,
+    });
+    expect(resolveJobSpec(job({ type: 'rbm' }, { optimizer: { type: 'adam' } })).spec.training.optimizer.type).toBe(
+      'adam',
+    );
+  });
+});
+
+describe('models that cannot work', () => {
+  const pictures = { ...mnist, shape: [28, 28, 1] };
+  const unlabelled: DatasetFacts = { shape: [30], range: [-2, 2], rows: { train: 100 } };
+  const cases: [string, object, DatasetFacts, string, RegExp][] = [
+    ['k larger than the layer', { type: 'k-sparse', code: 20, active: 21 }, mnist, '/model/active', /21.*20/],
+    [
+      'sparsity of units without a bound',
+      { type: 'sparse', codeActivation: 'relu' },
+      mnist,
+      '/model/codeActivation',
+      /"relu".*"sigmoid"/,
+    ],
+    [
+      'a closed form for several layers',
+      { type: 'contractive', hidden: [64] },
+      mnist,
+      '/model/contraction/method',
+      /single layer/,
+    ],
+    [
+      'an exact Jacobian of many units',
+      { type: 'contractive', contraction: { method: 'exact' } },
+      mnist,
+      '/model/contraction/method',
+      /64.*256/,
+    ],
+    ['contraction of switching units', { type: 'contractive', active: 5 }, mnist, '/model/contraction', /active/],
+    [
+      'an even kernel with switches',
+      { type: 'convolutional', unpooling: 'switches', code: 'map', kernel: 4 },
+      pictures,
+      '/model/kernel',
+      /odd/,
+    ],
+    [
+      'switches without a place in the code',
+      { type: 'convolutional', unpooling: 'switches' },
+      pictures,
+      '/model/code',
+      /map/,
+    ],
+    [
+      'switches without pooling',
+      { type: 'convolutional', unpooling: 'switches', code: 'map', pooling: 'stride' },
+      pictures,
+      '/model/pooling',
+      /max/,
+    ],
+    [
+      'a decoder that cannot return to the shape',
+      { type: 'convolutional', channels: [4, 4, 4] },
+      pictures,
+      '/model/channels',
+      /multiples of 8.*28/,
+    ],
+    ['convolution of what is no picture', { type: 'convolutional' }, unlabelled, '/model/type', /\[30\].*dense/],
+    ['a classifier without labels', { type: 'dense', head: {} }, unlabelled, '/model/head', /labels/],
+    [
+      'a Bernoulli likelihood outside [0, 1]',
+      { type: 'variational', likelihood: 'bernoulli' },
+      unlabelled,
+      '/model/likelihood',
+      /gaussian/,
+    ],
+    [
+      'binary units outside [0, 1]',
+      { type: 'rbm', visibleUnits: 'binary' },
+      unlabelled,
+      '/model/visibleUnits',
+      /gaussian/,
+    ],
+    ['beta with importance weights', { type: 'variational', samples: 5, beta: 2 }, mnist, '/model/beta', /samples/],
+    ['cross-entropy of linear outputs', { type: 'linear', loss: 'bce' }, mnist, '/model/loss', /linear/],
+  ];
+  it.each(cases)('%s', (_, model, dataset, field, text) => {
+    const error = refusal(job(model), dataset);
+    expect([error.code, error.facts.field]).toEqual(['invalid-spec', field]);
+    expect(error.message).toMatch(text);
+  });
+});
+
 describe('warnings', () => {
   it('a code that could copy, more rows than there are, a batch larger than the data', () => {
     const { warnings } = resolveJobSpec(job({ type: 'dense', code: 784 }, { maxSamples: 90_000, batchSize: 60_000 }), {
