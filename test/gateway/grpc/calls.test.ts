@@ -2,6 +2,7 @@
 import http2 from 'node:http2';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HourglassError } from '../../../src/base/errors.ts';
+import { createGrpcServer } from '../../../src/gateway/grpc/server.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../../src/gen/grpc/health/v1/health_pb.ts';
 import { InferenceService } from '../../../src/gen/hourglass/v1/inference_pb.ts';
 import { TrainingService } from '../../../src/gen/hourglass/v1/training_pb.ts';
@@ -204,6 +205,13 @@ describe('stopping', () => {
     await running.server.close(50);
     expect(['CANCELLED', 'UNAVAILABLE']).toContain((await call).status);
     await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
+  });
+
+  it('works without having begun: the port was taken', async () => {
+    running = await startServer();
+    const second = createGrpcServer({ ...running.parts });
+    await expect(second.listen('127.0.0.1', running.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await second.close(0);
   });
 
   it('does not wait for a client that reads nothing', async () => {

@@ -24,6 +24,7 @@ export const testConfig: GrpcConfig = {
 };
 
 export interface TestServer {
+  readonly parts: GrpcParts;
   readonly server: GrpcServer;
   readonly port: number;
   readonly client: TestClient;
@@ -47,7 +48,7 @@ export async function startServer(
   const log: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => log.push(JSON.parse(line)) };
   const metrics = new Metrics('gateway');
-  const server = createGrpcServer({
+  const all: GrpcParts = {
     queue: broken(),
     predictor: broken(),
     registry: broken(),
@@ -57,10 +58,12 @@ export async function startServer(
     config: { ...testConfig, ...parts.config },
     log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),
     metrics,
-  });
+  };
+  const server = createGrpcServer(all);
   const port = await server.listen('127.0.0.1', 0);
   const client = new TestClient(port);
   return {
+    parts: all,
     server,
     port,
     client,

@@ -75,6 +75,9 @@ describe('rows that cannot be', () => {
   it.each([
     ['none at all', { content: { case: undefined } }, 'invalid-request', 'no "inputs"'],
     ['no shape', inputs({ values: [1, 2] }), 'shape-mismatch', 'no shape'],
+    ['no rows', inputs({ shape: [0, 2] }), 'empty-batch', 'no rows'],
+    ['no pictures', pictures([]), 'empty-batch', 'no rows'],
+    ['too many rows', inputs({ shape: [1025, 1], values: Array(1025).fill(0) }), 'batch-too-large', 'more than 1024'],
     ['nothing in them', inputs({}), 'empty-batch', 'empty'],
     [
       'fewer values than claimed',
@@ -93,11 +96,11 @@ describe('rows that cannot be', () => {
     ['values and bytes', inputs({ shape: [1, 1], values: [1], raw: rawOf(1) }), 'invalid-request', 'both'],
     [
       'a product beyond all numbers',
-      inputs({ shape: Array(40).fill(2 ** 32 - 1), values: [1] }),
+      inputs({ shape: [1, ...Array(40).fill(2 ** 32 - 1)], values: [1] }),
       'shape-mismatch',
       'needs',
     ],
-    ['too many pictures', pictures(Array(1025).fill(new Uint8Array(1))), 'batch-too-large', '1025 rows'],
+    ['too many pictures', pictures(Array(1025).fill(new Uint8Array(1))), 'batch-too-large', 'more than 1024'],
     ['no picture at all', pictures([Buffer.from('<svg/>')]), 'image-unreadable', 'PNG, JPEG or WebP'],
   ])('%s', async (_, request, code, text) => {
     const before = predictor.asked.length;

@@ -12,8 +12,11 @@ import { bytesOfRows } from '../../rows.ts';
 
 const bytesPerValue = 4;
 
-/** `field` is where the tensor stands in the request. Throws `shape-mismatch`, `invalid-request`. */
-export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<'float32'> {
+/**
+ * `field` is where the tensor stands in the request. Throws `shape-mismatch`, `empty-batch`, `batch-too-large`,
+ * `invalid-request`.
+ */
+export function tensorArray(tensor: Tensor | undefined, field: string, maxRows: number): NdArray<'float32'> {
   if (!tensor) {
     throw new HourglassError('invalid-request', `The request has no "${field}". It takes rows of numbers.`, {
       field: `/${field}`,
@@ -30,6 +33,7 @@ export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<
   if (shape.length === 0) {
     throw mismatch(field, `"${field}" has no shape. Give it as [batch, …row], such as [1, 784].`, '[batch, …row]', []);
   }
+  checkRowCount(shape[0] ?? 0, field, maxRows);
   if (raw.length % bytesPerValue !== 0) {
     throw mismatch(
       field,
@@ -50,6 +54,24 @@ export function tensorArray(tensor: Tensor | undefined, field: string): NdArray<
     );
   }
   return float32(shape, raw.length > 0 ? floatsOf(raw) : Float32Array.from(values));
+}
+
+/** Throws `empty-batch`, `batch-too-large`. */
+export function checkRowCount(rows: number, field: string, maxRows: number): void {
+  if (rows === 0) {
+    throw new HourglassError('empty-batch', `"${field}" has no rows. Send at least one.`, {
+      field: `/${field}`,
+      expected: 'at least one row',
+      found: [],
+    });
+  }
+  if (rows > maxRows) {
+    throw new HourglassError(
+      'batch-too-large',
+      `"${field}" has more than ${maxRows} rows. Send them in several requests.`,
+      { field: `/${field}`, expected: maxRows },
+    );
+  }
 }
 
 function mismatch(field: string, message: string, expected: unknown, found: unknown): HourglassError {

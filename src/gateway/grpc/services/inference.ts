@@ -15,7 +15,7 @@ import type { Operation } from '../../../registry/manifest.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
 import type { Call } from '../call.ts';
-import { tensorArray, tensorMessage } from '../messages/tensor.ts';
+import { checkRowCount, tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
 
 /** What encode, denoise and reconstruct ask alike. */
@@ -52,7 +52,7 @@ export function inferenceService({
 }: InferenceParts): Implementation<typeof InferenceService> {
   async function ask({ operation, model, content, format }: Question, { signal }: Call): Promise<Answer> {
     if (content.kind === 'tensor' && format !== OutputFormat.PNG) {
-      const inputs = tensorArray(content.tensor, content.field);
+      const inputs = tensorArray(content.tensor, content.field, predictor.maxBatch);
       return { prediction: await predictor.predict({ operation, model, inputs, signal }), target: undefined };
     }
     const target = await predictor.resolve(operation, model);
@@ -65,12 +65,12 @@ export function inferenceService({
   async function rowsOf(content: Content, target: PredictTarget): Promise<NdArray<'float32'>> {
     switch (content.kind) {
       case 'tensor':
-        return tensorArray(content.tensor, content.field);
+        return tensorArray(content.tensor, content.field, predictor.maxBatch);
       case 'bytes':
         return rowsOfBytes(content.bytes, target);
       case 'pictures': {
         const { files, resize } = content.images;
-        checkCount(files.length, predictor.maxBatch);
+        checkRowCount(files.length, 'images', predictor.maxBatch);
         return rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels });
       }
       default:
@@ -141,16 +141,6 @@ function formatOf(asked: OutputFormat, tensor: Tensor | undefined): OutputFormat
         found: asked,
       });
   }
-}
-
-/** Before any picture is decoded; what else is wrong with the number of rows is the predictor's to say. */
-function checkCount(found: number, allowed: number): void {
-  if (found <= allowed) return;
-  throw new HourglassError(
-    'batch-too-large',
-    `The batch has ${found} rows; at most ${allowed} are allowed. Send it in parts.`,
-    { field: '/images', expected: allowed, found },
-  );
 }
 
 async function rowsAnswer({ prediction, target }: Answer, format: OutputFormat): Promise<RowsAnswer> {

@@ -1,12 +1,17 @@
 /** TrainingService: jobs into the queue, their state, their events. */
 
+import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Budget } from '../../budget.ts';
+import { checkRequest } from '../../check.ts';
 import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
+
+const PageSize = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) });
+type PageSize = Static<typeof PageSize>;
 
 export interface TrainingParts {
   readonly queue: JobQueue;
@@ -33,7 +38,7 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
       const only = jobStateOf(state);
       const page = await queue.list({
         ...(only !== undefined && { state: only }),
-        ...(limit !== 0 && { limit }),
+        ...(checkRequest(PageSize, limit === 0 ? {} : { limit }) as PageSize),
         ...(cursor !== '' && { cursor }),
       });
       return { jobs: page.jobs.map(jobMessage), nextCursor: page.nextCursor ?? '' };
