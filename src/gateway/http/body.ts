@@ -58,10 +58,19 @@ export async function parseBody(request: FastifyRequest, limits: BodyLimits): Pr
     }
     case 'stream':
       refuseOtherTypes(request, takes);
-      return undefined;
+      return request.raw;
     default:
       return kind satisfies never;
   }
+}
+
+/** Fastify asks for no parsing where nothing was sent. Throws `invalid-request`. */
+export function requireBody({ body, routeOptions }: FastifyRequest): void {
+  const { body: kind, takes = [json] } = routeOptions.config;
+  if (body !== undefined || kind === undefined || kind === 'none') return;
+  throw new HourglassError('invalid-request', `The request has no body. Send ${takes.join(', ')}.`, {
+    expected: takes,
+  });
 }
 
 function refuseEncodings({ headers }: FastifyRequest): void {

@@ -32,7 +32,7 @@ export function toProblem(error: HourglassError, requestId: string): Problem {
     code: error.code,
     detail: error.message,
     requestId,
-    ...(field !== undefined && { field }),
+    ...(field && { field }),
     ...(expected !== undefined && { expected }),
     ...(found !== undefined && { found }),
   };

@@ -37,6 +37,7 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
   if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');
   return reply
     .status(http)
+    .header('x-request-id', request.id)
     .header('content-type', problemType)
     .header('cache-control', 'no-store')
     .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));

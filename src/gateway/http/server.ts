@@ -12,7 +12,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import { Budget } from '../budget.ts';
-import { parseBody } from './body.ts';
+import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
@@ -104,6 +104,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     reply.header('x-request-id', request.id);
     refuseDoubledHeaders(request.raw);
   });
+  app.addHook('preValidation', async (request) => requireBody(request));
   app.addHook('onSend', async (request, reply) => {
     if (readiness.stopping) reply.header('connection', 'close');
     settleUnread(request.raw, reply);

@@ -107,17 +107,17 @@ function answerer(operation: Operation, { predictor, config, metrics }: RoutePar
     metrics.observe('stageDuration', reply.elapsedTime / 1000, { stage: 'read', operation });
     const type = negotiate(request.headers.accept, offered);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
-    const body = request.body as RowsBody | undefined;
+    const body = request.body as RowsBody;
 
     const ask = async () => {
-      const members = body === undefined || body.form === 'json' ? rowsMembers(body?.value, operation) : undefined;
+      const members = body.form === 'json' ? rowsMembers(body.value, operation) : undefined;
       const asked = oneModel(named, members?.model);
       if (members && type !== png) {
         return { prediction: await predictor.predict({ operation, model: asked, inputs: members.rows, signal }) };
       }
       const target = await predictor.resolve(operation, asked);
       const options = { resize, maxPixels: config.maxImagePixels };
-      const inputs = members?.rows ?? (await readRows(body as RowsBody, target, options));
+      const inputs = members?.rows ?? (await readRows(body, target, options));
       if (type === png) refuseSeveral(inputs);
       // The resolved version, so that one published in between does not answer rows of another shape.
       const model = `${target.model}@${target.version}`;
