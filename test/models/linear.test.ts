@@ -8,7 +8,7 @@ import { digits } from '../train/digits.ts';
 
 const rows = 400;
 const size = 196;
-const k = 3;
+const k = 2;
 
 /** Orthonormal first k principal directions, by orthogonal iteration on the covariance. */
 function principal(data: Float32Array): number[][] {
