@@ -137,6 +137,7 @@ async function gateway(config: Config): Promise<void> {
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },
     maxModels: config.loadedModels,
+    maxBytes: config.loadedBytes,
     onEvict: () => metrics.count('modelEvictions', 1),
   });
   const warn = (message: string, facts: object): void => log.warn(facts, message);
@@ -150,7 +151,7 @@ async function gateway(config: Config): Promise<void> {
       limitMs: config.drainMs + config.graceMs + 5000,
       run: ({ hurry }) => served.close(hurry),
     })
-    .add({ name: 'models', limitMs: 5000, run: () => predictor.close() })
+    .add({ name: 'models', limitMs: 5000, run: () => predictor.close().then(() => pool.close()) })
     .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
   const ports = await served.listen();
   log.info(ports, 'gateway is ready');

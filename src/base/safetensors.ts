@@ -98,7 +98,10 @@ export function readSafetensors(bytes: Uint8Array, limits: SafetensorsLimits = {
   return {
     // fromEntries defines own properties, whatever the name
     tensors: Object.fromEntries(
-      entries.map((entry) => [entry.name, readTensor(entry, new Uint8Array(bytes.subarray(start + entry.begin, start + entry.end)))]),
+      entries.map((entry) => [
+        entry.name,
+        readTensor(entry, new Uint8Array(bytes.subarray(start + entry.begin, start + entry.end))),
+      ]),
     ),
     metadata: checkMetadata(metadata),
   };

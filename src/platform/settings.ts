@@ -125,6 +125,7 @@ export const settings = {
   ),
   batchRows: serving('HOURGLASS_BATCH_ROWS', integer(1, 65_536), '256', 'rows of several requests run together'),
   loadedModels: serving('HOURGLASS_LOADED_MODELS', integer(1, 10_000), '16', 'model versions kept in memory'),
+  loadedBytes: serving('HOURGLASS_LOADED_BYTES', bytes(2 ** 20), '1GiB', 'memory of the model versions kept there'),
   deadlineMs: serving('HOURGLASS_DEADLINE', duration(10, hour), '30s', 'longest time for the answer of one prediction'),
 
   maxBodyBytes: limits('HOURGLASS_MAX_BODY', bytes(1024, 2 ** 30), '64MiB', 'REST body or gRPC message'),

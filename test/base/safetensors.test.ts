@@ -89,8 +89,10 @@ describe('reading', () => {
     );
   });
 
-  it('copies: the file may change afterwards', () => {
-    const bytes = writeSafetensors(small);
+  it.each([
+    ['bytes', writeSafetensors(small)],
+    ['a Buffer', Buffer.from(writeSafetensors(small))],
+  ])('copies %s: the file may change afterwards', (_, bytes) => {
     const { tensors } = readSafetensors(bytes);
     bytes.fill(0xff);
     expect(tensors).toEqual(small);
