@@ -11,23 +11,18 @@
 import { HourglassError } from './errors.ts';
 import { hex } from './random-module.ts';
 import { jump, seedWords } from './random-seed.ts';
+import { instantiate, type LinearMemory } from './webassembly.ts';
 
 /** Sixteen unsigned 32-bit words, word k of lane l at 4k + l. Plain JSON. */
 export type RandomState = readonly number[];
 
 interface RandomModule {
-  readonly memory: { readonly buffer: ArrayBuffer };
+  readonly memory: LinearMemory;
   words(end: number): void;
   uniform(end: number, low: number, high: number): void;
   normal(end: number, mean: number, deviation: number): void;
   bernoulli(end: number, threshold: number): void;
 }
-
-// the part of the WebAssembly API used here: neither Node's types nor a phone build bring it
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
 
 const lanes = 4;
 const stateWords = 4 * lanes;
@@ -35,9 +30,7 @@ const bufferAt = 64;
 /** words per turn: 8 KiB stay in the first-level cache */
 const chunk = 2048;
 
-const wasm = new WebAssembly.Instance(
-  new WebAssembly.Module(Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))),
-).exports as RandomModule;
+const wasm = instantiate<RandomModule>(Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)));
 const generatorState = new Uint32Array(wasm.memory.buffer, 0, stateWords);
 const words = new Uint32Array(wasm.memory.buffer, bufferAt, chunk);
 const floats = new Float32Array(wasm.memory.buffer, bufferAt, chunk);

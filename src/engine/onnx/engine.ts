@@ -1,4 +1,7 @@
-/** The `onnx` engine: records a program, wraps it in a Scan over K steps, runs it with ONNX Runtime. */
+/**
+ * The `onnx` engine: records a program and runs it with ONNX Runtime. On a CPU the new state is computed beside it in one
+ * pass over memory (update/); on other devices the step is wrapped in a Scan over K steps, so that state stays there.
+ */
 
 import { type NdArray, type NdArrays, type TensorSpecs, zeros } from '../../base/ndarray.ts';
 import { type Device, requireDevice, Session } from '../../runtime/session.ts';
@@ -7,12 +10,15 @@ import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
 import type { Value } from './graph.ts';
 import { clockName, type ModelPort, type RecordedStep, stepModel } from './model.ts';
 import { record } from './record.ts';
+import { updateExecutable } from './update/executable.ts';
 
 export interface OnnxEngineOptions {
   /** default `cpu` */
   readonly device?: Device;
   /** threads of one run; default 1 */
   readonly threads?: number;
+  /** whether the elementwise end of a step runs as one pass beside ONNX Runtime (default on the CPU) or inside its Scan */
+  readonly fuse?: boolean;
 }
 
 const folders = ['state', 'constants', 'feeds'] as const;
@@ -61,7 +67,7 @@ function assign(held: NdArrays, given: NdArrays): void {
 }
 
 /** Holds state twice: a run reads one copy and ONNX Runtime writes the other in place, then they change roles. */
-class OnnxExecutable implements Executable {
+class ScanExecutable implements Executable {
   readonly #program: Program;
   readonly #session: Session;
   readonly #programBytes: number;
@@ -131,16 +137,26 @@ class OnnxExecutable implements Executable {
 }
 
 /** Throws `device-unavailable` when the device cannot be used on this machine; the message names what is missing. */
-export function createOnnxEngine({ device = 'cpu', threads = 1 }: OnnxEngineOptions = {}): Engine {
+export function createOnnxEngine({
+  device = 'cpu',
+  threads = 1,
+  fuse = device === 'cpu',
+}: OnnxEngineOptions = {}): Engine {
   requireDevice(device);
-  const open = new Set<OnnxExecutable>();
+  const open = new Set<Executable>();
   return {
     name: 'onnx',
     device,
     async compile(program) {
-      const bytes = stepModel(recordStep(program), { producer: 'hourglass', version: '1' });
-      const session = Session.create(bytes, { device, threads });
-      const executable = new OnnxExecutable(program, session, bytes.byteLength, () => open.delete(executable));
+      const step = recordStep(program);
+      const metadata = { producer: 'hourglass', version: '1' };
+      const onDispose = () => open.delete(executable);
+      const scanned = (): Executable => {
+        const bytes = stepModel(step, metadata);
+        return new ScanExecutable(program, Session.create(bytes, { device, threads }), bytes.byteLength, onDispose);
+      };
+      const fused = fuse ? updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
+      const executable: Executable = fused ?? scanned();
       open.add(executable);
       return executable;
     },

@@ -1,0 +1,186 @@
+/**
+ * The executable of the `onnx` engine on a CPU: ONNX Runtime computes each step's gradients, the fused pass updates the state
+ * in place. State, constants and what is handed over lie in one linear memory that both use; nothing is copied.
+ */
+
+import { type NdArray, type NdArrays, sizeOf, zeros } from '../../../base/ndarray.ts';
+import { instantiate, linearMemory, pageBytes } from '../../../base/webassembly.ts';
+import { Session } from '../../../runtime/session.ts';
+import { checkArrays, checkFeeds } from '../../checks.ts';
+import type { Executable, MemoryReport, Program } from '../../engine.ts';
+import { reachable, type Value } from '../graph.ts';
+import { functionModel, type Metadata, type ModelPort, type RecordedStep } from '../model.ts';
+import { Layout, updateModule } from './kernel.ts';
+import { planUpdate, type UpdatePlan } from './plan.ts';
+
+const within = (folder: string, ports: readonly ModelPort[]): ModelPort[] =>
+  ports.map((port) => ({ ...port, name: `${folder}/${port.name}` }));
+
+/** What ONNX Runtime computes of a step: handed/…, moved/… and outputs/… from those inputs that these need. */
+export function gradientModel(step: RecordedStep, plan: UpdatePlan, metadata: Metadata): Uint8Array {
+  const results = [
+    ...within('handed', plan.handed),
+    ...within('moved', plan.moved),
+    ...within('outputs', step.outputs),
+  ];
+  const needed = new Set(reachable(results.map(({ value }) => value)).inputs);
+  const inputs = [
+    ...within('state', step.state),
+    ...within('constants', step.constants),
+    ...within('feeds', step.feeds),
+  ];
+  return functionModel(
+    step.name,
+    inputs.filter(({ value }) => needed.has(value)),
+    results,
+    metadata,
+  );
+}
+
+type Views = Readonly<Record<string, NdArray>>;
+
+/** A view of linear memory for each port, by name. */
+function viewsOf(ports: readonly ModelPort[], buffer: ArrayBuffer, layout: Layout): Views {
+  const view = ({ value }: ModelPort): NdArray => {
+    const { type, shape } = value;
+    const [address, size] = [layout.addressOf(value), sizeOf(shape)];
+    if (type === 'float32') return { dtype: type, shape, data: new Float32Array(buffer, address, size) };
+    if (type === 'int32') return { dtype: type, shape, data: new Int32Array(buffer, address, size) };
+    return { dtype: 'bool', shape, data: new Uint8Array(buffer, address, size) };
+  };
+  return Object.fromEntries(ports.map((port) => [port.name, view(port)]));
+}
+
+const copyInto = (held: Views, given: NdArrays): void => {
+  for (const [name, { data }] of Object.entries(given)) held[name]!.data.set(data);
+};
+
+export interface UpdateOptions {
+  readonly program: Program;
+  readonly step: RecordedStep;
+  readonly metadata: Metadata;
+  readonly threads: number;
+  readonly onDispose: () => void;
+}
+
+/** Undefined where nothing can be fused, or where state and gradients do not fit into one linear memory (4 GiB). */
+export function updateExecutable(options: UpdateOptions): Executable | undefined {
+  const plan = planUpdate(options.step);
+  const computed = plan.handed.length + plan.moved.length + options.step.outputs.length;
+  if (plan.groups.length === 0 || computed === 0) return undefined;
+  try {
+    return new UpdateExecutable(options, plan);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+class UpdateExecutable implements Executable {
+  readonly #program: Program;
+  readonly #step: RecordedStep;
+  readonly #onDispose: () => void;
+  readonly #report: MemoryReport;
+  readonly #session: Session;
+  readonly #runGradients: (feeds: NdArrays, into: NdArrays) => void;
+  readonly #update: () => void;
+  readonly #state: Views;
+  readonly #constants: Views;
+  /** feeds of one number that the fused pass reads: copied in each step */
+  readonly #numbers: Views;
+  readonly #moved: Views;
+  readonly #fed: readonly string[];
+  #disposed = false;
+
+  constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan) {
+    this.#program = program;
+    this.#step = step;
+    this.#onDispose = onDispose;
+    const numbers = step.feeds.filter(({ value }) => plan.leaves.has(value));
+    const layout = new Layout();
+    for (const { value } of [...step.state, ...step.constants, ...numbers, ...plan.handed, ...plan.moved]) {
+      layout.place(value);
+    }
+    const memory = linearMemory(layout.bytes);
+    const views = (ports: readonly ModelPort[]) => viewsOf(ports, memory.buffer, layout);
+    this.#state = views(step.state);
+    this.#constants = views(step.constants);
+    this.#numbers = views(numbers);
+    this.#moved = views(plan.moved);
+
+    const targetOf = (name: string): Value => step.state.find((port) => port.name === name)!.value;
+    const kernel = updateModule(plan, layout, targetOf, memory.buffer.byteLength / pageBytes);
+    this.#update = instantiate<{ update: () => void }>(kernel, { host: { memory } }).update;
+
+    const model = gradientModel(step, plan, metadata);
+    this.#session = Session.create(model, { threads });
+    const used = new Set(this.#session.inputs.map(({ name }) => name));
+    this.#fed = step.feeds.map(({ name }) => name).filter((name) => used.has(`feeds/${name}`));
+    const resident = [...within('state', step.state), ...within('constants', step.constants)];
+    this.#runGradients = this.#session.bind(
+      views(resident.filter(({ name }) => used.has(name))),
+      views([...within('handed', plan.handed), ...within('moved', plan.moved)]),
+    );
+    this.#report = { residentBytes: layout.bytes, programBytes: model.byteLength + kernel.byteLength };
+  }
+
+  async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
+    this.#checkAlive();
+    const count = checkFeeds(this.#program, feeds, steps);
+    await new Promise(setImmediate);
+    const outputs = Object.fromEntries(
+      this.#step.outputs.map(({ name, value: { type, shape } }) => [
+        name,
+        zeros(type === 'int64' ? 'int32' : type, [count, ...shape]),
+      ]),
+    );
+    for (let step = 0; step < count; step++) {
+      for (const [name, { data }] of Object.entries(this.#numbers)) data[0] = feeds[name]!.data[step]!;
+      const fed = Object.fromEntries(this.#fed.map((name) => [`feeds/${name}`, sliceOf(feeds[name]!, step)]));
+      const into = Object.entries(outputs).map(([name, array]) => [`outputs/${name}`, sliceOf(array, step)]);
+      this.#runGradients(fed, Object.fromEntries(into));
+      this.#update();
+      copyInto(this.#state, this.#moved);
+    }
+    return outputs;
+  }
+
+  async setState(state: NdArrays): Promise<void> {
+    this.#checkAlive();
+    checkArrays('state', this.#program.state, state);
+    copyInto(this.#state, state);
+  }
+
+  async getState(): Promise<NdArrays> {
+    this.#checkAlive();
+    const copies = Object.entries(this.#state).map(([name, array]) => [name, { ...array, data: array.data.slice() }]);
+    return Object.fromEntries(copies);
+  }
+
+  async setConstants(constants: NdArrays): Promise<void> {
+    this.#checkAlive();
+    checkArrays('constants', this.#program.constants, constants);
+    copyInto(this.#constants, constants);
+  }
+
+  memory(): MemoryReport {
+    return this.#report;
+  }
+
+  async dispose(): Promise<void> {
+    this.#session.dispose();
+    this.#disposed = true;
+    this.#onDispose();
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
+  }
+}
+
+/** Entry `index` of an array's leading axis, in place. */
+function sliceOf({ dtype, shape, data }: NdArray, index: number): NdArray {
+  const inner = shape.slice(1);
+  const size = sizeOf(inner);
+  return { dtype, shape: inner, data: data.subarray(index * size, (index + 1) * size) } as NdArray;
+}

@@ -1,0 +1,123 @@
+/** Writes the fused pass of a plan as a WebAssembly function: one loop for each group, each number in memory touched once. */
+
+import { sizeOf } from '../../../base/ndarray.ts';
+import { type Node, splatOf, type Value } from '../graph.ts';
+import { fusedOperands, isSingle, type UpdatePlan } from './plan.ts';
+import { type Local, type Simd, UpdateFunction } from './wasm.ts';
+
+const lanes = 4;
+const lineBytes = 64;
+
+const instructions: Readonly<Record<string, Simd>> = {
+  ...{ Add: 'add', Sub: 'sub', Mul: 'mul', Div: 'div', Max: 'max', Min: 'min', Sqrt: 'sqrt', Neg: 'neg', Abs: 'abs' },
+  ...{ Equal: 'eq', Greater: 'gt', GreaterOrEqual: 'ge', Less: 'lt', LessOrEqual: 'le' },
+  ...{ And: 'and', Or: 'or', Not: 'not' },
+};
+
+function compute(f: UpdateFunction, { op }: Node, operands: readonly Local[]): Local {
+  const [a, b, c] = operands as [Local, Local, Local];
+  switch (op) {
+    case 'Where':
+      return f.compute('bitselect', b, c, a);
+    case 'Clip':
+      return f.compute('min', f.compute('max', a, b), c);
+    case 'Reciprocal':
+      return f.compute('div', f.constant(1), a);
+    case 'IsNaN':
+      return f.compute('ne', a, a);
+    default: {
+      const instruction = instructions[op];
+      if (!instruction) throw new Error(`no instruction for ${op}`);
+      return f.compute(instruction, ...operands);
+    }
+  }
+}
+
+/** Where values live: float32 at 64-byte lines, so that the padding of one never touches another. */
+export class Layout {
+  readonly #addresses = new Map<Value, number>();
+  #end = 0;
+
+  /** Reserves memory for a value; bool and int32 have theirs in the same memory. */
+  place(value: Value): void {
+    if (this.#addresses.has(value)) return;
+    this.#addresses.set(value, this.#end);
+    const bytes = sizeOf(value.shape) * (value.type === 'bool' ? 1 : 4);
+    this.#end += Math.ceil(bytes / lineBytes) * lineBytes;
+  }
+
+  addressOf(value: Value): number {
+    const address = this.#addresses.get(value);
+    if (address === undefined) throw new Error(`value ${value.id} has no place`);
+    return address;
+  }
+
+  has(value: Value): boolean {
+    return this.#addresses.has(value);
+  }
+
+  get bytes(): number {
+    return this.#end;
+  }
+}
+
+/** The bytes of a module that runs the plan. `targetOf` gives the state value that a new value replaces. */
+export function updateModule(
+  plan: UpdatePlan,
+  layout: Layout,
+  targetOf: (name: string) => Value,
+  memoryPages: number,
+): Uint8Array {
+  const f = new UpdateFunction();
+  const readInPlace = new Set<Value>([...plan.leaves, ...plan.handed.map(({ value }) => value)]);
+
+  /** single numbers, computed before the loops: from the old state, whichever loop replaces it */
+  const singles = new Map<Value, Local>();
+  function single(value: Value): Local {
+    const known = singles.get(value);
+    if (known !== undefined) return known;
+    const splat = splatOf(value);
+    const made =
+      splat !== undefined
+        ? f.constant(splat)
+        : readInPlace.has(value)
+          ? f.scalar(layout.addressOf(value))
+          : compute(f, nodeOf(value), fusedOperands(value)!.map(single));
+    singles.set(value, made);
+    return made;
+  }
+
+  /** finds the single numbers below a value */
+  function prepare(value: Value, seen: Set<Value>): void {
+    if (seen.has(value)) return;
+    seen.add(value);
+    if (isSingle(value) || splatOf(value) !== undefined) single(value);
+    else if (!readInPlace.has(value)) for (const operand of fusedOperands(value)!) prepare(operand, seen);
+  }
+  const seen = new Set<Value>();
+  for (const { targets } of plan.groups) for (const { value } of targets) prepare(value, seen);
+
+  for (const { size, targets } of plan.groups) {
+    f.loop(Math.ceil(size / lanes) * lanes * 4, () => {
+      const local = new Map<Value, Local>(singles);
+      const evaluate = (value: Value): Local => {
+        const known = local.get(value);
+        if (known !== undefined) return known;
+        const made = readInPlace.has(value)
+          ? f.load(layout.addressOf(value))
+          : compute(f, nodeOf(value), fusedOperands(value)!.map(evaluate));
+        local.set(value, made);
+        return made;
+      };
+      // every old value is read before the first new one is written
+      const results = targets.map(({ name, value }) => [targetOf(name), evaluate(value)] as const);
+      for (const [target, result] of results) f.store(layout.addressOf(target), result);
+    });
+  }
+  return f.module(memoryPages);
+}
+
+function nodeOf(value: Value): Node {
+  if (value.source.kind !== 'node') throw new Error(`value ${value.id} is not computed`);
+  return value.source.node;
+}

@@ -1,0 +1,146 @@
+/**
+ * Writes a WebAssembly module with one function `update` of no arguments, over an imported memory. Only what the update
+ * kernels need: v128 locals, one i32 counter, loops, SIMD instructions. Binary format: WebAssembly Core Specification 2.0, §5.
+ */
+
+/** SIMD instructions by their code after the 0xfd prefix. */
+export const simd = {
+  load: 0x00,
+  loadSplat: 0x09,
+  store: 0x0b,
+  constant: 0x0c,
+  eq: 0x41,
+  ne: 0x42,
+  lt: 0x43,
+  gt: 0x44,
+  le: 0x45,
+  ge: 0x46,
+  not: 0x4d,
+  and: 0x4e,
+  or: 0x50,
+  bitselect: 0x52,
+  abs: 0xe0,
+  neg: 0xe1,
+  sqrt: 0xe3,
+  add: 0xe4,
+  sub: 0xe5,
+  mul: 0xe6,
+  div: 0xe7,
+  min: 0xe8,
+  max: 0xe9,
+} as const;
+export type Simd = keyof typeof simd;
+
+const op = {
+  loop: 0x03,
+  end: 0x0b,
+  brIf: 0x0d,
+  localGet: 0x20,
+  localSet: 0x21,
+  i32Const: 0x41,
+  i32LtU: 0x49,
+  i32Add: 0x6a,
+};
+const type = { i32: 0x7f, v128: 0x7b, func: 0x60, empty: 0x40 };
+/** log2 of the alignment that an access promises */
+const align = { load: 4, loadSplat: 2, store: 4 } as const;
+
+function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  do {
+    const more = rest >= 0x80;
+    bytes.push((rest % 0x80) | (more ? 0x80 : 0));
+    rest = Math.floor(rest / 0x80);
+  } while (rest > 0);
+  return bytes;
+}
+
+/** Signed LEB128 of a 32-bit value that is meant as unsigned. */
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value | 0;
+  for (;;) {
+    const byte = rest & 0x7f;
+    rest >>= 7;
+    if ((rest === 0 && !(byte & 0x40)) || (rest === -1 && byte & 0x40)) return [...bytes, byte];
+    bytes.push(byte | 0x80);
+  }
+}
+
+const text = (value: string): number[] => [...unsigned(value.length), ...new TextEncoder().encode(value)];
+const vector = (items: readonly number[][]): number[] => [...unsigned(items.length), ...items.flat()];
+const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
+
+/** A value on the stack that was stored in a local: the number of that local. */
+export type Local = number;
+
+/** Local 0 is the byte offset that loops count; all others are v128. */
+const counter: Local = 0;
+
+export class UpdateFunction {
+  readonly #code: number[] = [];
+  #locals = 1;
+
+  /** Pushes the operands, runs the instruction, keeps its result. */
+  compute(instruction: Simd, ...operands: readonly Local[]): Local {
+    for (const operand of operands) this.#code.push(op.localGet, ...unsigned(operand));
+    this.#code.push(0xfd, ...unsigned(simd[instruction]));
+    return this.#keep();
+  }
+
+  /** A number in all four lanes. */
+  constant(value: number): Local {
+    const lane = [...new Uint8Array(Float32Array.of(value).buffer)];
+    this.#code.push(0xfd, ...unsigned(simd.constant), ...lane, ...lane, ...lane, ...lane);
+    return this.#keep();
+  }
+
+  /** The float at an address, in all four lanes. */
+  scalar(address: number): Local {
+    this.#code.push(op.i32Const, 0, 0xfd, ...unsigned(simd.loadSplat), align.loadSplat, ...unsigned(address));
+    return this.#keep();
+  }
+
+  /** Four floats at an address plus the counter of the loop. */
+  load(address: number): Local {
+    this.#code.push(op.localGet, counter, 0xfd, ...unsigned(simd.load), align.load, ...unsigned(address));
+    return this.#keep();
+  }
+
+  store(address: number, value: Local): void {
+    this.#code.push(op.localGet, counter, op.localGet, ...unsigned(value));
+    this.#code.push(0xfd, ...unsigned(simd.store), align.store, ...unsigned(address));
+  }
+
+  /** Repeats what `body` writes for the offsets 0, 16, … below `bytes`. */
+  loop(bytes: number, body: () => void): void {
+    this.#code.push(op.i32Const, 0, op.localSet, counter, op.loop, type.empty);
+    body();
+    this.#code.push(op.localGet, counter, op.i32Const, 16, op.i32Add, op.localSet, counter);
+    this.#code.push(op.localGet, counter, op.i32Const, ...signed(bytes), op.i32LtU, op.brIf, 0, op.end);
+  }
+
+  #keep(): Local {
+    const local = this.#locals++;
+    this.#code.push(op.localSet, ...unsigned(local));
+    return local;
+  }
+
+  /** The module: imports `memory` from `host`, exports `update`. */
+  module(memoryPages: number): Uint8Array {
+    const locals = [
+      [1, type.i32],
+      [...unsigned(this.#locals - 1), type.v128],
+    ];
+    const body = [...vector(locals), ...this.#code, op.end];
+    return Uint8Array.from([
+      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      ...section(1, vector([[type.func, 0, 0]])),
+      ...section(2, vector([[...text('host'), ...text('memory'), 0x02, 0x00, ...unsigned(memoryPages)]])),
+      ...section(3, vector([[0]])),
+      ...section(7, vector([[...text('update'), 0x00, 0]])),
+      ...section(10, vector([[...unsigned(body.length), ...body]])),
+    ]);
+  }
+}
