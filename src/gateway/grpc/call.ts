@@ -6,13 +6,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
-import { clientGone, deadlineExceeded, toStatus } from './errors.ts';
+import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
 
 export interface Call {
   readonly requestId: string;
-  /** aborted, with a HourglassError as reason, when the client is gone, its deadline passed, or the server drains */
+  /** aborted, with a HourglassError as reason, when the client is gone, a deadline passed, or the server drains */
   readonly signal: AbortSignal;
-  readonly metadata: Metadata;
+  /** Ends the call with `deadline-exceeded` when it has no answer after so long. */
+  limit(ms: number): void;
   /** For streams without an end of their own: they end with `shutting-down` as soon as the server drains. */
   endOnDrain(): void;
 }
@@ -49,7 +50,11 @@ export class Drain {
   start(): void {
     this.#draining = true;
     for (const call of this.#calls) {
-      call.abort(new HourglassError('shutting-down', 'The server is stopping. Connect again and go on from there.'));
+      call.abort(
+        new HourglassError('shutting-down', 'The server is stopping. Connect again and go on from there.', {
+          retryAfter: 1,
+        }),
+      );
     }
   }
 }
@@ -80,16 +85,31 @@ export async function conduct(
   const abort = (): void => controller.abort(isLate(call) ? deadlineExceeded() : clientGone());
   if (call.cancelled || isLate(call)) abort();
   else call.once('cancelled', abort);
+  let timer: NodeJS.Timeout | undefined;
+  const limit = (ms: number): void => {
+    timer = setTimeout(() => controller.abort(tooLong(ms)), ms);
+  };
   try {
     signal.throwIfAborted();
-    await work({ requestId, signal, metadata: call.metadata, endOnDrain: () => runtime.drain.add(controller) });
+    await work({ requestId, signal, limit, endOnDrain: () => runtime.drain.add(controller) });
   } catch (thrown) {
     const error = normaliseError(signal.aborted ? signal.reason : thrown);
     if (error.code === 'internal') runtime.failed(error, path, requestId);
     if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, requestId)));
   } finally {
+    clearTimeout(timer);
     runtime.drain.delete(controller);
   }
+}
+
+/** The work's result, or the signal's reason as soon as it is aborted: then nobody waits for the work. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason);
+    if (signal.aborted) aborted();
+    signal.addEventListener('abort', aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
 }
 
 const isLate = (call: ServerCall): boolean => Date.now() >= Number(call.getDeadline());

@@ -114,4 +114,11 @@ export function errorOfLibrary({ code, details }: Ending, maxMessageBytes: numbe
 export const deadlineExceeded = (): HourglassError =>
   new HourglassError('deadline-exceeded', 'The deadline of the call passed before its answer. Allow more time.');
 
+export const tooLong = (ms: number): HourglassError =>
+  new HourglassError(
+    'deadline-exceeded',
+    `There was no answer within ${ms / 1000} s. Send less at a time, or try again later.`,
+    { retryAfter: 1 },
+  );
+
 export const clientGone = (): HourglassError => new HourglassError('cancelled', 'The client cancelled the call.');

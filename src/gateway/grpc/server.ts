@@ -40,6 +40,7 @@ export type GrpcConfig = Pick<
   | 'maxWaiting'
   | 'maxWatchers'
   | 'maxImagePixels'
+  | 'deadlineMs'
   | 'bodyTimeoutMs'
   | 'uploadTimeoutMs'
   | 'keepAliveMs'
@@ -118,20 +119,17 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
 }
 
 function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
+  const { config, predictor } = parts;
   const own = [TrainingService, InferenceService, RegistryService, DatasetService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details]);
-  const watchers = new Budget(parts.config.maxWatchers, 'open event streams', (open) =>
+  const watchers = new Budget(config.maxWatchers, 'open event streams', (open) =>
     parts.metrics.set('eventStreams', open, { transport: 'grpc' }),
   );
   const names = own.map(({ typeName }) => typeName);
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
-    bindService(
-      InferenceService,
-      inferenceService({ predictor: parts.predictor, maxImagePixels: parts.config.maxImagePixels }),
-      runtime,
-    ),
+    bindService(InferenceService, inferenceService({ ...config, predictor }), runtime),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts), runtime),
     bindService(Health, healthService(parts.readiness, names), runtime),

@@ -28,7 +28,7 @@ import type {
   UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { HourglassError } from '../../base/errors.ts';
-import { type Call, type CallRuntime, conduct } from './call.ts';
+import { type Call, type CallRuntime, conduct, orAborted } from './call.ts';
 
 interface Kinds<Request, Answer> {
   unary(request: Request, call: Call): Promise<Answer>;
@@ -114,7 +114,10 @@ function handlerOf(method: DescMethod, implementation: unknown, runtime: CallRun
     case 'unary': {
       const unary = implementation as Kinds<Message, Init>['unary'];
       return (call: ServerUnaryCall<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
-        const work = async (context: Call) => respond(null, write(await unary(open(call.request), context)));
+        const work = async (context: Call) => {
+          const answer = await orAborted(unary(open(call.request), context), context.signal);
+          respond(null, write(answer));
+        };
         void conduct(path, call, runtime, work, respond);
       };
     }

@@ -81,6 +81,15 @@ describe('a call that nobody waits for', () => {
     expect(predictor.asked).toHaveLength(1);
   });
 
+  it('has a deadline of the server’s own', async () => {
+    const predictor = new GatedPredictor({ isOpen: false });
+    running = await startServer({ predictor, config: { deadlineMs: 50 } });
+    const failure = await failureOf(running.client.call(encode, small));
+    expect(failure).toMatchObject({ status: 'DEADLINE_EXCEEDED', code: 'deadline-exceeded', retryAfter: 1 });
+    expect(failure.text).toContain('within 0.05 s');
+    expect(predictor.asked[0]?.signal?.aborted).toBe(true);
+  });
+
   it('is given up when the request does not arrive', async () => {
     running = await startServer({ config: { bodyTimeoutMs: 60 } });
     const { stream, answer } = plainCall();

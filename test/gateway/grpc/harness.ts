@@ -18,6 +18,7 @@ export const testConfig: GrpcConfig = {
   maxWaiting: 1024,
   maxWatchers: 3,
   maxImagePixels: 2 ** 20,
+  deadlineMs: 30_000,
   bodyTimeoutMs: 30_000,
   uploadTimeoutMs: 60_000,
   keepAliveMs: 60_000,

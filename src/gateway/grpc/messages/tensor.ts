@@ -11,6 +11,8 @@ import type { Tensor, TensorSchema } from '../../../gen/hourglass/v1/inference_p
 import { bytesOfRows } from '../../rows.ts';
 
 const bytesPerValue = 4;
+/** [batch, height, width, channels] and some more */
+const maxRank = 8;
 
 /**
  * `field` is where the tensor stands in the request. Throws `shape-mismatch`, `empty-batch`, `batch-too-large`,
@@ -32,6 +34,14 @@ export function tensorArray(tensor: Tensor | undefined, field: string, maxRows: 
   }
   if (shape.length === 0) {
     throw mismatch(field, `"${field}" has no shape. Give it as [batch, …row], such as [1, 784].`, '[batch, …row]', []);
+  }
+  if (shape.length > maxRank) {
+    throw mismatch(
+      field,
+      `"${field}" has ${shape.length} dimensions; at most ${maxRank} are allowed.`,
+      `at most ${maxRank} dimensions`,
+      shape.length,
+    );
   }
   checkRowCount(shape[0] ?? 0, field, maxRows);
   if (raw.length % bytesPerValue !== 0) {

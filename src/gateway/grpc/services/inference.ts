@@ -44,13 +44,18 @@ interface Answer {
 export interface InferenceParts {
   readonly predictor: Predictor;
   readonly maxImagePixels: number;
+  /** longest time for one answer */
+  readonly deadlineMs: number;
 }
 
 export function inferenceService({
   predictor,
   maxImagePixels,
+  deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
-  async function ask({ operation, model, content, format }: Question, { signal }: Call): Promise<Answer> {
+  async function ask({ operation, model, content, format }: Question, call: Call): Promise<Answer> {
+    const { signal } = call;
+    call.limit(deadlineMs);
     if (content.kind === 'tensor' && format !== OutputFormat.PNG) {
       const inputs = tensorArray(content.tensor, content.field, predictor.maxBatch);
       return { prediction: await predictor.predict({ operation, model, inputs, signal }), target: undefined };
