@@ -57,15 +57,11 @@ export class FsStore implements BlobStore {
     const dir = this.#path(folder);
     for (;;) {
       const before = await this.#look(dir);
-      if (!before) return { groups: [], notes: new Map(), stamp: undefined };
+      if (!before) return { groups: [], notes: [], stamp: undefined };
       const readAt = Date.now();
       const entries = await this.#entries(dir);
       const groups = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-      const notes = new Map<string, string>();
-      for (const entry of entries) {
-        const text = entry.isFile() ? await this.#readIfThere(path.join(dir, entry.name)) : undefined;
-        if (text) notes.set(entry.name, text.toString());
-      }
+      const notes = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
       const after = await this.#look(dir);
       // a change while reading may have been seen by half
       if (after?.stamp !== before.stamp) continue;
@@ -92,6 +88,10 @@ export class FsStore implements BlobStore {
     for (const blob of await this.#fs.readdir(dir)) {
       if (!keep.includes(blob)) await this.#fs.rm(path.join(dir, blob), { force: true });
     }
+  }
+
+  async readNote(folder: string, note: string): Promise<string | undefined> {
+    return (await this.#readIfThere(this.#path(folder, note)))?.toString();
   }
 
   async setNote(folder: string, note: string, text: string): Promise<void> {

@@ -10,9 +10,11 @@ import type { Manifest } from './manifest.ts';
 import type { BlobStore, Listing } from './store.ts';
 import { checksumFile, manifestFile, parseManifest } from './version-files.ts';
 
-export const aliasNote = (alias: string): string => `alias.${alias}`;
+const aliasPrefix = 'alias.';
+const deletedThroughPrefix = 'deleted-through.';
+export const aliasNote = (alias: string): string => `${aliasPrefix}${alias}`;
 export const deletedNote = (version: number): string => `deleted.${version}`;
-export const deletedThroughNote = (version: number): string => `deleted-through.${version}`;
+export const deletedThroughNote = (version: number): string => `${deletedThroughPrefix}${version}`;
 
 export interface ModelState {
   readonly name: string;
@@ -87,7 +89,7 @@ export class ModelIndex {
       return known.state;
     }
     const listing = await this.#store.list(name);
-    const state = stateOf(name, listing);
+    const state = stateOf(name, listing, await this.#readAliases(name, listing.notes));
     this.#known.delete(name);
     // names that do not exist are not remembered: a client can make up any number of them
     if (state.all.length > 0) {
@@ -96,6 +98,17 @@ export class ModelIndex {
       if (this.#known.size > this.#maxModels && oldest !== undefined) this.#known.delete(oldest);
     }
     return state;
+  }
+
+  async #readAliases(name: string, notes: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const aliases = new Map<string, number>();
+    for (const note of notes) {
+      if (!note.startsWith(aliasPrefix)) continue;
+      const version = Number(await this.#store.readNote(name, note));
+      // gone since it was listed, if it is no number
+      if (version > 0) aliases.set(note.slice(aliasPrefix.length), version);
+    }
+    return aliases;
   }
 
   async #readManifest(name: string, version: number): Promise<Manifest> {
@@ -108,20 +121,16 @@ export class ModelIndex {
   }
 }
 
-function stateOf(name: string, { groups, notes }: Listing): ModelState {
+function stateOf(name: string, { groups, notes }: Listing, aliases: ReadonlyMap<string, number>): ModelState {
   const all = groups
     .map(Number)
     .filter((n) => Number.isSafeInteger(n) && n > 0)
     .sort((a, b) => a - b);
-  let through = 0;
-  for (const note of notes.keys()) {
-    if (note.startsWith('deleted-through.')) through = Math.max(through, Number(note.slice('deleted-through.'.length)));
-  }
-  const live = all.filter((n) => n > through && !notes.has(deletedNote(n)));
-  const aliases = new Map<string, number>();
-  for (const [note, text] of notes) {
-    if (note.startsWith('alias.')) aliases.set(note.slice('alias.'.length), Number(text));
-  }
+  const marks = new Set(notes);
+  const through = notes
+    .filter((note) => note.startsWith(deletedThroughPrefix))
+    .reduce((last, note) => Math.max(last, Number(note.slice(deletedThroughPrefix.length))), 0);
+  const live = all.filter((n) => n > through && !marks.has(deletedNote(n)));
   return { name, live, all, aliases };
 }
 

@@ -193,8 +193,9 @@ export class Registry {
       const { notes } = await this.#store.list(name);
       const { all, live } = await this.#index.state(name);
       // a younger mark may be of a deletion that is still deciding
-      const settled = [...notes].every(([note, text]) => !note.startsWith('deleted') || Date.parse(text) < limit);
-      if (!settled) continue;
+      const marks = notes.filter((note) => note.startsWith('deleted'));
+      const times = await Promise.all(marks.map((mark) => this.#store.readNote(name, mark)));
+      if (times.some((time) => !(Date.parse(time ?? '') < limit))) continue;
       for (const version of all) if (!live.includes(version)) await this.#store.prune(name, String(version), ownFiles);
     }
   }

@@ -25,7 +25,8 @@ export interface Stage {
 
 export interface Listing {
   readonly groups: readonly string[];
-  readonly notes: ReadonlyMap<string, string>;
+  /** names only: there may be many, and most say all with their name */
+  readonly notes: readonly string[];
   /** equals a later `stamp` as long as nothing has changed; undefined when that cannot be promised yet */
   readonly stamp: string | undefined;
 }
@@ -41,6 +42,8 @@ export interface BlobStore {
   read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Drops all blobs of a group but those in `keep`. */
   prune(folder: string, group: string, keep: readonly string[]): Promise<void>;
+  /** undefined when there is none */
+  readNote(folder: string, note: string): Promise<string | undefined>;
   /** throws `storage-full` */
   setNote(folder: string, note: string, text: string): Promise<void>;
   /** no error when there is none */
