@@ -1,31 +1,43 @@
 /** What is recorded of every request: metrics by route, and one line in the log. */
 
-import type { FastifyRequest } from 'fastify';
+import type { Server } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../../platform/metrics.ts';
-import type { App } from './parts.ts';
 
 const transport = 'rest';
 /** asked every few seconds by probes */
 const quiet = new Set(['/livez', '/readyz']);
 
-export function observe(app: App, metrics: Metrics): void {
-  app.server.on('connection', (socket) => {
+export interface Observer {
+  /** To be called once, as soon as there is a request. */
+  begin(request: FastifyRequest, reply: FastifyReply): void;
+}
+
+export function createObserver(server: Server, metrics: Metrics): Observer {
+  server.on('connection', (socket) => {
     metrics.move('connections', 1, { transport });
     socket.once('close', () => metrics.move('connections', -1, { transport }));
   });
+  return {
+    begin(request, reply) {
+      metrics.move('requestsInFlight', 1, { transport });
+      // Comes for every request, also when the client is gone before its answer.
+      reply.raw.once('close', () => {
+        metrics.move('requestsInFlight', -1, { transport });
+        record(request, reply, metrics);
+      });
+    },
+  };
+}
 
-  app.addHook('onRequest', async () => metrics.move('requestsInFlight', 1, { transport }));
-
-  app.addHook('onResponse', async (request, reply) => {
-    const route = routeOf(request);
-    const code = codeOf(request, reply.raw.writableFinished);
-    const seconds = reply.elapsedTime / 1000;
-    metrics.move('requestsInFlight', -1, { transport });
-    metrics.count('requests', 1, { transport, route, code });
-    metrics.observe('requestDuration', seconds, { transport, route });
-    const level = reply.statusCode >= 500 ? 'warn' : quiet.has(route) ? 'debug' : 'info';
-    request.log[level]({ method: request.method, route, status: reply.statusCode, code, seconds }, 'answered');
-  });
+function record(request: FastifyRequest, reply: FastifyReply, metrics: Metrics): void {
+  const route = routeOf(request);
+  const code = codeOf(request, reply.raw.writableFinished);
+  const seconds = reply.elapsedTime / 1000;
+  metrics.count('requests', 1, { transport, route, code });
+  metrics.observe('requestDuration', seconds, { transport, route });
+  const level = reply.statusCode >= 500 ? 'warn' : quiet.has(route) ? 'debug' : 'info';
+  request.log[level]({ method: request.method, route, status: reply.statusCode, code, seconds }, 'answered');
 }
 
 /** The router's pattern: bounded in number, and free of what clients put into paths. */

@@ -16,7 +16,7 @@ import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
-import { observe } from './observe.ts';
+import { createObserver } from './observe.ts';
 import type { App, HttpParts, RouteParts } from './parts.ts';
 import { validatorCompiler } from './query.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
@@ -82,10 +82,14 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength },
-    frameworkErrors: (error, request, reply) => fail(error, request as FastifyRequest, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) => {
+      observer.begin(request as FastifyRequest, reply as FastifyReply);
+      fail(error, request as FastifyRequest, reply as FastifyReply);
+    },
     clientErrorHandler: (error, socket) => answerParserError(error, socket),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
+  const observer = createObserver(app.server, metrics);
   const memory = new Budget(Math.max(config.maxBodyMemoryBytes, 2 * config.maxBodyBytes), 'large requests', (bytes) =>
     metrics.set('bodyMemory', bytes),
   );
@@ -101,6 +105,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     app.routing(request, response);
   });
   app.addHook('onRequest', async (request, reply) => {
+    observer.begin(request, reply);
+    reply.raw.once('close', () => releaseMemory(request.raw, memory));
     reply.header('x-request-id', request.id);
     refuseDoubledHeaders(request.raw);
   });
@@ -109,9 +115,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     if (readiness.stopping) reply.header('connection', 'close');
     settleUnread(request.raw, reply);
   });
-  app.addHook('onResponse', async (request) => releaseMemory(request.raw, memory));
   answerErrors(app);
-  observe(app, parts.metrics);
 
   describeContract(app, parts.version);
   const refuse = refuseOtherMethods(app);

@@ -51,7 +51,8 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       const first = iterator.next();
       // What can go wrong goes wrong at once; a quiet job says nothing for long.
       const begun = await Promise.race([first, sleep(longestSilenceMs, 'quiet' as const, { ref: false })]);
-      if (begun !== 'quiet' && begun.done) return reply.status(204).send(null);
+      // The end is told again to whoever asks; who has seen it need not come back.
+      if (begun !== 'quiet' && (begun.done || begun.value.id === lastEventId)) return reply.status(204).send(null);
 
       watchers.take(1);
       metrics.move('eventStreams', 1, { transport: 'rest' });
