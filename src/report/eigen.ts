@@ -14,11 +14,15 @@ export interface Eigensystem {
 
 /** iterations for one eigenvalue; about two are needed */
 const maxIterations = 60;
+/** beside entries of size 1 taken as 0, and large enough for its square to be a normal number */
+const negligible = 1e-140;
 
 /** `matrix` [n, n] is read from its lower triangle. O(n³): about a second for n = 784. */
 export function symmetricEigen(matrix: Float64Array, n: number): Eigensystem {
   if (matrix.length !== n * n) throw new RangeError(`${matrix.length} values are not a matrix of ${n} rows`);
-  const a = Float64Array.from(matrix);
+  // entries of at most 1, so that no square is out of range
+  const scale = matrix.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const a = matrix.map((value) => value / scale);
   const { diagonal, offDiagonal, vectors } = tridiagonalise(a, n);
   implicitQl(diagonal, offDiagonal, vectors, n);
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => diagonal[j]! - diagonal[i]!);
@@ -26,7 +30,7 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigensystem {
   for (const [to, from] of order.entries()) {
     for (let j = 0; j < n; j++) sorted[to * n + j] = vectors[j * n + from]!;
   }
-  return { values: Float64Array.from(order, (i) => diagonal[i]!), vectors: sorted };
+  return { values: Float64Array.from(order, (i) => diagonal[i]! * scale), vectors: sorted };
 }
 
 interface Tridiagonal {
@@ -50,7 +54,7 @@ function tridiagonalise(a: Float64Array, n: number): Tridiagonal {
     for (let i = k + 1; i < n; i++) v[i] = a[i * n + k]!;
     for (let i = k + 2; i < n; i++) tail += v[i]! * v[i]!;
     const head = v[k + 1]!;
-    if (tail === 0) {
+    if (tail < negligible * negligible) {
       offDiagonal[k] = head;
       continue;
     }
@@ -58,7 +62,8 @@ function tridiagonalise(a: Float64Array, n: number): Tridiagonal {
     const signed = head > 0 ? -norm : norm;
     offDiagonal[k] = signed;
     v[k + 1] = head - signed;
-    const beta = 2 / (v[k + 1]! * v[k + 1]! + tail);
+    for (let i = k + 1; i < n; i++) v[i]! /= norm;
+    const beta = 2 / (v[k + 1]! * v[k + 1]! + tail / norm / norm);
     betas[k] = beta;
     reduce(a, n, k, v, beta, p);
   }
@@ -121,12 +126,17 @@ function implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number
   for (let l = 0; l < n; l++) {
     for (let iteration = 0; ; iteration++) {
       let m = l;
-      while (m < n - 1 && Math.abs(e[m]!) > Number.EPSILON * (Math.abs(d[m]!) + Math.abs(d[m + 1]!))) m++;
+      while (m < n - 1 && couples(d, e, m)) m++;
       if (m === l) break;
       if (iteration === maxIterations) throw new Error('the eigenvalues did not converge');
       rotate(z, n, sweep(d, e, turns, l, m), m, turns);
     }
   }
+}
+
+/** Whether the entry beside the diagonal at i is more than rounding. */
+function couples(d: Float64Array, e: Float64Array, i: number): boolean {
+  return Math.abs(e[i]!) > negligible + Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!));
 }
 
 interface Turns {

@@ -26,10 +26,11 @@ h1{font-size:28px;margin:0}h2{font-size:18px;margin:36px 0 12px}p{margin:8px 0}.
 .facts b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.facts span{color:var(--soft);font-size:13px}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:7px 12px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left;padding-left:0}th{font-weight:600;color:var(--soft);font-size:14px}
+th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}th{font-weight:600;color:var(--soft);font-size:14px}
 .best{color:var(--best);font-weight:600}
-.pictures{display:flex;gap:14px;align-items:stretch}.pictures ol{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;justify-content:space-around;font-size:14px;color:var(--soft);text-align:right;flex:none;max-width:9em}
-.pictures img{min-width:0;max-width:100%;height:auto;image-rendering:pixelated;align-self:flex-start}
+.pictures{display:flex;gap:14px;align-items:stretch}.pictures ol{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;font-size:14px;line-height:1.2;color:var(--soft);flex:none;width:6em}
+.pictures li{flex:1;display:flex;align-items:center;justify-content:flex-end;text-align:right}
+.pictures img{min-width:0;height:auto;image-rendering:pixelated;align-self:flex-start}
 .chart{width:100%;height:auto;max-width:720px}.chart text{fill:var(--soft);font-size:12px}.chart .rule{stroke:var(--line)}
 .chart polyline{fill:none;stroke-width:2}.chart .s0{stroke:var(--a)}.chart .s1{stroke:var(--b)}.chart circle.s0{fill:var(--a)}.chart circle.s1{fill:var(--b)}
 .key{font-size:14px}.key i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin:0 6px 0 0}.key span{margin-right:18px}
@@ -68,12 +69,16 @@ function facts({ model, dataset, reconstruction, denoising, baseline }: Report):
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
   const items: [string, string][] = [[`${inputs} → ${code}`, 'values of a row → of its code']];
-  if (reconstruction) items.push([shown(reconstruction.model.mse), 'test MSE']);
-  if (reconstruction?.pca && baseline)
-    items.push([shown(reconstruction.pca.mse), `PCA with ${baseline.components}: test MSE`]);
+  const named = baseline && `PCA with ${baseline.components}`;
   if (denoising) {
-    const gain = denoising.model.psnr - denoising.input.psnr;
-    items.push([`${gain >= 0 ? '+' : '−'}${Math.abs(gain).toFixed(2)} dB`, 'PSNR won over the noisy input']);
+    items.push([
+      `${shown(denoising.input.psnr)} → ${shown(denoising.model.psnr)} dB`,
+      'PSNR of noisy test rows → denoised',
+    ]);
+    if (denoising.pca && named) items.push([`${shown(denoising.pca.psnr)} dB`, `PSNR by ${named}`]);
+  } else if (reconstruction) {
+    items.push([shown(reconstruction.model.mse), 'test MSE']);
+    if (reconstruction.pca && named) items.push([shown(reconstruction.pca.mse), `test MSE of ${named}`]);
   }
   if (model.parameters !== undefined) items.push([model.parameters.toLocaleString('en'), 'weights']);
   return `<ul class="facts">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;

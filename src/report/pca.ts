@@ -159,7 +159,8 @@ export function reconstructByPca(pca: PrincipalComponents, k: number, rows: Floa
   const size = mean.length;
   const leading: Matrix = { rows: k, columns: size, data: components.data.subarray(0, k * size) };
   const centred = new Float32Array(rows.length);
-  for (let at = 0; at < rows.length; at += size) for (let j = 0; j < size; j++) centred[at + j] = rows[at + j]! - mean[j]!;
+  for (let at = 0; at < rows.length; at += size)
+    for (let j = 0; j < size; j++) centred[at + j] = rows[at + j]! - mean[j]!;
   const codes = gemm.multiply({ rows: rows.length / size, columns: size, data: centred }, leading, { b: true });
   const { data } = gemm.multiply(codes, leading);
   for (let at = 0; at < data.length; at += size) for (let j = 0; j < size; j++) data[at + j]! += mean[j]!;

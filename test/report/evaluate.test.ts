@@ -1,0 +1,158 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import sharp from 'sharp';
+import { Value } from 'typebox/value';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RandomStream } from '../../src/base/random.ts';
+import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { type EvaluateOptions, evaluateModel } from '../../src/report/evaluate.ts';
+import { openReconstruction, type Reconstruction } from '../../src/report/reconstruction.ts';
+import { Report } from '../../src/report/report.ts';
+import { resolveJobSpec } from '../../src/spec/resolve.ts';
+import { trainJob } from '../../src/train/job.ts';
+import { memoryDataset } from './splits.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'hourglass-evaluate-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Pictures of 6 × 6 that are blends of three patterns. */
+function blends(count: number, seed: number): Float32Array {
+  const random = new RandomStream(seed, 'blends').uniform(new Float32Array(count * 3), 0, 1 / 3);
+  const patterns = [
+    (x: number) => (x < 3 ? 1 : 0),
+    (_: number, y: number) => y % 2,
+    (x: number, y: number) => (x === y ? 1 : 0),
+  ];
+  return Float32Array.from({ length: count * 36 }, (_, i) => {
+    const [row, at] = [Math.floor(i / 36), i % 36];
+    return patterns.reduce((sum, pattern, p) => sum + random[row * 3 + p]! * pattern(at % 6, Math.floor(at / 6)), 0);
+  });
+}
+
+const dataset = memoryDataset([6, 6, 1], blends(2000, 1), blends(300, 2), 'feed');
+const specOf = (model: object) =>
+  resolveJobSpec(
+    {
+      name: 'blends',
+      dataset: 'memory',
+      model,
+      training: { epochs: 30, batchSize: 50, optimizer: { type: 'adam', learningRate: 0.01 } },
+    },
+    { dataset: dataset.info },
+  ).spec;
+const options = (changes: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'model'>): EvaluateOptions => ({
+  spec: specOf({ type: 'dense', code: 3, hidden: [] }),
+  dataset,
+  codeShape: [3],
+  epochs: [],
+  threads: 1,
+  ...changes,
+});
+const shifted = (by: number): Reconstruction => ({
+  reconstruct: (rows) => Promise.resolve(rows.map((value) => value + by)),
+  dispose() {},
+});
+
+describe('evaluateModel', () => {
+  it('scores what the model answers, and PCA beside it', async () => {
+    const { metrics, report } = await evaluateModel(options({ model: shifted(0.1) }));
+    expect(metrics['test.mse']).toBeCloseTo(0.01, 6);
+    expect(metrics['test.sse']).toBeCloseTo(0.36, 5);
+    const [low, high] = dataset.info.range;
+    expect(metrics['test.psnr']).toBeCloseTo(20 * Math.log10((high - low) / 0.1), 3);
+    expect(metrics['test.pca.sse']).toBeLessThan(1e-8);
+    expect(report.baseline).toMatchObject({ components: 3, fittedRows: 2000 });
+    expect(report.baseline?.explainedVariance).toBeCloseTo(1, 5);
+    expect(report.notes).toEqual([]);
+    expect(metrics).not.toHaveProperty(['test.noisy.psnr']);
+  });
+
+  it('scores denoising with the noise of the job, the same each time', async () => {
+    const spec = specOf({ type: 'denoising', code: 3, hidden: [], corruption: { type: 'masking', probability: 0.25 } });
+    const first = await evaluateModel(options({ spec, model: shifted(0) }));
+    expect(first.metrics['test.denoised.mse']).toBe(first.metrics['test.noisy.mse']);
+    expect(first.metrics['test.mse']).toBe(0);
+    const meanSquare = blends(300, 2).reduce((sum, value) => sum + value * value, 0) / (300 * 36);
+    expect(first.metrics['test.noisy.mse']! / (0.25 * meanSquare)).toBeCloseTo(1, 1);
+    expect(first.metrics['test.pcaDenoised.psnr']).toBeGreaterThan(first.metrics['test.noisy.psnr']! + 4);
+    expect(first.report.pictures?.rows).toEqual(['clean', 'noisy input', 'denoised', 'PCA of noisy input']);
+    const again = await evaluateModel(options({ spec, model: shifted(0) }));
+    expect(again.metrics).toEqual(first.metrics);
+    expect(again.files['pictures.png']).toEqual(first.files['pictures.png']);
+  });
+
+  it('writes a report that follows its schema, a page, and a picture of the first rows', async () => {
+    const epochs = [1, 2, 3].map((epoch) => ({
+      phase: 'train <1>',
+      epoch,
+      metrics: { loss: 1 / epoch, 'heldOut.loss': 1.1 / epoch },
+    }));
+    const { files, report } = await evaluateModel(options({ model: shifted(0), epochs, parameters: 1234 }));
+    expect(Object.keys(files).sort()).toEqual(['pictures.png', 'report.html', 'report.json']);
+    const stored: unknown = JSON.parse(Buffer.from(files['report.json']!).toString());
+    expect(stored).toEqual(report);
+    expect(Value.Check(Report, stored)).toBe(true);
+    const { data, info } = await sharp(files['pictures.png']).raw().toBuffer({ resolveWithObject: true });
+    const side = 9 * 6;
+    expect(info).toMatchObject({ width: 12 * (side + 4) - 4, height: 3 * (side + 4) - 4, channels: 4 });
+    const pixel = (x: number, y: number) => [...data.subarray(4 * (y * info.width + x), 4 * (y * info.width + x) + 4)];
+    const level = Math.round(
+      (blends(300, 2)[36 + 7]! - dataset.info.range[0]) * (255 / (dataset.info.range[1] - dataset.info.range[0])),
+    );
+    expect(pixel(side + 4 + 13, 13)).toEqual([level, level, level, 255]);
+    expect(pixel(side + 1, 5)[3]).toBe(0);
+    const html = Buffer.from(files['report.html']!).toString();
+    expect(html).toContain('train &lt;1&gt;');
+    expect(html).not.toContain('train <1>');
+    expect(html).toContain(Buffer.from(files['pictures.png']!).toString('base64'));
+    expect(html).not.toMatch(/<script|src="http|href=/);
+    expect(html.match(/<polyline/g)).toHaveLength(2);
+  });
+
+  it('says what could not be measured', async () => {
+    const noTest = memoryDataset([6, 6, 1], blends(50, 1), new Float32Array(0));
+    const empty = await evaluateModel(options({ dataset: noTest, model: shifted(0) }));
+    expect(empty.metrics).toEqual({});
+    expect(empty.report.notes[0]).toContain('no test rows');
+    expect(Object.keys(empty.files).sort()).toEqual(['report.html', 'report.json']);
+    const long = memoryDataset([5000], new Float32Array(10_000).fill(0.5), new Float32Array(10_000).fill(0.25));
+    const noPca = await evaluateModel(options({ dataset: long, model: shifted(0.5) }));
+    expect(noPca.metrics['test.mse']).toBeCloseTo(0.25, 6);
+    expect(noPca.report.notes[0]).toContain('no PCA');
+    expect(Object.keys(noPca.metrics).filter((name) => name.includes('pca'))).toEqual([]);
+    const some = await evaluateModel(options({ model: shifted(0), maxRows: 10 }));
+    expect(some.report).toMatchObject({
+      dataset: { testRows: 10 },
+      notes: ['Measured on the first 10 of 300 test rows.'],
+    });
+  });
+
+  it('stops when asked', async () => {
+    await expect(
+      evaluateModel(options({ model: shifted(0), signal: AbortSignal.abort(new Error('asked')) })),
+    ).rejects.toThrow('asked');
+  });
+});
+
+describe('a version trained by a job', () => {
+  it('is evaluated through its published files and comes near PCA on linear data', async () => {
+    const engine = await createOnnxEngine({ device: 'cpu', threads: 1 });
+    const spec = specOf({ type: 'linear', code: 3 });
+    const trained = await trainJob({ spec, dataset, engine });
+    await engine.dispose();
+    const { inputShape, codeShape, epochs, files } = trained;
+    const model = openReconstruction(
+      { encoder: files['encoder.onnx']!, decoder: files['decoder.onnx']!, inputShape },
+      1,
+    );
+    const { metrics, report } = await evaluateModel(options({ spec, model, codeShape, epochs, cacheFolder: folder }));
+    model.dispose();
+    expect(metrics['test.sse']).toBeLessThan(0.02);
+    expect(report.epochs).toHaveLength(30);
+    expect(readdirSync(folder)).toEqual(['feed.pca']);
+  });
+});
