@@ -6,6 +6,7 @@
  *   gaussian         x̃ = x + σ·n, clipped to the data's range      n ~ N(0, 1)
  *   masking          x̃ = x·m                                       m ~ Bernoulli(1 − p)
  *   salt-and-pepper  x̃ = lowest, highest or x                      with p/2, p/2, 1 − p
+ *   hole             x̃ = middle of the range in a square, else x   inpainting: Pathak et al. 2016, "Context encoders"
  *
  * Any autoencoder becomes one by corruption of its input. Vincent, Larochelle, Bengio & Manzagol 2008, "Extracting and
  * composing robust features with denoising autoencoders". The noise arrives as a feed; src/data has the same definitions
@@ -32,6 +33,8 @@ function distributionOf(corruption: Corruption): Distribution {
       return { type: 'bernoulli', probability: 1 - corruption.probability };
     case 'salt-and-pepper':
       return { type: 'uniform' };
+    case 'hole':
+      return { type: 'hole', size: corruption.size };
     default:
       return corruption satisfies never;
   }
@@ -54,6 +57,8 @@ export function corrupt(
       const peppered = tf.where(tf.less(noise, half), tf.scalar(low), x);
       return tf.where(tf.greaterEqual(noise, 1 - half), tf.scalar(high), peppered);
     }
+    case 'hole':
+      return tf.add(tf.mul(x, noise), tf.mul(tf.sub(1, noise), (low + high) / 2));
     default:
       return corruption satisfies never;
   }

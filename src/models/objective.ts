@@ -12,7 +12,9 @@ import type { Parameters } from './parameters.ts';
 export type Distribution =
   | { readonly type: 'uniform' }
   | { readonly type: 'normal' }
-  | { readonly type: 'bernoulli'; readonly probability: number };
+  | { readonly type: 'bernoulli'; readonly probability: number }
+  /** 0 in a square of this side at a random place of each picture, 1 elsewhere; the same in all channels */
+  | { readonly type: 'hole'; readonly size: number };
 
 export interface NoiseFeed {
   /** float32 [batch, …shape], drawn anew for each step */

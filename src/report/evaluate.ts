@@ -141,7 +141,7 @@ async function measure(options: EvaluateOptions, baseline: Baseline | undefined)
       if (start === 0) shown = [{ what: 'input', rows: x }, ...describe(answered, 'reconstruction', 'PCA')];
       continue;
     }
-    const noise = drawNoise(noisy.corruption, random, new Float32Array(x.length), info.shape);
+    const noise = drawNoise(noisy.corruption, random, new Float32Array(x.length), options.dataset.info.shape);
     const corrupted = corrupt(x, noise, noisy.corruption, range);
     noisy.input.add(x, corrupted);
     const denoised = await noisy.answers.add(corrupted, x);

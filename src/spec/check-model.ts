@@ -4,7 +4,7 @@ import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { type DatasetFacts, isUnitRange } from './derived.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
-import type { Contraction } from './parts.ts';
+import type { Contraction, Corruption } from './parts.ts';
 
 export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
   new HourglassError('invalid-spec', message, { field, expected, found });
@@ -13,6 +13,7 @@ export const invalid = (field: string, message: string, expected: unknown, found
 export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
+  if ('corruption' in model && model.corruption) checkCorruption(model.corruption, dataset);
   if ('active' in model && model.active !== undefined && model.active > model.code) {
     throw invalid(
       '/model/active',
@@ -79,6 +80,27 @@ function checkHead(dataset: DatasetFacts | undefined): void {
       '"model.head" is a classifier, but the data set has no labels. Use a labelled data set, or leave the head out.',
       'a data set with at least 2 classes',
       dataset.classes ?? 0,
+    );
+  }
+}
+
+function checkCorruption(corruption: Corruption, dataset: DatasetFacts | undefined): void {
+  if (corruption.type !== 'hole' || !dataset) return;
+  const [height = 0, width = 0] = dataset.shape;
+  if (dataset.shape.length !== 3) {
+    throw invalid(
+      '/model/corruption/type',
+      `A "hole" is cut into pictures (height, width, channels), but a row of the data set has shape [${dataset.shape.join(', ')}]. Use "masking".`,
+      '[height, width, channels]',
+      dataset.shape,
+    );
+  }
+  if (corruption.size > Math.min(height, width)) {
+    throw invalid(
+      '/model/corruption/size',
+      `The hole's side is ${corruption.size}, but the pictures are ${height} × ${width}.`,
+      Math.min(height, width),
+      corruption.size,
     );
   }
 }

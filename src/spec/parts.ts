@@ -25,6 +25,13 @@ export const Corruption = Type.Union([
   ),
   Type.Object({ type: Type.Literal('masking'), probability: probability(0.5) }, closed),
   Type.Object({ type: Type.Literal('salt-and-pepper'), probability: probability(0.2) }, closed),
+  Type.Object(
+    {
+      type: Type.Literal('hole'),
+      size: Type.Integer({ minimum: 1, maximum: 4096, default: 10, description: 'side of a square at a random place' }),
+    },
+    closed,
+  ),
 ]);
 export type Corruption = Static<typeof Corruption>;
 

@@ -3,10 +3,12 @@
  * alone, so a chunk can be made again after a crash, and ahead of time, without any state to carry along.
  */
 
-import { type NdArray, type NdArrays, sizeOf, type TensorSpec } from '../base/ndarray.ts';
+import { float32, type NdArray, type NdArrays, sizeOf, type TensorSpec } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
+import { drawHoles } from '../data/corruption.ts';
 import type { Split } from '../data/dataset.ts';
-import type { Distribution, Feed } from '../models/objective.ts';
+import { ShuffledRows } from '../data/shuffled-rows.ts';
+import type { Feed, NoiseFeed } from '../models/objective.ts';
 
 /** Rows [start, end) of a split. */
 export interface RowRange {
@@ -35,45 +37,43 @@ export class Feeder {
   readonly steps: number;
   readonly chunks: number;
   readonly #options: FeederOptions;
-  #order: Uint32Array = new Uint32Array(0);
-  #orderEpoch = -1;
+  readonly #shuffled: ShuffledRows;
 
   constructor(options: FeederOptions) {
-    const rows = options.range.end - options.range.start;
+    const { split, seed, stream, range, shuffle, batch, chunk } = options;
+    const rows = range.end - range.start;
     this.#options = options;
-    this.steps = options.shuffle ? Math.floor(rows / options.batch) : Math.ceil(rows / options.batch);
-    this.chunks = Math.ceil(this.steps / options.chunk);
+    this.#shuffled = new ShuffledRows({ split, seed, stream, ...range });
+    this.steps = shuffle ? Math.floor(rows / batch) : Math.ceil(rows / batch);
+    this.chunks = Math.ceil(this.steps / chunk);
   }
 
   stepsIn(chunk: number): number {
     return Math.min(this.#options.chunk, this.steps - chunk * this.#options.chunk);
   }
 
-  /** The feeds of all steps of a chunk, each with a leading axis of `stepsIn(chunk)`. */
+  /**
+   * The feeds of all steps of a chunk, each with a leading axis of `stepsIn(chunk)`. Not re-entrant: await each call before
+   * the next.
+   */
   async chunk(epoch: number, chunk: number): Promise<NdArrays> {
-    const { feeds, specs, stream, seed } = this.#options;
+    const { feeds, specs, stream, seed, labels } = this.#options;
     const steps = this.stepsIn(chunk);
-    const rows = this.#rowsOf(epoch, chunk);
+    const { numbers, values } = await this.#read(epoch, chunk);
     const made: Record<string, NdArray> = {};
     for (const [name, feed] of Object.entries(feeds)) {
-      const spec = specs[name] as TensorSpec;
-      const shape = [steps, ...spec.shape];
+      const shape = [steps, ...(specs[name] as TensorSpec).shape];
       switch (feed.from) {
-        case 'rows': {
-          const data = new Float32Array(sizeOf(shape));
-          await this.#options.split.readRows(rows, data);
-          made[name] = { dtype: 'float32', shape, data };
+        case 'rows':
+          made[name] = float32(shape, values);
           break;
-        }
-        case 'labels': {
-          const { labels } = this.#options;
+        case 'labels':
           if (!labels) throw new Error('a phase needs labels, but the data set has none');
-          made[name] = { dtype: 'int32', shape, data: Int32Array.from(rows, (row) => labels[row] as number) };
+          made[name] = { dtype: 'int32', shape, data: Int32Array.from(numbers, (row) => labels[row] as number) };
           break;
-        }
         case 'noise': {
           const random = new RandomStream(seed, `noise/${stream}/${name}/${epoch}/${chunk}`);
-          made[name] = { dtype: 'float32', shape, data: draw(random, feed.distribution, sizeOf(shape)) };
+          made[name] = float32(shape, draw(random, feed, sizeOf(shape)));
           break;
         }
         default:
@@ -83,21 +83,21 @@ export class Feeder {
     return made;
   }
 
-  #rowsOf(epoch: number, chunk: number): Uint32Array {
-    const { range, batch, chunk: perChunk, shuffle, seed, stream } = this.#options;
-    const count = range.end - range.start;
+  /** Numbers and values of a chunk's rows. */
+  async #read(epoch: number, chunk: number): Promise<{ numbers: Uint32Array; values: Float32Array }> {
+    const { range, split, batch, chunk: perChunk, shuffle } = this.#options;
+    const count = this.stepsIn(chunk) * batch;
     const first = chunk * perChunk * batch;
-    const rows = new Uint32Array(this.stepsIn(chunk) * batch);
-    if (!shuffle) return rows.map((_, i) => range.start + ((first + i) % count));
-    if (this.#orderEpoch !== epoch) {
-      this.#order = new RandomStream(seed, `order/${stream}/${epoch}`).permutation(count);
-      this.#orderEpoch = epoch;
-    }
-    return rows.map((_, i) => range.start + (this.#order[first + i] as number));
+    const values = new Float32Array(count * split.rowSize);
+    if (shuffle) return { numbers: await this.#shuffled.read(epoch, first, count, values), values };
+    const rows = range.end - range.start;
+    const numbers = new Uint32Array(count).map((_, i) => range.start + ((first + i) % rows));
+    await split.readRows(numbers, values);
+    return { numbers, values };
   }
 }
 
-function draw(random: RandomStream, distribution: Distribution, size: number): Float32Array {
+function draw(random: RandomStream, { distribution, shape }: NoiseFeed, size: number): Float32Array {
   const values = new Float32Array(size);
   switch (distribution.type) {
     case 'uniform':
@@ -106,6 +106,8 @@ function draw(random: RandomStream, distribution: Distribution, size: number): F
       return random.normal(values);
     case 'bernoulli':
       return random.bernoulli(values, distribution.probability);
+    case 'hole':
+      return drawHoles(random, values, shape, distribution.size);
     default:
       return distribution satisfies never;
   }

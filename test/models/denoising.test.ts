@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
+import { corrupt as corruptOnHost, drawNoise } from '../../src/data/corruption.ts';
 import { corrupt, corruptionNoise } from '../../src/models/denoising.ts';
 import { denseAutoencoder } from '../../src/models/dense.ts';
 import type { Distribution } from '../../src/models/objective.ts';
@@ -25,7 +26,7 @@ function drawn(distribution: Distribution): tf.Tensor {
   const random = new RandomStream(1, 'test');
   const out = new Float32Array(size);
   if (distribution.type === 'bernoulli') random.bernoulli(out, distribution.probability);
-  else random[distribution.type](out);
+  else if (distribution.type !== 'hole') random[distribution.type](out);
   return tf.tensor(out, [1, size]);
 }
 
@@ -52,6 +53,41 @@ describe('corruption', () => {
     expect(Math.sqrt(narrow.reduce((sum, n) => sum + (n - mean) ** 2, 0) / size)).toBeCloseTo(0.1, 2);
     const wide = corrupted({ type: 'gaussian', sigma: 2 });
     expect([Math.min(...wide), Math.max(...wide)]).toEqual([0, 1]);
+  });
+
+  it('is the same on host arrays, on which models are evaluated', () => {
+    const kinds: Corruption[] = [
+      { type: 'gaussian', sigma: 0.5 },
+      { type: 'masking', probability: 0.3 },
+      { type: 'salt-and-pepper', probability: 0.4 },
+      { type: 'hole', size: 3 },
+    ];
+    const shape = [8, 10, 2];
+    const x = new RandomStream(1, 'rows').uniform(new Float32Array(3 * 160), -1, 2);
+    for (const corruption of kinds) {
+      const noise = drawNoise(corruption, new RandomStream(2, 'noise'), new Float32Array(x.length), shape);
+      const inside = corrupt(tf.tensor(x, [3, ...shape]), tf.tensor(noise, [3, ...shape]), corruption, [-1, 2]);
+      expectNear(inside, [...corruptOnHost(x, noise, corruption, [-1, 2])]);
+    }
+  });
+
+  it('a hole is one square in each picture', () => {
+    const mask = drawNoise(
+      { type: 'hole', size: 3 },
+      new RandomStream(2, 'noise'),
+      new Float32Array(50 * 80),
+      [8, 10, 1],
+    );
+    const tops = new Set<number>();
+    for (let row = 0; row < 50; row++) {
+      const picture = mask.subarray(row * 80, (row + 1) * 80);
+      const first = picture.indexOf(0);
+      tops.add(first);
+      const wanted = new Float32Array(80).fill(1);
+      for (const y of [0, 1, 2]) wanted.fill(0, first + 10 * y, first + 10 * y + 3);
+      expect(picture).toEqual(wanted);
+    }
+    expect(tops.size).toBeGreaterThan(10);
   });
 });
 

@@ -13,6 +13,9 @@ const width = 12;
 const rows = new RandomStream(5, 'rows').uniform(new Float32Array(count * width));
 const split = {
   length: count,
+  inMemory: true,
+  storedBytes: rows.byteLength,
+  rowSize: width,
   readRange: async (start, end, out) => out.set(rows.subarray(start * width, end * width)),
   readRows: async (numbers, out) => {
     for (const [i, row] of numbers.entries()) out.set(rows.subarray(row * width, (row + 1) * width), i * width);
