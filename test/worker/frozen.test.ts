@@ -114,7 +114,10 @@ it.skipIf(!mounted)(
     try {
       fleet.start();
       const { id } = await queue.submit(waveSpec('full', long));
+      const checkpoints = (): string[] =>
+        readdirSync(path.join(jobs, id, 'run-1')).filter((name) => name.endsWith('.json'));
       await trains(id, 1);
+      await until(() => existsSync(path.join(jobs, id, 'run-1')) && checkpoints().length > 0);
       const stuffing = path.join(jobs, 'stuffing');
       fill(stuffing);
       const waiting = await until(async () => {
@@ -122,9 +125,8 @@ it.skipIf(!mounted)(
         return job.waitingFor === 'storage-full' && job;
       });
       expect(waiting.state).toBe('queued');
-      const kept = readdirSync(path.join(jobs, id, 'run-1'));
-      expect(kept.filter((name) => name.endsWith('.json')).length).toBeGreaterThan(0);
-      expect(kept.filter((name) => name.endsWith('.partial'))).toEqual([]);
+      expect(checkpoints().length).toBeGreaterThan(0);
+      expect(readdirSync(path.join(jobs, id, 'run-1')).filter((name) => name.endsWith('.partial'))).toEqual([]);
       rmSync(stuffing);
       await trains(id, 2);
       expect((await queue.get(id)).progress?.step).toBeGreaterThanOrEqual(waiting.progress?.step ?? 0);
