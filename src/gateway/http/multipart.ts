@@ -106,14 +106,16 @@ async function* stepsOf(request: IncomingMessage, contentType: string): AsyncGen
       finished = true;
       wake();
     });
-  const gone = (): void => fail(clientGone());
+  const gone = (): void => {
+    if (!request.complete) fail(clientGone());
+  };
   request.once('close', gone);
   request.pipe(parser);
   try {
     for (;;) {
+      if (failure !== undefined) throw failure;
       const step = steps.shift();
       if (step !== undefined) yield step;
-      else if (failure !== undefined) throw failure;
       else if (finished) return;
       else {
         await new Promise<void>((resolve) => {
