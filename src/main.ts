@@ -38,7 +38,7 @@ const foldersOf = ({ dataDir }: Config) => ({
   datasets: path.join(dataDir, 'datasets'),
   registry: path.join(dataDir, 'registry'),
   jobs: path.join(dataDir, 'jobs'),
-  examples: path.join(dataDir, 'examples'),
+  cache: path.join(dataDir, 'cache'),
 });
 
 const redisSettings = (config: Config, url: string | null): RedisSettings => {
@@ -106,6 +106,7 @@ async function worker(config: Config): Promise<void> {
       },
       datasetFolder: folders.datasets,
       registryFolder: folders.registry,
+      cacheFolder: folders.cache,
       jobsFolder: folders.jobs,
       checkpointSeconds: config.checkpointIntervalMs / 1000,
       engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },

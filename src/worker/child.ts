@@ -31,7 +31,7 @@ process.on('message', (message: ToChild) => {
         .catch(endWith);
       break;
     case 'stop':
-      stop.abort();
+      stop.abort(new HourglassError('cancelled', 'The training was stopped.'));
       break;
     default:
       message satisfies never;

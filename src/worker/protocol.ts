@@ -17,6 +17,8 @@ export interface Assignment {
   readonly spec: JobSpec;
   readonly datasetFolder: string;
   readonly registryFolder: string;
+  /** for what can be computed again, such as the principal components of a data set */
+  readonly cacheFolder: string;
   /** of this job alone; holds the fence and the checkpoints */
   readonly jobFolder: string;
   /** which of the job folder's checkpoints are used: those of the same run */

@@ -5,21 +5,23 @@
  */
 
 import path from 'node:path';
-import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import { FsStore } from '../registry/fs-store.ts';
 import type { Manifest } from '../registry/manifest.ts';
-import { Registry } from '../registry/registry.ts';
+import { type Publication, Registry } from '../registry/registry.ts';
+import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
+import { openReconstruction } from '../report/reconstruction.ts';
 import type { JobProgress } from '../spec/job.ts';
-import { trainJob } from '../train/job.ts';
+import { type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
 import { Fence } from './fence.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
 
 export interface TrainingOptions {
   readonly assignment: Assignment;
-  /** aborting stops after a last checkpoint with `cancelled` */
+  /** aborted with `cancelled`: stops after a last checkpoint */
   readonly signal: AbortSignal;
   readonly tell: (message: FromChild) => void;
 }
@@ -51,7 +53,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
   tell({ type: 'progress', progress: phaseOnly('data', 0) });
   const dataset = await createDatasetStore({ folder: assignment.datasetFolder }).open(spec.dataset);
   try {
-    stopIfAsked(signal);
+    signal.throwIfAborted();
     const engine = await openEngine(assignment.engine);
     try {
       const trained = await trainJob({
@@ -69,15 +71,16 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
         log: (message) => console.log(message),
       });
-      stopIfAsked(signal);
+      signal.throwIfAborted();
       tell({ type: 'progress', progress: phaseOnly('evaluate', trainingShare) });
-      stopIfAsked(signal);
+      const evaluation = await evaluate(assignment, dataset, trained, signal);
 
       tell({ type: 'progress', progress: phaseOnly('publish', 99) });
       await fence.check();
-      const manifest = await registry.publish(spec.name, {
+      const publication: Publication = {
         files: {
           ...trained.files,
+          ...evaluation.files,
           'weights.safetensors': writeSafetensors(trained.weights),
         },
         meta: {
@@ -93,15 +96,47 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
             hourglass: release,
             engine: `${engine.name}/${engine.device}`,
           },
-          metrics: trained.metrics,
+          metrics: { ...trained.metrics, ...evaluation.metrics },
         },
-      });
-      return publishedAs(manifest);
+      };
+      return publishedAs(await publishOnce(registry, spec.name, id, publication));
     } finally {
       await engine.dispose();
     }
   } finally {
     await dataset.close();
+  }
+}
+
+/** Scores on the test rows, the PCA baseline, pictures: of the very files that are published. */
+async function evaluate(
+  { spec, engine: { threads }, cacheFolder }: Assignment,
+  dataset: Dataset,
+  { files, inputShape, codeShape, epochs, metrics }: TrainedModel,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
+  if (!encoder || !decoder) throw new Error('a trained model has an encoder and a decoder');
+  const model = openReconstruction({ encoder, decoder, inputShape }, threads);
+  const parameters = metrics.parameters;
+  try {
+    return await evaluateModel({
+      ...{ spec, dataset, model, codeShape, epochs, threads, cacheFolder, signal },
+      ...(parameters !== undefined && { parameters }),
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+/** An earlier attempt may publish at the same time, with reports that name other times: the first one counts. */
+async function publishOnce(registry: Registry, name: string, id: string, publication: Publication): Promise<Manifest> {
+  try {
+    return await registry.publish(name, publication);
+  } catch (error) {
+    const earlier = await registry.versionOfJob(name, id);
+    if (earlier) return earlier;
+    throw error;
   }
 }
 
@@ -111,7 +146,3 @@ const publishedAs = ({ name, version, metrics, operations }: Manifest): Publishe
   metrics,
   operations,
 });
-
-function stopIfAsked(signal: AbortSignal): void {
-  if (signal.aborted) throw new HourglassError('cancelled', 'The training was stopped.');
-}

@@ -18,6 +18,7 @@ export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
   readonly queue: ConsumerSettings;
   readonly datasetFolder: string;
   readonly registryFolder: string;
+  readonly cacheFolder: string;
   /** one folder per job: its fence and checkpoints */
   readonly jobsFolder: string;
   readonly checkpointSeconds: number;
@@ -70,10 +71,9 @@ export class TrainingWorker {
     const { id, attempt, run, spec } = lease.claim;
     const log = this.#log.child({ job: id, attempt });
     const jobFolder = path.join(this.#settings.jobsFolder, id);
-    const { datasetFolder, registryFolder, checkpointSeconds, engine, release } = this.#settings;
-    const assignment: Assignment = {
-      ...{ id, attempt, run, spec, datasetFolder, registryFolder, jobFolder, checkpointSeconds, engine, release },
-    };
+    const { datasetFolder, registryFolder, cacheFolder, checkpointSeconds, engine, release } = this.#settings;
+    const folders = { datasetFolder, registryFolder, cacheFolder, jobFolder };
+    const assignment: Assignment = { id, attempt, run, spec, ...folders, checkpointSeconds, engine, release };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();
     this.#metrics.count('jobAttempts', 1);

@@ -1,11 +1,12 @@
 // Training processes that die in every way, beside healthy ones: told apart, tried again, given up, and nobody else suffers.
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waveSpec } from '../../bench/faults/jobs.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { consumerSettings, openQueue, quiet, until } from '../queue/fixtures.ts';
-import { type DataFolder, dataFolder, waveSpec, workerSettings } from './fixtures.ts';
+import { type DataFolder, dataFolder, workerSettings } from './fixtures.ts';
 
 let redis: TestRedis;
 let queue: RedisJobQueue;
@@ -19,8 +20,8 @@ beforeAll(async () => {
   const settings = workerSettings(redis.url, folder, {
     queue: consumerSettings(redis.url, { concurrency: 4 }),
     program: new URL('./crashing-child.mjs', import.meta.url),
-    environment: { PATH: '/usr/bin:/bin', NODE_OPTIONS: '--max-old-space-size=64' },
-    stepTimeoutMs: 1500,
+    environment: { PATH: '/usr/bin:/bin', NODE_OPTIONS: '--max-old-space-size=32' },
+    stepTimeoutMs: 5000,
     memoryBytes: 400 * 2 ** 20,
   });
   worker = await TrainingWorker.start(settings, quiet, new Metrics('worker'));

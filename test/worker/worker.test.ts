@@ -1,6 +1,7 @@
 // A worker with real training processes on a real queue: what is published, and that nothing is left behind.
 import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waveSpec } from '../../bench/faults/jobs.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
@@ -9,7 +10,7 @@ import type { JobEvent } from '../../src/spec/job.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet } from '../queue/fixtures.ts';
-import { type DataFolder, dataFolder, waveSpec, workerSettings } from './fixtures.ts';
+import { type DataFolder, dataFolder, workerSettings } from './fixtures.ts';
 
 let redis: TestRedis;
 let queue: RedisJobQueue;
@@ -48,8 +49,10 @@ it('trains a job, tells its progress, and publishes one version with its lineage
   const manifest = await registry.resolve('waves');
   expect(manifest.lineage).toMatchObject({ jobId: id, spec, dataset: { name: 'waves' }, engine: 'onnx/cpu' });
   expect(manifest.files.map((file) => file.path)).toEqual(
-    expect.arrayContaining(['encoder.onnx', 'decoder.onnx', 'weights.safetensors']),
+    expect.arrayContaining(['encoder.onnx', 'decoder.onnx', 'weights.safetensors', 'report.json', 'report.html']),
   );
+  expect(manifest.metrics['test.mse']).toBeGreaterThan(0);
+  expect(end).toMatchObject({ data: { metrics: manifest.metrics } });
   expect(readdirSync(folder.jobs)).toEqual([]);
 });
 
