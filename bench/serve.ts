@@ -125,7 +125,7 @@ function markdown(tables: readonly { net: Net; rows: readonly (Contender & Sampl
     '# Serving: the predictor beside plain ONNX Runtime calls',
     '',
     `\`npm run bench:serve\`: ${os.availableParallelism()} × ${os.cpus()[0]?.model}, Node ${process.versions.node}, ONNX Runtime ${version}. Medians of`,
-    `${options.rounds} interleaved rounds of ${budget} ms. Operation denoise (encoder, then decoder). Every client asks again when it has`,
+    `${options.rounds} interleaved rounds of ${budget} ms; load average of the machine at the end ${os.loadavg()[0]?.toFixed(1)}. Operation denoise (encoder, then decoder). Every client asks again when it has`,
     'its answer. The predictor looks the version up in the registry, checks the rows, batches, and runs in one worker thread;',
     'the plain calls run on the thread that asks and do nothing else.',
   ];

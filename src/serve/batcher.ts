@@ -11,6 +11,7 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
+import { abortError, deadlineError, overloadError } from './refusal.ts';
 
 /** Runs of one model version and operation; requests of one lane may share a run. */
 export interface Lane {
@@ -141,12 +142,7 @@ export class Batcher<L extends Lane> {
     if (!full || this.#waiting === 0) return;
     let rows = 0;
     for (const entry of this.#open) rows += entry.rows;
-    const seconds = Math.min(30, Math.max(1, Math.ceil((rows * this.#secondsPerRow) / slots)));
-    throw new HourglassError(
-      'overloaded',
-      `${this.#waiting} predictions are waiting already. Try again in ${seconds} s, or send fewer at a time.`,
-      { retryAfter: seconds },
-    );
+    throw overloadError(this.#waiting, (rows * this.#secondsPerRow) / slots);
   }
 
   /** Starts runs while there are slots and lanes whose time has come. */
@@ -264,18 +260,4 @@ export class Batcher<L extends Lane> {
     this.#waitingBytes += bytes;
     this.#options.observer?.waiting(this.#waiting);
   }
-}
-
-const deadlineError = (ms?: number): HourglassError =>
-  new HourglassError(
-    'deadline-exceeded',
-    `The answer was not ready ${ms === undefined ? 'in time' : `within ${ms / 1000} s`}. Send fewer rows, or try again later.`,
-  );
-
-/** What an aborted signal means to the one who asked. */
-export function abortError(signal: AbortSignal | undefined): HourglassError {
-  const reason: unknown = signal?.reason;
-  if (reason instanceof HourglassError) return reason;
-  if (reason instanceof Error && reason.name === 'TimeoutError') return deadlineError();
-  return new HourglassError('cancelled', 'The request was cancelled before its answer was ready.');
 }

@@ -23,12 +23,17 @@ export interface ModelCacheOptions {
   readonly onSetAside?: (model: string, error: HourglassError) => void;
 }
 
+/** requests that wait for a new version together; beyond them the version before answers at once */
+const maxPatient = 100;
+
 /** references and versions remembered; a forgotten one is looked up and loaded again */
 const maxRemembered = 1000;
 
 interface Slot {
   readonly loading: Promise<ServedModel>;
   loaded?: ServedModel;
+  /** requests that wait although the version before could answer them */
+  patient: number;
 }
 
 export class ModelCache {
@@ -80,11 +85,14 @@ export class ModelCache {
     const slot = this.#slot(manifest);
     if (slot.loaded) return slot.loaded;
     if (!before || before.manifest.version === manifest.version) return slot.loading;
+    if (slot.patient >= maxPatient) return before;
+    slot.patient++;
     const patience = new AbortController();
     const waited = sleep(this.#options.patienceMs ?? 1000, before, { signal: patience.signal });
     try {
       return await Promise.race([slot.loading, waited]);
     } finally {
+      slot.patient--;
       patience.abort();
       waited.catch(() => {});
     }
@@ -94,7 +102,7 @@ export class ModelCache {
     const key = `${manifest.name}@${manifest.version}`;
     const known = this.#slots.get(key);
     if (known) return known;
-    const slot: Slot = { loading: this.#load(manifest, key) };
+    const slot: Slot = { loading: this.#load(manifest, key), patient: 0 };
     remember(this.#slots, key, slot);
     slot.loading.then(
       (model) => {

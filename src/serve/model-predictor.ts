@@ -8,16 +8,17 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
-import { float32 } from '../base/ndarray.ts';
+import { float32, type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Config } from '../platform/config.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import type { Operation } from '../registry/manifest.ts';
+import type { Manifest, Operation } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
 import { Batcher, type BatchObserver } from './batcher.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
+import { overloadError, within } from './refusal.ts';
 import { checkRows, findNonFinite } from './rows.ts';
 import { inputShapeOf, operationError, outputShapeOf, type ServedLane, type ServedModel } from './served-model.ts';
 
@@ -43,6 +44,7 @@ export class ModelPredictor implements Predictor {
   readonly #options: PredictorOptions;
   readonly #models: ModelCache;
   readonly #batcher: Batcher<ServedLane>;
+  #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
   constructor(options: PredictorOptions) {
@@ -81,7 +83,7 @@ export class ModelPredictor implements Predictor {
     const reference = await this.#reference(model);
     const { kind } = parseReference(reference);
     for (;;) {
-      const served = await this.#models.get(reference);
+      const served = await this.#served(reference, signal);
       try {
         return await this.#answer(served, operation, inputs, signal);
       } catch (error) {
@@ -96,6 +98,18 @@ export class ModelPredictor implements Predictor {
   /** Finishes what is in flight; the pool and the registry are the caller's. */
   close(): Promise<void> {
     return this.#batcher.close();
+  }
+
+  /** Finding the version takes long only when it has to be loaded; that waits as everything does, in bounds. */
+  async #served(reference: string, signal: AbortSignal | undefined): Promise<ServedModel> {
+    const { deadlineMs, maxWaiting } = this.#options.config;
+    if (this.#lookingUp >= maxWaiting) throw overloadError(this.#lookingUp, 1);
+    this.#lookingUp++;
+    try {
+      return await within(this.#models.get(reference), deadlineMs, signal);
+    } finally {
+      this.#lookingUp--;
+    }
   }
 
   async #answer(
@@ -115,7 +129,7 @@ export class ModelPredictor implements Predictor {
     return {
       model: manifest.name,
       version: manifest.version,
-      outputs: float32([rows, ...outputShapeOf(manifest, operation)], data),
+      outputs: float32(answerShape(manifest, operation, inputs.shape), data),
       rowShape: manifest.inputShape,
     };
   }
@@ -181,4 +195,20 @@ function observe(metrics: Metrics): BatchObserver<ServedLane> {
       metrics.observe('batchRows', rows, { operation });
     },
   };
+}
+
+/** Rows come back in the form in which they were sent: flat or in the model's shape. Decoded rows are flat. */
+function answerShape(manifest: Manifest, operation: Operation, asked: Shape): Shape {
+  const [rows = 0] = asked;
+  switch (operation) {
+    case 'encode':
+      return [rows, ...outputShapeOf(manifest, operation)];
+    case 'decode':
+      return [rows, sizeOf(outputShapeOf(manifest, operation))];
+    case 'denoise':
+    case 'reconstruct':
+      return asked;
+    default:
+      return operation satisfies never;
+  }
 }

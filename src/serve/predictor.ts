@@ -15,7 +15,7 @@ export interface PredictRequest {
 export interface Prediction {
   readonly model: string;
   readonly version: number;
-  /** [batch, …code] for encode, [batch, …input] for the others */
+  /** [batch, …code] for encode, flat rows for decode, the form of the inputs for the others */
   readonly outputs: NdArray<'float32'>;
   /** the model's own row shape, for answers that are pictures */
   readonly rowShape: readonly number[];
