@@ -101,7 +101,14 @@ function planVariational(context: PlanContext, model: ModelOf<'variational'>): P
     objective: variationalObjective(autoencoder, model),
     trainable: autoencoder.parameters,
   });
-  return planOf(context, autoencoder, [{ ...train, report: 'bound' }], { generates: true });
+  return planOf(context, autoencoder, [{ ...train, report: 'bound' }], {
+    generates: true,
+    likelihoodPhase: (samples) => ({
+      ...train,
+      name: 'likelihood',
+      objective: variationalObjective(autoencoder, { ...model, samples, beta: 1 }),
+    }),
+  });
 }
 
 /** As an autoencoder a machine of binary units is a tied layer of sigmoid units. */

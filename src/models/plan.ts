@@ -18,6 +18,8 @@ export interface Plan {
   readonly denoises: boolean;
   /** codes drawn from N(0, I) decode to new inputs */
   readonly generates: boolean;
+  /** measures −ln p(x) by importance sampling; not for training */
+  readonly likelihoodPhase?: (samples: number) => Phase;
 }
 
 export interface PlanContext {
@@ -30,7 +32,7 @@ export function planOf(
   { spec, data }: PlanContext,
   autoencoder: Autoencoder,
   phases: readonly Phase[],
-  abilities: Partial<Pick<Plan, 'denoises' | 'generates'>> = {},
+  abilities: Partial<Pick<Plan, 'denoises' | 'generates' | 'likelihoodPhase'>> = {},
 ): Plan {
   const { head } = spec.model;
   const onTop = head && classifier(autoencoder, head, data.classes ?? 0);

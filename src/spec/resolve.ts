@@ -38,7 +38,15 @@ export function resolveJobSpec(raw: unknown, context: ResolveContext = {}): Reso
   return { spec, warnings };
 }
 
-function checkTraining({ training }: JobSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  if (training.evaluation.importanceSamples > 0 && model.type !== 'variational') {
+    throw invalid(
+      '/training/evaluation/importanceSamples',
+      `"training.evaluation.importanceSamples" estimates a likelihood, which a model of type "${model.type}" does not have. Leave it out, or use "variational".`,
+      0,
+      training.evaluation.importanceSamples,
+    );
+  }
   if (training.earlyStopping && training.validation.fraction === 0) {
     throw invalid(
       '/training/validation/fraction',
@@ -48,6 +56,16 @@ function checkTraining({ training }: JobSpec, dataset: DatasetFacts | undefined,
     );
   }
   if (!dataset) return;
+  const { linearProbe, neighbours } = training.evaluation;
+  if ((linearProbe || neighbours > 0) && (dataset.classes ?? 0) < 2) {
+    const field = `/training/evaluation/${linearProbe ? 'linearProbe' : 'neighbours'}`;
+    throw invalid(
+      field,
+      `"${field.slice(1).replaceAll('/', '.')}" needs labels, but the data set has none. Use a labelled data set, or leave it out.`,
+      'a data set with at least 2 classes',
+      dataset.classes ?? 0,
+    );
+  }
   const rows = dataset.rows.train;
   if (rows < 2) {
     throw invalid('/dataset', `The data set has ${rows} training rows; at least 2 are needed.`, 2, rows);

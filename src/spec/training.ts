@@ -106,6 +106,28 @@ export const TrainingSpec = Type.Object(
       { ...closed, default: {} },
     ),
     earlyStopping: Type.Optional(EarlyStopping),
+    evaluation: Type.Object(
+      {
+        linearProbe: Type.Boolean({
+          default: false,
+          description: 'test error of a softmax layer trained on the codes of the training rows',
+        }),
+        neighbours: Type.Integer({
+          minimum: 0,
+          maximum: 100,
+          default: 0,
+          description: 'test error of the vote of so many nearest codes; 0 leaves it out',
+        }),
+        importanceSamples: Type.Integer({
+          minimum: 0,
+          maximum: 5000,
+          default: 0,
+          description:
+            'variational models: test −ln p(x) in nats, estimated with so many samples a row; 0 leaves it out',
+        }),
+      },
+      { ...closed, default: {}, description: 'what is measured on the test rows beside the loss' },
+    ),
     seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 1 }),
   },
   closed,

@@ -12,10 +12,10 @@ import { allParameters } from '../models/autoencoder.ts';
 import { planJob } from '../models/catalog.ts';
 import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
-import type { Plan } from '../models/plan.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
+import { assess } from './assess.ts';
 import { CheckpointFolder, type Position } from './checkpoint.ts';
-import { Evaluation, pick } from './evaluation.ts';
+import { pick } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
@@ -107,7 +107,8 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   }
 
   const { autoencoder, classifier } = plan;
-  const last = state.progress.epochs.at(-1)?.metrics ?? {};
+  const main = plan.phases.find(({ report }) => report !== undefined)?.name;
+  const last = state.progress.epochs.findLast(({ phase }) => phase === main)?.metrics ?? {};
   const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
   const weights = pick(state.weights, published);
   return {
@@ -119,7 +120,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     metrics: {
       ...(last.loss !== undefined && { 'train.loss': last.loss }),
       ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
-      ...(await measureOnTest(plan, options, state.weights)),
+      ...(await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training })),
       'train.seconds': state.progress.seconds,
       parameters: countOf(autoencoder.parameters),
     },
@@ -146,35 +147,6 @@ function transpose({ shape, data }: NdArray<'float32'>): NdArray {
     for (let j = 0; j < columns; j++) values[j * rows + i] = data[i * columns + j] as number;
   }
   return float32([columns, rows], values);
-}
-
-/** The objectives of the phases whose result is published, on the test rows: `test.reconstruction.loss` … */
-async function measureOnTest(plan: Plan, options: TrainOptions, weights: NdArrays): Promise<Record<string, number>> {
-  const { dataset, engine, spec } = options;
-  const rows = dataset.info.rows.test;
-  const metrics: Record<string, number> = {};
-  if (rows === 0) return metrics;
-  for (const phase of plan.phases) {
-    if (!phase.report) continue;
-    const batch = Math.min(phase.batchSize, rows);
-    const range = { start: 0, end: rows };
-    const evaluation = await Evaluation.compile(phase, {
-      engine,
-      dataset,
-      split: 'test',
-      range,
-      batch,
-      seed: spec.training.seed,
-    });
-    try {
-      for (const [name, value] of Object.entries(await evaluation.measure(weights))) {
-        metrics[`test.${phase.report}.${name}`] = value;
-      }
-    } finally {
-      await evaluation.dispose();
-    }
-  }
-  return metrics;
 }
 
 /** Held-out rows come from the end of the training split, the rows to train on from its beginning. */

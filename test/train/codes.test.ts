@@ -1,0 +1,79 @@
+// What codes are good for: neighbours against a search by hand, a probe on what is linearly separable, a likelihood estimate.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RandomStream } from '../../src/base/random.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { resolveJobSpec } from '../../src/spec/resolve.ts';
+import { type Codes, linearProbe, nearestNeighbours } from '../../src/train/codes.ts';
+import { trainJob } from '../../src/train/job.ts';
+import { digits } from './digits.ts';
+
+let engine: Engine;
+beforeAll(() => {
+  engine = createOnnxEngine();
+});
+afterAll(() => engine.dispose());
+
+/** Three classes around their own centres. */
+function clouds(rows: number, spread: number, name: string): Codes {
+  const values = new RandomStream(1, name).normal(new Float32Array(rows * 4), 0, spread);
+  const labels = new Uint8Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const label = i % 3;
+    labels[i] = label;
+    values[4 * i + label] = (values[4 * i + label] as number) + 1;
+  }
+  return { rows, size: 4, values, labels };
+}
+
+const distance = (a: Codes, i: number, b: Codes, j: number) => {
+  let sum = 0;
+  for (let d = 0; d < 4; d++) sum += ((a.values[4 * i + d] as number) - (b.values[4 * j + d] as number)) ** 2;
+  return sum;
+};
+
+describe('neighbours', () => {
+  it('vote as in a search by hand', async () => {
+    const [train, test] = [clouds(300, 0.6, 'train'), clouds(70, 0.6, 'test')];
+    let wrong = 0;
+    for (let i = 0; i < test.rows; i++) {
+      const order = Array.from({ length: train.rows }, (_, j) => j).sort(
+        (a, b) => distance(test, i, train, a) - distance(test, i, train, b),
+      );
+      const votes = order.slice(0, 5).map((j) => train.labels[j] as number);
+      const count = (label: number) => votes.filter((vote) => vote === label).length;
+      const most = Math.max(...votes.map(count));
+      if (votes.find((vote) => count(vote) === most) !== test.labels[i]) wrong++;
+    }
+    expect(wrong).toBeGreaterThan(5);
+    expect(await nearestNeighbours(engine, train, test, 5)).toBeCloseTo(wrong / 70, 10);
+  });
+});
+
+describe('a linear probe', () => {
+  it('finds classes that are apart, and no more than chance where there is nothing to find', async () => {
+    expect(await linearProbe(engine, clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test'), 3)).toBe(0);
+    const shuffled = clouds(600, 5, 'train');
+    expect(await linearProbe(engine, shuffled, clouds(90, 5, 'test'), 3)).toBeGreaterThan(0.4);
+  });
+});
+
+describe('a job that asks for them', () => {
+  const dataset = digits({ train: 600, test: 100, small: true });
+  const metricsOf = async (model: object, evaluation: object) => {
+    const raw = { name: 'd', dataset: 'd', model, training: { epochs: 12, batchSize: 30, evaluation } };
+    return (await trainJob({ spec: resolveJobSpec(raw, { dataset: dataset.info }).spec, dataset, engine })).metrics;
+  };
+
+  it('gets errors on codes far better than chance', async () => {
+    const metrics = await metricsOf({ type: 'dense', hidden: [64], code: 16 }, { linearProbe: true, neighbours: 3 });
+    expect(metrics['test.probe.error']).toBeLessThan(0.35);
+    expect(metrics['test.neighbours.error']).toBeLessThan(0.35);
+  });
+
+  it('gets a likelihood that is no worse than its bound', async () => {
+    const metrics = await metricsOf({ type: 'variational', hidden: [40], code: 4 }, { importanceSamples: 100 });
+    expect(metrics['test.nll']).toBeLessThan(metrics['test.bound.loss'] as number);
+    expect(metrics['test.nll']).toBeGreaterThan(0.8 * (metrics['test.bound.loss'] as number));
+  });
+});
