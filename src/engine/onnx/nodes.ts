@@ -11,6 +11,7 @@ import {
   type ElementType,
   elementsOf,
   type Graph,
+  type Node,
   splatOf,
   type Value,
 } from './graph.ts';
@@ -31,11 +32,31 @@ const foldable: Readonly<Record<string, (a: number, b: number) => number>> = {
 /** The right operand that changes nothing; for Add and Mul the left one as well. */
 const neutral: Readonly<Record<string, number>> = { Add: 0, Sub: 0, Mul: 1, Div: 1 };
 
-/** A splat next to a tensor of the full shape needs no shape of its own. */
+/** A single number next to a tensor of the full shape needs no shape of its own: ONNX Runtime is faster without. */
 function asOperand(g: Graph, x: Value, other: Value, shape: Shape): Value {
+  if (x.shape.length === 0 || !sameShape(other.shape, shape)) return x;
   const number = splatOf(x);
-  return number !== undefined && x.shape.length > 0 && sameShape(other.shape, shape) ? g.scalar(x.type, number) : x;
+  if (number !== undefined) return g.scalar(x.type, number);
+  return sizeOf(x.shape) === 1 ? reshape(g, x, []) : x;
 }
+
+const transposeOf = (x: Value): Node | undefined =>
+  x.source.kind === 'node' && x.source.node.op === 'Transpose' ? x.source.node : undefined;
+
+/**
+ * The permutation that all operands of an elementwise operator went through, single numbers aside. The operator is then
+ * written before it: transposes move on until they meet their inverse, as between two convolutions.
+ */
+function sharedPerm(operands: readonly Value[]): readonly number[] | undefined {
+  const perms = operands
+    .filter((x) => sizeOf(x.shape) !== 1)
+    .map((x) => transposeOf(x)?.attributes.perm as readonly number[] | undefined);
+  const [first] = perms;
+  return first && perms.every((perm) => perm && sameShape(perm, first)) ? first : undefined;
+}
+
+/** An operand that went through a permutation, as it was before; a single number as it is. */
+const beforeTranspose = (x: Value): Value => transposeOf(x)?.inputs[0] ?? x;
 
 /** A broadcasting operator of two tensors of one type. */
 export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementType = a.type): Value {
@@ -48,6 +69,8 @@ export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementTy
     if (y === neutral[op] && sameShape(a.shape, shape)) return a;
     if (x === neutral[op] && sameShape(b.shape, shape) && (op === 'Add' || op === 'Mul')) return b;
   }
+  const perm = sharedPerm([a, b]);
+  if (perm) return transpose(g, binary(g, op, beforeTranspose(a), beforeTranspose(b), type), perm);
   const left = asOperand(g, a, b, shape);
   return g.node(op, [left, asOperand(g, b, left, shape)], { type, shape });
 }
@@ -59,6 +82,10 @@ export const div = (g: Graph, a: Value, b: Value): Value => binary(g, 'Div', a, 
 export const compare = (g: Graph, op: string, a: Value, b: Value): Value => binary(g, op, a, b, 'bool');
 
 export function unary(g: Graph, op: string, x: Value, attributes: Attributes = {}, type: ElementType = x.type): Value {
+  const splat = splatOf(x);
+  if (op === 'Neg' && splat !== undefined) return g.constant(type, x.shape, [-splat]);
+  const perm = sharedPerm([x]);
+  if (perm) return transpose(g, unary(g, op, beforeTranspose(x), attributes, type), perm);
   return g.node(op, [x], { type, shape: x.shape }, attributes);
 }
 
@@ -66,6 +93,9 @@ export function where(g: Graph, condition: Value, yes: Value, no: Value): Value 
   const shape = broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
   // ONNX Runtime does not select bools
   if (yes.type === 'bool') return cast(g, where(g, condition, cast(g, yes, 'int32'), cast(g, no, 'int32')), 'bool');
+  const perm = sharedPerm([condition, yes, no]);
+  if (perm)
+    return transpose(g, where(g, ...([condition, yes, no].map(beforeTranspose) as [Value, Value, Value])), perm);
   const scalar = (x: Value) => (sameShape(condition.shape, shape) ? asOperand(g, x, condition, shape) : x);
   return g.node('Where', [condition, scalar(yes), scalar(no)], { type: yes.type, shape });
 }
