@@ -1,6 +1,6 @@
 /**
- * The three nets of the training benchmark: parameters, and one step (binary cross-entropy on logits, gradients, Adam) as
- * an engine program. The Python side (bench/python) builds the same nets from the same numbers.
+ * The three nets of the training benchmark: parameters, and one step as an engine program, with the cross-entropy and the
+ * Adam that jobs train with. The Python side (bench/python) builds the same nets from the same numbers.
  *
  *   mlp   784 ─ 128 ─ 32 ─ 128 ─ 784                               ReLU between the layers
  *   deep  784 ─ 1000 ─ 500 ─ 250 ─ 30 ─ 250 ─ 500 ─ 1000 ─ 784     Hinton & Salakhutdinov (2006)
@@ -8,9 +8,12 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { type NdArray, sizeOf, type TensorSpecs, zeros } from '../../src/base/ndarray.ts';
+import { float32, type NdArray, sizeOf, type TensorSpecs, zeros } from '../../src/base/ndarray.ts';
 import { RandomStream } from '../../src/base/random.ts';
 import type { Program, Tensors } from '../../src/engine/engine.ts';
+import { crossEntropyFromLogits } from '../../src/models/losses.ts';
+import type { OptimizerSpec } from '../../src/spec/training.ts';
+import { optimizer } from '../../src/train/optimizers.ts';
 
 export const batch = 128;
 export const pixels = 784;
@@ -66,46 +69,51 @@ function convolutional(p: Tensors, x: tf.Tensor): tf.Tensor {
   return tf.reshape(conv(h, 4), [batch, pixels]);
 }
 
-/** Mean cross-entropy of targets in [0, 1] and logits, in the form that does not overflow: max(z, 0) − zx + ln(1 + e^−|z|). */
-const crossEntropy = (z: tf.Tensor, x: tf.Tensor): tf.Scalar =>
-  tf.mean(tf.add(tf.sub(tf.relu(z), tf.mul(z, x)), tf.log1p(tf.exp(tf.neg(tf.abs(z))))));
-
 // ε as small as this has no weight: the frameworks put it in different places
-const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-10];
+const adam = {
+  type: 'adam',
+  learningRate,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-10,
+  weightDecay: 0,
+  schedule: { type: 'constant' },
+} as const satisfies OptimizerSpec;
 
-/** lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) of the steps from `first` (counted from 0): Adam's bias correction (Kingma & Ba 2015, §2). */
-export const adamRates = (first: number, count: number): Float32Array =>
-  Float32Array.from({ length: count }, (_, i) => {
-    const t = first + i + 1;
-    return (learningRate * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t);
-  });
-
-const zerosLike = (specs: TensorSpecs, prefix: string): TensorSpecs =>
-  Object.fromEntries(Object.entries(specs).map(([name, spec]) => [`${prefix}/${name}`, spec]));
+/** What the optimizer is told in the steps from `first` (counted from 0): a row of numbers for each. */
+export function optimizerFeed(first: number, count: number): NdArray {
+  const { scalars, scalarNames } = optimizer(adam, {});
+  const rows = Array.from({ length: count }, (_, i) => scalars({ step: first + i, stepsPerEpoch: 1, epochs: 1 }));
+  const data = rows.flatMap((row) => scalarNames.map((name) => row[name] as number));
+  return float32([count, scalarNames.length], Float32Array.from(data));
+}
 
 export function net(name: NetName): Net {
   const parameters = name === 'conv' ? layerParameters(channels, [3, 3]) : layerParameters(units[name], []);
   const names = Object.keys(parameters);
   const forward = (p: Tensors, x: tf.Tensor) => (name === 'conv' ? convolutional(p, x) : dense(p, x, names.length / 2));
+  const rule = optimizer(adam, parameters);
   const program: Program = {
     name,
-    state: { ...parameters, ...zerosLike(parameters, 'm'), ...zerosLike(parameters, 'v') },
+    state: { ...parameters, ...rule.state },
     constants: {},
-    feeds: { x: { dtype: 'float32', shape: [batch, pixels] }, rate: { dtype: 'float32', shape: [] } },
+    feeds: {
+      x: { dtype: 'float32', shape: [batch, pixels] },
+      optimizer: { dtype: 'float32', shape: [rule.scalarNames.length] },
+    },
     step({ state, feeds }) {
-      const loss = (...weights: tf.Tensor[]) =>
-        crossEntropy(forward(Object.fromEntries(names.map((key, i) => [key, weights[i]!])), feeds.x!), feeds.x!);
-      const { value, grads } = tf.valueAndGrads(loss)(names.map((key) => state[key]!));
-      const next: Record<string, tf.Tensor> = {};
-      for (const [i, key] of names.entries()) {
-        const g = grads[i]!;
-        const m = tf.add(tf.mul(state[`m/${key}`]!, beta1), tf.mul(g, 1 - beta1));
-        const v = tf.add(tf.mul(state[`v/${key}`]!, beta2), tf.mul(tf.square(g), 1 - beta2));
-        next[`m/${key}`] = m;
-        next[`v/${key}`] = v;
-        next[key] = tf.sub(state[key]!, tf.mul(feeds.rate!, tf.div(m, tf.add(tf.sqrt(v), epsilon))));
-      }
-      return { state: next, outputs: { loss: value } };
+      const weights = Object.fromEntries(names.map((key) => [key, state[key]!]));
+      const loss = (...values: tf.Tensor[]) => {
+        const p = Object.fromEntries(names.map((key, i) => [key, values[i]!]));
+        return tf.mean(crossEntropyFromLogits(forward(p, feeds.x!), feeds.x!)) as tf.Scalar;
+      };
+      const { value, grads } = tf.valueAndGrads(loss)(Object.values(weights));
+      const gradients = Object.fromEntries(names.map((key, i) => [key, grads[i]!]));
+      const scalars = Object.fromEntries(
+        rule.scalarNames.map((key, i) => [key, tf.reshape(tf.slice(feeds.optimizer!, [i], [1]), [])]),
+      );
+      const next = rule.update(weights, gradients, state, scalars);
+      return { state: { ...next.parameters, ...next.state }, outputs: { loss: value } };
     },
   };
   return { name, parameters, program };

@@ -12,7 +12,7 @@ import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine, Executable } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { tensorflowEngine } from '../../src/engine/tensorflow.ts';
-import { adamRates, batch, batches, initialParameters, type NetName, net, pixels } from './nets.ts';
+import { batch, batches, initialParameters, type NetName, net, optimizerFeed, pixels } from './nets.ts';
 import type { Answer, Command } from './protocol.ts';
 
 const [engineName, threads] = [process.argv[2], Number(process.argv[3])];
@@ -65,7 +65,7 @@ async function round(steps: number): Promise<Answer> {
     const size = batch * pixels;
     const { loss: losses } = await executable.run({
       x: float32([count, batch, pixels], x.subarray(at * size, (at + count) * size)),
-      rate: float32([count], adamRates(done, count)),
+      optimizer: optimizerFeed(done, count),
     });
     loss = losses?.data[count - 1] as number;
     done += count;
