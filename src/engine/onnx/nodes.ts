@@ -37,26 +37,28 @@ function asOperand(g: Graph, x: Value, other: Value, shape: Shape): Value {
   if (x.shape.length === 0 || !sameShape(other.shape, shape)) return x;
   const number = splatOf(x);
   if (number !== undefined) return g.scalar(x.type, number);
-  return sizeOf(x.shape) === 1 ? reshape(g, x, []) : x;
+  return sizeOf(x.shape) === 1 && sizeOf(shape) > 1 ? reshape(g, x, []) : x;
 }
 
-const transposeOf = (x: Value): Node | undefined =>
-  x.source.kind === 'node' && x.source.node.op === 'Transpose' ? x.source.node : undefined;
+/** From NCHW, in which ONNX convolves, to NHWC, in which tfjs does. */
+const toLast = [0, 2, 3, 1];
+
+const lastOf = (x: Value): Node | undefined => {
+  const node = x.source.kind === 'node' && x.source.node.op === 'Transpose' ? x.source.node : undefined;
+  return node && sameShape(node.attributes.perm as readonly number[], toLast) ? node : undefined;
+};
 
 /**
- * The permutation that all operands of an elementwise operator went through, single numbers aside. The operator is then
- * written before it: transposes move on until they meet their inverse, as between two convolutions.
+ * Whether all operands of an elementwise operator are images that were turned to NHWC, single numbers aside. The operator is
+ * then written before the turn: turns move on until they meet their inverse at the next convolution.
  */
-function sharedPerm(operands: readonly Value[]): readonly number[] | undefined {
-  const perms = operands
-    .filter((x) => sizeOf(x.shape) !== 1)
-    .map((x) => transposeOf(x)?.attributes.perm as readonly number[] | undefined);
-  const [first] = perms;
-  return first && perms.every((perm) => perm && sameShape(perm, first)) ? first : undefined;
-}
+const areTurned = (...operands: readonly Value[]): boolean => {
+  const images = operands.filter((x) => sizeOf(x.shape) !== 1);
+  return images.length > 0 && images.every(lastOf) && operands.every((x) => x.shape.length <= 4);
+};
 
-/** An operand that went through a permutation, as it was before; a single number as it is. */
-const beforeTranspose = (x: Value): Value => transposeOf(x)?.inputs[0] ?? x;
+/** An image as it was before the turn; a single number as it is. */
+const beforeTurn = (x: Value): Value => lastOf(x)?.inputs[0] ?? x;
 
 /** A broadcasting operator of two tensors of one type. */
 export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementType = a.type): Value {
@@ -69,8 +71,7 @@ export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementTy
     if (y === neutral[op] && sameShape(a.shape, shape)) return a;
     if (x === neutral[op] && sameShape(b.shape, shape) && (op === 'Add' || op === 'Mul')) return b;
   }
-  const perm = sharedPerm([a, b]);
-  if (perm) return transpose(g, binary(g, op, beforeTranspose(a), beforeTranspose(b), type), perm);
+  if (areTurned(a, b)) return transpose(g, binary(g, op, beforeTurn(a), beforeTurn(b), type), toLast);
   const left = asOperand(g, a, b, shape);
   return g.node(op, [left, asOperand(g, b, left, shape)], { type, shape });
 }
@@ -84,8 +85,7 @@ export const compare = (g: Graph, op: string, a: Value, b: Value): Value => bina
 export function unary(g: Graph, op: string, x: Value, attributes: Attributes = {}, type: ElementType = x.type): Value {
   const splat = splatOf(x);
   if (op === 'Neg' && splat !== undefined) return g.constant(type, x.shape, [-splat]);
-  const perm = sharedPerm([x]);
-  if (perm) return transpose(g, unary(g, op, beforeTranspose(x), attributes, type), perm);
+  if (areTurned(x)) return transpose(g, unary(g, op, beforeTurn(x), attributes, type), toLast);
   return g.node(op, [x], { type, shape: x.shape }, attributes);
 }
 
@@ -93,9 +93,9 @@ export function where(g: Graph, condition: Value, yes: Value, no: Value): Value 
   const shape = broadcastShapes(condition.shape, broadcastShapes(yes.shape, no.shape));
   // ONNX Runtime does not select bools
   if (yes.type === 'bool') return cast(g, where(g, condition, cast(g, yes, 'int32'), cast(g, no, 'int32')), 'bool');
-  const perm = sharedPerm([condition, yes, no]);
-  if (perm)
-    return transpose(g, where(g, ...([condition, yes, no].map(beforeTranspose) as [Value, Value, Value])), perm);
+  if (areTurned(condition, yes, no)) {
+    return transpose(g, where(g, beforeTurn(condition), beforeTurn(yes), beforeTurn(no)), toLast);
+  }
   const scalar = (x: Value) => (sameShape(condition.shape, shape) ? asOperand(g, x, condition, shape) : x);
   return g.node('Where', [condition, scalar(yes), scalar(no)], { type: yes.type, shape });
 }
