@@ -32,12 +32,19 @@ describe('JSON', () => {
     expect(codes.map((each) => Float32Array.from(each))).toEqual([code, code]);
   });
 
-  it('answers in the shape of the model', async () => {
+  it('decodes to flat rows', async () => {
     const answer = await post('/decode', { model: 'digits@1', codes: [[...code]] });
-    const { outputs } = answer.json as { outputs: number[][][][] };
-    expect(outputs[0]?.length).toBe(28);
-    expect(Float32Array.from((outputs as unknown[]).flat(4) as number[])).toEqual(restored);
-    expect(answer.headers.get('x-hourglass-shape')).toBe('1,28,28,1');
+    const { outputs } = answer.json as { outputs: number[][] };
+    expect(Float32Array.from(outputs[0] as number[])).toEqual(restored);
+    expect(answer.headers.get('x-hourglass-shape')).toBe('1,784');
+  });
+
+  it('answers rows in the form in which they came', async () => {
+    const picture = Array.from({ length: 28 }, (_, y) => [...digit.subarray(28 * y, 28 * (y + 1))]);
+    const answer = await post('/reconstruct', { model: 'digits@1', inputs: [picture] });
+    const { outputs } = answer.json as { outputs: number[][][] };
+    expect(outputs[0]).toHaveLength(28);
+    expect(Float32Array.from(outputs[0]?.flat() as number[])).toEqual(restored);
   });
 
   it.each(['denoise', 'reconstruct'])('%s goes through the code', async (operation) => {
