@@ -42,8 +42,11 @@ function fitUnit(values: Float32Array, sensitivity: number, lambda: number, step
   const step = Math.fround(Math.max(optimal, reach / 1000));
   const bitWeight = lambda / sensitivity;
   let unit: Unit = { step, offset, table: tableOf(values.map((v) => Math.round((v - offset) / step))), bitWeight };
+  let before: Float32Array | undefined;
   for (let round = 0; round < rounds && !unit.table.constant; round++) {
     const symbols = values.map((value) => quantiseUnit(unit, value));
+    if (before?.every((symbol, i) => symbol === symbols[i])) break;
+    before = symbols;
     unit = { ...unit, table: tableOf(symbols) };
   }
   if (!unit.table.constant) return unit;

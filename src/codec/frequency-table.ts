@@ -19,6 +19,8 @@ export class FrequencyTable {
   /** of symbols min, min + 1, …, and at last the escape's */
   readonly frequencies: readonly number[];
   readonly #cumulative: Uint16Array;
+  /** by slot; made when first asked for: quantisers ask often, decoders never */
+  #slotBits: Float64Array | undefined;
 
   /** Throws RangeError unless frequencies are integers ≥ 1 that sum to 2^14, none above `maxFrequency`. */
   constructor(min: number, frequencies: readonly number[]) {
@@ -47,9 +49,9 @@ export class FrequencyTable {
     if (this.constant) return 0;
     const index = symbol - this.min;
     const escapeSlot = this.frequencies.length - 1;
-    if (index >= 0 && index < escapeSlot) return Math.log2(total / (this.frequencies[index] as number));
-    const excess = this.#excess(symbol);
-    return Math.log2(total / (this.frequencies[escapeSlot] as number)) + 2 * bitLength(excess) - 1;
+    this.#slotBits ??= Float64Array.from(this.frequencies, (frequency) => Math.log2(total / frequency));
+    if (index >= 0 && index < escapeSlot) return this.#slotBits[index] as number;
+    return (this.#slotBits[escapeSlot] as number) + 2 * bitLength(this.#excess(symbol)) - 1;
   }
 
   encode(coder: RangeEncoder, symbol: number): void {

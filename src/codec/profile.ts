@@ -52,13 +52,15 @@ export function quantiseUnit({ step, offset, table, bitWeight }: Unit, code: num
   const exact = (code - offset) / step;
   const nearest = Math.max(-maxSymbol, Math.min(maxSymbol, Math.round(exact)));
   if (bitWeight === 0) return nearest;
-  const cost = (symbol: number): number => ((exact - symbol) * step) ** 2 + bitWeight * table.bits(symbol);
   let best = nearest;
-  let bestCost = cost(nearest);
-  for (const symbol of [nearest - 1, nearest + 1]) {
-    if (Math.abs(symbol) > maxSymbol || cost(symbol) >= bestCost) continue;
+  let bestCost = Number.POSITIVE_INFINITY;
+  // the nearest first: it wins a tie
+  for (const symbol of [nearest, nearest - 1, nearest + 1]) {
+    if (symbol < -maxSymbol || symbol > maxSymbol) continue;
+    const cost = ((exact - symbol) * step) ** 2 + bitWeight * table.bits(symbol);
+    if (cost >= bestCost) continue;
     best = symbol;
-    bestCost = cost(symbol);
+    bestCost = cost;
   }
   return best;
 }

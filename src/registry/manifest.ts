@@ -17,6 +17,25 @@ export type FileEntry = Static<typeof FileEntry>;
 export const Operation = Type.Enum(['encode', 'decode', 'denoise', 'reconstruct']);
 export type Operation = Static<typeof Operation>;
 
+export const Codec = Type.Object(
+  {
+    hash: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'SHA-256 over decoder.onnx, then codec.bin; frames carry its beginning',
+    }),
+    qualities: Type.Array(
+      Type.Object({
+        bytesPerRow: Type.Number({ description: 'payload of a row in a batch, on held-out rows' }),
+        psnr: Type.Number({ description: 'dB, on held-out rows' }),
+        lambda: Type.Number({ description: 'squared error, summed over a row, that one bit is worth' }),
+      }),
+      { description: 'from coarse to fine' },
+    ),
+  },
+  { description: 'how codes of this version become frames; absent when they cannot' },
+);
+export type Codec = Static<typeof Codec>;
+
 export const Manifest = Type.Object({
   schema: Type.Literal(manifestSchemaVersion),
   name: Type.String(),
@@ -39,6 +58,7 @@ export const Manifest = Type.Object({
   }),
   /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
   metrics: Type.Record(Type.String(), Type.Number()),
+  codec: Type.Optional(Codec),
   files: Type.Array(FileEntry),
 });
 export type Manifest = Static<typeof Manifest>;

@@ -1,11 +1,13 @@
 /**
  * One attempt at a job, inside the process that may die:
  *
- *   fence ─► published already? ─► data set ─► train (resumes) ─► evaluate ─► fence ─► publish
+ *   fence ─► published already? ─► data set ─► train (resumes) ─► evaluate ─► codec ─► fence ─► publish
  */
 
 import path from 'node:path';
+import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
+import { type Bundle, buildBundle } from '../bundle/bundle.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import { FsStore } from '../registry/fs-store.ts';
@@ -74,6 +76,8 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
       signal.throwIfAborted();
       tell({ type: 'progress', progress: phaseOnly('evaluate', trainingShare) });
       const evaluation = await evaluate(assignment, dataset, trained, signal);
+      const bundle = await bundleOf(assignment, dataset, trained);
+      signal.throwIfAborted();
 
       tell({ type: 'progress', progress: phaseOnly('publish', 99) });
       await fence.check();
@@ -81,6 +85,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         files: {
           ...trained.files,
           ...evaluation.files,
+          ...bundle?.files,
           'weights.safetensors': writeSafetensors(trained.weights),
         },
         meta: {
@@ -97,6 +102,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
             engine: `${engine.name}/${engine.device}`,
           },
           metrics: { ...trained.metrics, ...evaluation.metrics },
+          ...(bundle && { codec: bundle.codec }),
         },
       };
       return publishedAs(await publishOnce(registry, spec.name, id, publication));
@@ -126,6 +132,23 @@ async function evaluate(
     });
   } finally {
     model.dispose();
+  }
+}
+
+/** Undefined, with a warning in the job's log, when codes of this model cannot be sent as frames: it is published all the same. */
+async function bundleOf(
+  { spec, engine: { threads } }: Assignment,
+  dataset: Dataset,
+  { files, inputShape, codeShape }: TrainedModel,
+): Promise<Bundle | undefined> {
+  const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
+  if (!encoder || !decoder) return undefined;
+  try {
+    return await buildBundle({ ...{ name: spec.name, dataset, threads, inputShape, codeShape }, encoder, decoder });
+  } catch (error) {
+    if (!(error instanceof HourglassError) || error.code !== 'operation-not-supported') throw error;
+    console.warn(error.message);
+    return undefined;
   }
 }
 
