@@ -99,10 +99,8 @@ function typeOf(schema: ContractSchema): string {
   if (schema.const !== undefined) return `<code>${escaped(JSON.stringify(schema.const))}</code>`;
   if (schema.enum) return schema.enum.map((value) => `<code>${escaped(JSON.stringify(value))}</code>`).join(' ');
   if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(' or ');
-  if (schema.type === 'array') {
-    const items = [schema.items ?? {}].flat() as ContractSchema[];
-    return `[${items.map(typeOf).join(', ')}${Array.isArray(schema.items) ? '' : ', …'}]`;
-  }
+  if (schema.prefixItems) return `[${schema.prefixItems.map(typeOf).join(', ')}]`;
+  if (schema.type === 'array') return `[${typeOf(schema.items || {})}, …]`;
   return escaped(schema.format ? `${schema.type}, ${schema.format}` : (schema.type ?? 'any'));
 }
 

@@ -64,7 +64,8 @@ export interface ContractSchema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly ContractSchema[];
-  readonly items?: ContractSchema | readonly ContractSchema[];
+  readonly items?: ContractSchema | false;
+  readonly prefixItems?: readonly ContractSchema[];
   readonly properties?: Readonly<Record<string, ContractSchema>>;
   readonly required?: readonly string[];
   readonly description?: string;

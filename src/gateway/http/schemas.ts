@@ -143,6 +143,12 @@ export const problem = (description: string) => ({
   content: { [problemType]: { schema: ref('Problem') } },
 });
 
+/** An answer without a body. */
+export const noContent = (description: string): { description: string; type: string } => ({
+  description,
+  type: 'null',
+});
+
 export const ModelParams = Type.Object({
   model: Type.String({ pattern: namePattern, description: 'name of a model' }),
 });

@@ -49,13 +49,19 @@ export function shareSchemas(roots: Readonly<Record<string, object>>): Record<st
     ...(part.anyOf && {
       anyOf: part.anyOf.map((member) => replace(member, hint + pascal(kindOf(member) ?? ''), owner)),
     }),
-    ...(part.items && !Array.isArray(part.items) && { items: replace(part.items as Node, hint, owner) }),
+    ...(part.items && itemsOf(part.items, hint, owner)),
     ...(part.properties && {
       properties: Object.fromEntries(
         Object.entries(part.properties).map(([key, member]) => [key, replace(member, pascal(key), owner)]),
       ),
     }),
   });
+
+  /** JSON Schema 2020-12, which OpenAPI 3.1 uses, has tuples under another name than before. */
+  const itemsOf = (items: Node | readonly Node[], hint: string, owner: string): object =>
+    Array.isArray(items)
+      ? { prefixItems: items.map((item) => replace(item, hint, owner)), items: false, additionalItems: undefined }
+      : { items: replace(items as Node, hint, owner) };
 
   const whole = Object.entries(roots).map(([name, root]) => {
     suffix = name.endsWith('Request') ? 'Request' : '';

@@ -13,7 +13,7 @@ import { mediaType, multipart } from '../media.ts';
 import { readMultipart } from '../multipart.ts';
 import type { App, RouteParts } from '../parts.ts';
 import { goAhead, tooLarge } from '../read-body.ts';
-import { problem, ref } from '../schemas.ts';
+import { noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['datasets'];
 const binary = { schema: { type: 'string', format: 'binary' } };
@@ -120,7 +120,7 @@ export function datasetRoutes(app: App, { datasets, config, metrics }: RoutePart
         summary: 'Delete an uploaded data set',
         params: DatasetParams,
         response: {
-          204: { description: 'Deleted', type: 'null' },
+          204: noContent('Deleted'),
           404: problem('No such data set'),
           409: problem('It is built in'),
         },
@@ -128,7 +128,7 @@ export function datasetRoutes(app: App, { datasets, config, metrics }: RoutePart
     },
     async ({ params }, reply) => {
       await datasets.delete(params.name);
-      return reply.status(204).send(null);
+      return reply.status(204).send(undefined);
     },
   );
 }

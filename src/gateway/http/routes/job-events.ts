@@ -9,7 +9,7 @@ import { cancellation } from '../cancellation.ts';
 import { toProblem } from '../errors.ts';
 import { eventStream, negotiate } from '../media.ts';
 import type { App, RouteParts } from '../parts.ts';
-import { problem } from '../schemas.ts';
+import { noContent, problem } from '../schemas.ts';
 import { JobParams } from './jobs.ts';
 
 const resumption = Type.String({ description: 'id of the last event that was seen; all are replayed without it' });
@@ -34,7 +34,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
         headers: Type.Object({ 'last-event-id': Type.Optional(resumption) }),
         response: {
           200: { description: 'The events', content: { [eventStream]: { schema: { type: 'string' } } } },
-          204: { description: 'The job has ended and all its events were seen: do not connect again', type: 'null' },
+          204: noContent('The job has ended and all its events were seen: do not connect again'),
           404: problem('No such job'),
           429: problem('Too many open event streams'),
         },
@@ -52,7 +52,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       // What can go wrong goes wrong at once; a quiet job says nothing for long.
       const begun = await Promise.race([first, sleep(longestSilenceMs, 'quiet' as const, { ref: false })]);
       // The end is told again to whoever asks; who has seen it need not come back.
-      if (begun !== 'quiet' && (begun.done || begun.value.id === lastEventId)) return reply.status(204).send(null);
+      if (begun !== 'quiet' && (begun.done || begun.value.id === lastEventId)) return reply.status(204).send(undefined);
 
       watchers.take(1);
       metrics.move('eventStreams', 1, { transport: 'rest' });

@@ -5,7 +5,7 @@ import { HourglassError } from '../../../base/errors.ts';
 import { JobState } from '../../../spec/job.ts';
 import { submitJob } from '../../submit.ts';
 import type { App, RouteParts } from '../parts.ts';
-import { problem, ref } from '../schemas.ts';
+import { noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['jobs'];
 
@@ -68,7 +68,11 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
         tags,
         summary: 'List jobs, newest first',
         querystring: Listing,
-        response: { 200: ref('JobList', 'A page of jobs'), 400: problem('An unknown or wrong parameter') },
+        response: {
+          200: ref('JobList', 'A page of jobs'),
+          400: problem('An unknown parameter, or one out of bounds'),
+          422: problem('A parameter of the wrong type'),
+        },
       },
     },
     async ({ query }) => {
@@ -145,7 +149,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
         summary: 'Delete the record of a job that has ended; its model stays',
         params: JobParams,
         response: {
-          204: { description: 'Deleted', type: 'null' },
+          204: noContent('Deleted'),
           404: problem('No such job'),
           409: problem('It has not ended yet'),
         },
@@ -153,7 +157,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
     },
     async ({ params }, reply) => {
       await queue.remove(params.id);
-      return reply.status(204).send(null);
+      return reply.status(204).send(undefined);
     },
   );
 }

@@ -5,7 +5,7 @@ import { HourglassError } from '../../../base/errors.ts';
 import { parseVersion } from '../../../registry/reference.ts';
 import { checkRequest } from '../../check.ts';
 import type { App, RouteParts } from '../parts.ts';
-import { AliasTarget, ModelParams, problem, ref, VersionParams } from '../schemas.ts';
+import { AliasTarget, ModelParams, noContent, problem, ref, VersionParams } from '../schemas.ts';
 
 const tags = ['models'];
 const AliasParams = Type.Object({ ...ModelParams.properties, alias: Type.String({ description: 'name of an alias' }) });
@@ -54,12 +54,12 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Delete a model with all versions and aliases',
         params: ModelParams,
-        response: { 204: { description: 'Deleted', type: 'null' }, 404: problem('No such model') },
+        response: { 204: noContent('Deleted'), 404: problem('No such model') },
       },
     },
     async ({ params }, reply) => {
       await registry.deleteModel(params.model);
-      return reply.status(204).send(null);
+      return reply.status(204).send(undefined);
     },
   );
 
@@ -85,7 +85,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         summary: 'Delete a version; its number is not given again',
         params: VersionParams,
         response: {
-          204: { description: 'Deleted', type: 'null' },
+          204: noContent('Deleted'),
           404: problem('No such model or version'),
           409: problem('An alias points to it'),
         },
@@ -93,7 +93,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
     },
     async ({ params }, reply) => {
       await registry.deleteVersion(params.model, parseVersion(params.version));
-      return reply.status(204).send(null);
+      return reply.status(204).send(undefined);
     },
   );
 
@@ -112,7 +112,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
             description: 'The file; its ETag is its SHA-256',
             content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
           },
-          304: { description: 'The copy at hand is the file', type: 'null' },
+          304: noContent('The copy at hand is the file'),
           404: problem('No such model, version or file'),
           503: problem('The stored file is damaged'),
         },
@@ -123,7 +123,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
       const entry = manifest.files.find(({ path }) => path === params.file);
       const etag = entry && `"${entry.sha256}"`;
       if (etag !== undefined && matches(headers['if-none-match'], etag))
-        return reply.status(304).header('etag', etag).send(null);
+        return reply.status(304).header('etag', etag).send(undefined);
       const bytes = await registry.readFile(manifest, params.file);
       const type = contentTypes[params.file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
       return reply
@@ -170,12 +170,12 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Delete an alias',
         params: AliasParams,
-        response: { 204: { description: 'Deleted', type: 'null' }, 404: problem('No such model or alias') },
+        response: { 204: noContent('Deleted'), 404: problem('No such model or alias') },
       },
     },
     async ({ params }, reply) => {
       await registry.deleteAlias(params.model, params.alias);
-      return reply.status(204).send(null);
+      return reply.status(204).send(undefined);
     },
   );
 }
