@@ -57,8 +57,11 @@ const areTurned = (...operands: readonly Value[]): boolean => {
   return images.length > 0 && images.every(lastOf) && operands.every((x) => x.shape.length <= 4);
 };
 
+/** The NCHW image that was turned into this NHWC one, if that is where it comes from. */
+export const turnedImage = (x: Value): Value | undefined => lastOf(x)?.inputs[0];
+
 /** An image as it was before the turn; a single number as it is. */
-const beforeTurn = (x: Value): Value => lastOf(x)?.inputs[0] ?? x;
+const beforeTurn = (x: Value): Value => turnedImage(x) ?? x;
 
 /** A broadcasting operator of two tensors of one type. */
 export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementType = a.type): Value {
@@ -232,6 +235,11 @@ export function reduce(g: Graph, op: string, x: Value, axes: readonly number[], 
   const shape = reducedShape(x.shape, axes, keepDims);
   if (axes.every((axis) => x.shape[axis] === 1)) return reshape(g, x, shape);
   const sorted = [...axes].sort((a, b) => a - b);
+  if (sizeOf(shape) === 1 && x.shape.length > 1 && sizeOf(x.shape) > 0) {
+    // ONNX Runtime reduces a vector at once, axes of one element between others slow it down
+    const vector = reshape(g, x, [sizeOf(x.shape)]);
+    return reshape(g, g.node(op, [vector, g.int64([0])], { type: x.type, shape: [] }, { keepdims: 0 }), shape);
+  }
   return g.node(op, [x, g.int64(sorted)], { type: x.type, shape }, { keepdims: keepDims ? 1 : 0 });
 }
 

@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../../base/ndarray.ts';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
-import { cast, expand, gather, matMul, pad, reduce, reshape, reverse, slice, transpose } from '../nodes.ts';
+import { cast, gather, matMul, mul, pad, reshape, reverse, slice, transpose } from '../nodes.ts';
+import { toChannelsFirst, toChannelsLast } from './geometry.ts';
 
 /** Where output position `i` of `to` lies in an input of `from` positions. */
 function position(i: number, from: number, to: number, alignCorners: boolean, halfPixelCenters: boolean): number {
@@ -90,13 +91,11 @@ lower<tf.ResizeNearestNeighborInputs, tf.ResizeNearestNeighborAttrs>(
     const [tall, wide] = size;
     const [rows, columns] = [whole(tall, height), whole(wide, width)];
     if (rows && columns && !alignCorners) {
-      const open = reshape(g, images, [batch, height, 1, width, 1, channels]);
-      return reshape(g, expand(g, open, [batch, height, rows, width, columns, channels]), [
-        batch,
-        tall,
-        wide,
-        channels,
-      ]);
+      const scales = g.constant('float32', [4], [1, 1, rows, columns]);
+      const shape = [batch, channels, tall, wide];
+      const how = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
+      const image = toChannelsFirst(g, images);
+      return toChannelsLast(g, g.node('Resize', [image, undefined, scales], { type: images.type, shape }, how));
     }
     const index = (from: number, to: number) =>
       g.int64(Array.from({ length: to }, (_, i) => nearest(i, from, to, alignCorners, halfPixelCenters)));
@@ -110,7 +109,11 @@ lower<tf.ResizeNearestNeighborGradInputs, tf.ResizeNearestNeighborGradAttrs>(
     const [tall, wide] = dy.shape.slice(1, 3) as [number, number];
     const [rows, columns] = [whole(tall, height), whole(wide, width)];
     if (rows && columns && !attrs.alignCorners) {
-      return reduce(g, 'ReduceSum', reshape(g, dy, [batch, height, rows, width, columns, channels]), [2, 4]);
+      // the sum over each block, as its mean
+      const window = { kernel_shape: [rows, columns], strides: [rows, columns] };
+      const shape = [batch, channels, height, width];
+      const mean = g.node('AveragePool', [toChannelsFirst(g, dy)], { type: 'float32', shape }, window);
+      return toChannelsLast(g, mul(g, mean, g.scalar('float32', rows * columns)));
     }
     return separable(g, dy, [height, width], nearestWeights, attrs, true);
   },

@@ -13,6 +13,7 @@ import {
   reshape,
   sizeOfAxes,
   transpose,
+  turnedImage,
   unary,
   where,
 } from '../nodes.ts';
@@ -27,6 +28,9 @@ const axesOf = (axis: number | number[] | undefined, x: Value): number[] =>
  */
 export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = false): Value {
   const rank = x.shape.length;
+  const image = keepDims ? undefined : turnedImage(x);
+  // per channel, as for the gradient of a bias: an image that was turned is summed as it was
+  if (image && axes.join() === '0,1,2') return reduce(g, 'ReduceSum', image, [0, 2, 3]);
   const leading = axes.length > 0 && axes.length < rank && axes.every((axis, i) => axis === i);
   if (x.type !== 'float32' || !leading) return reduce(g, 'ReduceSum', x, axes, keepDims);
   const rows = sizeOfAxes(x.shape, axes);
