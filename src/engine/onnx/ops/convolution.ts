@@ -4,9 +4,10 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../../base/ndarray.ts';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
-import { add, cast, concat, expand, gemm, mul, pad, reshape, reverse, slice, transpose } from '../nodes.ts';
+import { add, cast, concat, expand, gemm, matMul, mul, pad, reshape, reverse, slice, transpose } from '../nodes.ts';
 import { activate } from './elementwise.ts';
 import {
   channelsFirst,
@@ -39,48 +40,83 @@ function depthwise(g: Graph, filter: Value): Filter {
   return { weight: reshape(g, weight, [inputs * multiplier, 1, height, width]), group: inputs };
 }
 
-/** NCHW → NCHW. */
-function convolve(g: Graph, x: Value, { weight, group }: Filter, info: Info, bias?: Value): Value {
-  const shape = [info.batchSize, info.outChannels, info.outHeight, info.outWidth];
-  return g.node(
-    'Conv',
-    [cast(g, x, 'float32'), weight, ...(bias ? [bias] : [])],
-    { type: 'float32', shape },
-    {
-      kernel_shape: [info.filterHeight, info.filterWidth],
-      strides: [info.strideHeight, info.strideWidth],
-      dilations: [info.dilationHeight, info.dilationWidth],
-      pads: paddingOf(info),
-      ...(group > 1 && { group }),
-    },
-  );
+/** The window of a convolution and the padding around the image. */
+interface Sweep {
+  readonly kernel: readonly [height: number, width: number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  /** top, left, bottom, right */
+  readonly pads: readonly [number, number, number, number];
+}
+
+const sweepOf = (info: Info): Sweep => ({
+  kernel: [info.filterHeight, info.filterWidth],
+  strides: [info.strideHeight, info.strideWidth],
+  dilations: [info.dilationHeight, info.dilationWidth],
+  pads: paddingOf(info),
+});
+
+const attributesOf = ({ kernel, strides, dilations, pads }: Sweep, group: number) => ({
+  kernel_shape: kernel,
+  strides,
+  dilations,
+  pads,
+  ...(group > 1 && { group }),
+});
+
+/** The sweep that leads back, of stride 1; undefined where its padding would be negative. */
+function turnedSweep(sweep: Sweep): Sweep | undefined {
+  const reach = sweep.kernel.map((size, i) => (size - 1) * sweep.dilations[i]!);
+  const pads = sweep.pads.map((pad, i) => reach[i % 2]! - pad) as [number, number, number, number];
+  const unit = sweep.strides.every((stride) => stride === 1);
+  return unit && pads.every((pad) => pad >= 0) ? { ...sweep, pads } : undefined;
+}
+
+/** [outputs, inputs, height, width] → [inputs, outputs, height, width] turned by 180 degrees, or the same of one per group. */
+const turnedWeight = (g: Graph, { weight, group }: Filter): Value =>
+  reverse(g, group === 1 ? transpose(g, weight, [1, 0, 2, 3]) : weight, [2, 3]);
+
+/**
+ * Conv copies what each output sees, ConvTranspose what each input sends: with few outputs (grey or colour pictures) the
+ * latter is several times faster.
+ */
+const sendsLess = (inputs: number, outputs: number): boolean => outputs <= 3 && inputs >= 4 * outputs;
+
+/** A convolution, NCHW → NCHW. */
+function convolve(g: Graph, image: Value, filter: Filter, info: Info, bias?: Value): Value {
+  const x = cast(g, image, 'float32');
+  const output = {
+    type: 'float32',
+    shape: [info.batchSize, info.outChannels, info.outHeight, info.outWidth],
+  } as const;
+  const vector = bias ? [bias] : [];
+  const sweep = sweepOf(info);
+  const back = turnedSweep(sweep);
+  if (back && filter.group === 1 && sendsLess(info.inChannels, info.outChannels)) {
+    return g.node('ConvTranspose', [x, turnedWeight(g, filter), ...vector], output, attributesOf(back, 1));
+  }
+  return g.node('Conv', [x, filter.weight, ...vector], output, attributesOf(sweep, filter.group));
 }
 
 /**
  * Gradient by the input, NCHW → NCHW. With stride 1 it is a convolution with the turned filter, which ONNX Runtime runs
  * faster than ConvTranspose.
  */
-function convolveBack(g: Graph, given: Value, { weight, group }: Filter, info: Info): Value {
-  const [top, left, bottom, right] = paddingOf(info);
-  const { effectiveFilterHeight: height, effectiveFilterWidth: width } = info;
+function convolveBack(g: Graph, given: Value, filter: Filter, info: Info): Value {
+  const { weight, group } = filter;
   const output = { type: 'float32', shape: [info.batchSize, info.inChannels, info.inHeight, info.inWidth] } as const;
-  const window = {
-    kernel_shape: [info.filterHeight, info.filterWidth],
-    dilations: [info.dilationHeight, info.dilationWidth],
-    ...(group > 1 && { group }),
-  };
   // tfjs allows a gradient larger than the output and reads its first rows
   const dy = slice(g, given, [0, 0, 0, 0], [info.batchSize, info.outChannels, info.outHeight, info.outWidth]);
-  const fits = Math.max(top, bottom) < height && Math.max(left, right) < width;
-  if (info.strideHeight === 1 && info.strideWidth === 1 && fits && (group === 1 || group === info.outChannels)) {
-    const turned = reverse(g, group === 1 ? transpose(g, weight, [1, 0, 2, 3]) : weight, [2, 3]);
-    const pads = [height - 1 - top, width - 1 - left, height - 1 - bottom, width - 1 - right];
-    return g.node('Conv', [dy, turned], output, { ...window, strides: [1, 1], pads });
+  const sweep = sweepOf(info);
+  const back = turnedSweep(sweep);
+  const single = group === 1 || group === info.outChannels;
+  if (back && single && !(group === 1 && sendsLess(info.outChannels, info.inChannels))) {
+    return g.node('Conv', [dy, turnedWeight(g, filter)], output, attributesOf(back, group));
   }
+  const [top, left, bottom, right] = sweep.pads;
+  const { effectiveFilterHeight: height, effectiveFilterWidth: width } = info;
   return g.node('ConvTranspose', [dy, weight], output, {
-    ...window,
-    strides: [info.strideHeight, info.strideWidth],
-    pads: [top, left, bottom, right],
+    ...attributesOf(sweep, group),
     output_padding: [
       info.inHeight + top + bottom - (info.outHeight - 1) * info.strideHeight - height,
       info.inWidth + left + right - (info.outWidth - 1) * info.strideWidth - width,
@@ -88,7 +124,7 @@ function convolveBack(g: Graph, given: Value, { weight, group }: Filter, info: I
   });
 }
 
-/** What each input row meets: slices of the output's gradient, one per place in the filter. Stride 1 only. */
+/** What each input row meets: NCHW slices of the output's gradient, one per place in the filter. Stride 1 only. */
 function gradientWindows(g: Graph, dy: Value, info: Info): Value[] {
   const [top, left] = paddingOf(info);
   const { batchSize, inHeight, inWidth, outHeight, outWidth, outChannels } = info;
@@ -97,38 +133,59 @@ function gradientWindows(g: Graph, dy: Value, info: Info): Value[] {
   const before = Math.max(0, info.effectiveFilterWidth - 1 - left);
   const below = Math.max(0, inHeight + top - outHeight);
   const after = Math.max(0, inWidth + left - outWidth);
-  const padded = pad(g, dy, [0, above, before, 0], [0, below, after, 0]);
-  const parts: Value[] = [];
-  for (let i = 0; i < info.filterHeight; i++) {
-    for (let j = 0; j < info.filterWidth; j++) {
-      const from = [0, top - i * info.dilationHeight + above, left - j * info.dilationWidth + before, 0];
-      parts.push(slice(g, padded, from, [batchSize, inHeight, inWidth, outChannels]));
-    }
+  const padded = pad(g, dy, [0, 0, above, before], [0, 0, below, after]);
+  return placesOf(info).map(([i, j]) =>
+    slice(g, padded, [0, 0, top - i + above, left - j + before], [batchSize, outChannels, inHeight, inWidth]),
+  );
+}
+
+/** What each output sees: NCHW slices of the input, one per place in the filter. */
+function inputWindows(g: Graph, x: Value, info: Info): Value[] {
+  const [top, left, bottom, right] = paddingOf(info);
+  const padded = pad(g, x, [0, 0, top, left], [0, 0, bottom, right]);
+  const size = [info.batchSize, info.inChannels, info.outHeight, info.outWidth];
+  const steps = [1, 1, info.strideHeight, info.strideWidth];
+  return placesOf(info).map(([i, j]) => slice(g, padded, [0, 0, i, j], size, steps));
+}
+
+/** Row and column of each place in the filter, dilation included. */
+const placesOf = (info: Info): [number, number][] =>
+  Array.from({ length: info.filterHeight * info.filterWidth }, (_, k) => [
+    Math.floor(k / info.filterWidth) * info.dilationHeight,
+    (k % info.filterWidth) * info.dilationWidth,
+  ]);
+
+/** Up to this many products per image, a product per image and a sum of them is faster than one product over all. */
+const smallProduct = 4096;
+
+/** Σ over images and positions of a[n, ·, p] b[n, ·, p]: [batch, rows, …] and [batch, columns, …] → [rows, columns]. */
+function positionsProduct(g: Graph, a: Value, b: Value): Value {
+  const [batch, rows] = a.shape as [number, number];
+  const columns = b.shape[1]!;
+  const positions = sizeOf(a.shape.slice(2));
+  if (rows * columns <= smallProduct) {
+    const [left, right] = [reshape(g, a, [batch, rows, positions]), reshape(g, b, [batch, columns, positions])];
+    return sum(g, matMul(g, left, transpose(g, right, [0, 2, 1])), [0]);
   }
-  return parts;
+  const long = (x: Value, channels: number) =>
+    reshape(g, transpose(g, reshape(g, x, [batch, channels, positions]), [1, 0, 2]), [channels, batch * positions]);
+  return gemm(g, long(a, rows), long(b, columns), { transB: true });
 }
 
 /**
- * Gradient by the filter (HWIO), of NHWC values: a product over all positions of what meets there. Stacking shifted copies
+ * Gradient by the filter (HWIO), of NCHW values: a product over all positions of what meets there. Stacking shifted copies
  * is what costs, so the side with fewer channels is stacked (the gradient's side only for stride 1).
  */
 function filterGradient(g: Graph, x: Value, dy: Value, info: Info): Value {
-  const { filterHeight, filterWidth, inChannels, outChannels, batchSize } = info;
-  const places = filterHeight * filterWidth;
+  const { filterHeight, filterWidth, inChannels, outChannels } = info;
   if (info.strideHeight === 1 && info.strideWidth === 1 && outChannels < inChannels) {
-    const positions = batchSize * info.inHeight * info.inWidth;
-    const stacked = reshape(g, concat(g, gradientWindows(g, dy, info), 3), [positions, places * outChannels]);
-    const dw = gemm(g, reshape(g, x, [positions, inChannels]), stacked, { transA: true });
-    return transpose(g, reshape(g, dw, [inChannels, filterHeight, filterWidth, outChannels]), [1, 2, 0, 3]);
+    const stacked = concat(g, gradientWindows(g, dy, info), 1);
+    const dw = reshape(g, positionsProduct(g, stacked, x), [filterHeight, filterWidth, outChannels, inChannels]);
+    return transpose(g, dw, [0, 1, 3, 2]);
   }
-  const positions = batchSize * info.outHeight * info.outWidth;
-  const stacked = reshape(g, concat(g, windows(g, x, info), 3), [positions, places * inChannels]);
-  const dw = gemm(g, stacked, reshape(g, dy, [positions, outChannels]), { transA: true });
-  return reshape(g, dw, [filterHeight, filterWidth, inChannels, outChannels]);
+  const stacked = concat(g, inputWindows(g, x, info), 1);
+  return reshape(g, positionsProduct(g, stacked, dy), [filterHeight, filterWidth, inChannels, outChannels]);
 }
-
-/** An image of the data format as NHWC. */
-const channelsLast = (g: Graph, x: Value, format: Format): Value => (format === 'NCHW' ? toChannelsLast(g, x) : x);
 
 lower<tf.Conv2DInputs, tf.Conv2DAttrs>(tf.Conv2D, ({ g, inputs: { x, filter }, attrs }) => {
   const info = convolutionInfo(x.shape, filter.shape, attrs);
@@ -186,7 +243,7 @@ lower<tf.Conv2DBackpropFilterInputs, tf.Conv2DBackpropFilterAttrs>(
   tf.Conv2DBackpropFilter,
   ({ g, inputs: { x, dy }, attrs }) => {
     const info = convolutionInfo(x.shape, attrs.filterShape, attrs);
-    return filterGradient(g, channelsLast(g, x, attrs.dataFormat), channelsLast(g, dy, attrs.dataFormat), info);
+    return filterGradient(g, channelsFirst(g, x, attrs.dataFormat), channelsFirst(g, dy, attrs.dataFormat), info);
   },
 );
 
