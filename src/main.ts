@@ -6,15 +6,16 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Config, loadConfig, settingsHelp } from './platform/config.ts';
+import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
-import { Metrics } from './platform/metrics.ts';
+import { Metrics, type MetricsSnapshot } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
 import type { RedisSettings } from './queue/redis.ts';
 import type { QueueSettings } from './queue/redis-job-queue.ts';
 import type { Registry } from './registry/registry.ts';
 import { hopelessCode } from './up/exit-code.ts';
+import type { Gathered, Recorded } from './up/messages.ts';
 import type { TrainingWorker } from './worker/worker.ts';
 
 const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
@@ -28,6 +29,9 @@ const usage = `hourglass ${release}: trains autoencoders from a job queue and se
   hourglass --help    this text
   hourglass --version
 `;
+
+/** A worker under `hourglass up` has no metrics port: it tells its parent. */
+const metricsEveryMs = 2000;
 
 /** What is wrong with how it was started, for the terminal. */
 class StartError extends Error {
@@ -111,7 +115,7 @@ async function worker(config: Config): Promise<void> {
       checkpointSeconds: config.checkpointIntervalMs / 1000,
       engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },
       release,
-      environment: withoutSecrets(),
+      environment: withoutRedis(process.env),
       stepTimeoutMs: config.stepTimeoutMs,
       stopTimeoutMs: 12_000,
       memoryBytes: config.trainingMemoryBytes,
@@ -122,6 +126,19 @@ async function worker(config: Config): Promise<void> {
     stopped.signal,
   );
   log.info({ engine: config.engine, device: config.device }, 'worker is ready');
+  if (process.send) {
+    const tell = async (): Promise<void> => {
+      const message: Recorded = { type: 'metrics', snapshot: await metrics.snapshot() };
+      if (process.connected) process.send?.(message);
+    };
+    setInterval(() => void tell(), metricsEveryMs).unref();
+  } else {
+    const { createMetricsServer } = await import('./gateway/metrics-server.ts');
+    const server = createMetricsServer(async () => [await metrics.snapshot()], log);
+    const metricsPort = await server.listen(config.host, config.metricsPort);
+    shutdown.add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
+    log.info({ metricsPort }, 'metrics are served');
+  }
 }
 
 async function gateway(config: Config): Promise<void> {
@@ -145,7 +162,13 @@ async function gateway(config: Config): Promise<void> {
   const predictor = new ModelPredictor({ registry, pool, config, metrics, warn });
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
   const datasets = createDatasetStore({ folder: foldersOf(config).datasets, limits });
-  const served = createGateway({ queue, predictor, registry, datasets, config, log, metrics, version: release });
+  let gathered: Gathered['snapshots'] = {};
+  process.on('message', (message: Gathered) => {
+    if (message.type === 'metrics') gathered = message.snapshots;
+  });
+  const otherMetrics = (): MetricsSnapshot[] => Object.values(gathered);
+  const parts = { queue, predictor, registry, datasets, config, log, metrics };
+  const served = createGateway({ ...parts, version: release, otherMetrics });
   shutdown
     .add({
       name: 'ports',
@@ -170,7 +193,7 @@ async function up(config: Config): Promise<void> {
     ...{ config, log, metrics, release },
     terminal: createTerminal(process.stdout),
     program: entry(import.meta.url, './main.ts'),
-    environment: withoutSecrets(),
+    environment: withoutRedis(forTerminal()),
     openQueue: (url) => RedisJobQueue.open(queueSettings(config, url), log),
     registry: await openRegistry(config),
     datasets: createDatasetStore({ folder: folders.datasets }),
@@ -191,8 +214,7 @@ async function up(config: Config): Promise<void> {
 }
 
 /** For children that need no access to Redis, or get their own. */
-function withoutSecrets(): Record<string, string | undefined> {
-  const { REDIS_URL: _, ...environment } = process.env;
+function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | undefined>) {
   return environment;
 }
 
@@ -206,7 +228,12 @@ async function main(): Promise<void> {
   if (!role || rest.length > 0) {
     throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);
   }
-  await role(loadConfig(process.env));
+  await role(loadConfig(name === 'up' ? forTerminal() : process.env));
+}
+
+/** `hourglass up` is for a person: lines to read, and only those that matter, unless the settings say otherwise. */
+function forTerminal(): Record<string, string | undefined> {
+  return { ...variablesOf({ logFormat: 'text', logLevel: 'warn' }), ...process.env };
 }
 
 /** Errors whose message is all that a person needs. */

@@ -21,18 +21,10 @@ import type { Registry } from '../registry/registry.ts';
 import { lockDataFolder } from './data-lock.ts';
 import { writeExamples } from './examples.ts';
 import { hopelessCode } from './exit-code.ts';
+import type { Gathered, Listening, Recorded } from './messages.ts';
 import { trainFirstModel } from './starter.ts';
 import { Supervisor } from './supervisor.ts';
 import type { Terminal } from './terminal.ts';
-
-/** What a gateway tells its parent once it listens. */
-export interface Listening {
-  readonly type: 'listening';
-  readonly host: string;
-  readonly httpPort: number;
-  readonly grpcPort: number;
-  readonly metricsPort: number;
-}
 
 export interface UpParts {
   readonly config: Config;
@@ -74,7 +66,7 @@ export class Up {
 
   /** Starts all parts. Throws DataLockError, EmbeddedRedisError, EvictionPolicyError. */
   async start(): Promise<void> {
-    const { config, log, environment, program, terminal } = this.#parts;
+    const { config, log, metrics, environment, program, terminal } = this.#parts;
     mkdirSync(config.dataDir, { recursive: true });
     this.#unlock = lockDataFolder(config.dataDir);
     const redisUrl = config.redisUrl ?? (await this.#startRedis());
@@ -90,14 +82,23 @@ export class Up {
         return child;
       },
     });
+    let gateway: ChildProcess | undefined;
     const listening = new Promise<Listening>((resolve) => {
       const graceMs = config.drainMs + config.graceMs + 5000;
-      const gateway = part('gateway', graceMs, (child) => {
+      const onStart = (child: ChildProcess): void => {
+        gateway = child;
         child.on('message', (message: Listening) => message.type === 'listening' && resolve(message));
-      });
-      void this.#supervisor.start(gateway);
+      };
+      void this.#supervisor.start(part('gateway', graceMs, onStart));
     });
-    await this.#supervisor.start(part('worker', workerStopMs));
+    const passOn = async (recorded: Recorded): Promise<void> => {
+      if (!gateway?.connected) return;
+      const snapshots = { worker: recorded.snapshot, up: await metrics.snapshot() };
+      gateway.send({ type: 'metrics', snapshots } satisfies Gathered, () => undefined);
+    };
+    await this.#supervisor.start(
+      part('worker', workerStopMs, (child) => child.on('message', (message: Recorded) => void passOn(message))),
+    );
     this.#greet(await this.#untilEnded(listening))
       .catch((err: unknown) => log.error({ err }, 'the first model could not be trained'))
       .finally(() => this.#ended.signal.aborted || terminal.line('Stop with Ctrl-C.'));

@@ -1,0 +1,142 @@
+// `hourglass up` as a person meets it: a first model is trained, the printed lines work as printed, a second start is quick,
+// whatever is killed comes back, and nothing is left running at the end.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { descendants } from '../../bench/faults/fleet.ts';
+import { freePort } from '../helpers/redis.ts';
+import { until } from '../queue/fixtures.ts';
+
+const program = path.resolve(import.meta.dirname, '../../dist/main.js');
+let folder: string;
+let environment: Record<string, string | undefined>;
+let address: string;
+let metrics: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass up ')); // with a blank, as folders of people have
+  const [http, grpc, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  address = `http://127.0.0.1:${http}`;
+  metrics = `http://127.0.0.1:${metricsPort}/metrics`;
+  environment = {
+    PATH: process.env.PATH,
+    HOURGLASS_DATA_DIR: path.join(folder, 'data'),
+    HOURGLASS_HTTP_PORT: String(http),
+    HOURGLASS_GRPC_PORT: String(grpc),
+    HOURGLASS_METRICS_PORT: String(metricsPort),
+    HOURGLASS_DRAIN: '0s',
+  };
+});
+const started: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of started) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function up(changes: Record<string, string> = {}): Started {
+  const child = spawn(process.execPath, [program, 'up'], {
+    cwd: folder,
+    env: { ...environment, ...changes },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  return { child, output: () => output, ended: new Promise((resolve) => child.once('exit', resolve)) };
+}
+
+const isReady = async (): Promise<boolean> => (await fetch(`${address}/readyz`).catch(() => undefined))?.status === 200;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Pids of its parts by name. */
+async function partsOf(child: ChildProcess): Promise<Record<string, number>> {
+  const parts: Record<string, number> = {};
+  for (const pid of await descendants(child.pid as number)) {
+    const line = execFileSync('cat', [`/proc/${pid}/cmdline`])
+      .toString()
+      .replaceAll('\0', ' ');
+    const name = /main\.js (gateway|worker)/.exec(line)?.[1] ?? (/^redis-server/.test(line) ? 'redis' : 'other');
+    parts[name] = pid;
+  }
+  return parts;
+}
+
+describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
+  it('trains a first model, prints lines that work, and leaves nothing behind when it is stopped', async () => {
+    const { child, output, ended } = up();
+    await until(() => output().includes('Stop with Ctrl-C.'));
+    expect(output()).toContain('The registry is empty: training digits on mnist');
+    expect(output()).toMatch(/%\s+train, epoch 5 of 5\s+loss 0\.\d+\s+[\d,]+ rows\/s/);
+    const lines = output()
+      .split('\n')
+      .filter((line) => line.startsWith('curl '));
+    expect(lines).toHaveLength(4);
+    const [encoded, decoded, denoised] = lines.map((line) =>
+      execFileSync('sh', ['-c', line], { cwd: folder, encoding: 'utf8' }),
+    ) as [string, string, string, string];
+    expect(JSON.parse(encoded)).toMatchObject({ model: 'digits', version: 1 });
+    expect(JSON.parse(encoded).codes[0]).toHaveLength(32);
+    expect(JSON.parse(decoded).outputs[0].flat(3)).toHaveLength(784);
+    expect(JSON.parse(denoised).outputs[0].flat(3)).toHaveLength(784);
+    expect(existsSync(path.join(folder, 'data/examples/clean.png'))).toBe(true);
+
+    const { gateway = 0, worker = 0, redis = 0 } = await partsOf(child);
+    const second = up();
+    expect(await second.ended).toBe(78);
+    expect(second.output()).toContain('Another hourglass is using');
+    expect(isAlive(gateway) && isAlive(worker) && isAlive(redis)).toBe(true);
+
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect([gateway, worker, redis].map(isAlive)).toEqual([false, false, false]);
+    expect(existsSync(path.join(folder, 'data/hourglass.lock'))).toBe(false);
+  }, 300_000);
+
+  it('answers at once on a later start, brings back what is killed, and takes all with it when it is killed', async () => {
+    const { child, output } = up();
+    await until(() => output().includes('Stop with Ctrl-C.'));
+    expect(output()).not.toContain('training');
+    expect(output()).toContain('digits@1 answers');
+    for (const name of ['gateway', 'worker', 'redis']) {
+      const pid = (await partsOf(child))[name] as number;
+      process.kill(pid, 'SIGKILL');
+      await until(async () => {
+        const now = (await partsOf(child))[name];
+        return now !== undefined && now !== pid && (await isReady());
+      });
+      expect(output()).toMatch(new RegExp(`ended unexpectedly, starting it again part=${name} .*signal=SIGKILL`));
+    }
+    const text = await until(async () => {
+      const page = await fetch(metrics).then((response) => response.text());
+      return page.includes('process="worker"') && page;
+    });
+    expect(text).toMatch(/hourglass_process_restarts_total\{.*part="redis".*\} 1/);
+    expect(text).toMatch(/hourglass_queue_up\{process="gateway"\} 1/);
+
+    const everything = await descendants(child.pid as number);
+    expect(everything.length).toBeGreaterThanOrEqual(3);
+    child.kill('SIGKILL');
+    await until(() => !everything.some(isAlive));
+    // the folder of one that was killed can be used again
+    const again = up({ HOURGLASS_STARTER: 'off' });
+    await until(() => again.output().includes('digits@1 answers'));
+    again.child.kill('SIGTERM');
+    expect(await again.ended).toBe(0);
+  }, 120_000);
+});
