@@ -33,6 +33,8 @@ interface Sample {
   /** milliseconds */
   readonly p50: number;
   readonly p99: number;
+  /** of all threads of this process, microseconds per row */
+  readonly cpu: number;
 }
 
 interface Contender {
@@ -46,6 +48,7 @@ interface Contender {
 async function measure({ clients, rows, request }: Contender, size: number): Promise<Sample> {
   const data = Float32Array.from({ length: rows * size }, (_, i) => (i % 97) / 97);
   const latencies: number[] = [];
+  const cpuBefore = process.cpuUsage();
   const start = performance.now();
   const client = async () => {
     for (let now = performance.now(); now - start < budget; ) {
@@ -57,10 +60,12 @@ async function measure({ clients, rows, request }: Contender, size: number): Pro
   };
   await Promise.all(Array.from({ length: clients }, client));
   const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const cpu = (user + system) / latencies.length / rows;
   latencies.sort((a, b) => a - b);
   const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? 0;
   const requestsPerSecond = latencies.length / seconds;
-  return { requestsPerSecond, rowsPerSecond: requestsPerSecond * rows, p50: quantile(0.5), p99: quantile(0.99) };
+  return { requestsPerSecond, rowsPerSecond: requestsPerSecond * rows, p50: quantile(0.5), p99: quantile(0.99), cpu };
 }
 
 async function openContenders(net: Net, root: string): Promise<{ contenders: Contender[]; close(): Promise<void> }> {
@@ -125,20 +130,23 @@ function markdown(tables: readonly { net: Net; rows: readonly (Contender & Sampl
     '# Serving: the predictor beside plain ONNX Runtime calls',
     '',
     `\`npm run bench:serve\`: ${os.availableParallelism()} × ${os.cpus()[0]?.model}, Node ${process.versions.node}, ONNX Runtime ${version}. Medians of`,
-    `${options.rounds} interleaved rounds of ${budget} ms; load average of the machine at the end ${os.loadavg()[0]?.toFixed(1)}. Operation denoise (encoder, then decoder). Every client asks again when it has`,
+    `${options.rounds} interleaved rounds of ${budget} ms. Operation denoise (encoder, then decoder). Every client asks again when it has`,
     'its answer. The predictor looks the version up in the registry, checks the rows, batches, and runs in one worker thread;',
     'the plain calls run on the thread that asks and do nothing else.',
+    '',
+    `Load average of the machine when it ended: ${os.loadavg()[0]?.toFixed(1)}. Above its number of cores, requests/s and latencies say little;`,
+    'CPU time a row (all threads of the process) hardly depends on what else runs.',
   ];
   for (const { net, rows } of tables) {
     lines.push('', `## ${net.name}: ${net.widths.join('-')} and back`, '');
     lines.push(
-      '| | clients | rows a request | requests/s | rows/s | p50 ms | p99 ms |',
-      '| --- | --- | --- | --- | --- | --- | --- |',
+      '| | clients | rows a request | requests/s | rows/s | p50 ms | p99 ms | CPU µs a row |',
+      '| --- | --- | --- | --- | --- | --- | --- | --- |',
     );
     for (const row of rows) {
       const figures = [row.requestsPerSecond, row.rowsPerSecond].map((value) => value.toFixed(0));
       const latency = [row.p50, row.p99].map((value) => value.toFixed(2));
-      lines.push(`| ${[row.name, row.clients, row.rows, ...figures, ...latency].join(' | ')} |`);
+      lines.push(`| ${[row.name, row.clients, row.rows, ...figures, ...latency, row.cpu.toFixed(1)].join(' | ')} |`);
     }
   }
   return `${lines.join('\n')}\n`;
@@ -160,7 +168,7 @@ try {
     const rows = contenders.map((contender, i) => {
       const of = (key: keyof Sample) => median(samples[i]?.map((sample) => sample[key]) ?? []);
       const figures = { requestsPerSecond: of('requestsPerSecond'), rowsPerSecond: of('rowsPerSecond') };
-      return { ...contender, ...figures, p50: of('p50'), p99: of('p99') };
+      return { ...contender, ...figures, p50: of('p50'), p99: of('p99'), cpu: of('cpu') };
     });
     tables.push({ net, rows });
   }
