@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
 import { lower, NoOnnxForm } from '../lowering.ts';
 import { add, binary, broadcastShapes, cast, compare, div, expand, mul, reshape, sub, unary, where } from '../nodes.ts';
+import { biased } from './bias.ts';
 
 const zero = (g: Graph, like: Value): Value => g.scalar(like.type, 0);
 const one = (g: Graph, like: Value): Value => g.scalar(like.type, 1);
@@ -15,7 +16,7 @@ function lowerBinary(kernel: string, compute: (g: Graph, a: Value, b: Value) => 
   lower<tf.BinaryInputs>(kernel, ({ g, inputs: { a, b } }) => compute(g, numeric(g, a), numeric(g, b)));
 }
 
-lowerBinary(tf.Add, add);
+lowerBinary(tf.Add, (g, a, b) => biased(g, a, b) ?? biased(g, b, a) ?? add(g, a, b));
 lowerBinary(tf.Sub, sub);
 lowerBinary(tf.Multiply, mul);
 lowerBinary(tf.RealDiv, (g, a, b) => div(g, cast(g, a, 'float32'), cast(g, b, 'float32')));
