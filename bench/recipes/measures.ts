@@ -1,0 +1,329 @@
+/** Figures that a job does not measure itself: from the published files of its model and the rows of its data set. */
+
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { float32, type NdArray, sizeOf } from '../../src/base/ndarray.ts';
+import { RandomStream } from '../../src/base/random.ts';
+import { readSafetensors } from '../../src/base/safetensors.ts';
+import { corrupt, drawNoise } from '../../src/data/corruption.ts';
+import type { Dataset, SplitName } from '../../src/data/dataset.ts';
+import { createDatasetStore } from '../../src/data/store.ts';
+import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { Gemm } from '../../src/report/gemm.ts';
+import { fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from '../../src/report/pca.ts';
+import { Session } from '../../src/runtime/session.ts';
+import type { JobView } from '../../src/spec/job.ts';
+import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
+import type { Instance } from './instance.ts';
+import { scatter } from './scatter.ts';
+
+export interface MeasureContext {
+  readonly instance: Instance;
+  readonly job: JobView;
+  readonly threads: number;
+  readonly name: string;
+  /** data folder of the instance */
+  readonly dataFolder: string;
+}
+
+type Metrics = Readonly<Record<string, number>>;
+type Measure = (context: MeasureContext) => Promise<Metrics>;
+
+const block = 1000;
+
+/** A model's published files and a data set, for as long as a measure needs them. */
+class Bench {
+  readonly context: MeasureContext;
+  readonly gemm: Gemm;
+  readonly #sessions = new Map<string, Session>();
+  readonly #datasets = new Map<string, Dataset>();
+
+  constructor(context: MeasureContext) {
+    this.context = context;
+    this.gemm = new Gemm(context.threads);
+  }
+
+  async dataset(name = this.context.job.spec.dataset): Promise<Dataset> {
+    const store = createDatasetStore({ folder: path.join(this.context.dataFolder, 'datasets') });
+    const opened = this.#datasets.get(name) ?? (await store.open(name));
+    this.#datasets.set(name, opened);
+    return opened;
+  }
+
+  /** All rows of a split, flat. */
+  async rows(split: SplitName, name?: string): Promise<{ count: number; size: number; data: Float32Array }> {
+    const source = (await this.dataset(name)).split(split);
+    const data = new Float32Array(source.length * source.rowSize);
+    await source.readRange(0, source.length, data);
+    return { count: source.length, size: source.rowSize, data };
+  }
+
+  /** One of the model's functions on rows [count, …], block by block; the answer is flat. */
+  async apply(file: 'encoder.onnx' | 'decoder.onnx', rows: Float32Array, count: number): Promise<Float32Array> {
+    const session =
+      this.#sessions.get(file) ??
+      Session.create(await this.context.instance.file(this.context.job, file), this.context);
+    this.#sessions.set(file, session);
+    const [input, output] = [session.inputs[0], session.outputs[0]];
+    if (!input || !output) throw new Error(`${file} has no input or no output`);
+    const row = input.shape.slice(1).map(Number);
+    const size = sizeOf(row);
+    const parts: Float32Array[] = [];
+    for (let at = 0; at < count; at += block) {
+      const batch = Math.min(block, count - at);
+      const answer = await session.run({
+        [input.name]: float32([batch, ...row], rows.slice(at * size, (at + batch) * size)),
+      });
+      parts.push(Float32Array.from((answer[output.name] as NdArray<'float32'>).data));
+    }
+    return joined(parts);
+  }
+
+  async reconstruct(rows: Float32Array, count: number): Promise<Float32Array> {
+    return this.apply('decoder.onnx', await this.apply('encoder.onnx', rows, count), count);
+  }
+
+  async pca(components: number): Promise<PrincipalComponents> {
+    return fitPrincipalComponents({ split: (await this.dataset()).split('train'), components, gemm: this.gemm });
+  }
+
+  close(): void {
+    for (const session of this.#sessions.values()) session.dispose();
+    this.gemm.dispose();
+  }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+const measured =
+  (take: (bench: Bench) => Promise<Metrics>): Measure =>
+  async (context) => {
+    const bench = new Bench(context);
+    try {
+      return await take(bench);
+    } finally {
+      bench.close();
+    }
+  };
+
+/** Σ over a row of (a − b)², mean over rows. */
+function sumOfSquares(a: Float32Array, b: Float32Array, count: number): number {
+  let sum = 0;
+  for (const [i, value] of a.entries()) sum += (value - (b[i] as number)) ** 2;
+  return sum / count;
+}
+
+/** The linear model beside PCA on the training rows: ratio of the errors, and the smallest cosine between the two subspaces. */
+const principal = measured(async (bench) => {
+  const { count, size, data } = await bench.rows('train');
+  const weights = readSafetensors(await bench.context.instance.file(bench.context.job, 'weights.safetensors')).tensors;
+  const decoder = weights['decoder/0/weight'] as NdArray<'float32'>;
+  const k = decoder.shape[0] as number;
+  const pca = await bench.pca(k);
+  const sse = sumOfSquares(data, await bench.reconstruct(data, count), count);
+  const pcaSse = sumOfSquares(data, reconstructByPca(pca, k, data, bench.gemm), count);
+  const basis = orthonormal(decoder.data, k, size);
+  // cosines are the singular values of basis · componentsᵀ; the smallest from the Gram matrix by inverse iteration
+  const overlap = bench.gemm.multiply(
+    { rows: k, columns: size, data: basis },
+    { rows: k, columns: size, data: pca.components.data.subarray(0, k * size) },
+    { b: true },
+  );
+  return {
+    'train.sse': sse,
+    'train.pca.sse': pcaSse,
+    'train.ratio': sse / pcaSse,
+    'train.cosine': smallestSingular(overlap.data, k),
+  };
+});
+
+/** Gram & Schmidt, twice for good measure. */
+function orthonormal(rows: Float32Array, count: number, size: number): Float32Array {
+  const basis = Float64Array.from(rows);
+  const row = (i: number) => basis.subarray(i * size, (i + 1) * size);
+  const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
+  for (let i = 0; i < count; i++) {
+    const v = row(i);
+    for (let pass = 0; pass < 2; pass++) {
+      for (let j = 0; j < i; j++) {
+        const u = row(j);
+        const along = dot(v, u);
+        for (let d = 0; d < size; d++) v[d] = (v[d] as number) - along * (u[d] as number);
+      }
+    }
+    const length = Math.sqrt(dot(v, v));
+    for (let d = 0; d < size; d++) v[d] = (v[d] as number) / length;
+  }
+  return Float32Array.from(basis);
+}
+
+/** Of a k × k matrix M: √ of the smallest eigenvalue of MMᵀ, by power iteration on I·c − MMᵀ with c ≥ the largest. */
+function smallestSingular(m: Float32Array, k: number): number {
+  const gram = (v: Float64Array): Float64Array => {
+    const t = new Float64Array(k);
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) t[j] = (t[j] as number) + (v[i] as number) * (m[i * k + j] as number);
+    return v.map((_, i) => t.reduce((sum, value, j) => sum + value * (m[i * k + j] as number), 0));
+  };
+  const bound = 1.001;
+  let v = Float64Array.from({ length: k }, (_, i) => Math.sin(i + 1));
+  let shifted = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const g = gram(v);
+    const next = v.map((value, i) => bound * value - (g[i] as number));
+    shifted = Math.hypot(...next);
+    v = next.map((value) => value / shifted);
+  }
+  return Math.sqrt(Math.max(0, bound - shifted));
+}
+
+/** Mean activation of each code unit over the test rows: the mean of them and the share of units within 20 % of the target. */
+const meanActivation = measured(async (bench) => {
+  const { count, data } = await bench.rows('test');
+  const codes = await bench.apply('encoder.onnx', data, count);
+  const units = codes.length / count;
+  const means = new Float64Array(units);
+  for (const [i, value] of codes.entries()) means[i % units] = (means[i % units] as number) + value / count;
+  const { model } = bench.context.job.spec;
+  const rho = 'sparsity' in model ? (model.sparsity?.target ?? 0) : 0;
+  const near = means.filter((mean) => Math.abs(mean / rho - 1) <= 0.2).length;
+  const mean = means.reduce((a, b) => a + b, 0) / units;
+  return {
+    'test.activation.mean': mean,
+    'test.activation.off': Math.abs(mean / rho - 1),
+    'test.activation.near': near / units,
+  };
+});
+
+const psnr = (mse: number): number => -10 * Math.log10(Math.max(mse, 1e-10));
+
+/** Mean over test rows of the PSNR inside the hole: the model, the mean picture of the training rows, PCA from what is seen. */
+const hole = measured(async (bench) => {
+  const { count, size, data } = await bench.rows('test');
+  const { info } = await bench.dataset();
+  const { model, training } = bench.context.job.spec;
+  const corruption = 'corruption' in model ? model.corruption : undefined;
+  if (!corruption) throw new Error('the model has no corruption');
+  const noise = drawNoise(
+    corruption,
+    new RandomStream(training.seed, 'noise/hole'),
+    new Float32Array(data.length),
+    info.shape,
+  );
+  const seen = corrupt(data, noise, corruption, info.range);
+  const code =
+    (bench.context.job.metrics && (await bench.apply('encoder.onnx', data.subarray(0, size), 1)).length) || 1;
+  const pca = await bench.pca(Math.min(code, size));
+  const mean = Float32Array.from(data, (_, i) => pca.mean[i % size] as number);
+  const filled = seen.map((value, i) => (noise[i] === 0 ? (mean[i] as number) : value));
+  const inHole = (answer: Float32Array): number => {
+    let sum = 0;
+    for (let row = 0; row < count; row++) {
+      let [error, pixels] = [0, 0];
+      for (let i = row * size; i < (row + 1) * size; i++) {
+        if (noise[i] !== 0) continue;
+        error += (Math.min(1, Math.max(0, answer[i] as number)) - (data[i] as number)) ** 2;
+        pixels++;
+      }
+      sum += psnr(error / pixels);
+    }
+    return sum / count;
+  };
+  return {
+    'test.hole.psnr': inHole(await bench.reconstruct(seen, count)),
+    'test.hole.mean': inHole(mean),
+    'test.hole.pca': inHole(reconstructByPca(pca, Math.min(code, 100), filled, bench.gemm)),
+  };
+});
+
+/** Share of pairs in which the outlier scores higher than the inlier; half for equals. */
+function areaUnderCurve(inliers: Float64Array, outliers: Float64Array): number {
+  const all = [
+    ...Array.from(inliers, (score) => ({ score, out: false })),
+    ...Array.from(outliers, (score) => ({ score, out: true })),
+  ].sort((a, b) => a.score - b.score);
+  let [rankSum, i] = [0, 0];
+  while (i < all.length) {
+    let j = i;
+    while (j < all.length && all[j]?.score === all[i]?.score) j++;
+    for (let at = i; at < j; at++) if (all[at]?.out) rankSum += (i + j + 1) / 2;
+    i = j;
+  }
+  return (rankSum - (outliers.length * (outliers.length + 1)) / 2) / (inliers.length * outliers.length);
+}
+
+/** Reconstruction error as an outlier score: the model's own test rows against those of MNIST; PCA with 30 components beside it. */
+const outliers = measured(async (bench) => {
+  const score = async (
+    reconstruct: (rows: Float32Array, count: number) => Promise<Float32Array> | Float32Array,
+    name?: string,
+  ) => {
+    const { count, size, data } = await bench.rows('test', name);
+    const answer = await reconstruct(data, count);
+    const errors = new Float64Array(count);
+    for (const [i, value] of data.entries()) {
+      const row = Math.floor(i / size);
+      errors[row] = (errors[row] as number) + (value - (answer[i] as number)) ** 2;
+    }
+    return errors;
+  };
+  const pca = await bench.pca(30);
+  const byModel = (rows: Float32Array, count: number) => bench.reconstruct(rows, count);
+  const byPca = (rows: Float32Array) => reconstructByPca(pca, 30, rows, bench.gemm);
+  return {
+    'test.outliers.auroc': areaUnderCurve(await score(byModel), await score(byModel, 'mnist')),
+    'test.outliers.pca': areaUnderCurve(await score(byPca), await score(byPca, 'mnist')),
+  };
+});
+
+/** A picture of two-dimensional codes by class, and how often the 5 nearest neighbours among PCA's two components are right. */
+const latentMap = measured(async (bench) => {
+  const dataset = await bench.dataset();
+  const test = await bench.rows('test');
+  const train = await bench.rows('train');
+  const labels = async (split: SplitName) => (await dataset.split(split).labels()) ?? new Uint8Array(0);
+  const pca = await bench.pca(2);
+  const project = ({ count, size, data }: typeof test): Float32Array => {
+    const plane = { rows: 2, columns: size, data: pca.components.data.subarray(0, 2 * size) };
+    return bench.gemm.multiply({ rows: count, columns: size, data }, plane, { b: true }).data;
+  };
+  const [trainLabels, testLabels] = [await labels('train'), await labels('test')];
+  const codes = (values: Float32Array, count: number, of: Uint8Array | Int32Array): Codes => ({
+    rows: count,
+    size: 2,
+    values,
+    labels: of,
+  });
+  const engine = createOnnxEngine({ threads: bench.context.threads });
+  const error = await nearestNeighbours(
+    engine,
+    codes(project(train), train.count, trainLabels),
+    codes(project(test), test.count, testLabels),
+    5,
+  );
+  await engine.dispose();
+  const folder = path.resolve(import.meta.dirname, '../pictures');
+  const names = dataset.info.classNames ?? [];
+  writeFileSync(
+    path.join(folder, `${bench.context.name}.svg`),
+    scatter(await bench.apply('encoder.onnx', test.data, test.count), testLabels, names),
+  );
+  writeFileSync(path.join(folder, `${bench.context.name}-pca.svg`), scatter(project(test), testLabels, names));
+  return { 'test.pca.neighbours': error };
+});
+
+export const measures: Readonly<Record<string, Measure>> = {
+  principal,
+  'mean-activation': meanActivation,
+  hole,
+  outliers,
+  'latent-map': latentMap,
+};
