@@ -40,6 +40,7 @@ const requestIdRule = /^[\w.:-]{1,100}$/;
 const maxHeaderBytes = 16 * 1024;
 /** names, versions and aliases are at most this long, percent-encoded or not */
 const maxParamLength = 256;
+const sweepMs = 50;
 
 export function createHttpServer(parts: HttpParts): HttpServer {
   const drain = new AbortController();
@@ -56,8 +57,11 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     async close(graceMs) {
       drain.abort();
       const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
+      // Node closes what is idle now; what becomes idle later would wait for its client.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
       await app.close();
       clearTimeout(cutOff);
+      clearInterval(sweep);
     },
   };
 }

@@ -121,8 +121,8 @@ describe('requests that are too large', () => {
   });
 
   it('chunks without end, one byte each', async () => {
-    const chunk = '1\r\nx\r\n'.repeat(20_000);
-    const answer = await ask(post(json, 'Transfer-Encoding: chunked'), ...Array(8).fill(chunk));
+    const head = crlf('POST /v1/jobs/x/cancel HTTP/1.1', 'Host: x', 'Connection: close', 'Transfer-Encoding: chunked');
+    const answer = await ask(head, '1\r\nx\r\n'.repeat(5000));
     expect(answer).toMatchObject({ status: 413, code: 'payload-too-large' });
   });
 
