@@ -33,6 +33,8 @@ export interface Autoencoder {
   encode(p: Tensors, x: Tensor, pass?: Pass): readonly Tensor[];
   /** The output before its activation, [batch, …inputShape]. */
   decode(p: Tensors, z: Tensor, pass?: Pass): Tensor;
+  /** multiply-adds of a forward pass of one row, about; default one for each parameter, as dense layers have it */
+  readonly cost?: number;
   /** its layers one by one, where they can be trained greedily */
   readonly levels?: Levels;
 }
@@ -47,6 +49,7 @@ export interface Level {
   readonly parameters: Parameters;
   readonly statistics: Parameters;
   readonly loss: ReconstructionLoss;
+  readonly cost?: number;
   encode(p: Tensors, h: Tensor, pass?: Pass): Tensor;
   /** before the activation */
   decode(p: Tensors, z: Tensor, pass?: Pass): Tensor;

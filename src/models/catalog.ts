@@ -12,7 +12,7 @@ import { type DenseOptions, denseAutoencoder } from './dense.ts';
 import { parameter } from './layers.ts';
 import { linearAutoencoder } from './linear.ts';
 import type { Objective, Phase, WeightChange } from './objective.ts';
-import type { Parameters } from './parameters.ts';
+import { countOf, type Parameters } from './parameters.ts';
 import { type Plan, type PlanContext, planOf } from './plan.ts';
 import { contrastiveDivergence, meanActivation } from './rbm.ts';
 import { type Penalty, reconstruction, statisticsFor } from './reconstruction.ts';
@@ -67,6 +67,7 @@ function planReconstruction(context: PlanContext, model: Autoencoder, options: R
     objective: reconstruction(model, whole),
     trainable: model.parameters,
     statistics: statisticsFor(model, whole),
+    cost: model.cost,
   });
   return planOf(context, model, [...pretrain, train], { denoises: corruption !== undefined });
 }
@@ -86,12 +87,23 @@ interface MainPhase {
   readonly objective: Objective;
   readonly trainable: Parameters;
   readonly statistics?: Parameters;
+  readonly cost?: number | undefined;
 }
 
 /** The phase that `training` speaks of. */
-function mainPhase({ spec }: PlanContext, phase: MainPhase): Phase {
+function mainPhase({ spec }: PlanContext, { cost, ...phase }: MainPhase): Phase {
   const { epochs, batchSize, optimizer } = spec.training;
-  return { begin: [], statistics: {}, frozen: {}, ...phase, epochs, batchSize, optimizer, report: 'reconstruction' };
+  return {
+    begin: [],
+    statistics: {},
+    frozen: {},
+    ...phase,
+    ...(cost !== undefined && { cost }),
+    epochs,
+    batchSize,
+    optimizer,
+    report: 'reconstruction',
+  };
 }
 
 function planVariational(context: PlanContext, model: ModelOf<'variational'>): Plan {
@@ -100,6 +112,7 @@ function planVariational(context: PlanContext, model: ModelOf<'variational'>): P
     name: 'train',
     objective: variationalObjective(autoencoder, model),
     trainable: autoencoder.parameters,
+    cost: model.samples * countOf(autoencoder.parameters),
   });
   return planOf(context, autoencoder, [{ ...train, report: 'bound' }], {
     generates: true,

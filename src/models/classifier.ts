@@ -102,6 +102,7 @@ export function classifierPhase(model: Autoencoder, classify: Classifier, head: 
     trainable: classify.parameters,
     statistics: classify.statistics,
     frozen: head.freezeEncoder ? encoder : {},
+    ...(model.cost !== undefined && { cost: model.cost / 2 }),
     epochs: head.epochs,
     batchSize,
     optimizer: head.optimizer,

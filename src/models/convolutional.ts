@@ -56,6 +56,7 @@ export function convolutionalAutoencoder(options: ConvolutionalOptions, inputSha
     statistics: statisticsOf(parts),
     noise: Object.assign({}, ...decoder.map(({ noise }) => noise)),
     outputActivation,
+    cost: channels.reduce((sum, _, i) => sum + 2 * levelCost(anatomy, i), 0),
     encode(p, x, pass) {
       const outputs: tf.Tensor[] = [];
       const switches: tf.Tensor[] = [];
@@ -144,6 +145,13 @@ const downwards = (anatomy: Anatomy, i: number, unpooling: Unpooling) =>
     unpooling,
   });
 
+/** Of the convolution upwards; downwards it is as much again. */
+function levelCost(anatomy: Anatomy, i: number): number {
+  const { kernel } = anatomy.options;
+  const [height, width, depth] = shapeAt(anatomy, i);
+  return kernel * kernel * height * width * depth * shapeAt(anatomy, i + 1)[2];
+}
+
 /** A level on its own has no code to keep switches in: it spreads evenly. */
 function levelOf(anatomy: Anatomy, i: number): Level {
   const { options } = anatomy;
@@ -153,6 +161,7 @@ function levelOf(anatomy: Anatomy, i: number): Level {
     inputShape: shapeAt(anatomy, i),
     inputActivation: i === 0 ? undefined : options.activation,
     noise: down.noise,
+    cost: 2 * levelCost(anatomy, i),
     parameters: { ...up.parameters, ...down.parameters },
     statistics: { ...up.statistics, ...down.statistics },
     loss: i === 0 ? options : { loss: 'mse', outputActivation: options.activation },

@@ -39,6 +39,7 @@ export const greedyPhases = (options: GreedyOptions): Phase[] =>
     trainable: level.parameters,
     statistics: level.statistics,
     frozen: encoderParameters(options.levels.slice(0, i)),
+    ...(level.cost !== undefined && { cost: level.cost }),
     epochs: options.epochs,
     batchSize: options.batchSize,
     optimizer: options.optimizer,

@@ -73,6 +73,8 @@ export interface Phase {
   readonly statistics: Parameters;
   /** used by the objective, not changed */
   readonly frozen: Parameters;
+  /** multiply-adds of a forward pass of one row, about; default one for each parameter, as dense layers have it */
+  readonly cost?: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly optimizer: OptimizerSpec;

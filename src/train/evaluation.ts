@@ -4,18 +4,25 @@ import { type NdArrays, sizeOf } from '../base/ndarray.ts';
 import type { Dataset, SplitName } from '../data/dataset.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { Phase } from '../models/objective.ts';
+import { countOf } from '../models/parameters.ts';
 import { Feeder, type RowRange } from './feeder.ts';
 import { feedSpecs, heldOutProgram } from './step.ts';
 
-/** Most steps per call of the engine, and the bytes of feeds that a chunk may take. */
+/** Most steps per call of the engine, and the bytes of feeds and multiply-adds that a chunk may take. */
 const maxChunk = 16;
 const chunkBytes = 32 << 20;
+const chunkCost = 5e9;
+
+/** Multiply-adds of one training step, about: forward, and backward for inputs and parameters. */
+export const stepCost = ({ cost, trainable, frozen }: Phase, batch: number): number =>
+  3 * batch * (cost ?? countOf(trainable) + countOf(frozen));
 
 /** Steps per chunk. Follows from the job alone, never from the clock. */
 export function chunkSize(phase: Phase, batch: number, row: readonly number[]): number {
   const specs = Object.values(feedSpecs(phase, { batch, row }));
   const bytes = specs.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  return Math.max(1, Math.min(maxChunk, Math.floor(chunkBytes / bytes)));
+  const most = Math.min(maxChunk, chunkBytes / bytes, chunkCost / stepCost(phase, batch));
+  return Math.max(1, Math.floor(most));
 }
 
 export interface EvaluationOptions {

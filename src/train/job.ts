@@ -15,7 +15,7 @@ import { countOf, initialise } from '../models/parameters.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
 import { assess } from './assess.ts';
 import { CheckpointFolder, type Position } from './checkpoint.ts';
-import { pick } from './evaluation.ts';
+import { pick, stepCost } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
@@ -158,7 +158,6 @@ function splitRows({ training }: JobSpec, rows: number): { training: RowRange; h
   };
 }
 
-/** A step costs about as many multiply-adds as it has parameters and rows, twice for those that are trained. */
 function workOf(phase: Phase, rows: RowRange): PhaseWork {
   const batchSize = batchOf(phase, rows);
   return {
@@ -166,7 +165,7 @@ function workOf(phase: Phase, rows: RowRange): PhaseWork {
     epochs: phase.epochs,
     stepsPerEpoch: Math.floor((rows.end - rows.start) / batchSize),
     batchSize,
-    costPerStep: batchSize * (countOf(phase.frozen) + 3 * countOf(phase.trainable)),
+    costPerStep: stepCost(phase, batchSize),
   };
 }
 
