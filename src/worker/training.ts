@@ -31,14 +31,7 @@ export interface TrainingOptions {
 /** Share of the whole that training takes, in percent; the rest is for evaluation and publishing. */
 const trainingShare = 97;
 
-const phaseOnly = (phase: string, percent: number): JobProgress => ({
-  phase,
-  epoch: 0,
-  epochs: 0,
-  step: 0,
-  steps: 0,
-  percent,
-});
+const nothingYet: JobProgress = { phase: 'data', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 0 };
 
 /**
  * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, and what `trainJob`,
@@ -52,7 +45,12 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
   const earlier = await registry.versionOfJob(spec.name, id);
   if (earlier) return publishedAs(earlier);
 
-  tell({ type: 'progress', progress: phaseOnly('data', 0) });
+  let progress = nothingYet;
+  const advance = (to: Partial<JobProgress>): void => {
+    progress = { ...progress, ...to };
+    tell({ type: 'progress', progress });
+  };
+  advance({});
   const dataset = await createDatasetStore({ folder: assignment.datasetFolder }).open(spec.dataset);
   try {
     signal.throwIfAborted();
@@ -68,18 +66,17 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         beforeCheckpoint: () => fence.check(),
         onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
         signal,
-        onProgress: (progress) =>
-          tell({ type: 'progress', progress: { ...progress, percent: (progress.percent * trainingShare) / 100 } }),
+        onProgress: (trained) => advance({ ...trained, percent: (trained.percent * trainingShare) / 100 }),
         onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
         log: (message) => console.log(message),
       });
       signal.throwIfAborted();
-      tell({ type: 'progress', progress: phaseOnly('evaluate', trainingShare) });
+      advance({ phase: 'evaluate', percent: trainingShare });
       const evaluation = await evaluate(assignment, dataset, trained, signal);
       const bundle = await bundleOf(assignment, dataset, trained);
       signal.throwIfAborted();
 
-      tell({ type: 'progress', progress: phaseOnly('publish', 99) });
+      advance({ phase: 'publish', percent: 99 });
       await fence.check();
       const publication: Publication = {
         files: {
@@ -105,7 +102,9 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
           ...(bundle && { codec: bundle.codec }),
         },
       };
-      return publishedAs(await publishOnce(registry, spec.name, id, publication));
+      const published = await publishOnce(registry, spec.name, id, publication);
+      advance({ phase: 'done', percent: 100, etaSeconds: 0 });
+      return publishedAs(published);
     } finally {
       await engine.dispose();
     }
