@@ -97,7 +97,7 @@ export class Graph {
     attributes: Attributes = {},
     domain = '',
   ): readonly Value[] {
-    const key = `${domain}:${op} ${inputs.map((input) => input?.id ?? '')} ${showAttributes(attributes)}`;
+    const key = keyOf(op, inputs, attributes, domain);
     const node = this.#once(key, () => {
       const made: { -readonly [K in keyof Node]: Node[K] } = { op, domain, inputs, attributes, outputs: [] };
       made.outputs = outputs.map((output, i) =>
@@ -108,6 +108,11 @@ export class Graph {
     return node.outputs;
   }
 
+  /** The output of a node that is there already. */
+  find(op: string, inputs: readonly Value[]): Value | undefined {
+    return (this.#made.get(keyOf(op, inputs, {}, '')) as Node | undefined)?.outputs[0];
+  }
+
   #once(key: string, make: () => Node | Value): Node | Value {
     const found = this.#made.get(key);
     if (found) return found;
@@ -116,6 +121,9 @@ export class Graph {
     return made;
   }
 }
+
+const keyOf = (op: string, inputs: Node['inputs'], attributes: Attributes, domain: string): string =>
+  `${domain}:${op} ${inputs.map((input) => input?.id ?? '')} ${showAttributes(attributes)}`;
 
 export function showAttributes(attributes: Attributes): string {
   return Object.entries(attributes)

@@ -79,7 +79,29 @@ export function binary(g: Graph, op: string, a: Value, b: Value, type: ElementTy
   return g.node(op, [left, asOperand(g, b, left, shape)], { type, shape });
 }
 
-export const add = (g: Graph, a: Value, b: Value): Value => binary(g, 'Add', a, b);
+/** a·c − b·c as (a − b)·c: what the gradient of a difference often is. */
+function factored(g: Graph, x: Value, y: Value): Value | undefined {
+  const [a, b] = [scaled(x), scaled(y)];
+  if (!a || !b || a.factor !== -b.factor || !sameShape(x.shape, y.shape)) return undefined;
+  const [plus, minus] = a.factor > 0 ? [a, b] : [b, a];
+  return mul(g, sub(g, plus.of, minus.of), g.scalar('float32', plus.factor));
+}
+
+/** A tensor times a constant, taken apart. */
+function scaled(x: Value): { of: Value; factor: number } | undefined {
+  if (x.source.kind !== 'node' || x.source.node.op !== 'Mul' || x.type !== 'float32') return undefined;
+  const [a, b] = x.source.node.inputs as [Value, Value];
+  for (const [of, constant] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const factor = splatOf(constant);
+    if (factor !== undefined && sameShape(of.shape, x.shape)) return { of, factor };
+  }
+  return undefined;
+}
+
+export const add = (g: Graph, a: Value, b: Value): Value => factored(g, a, b) ?? binary(g, 'Add', a, b);
 export const sub = (g: Graph, a: Value, b: Value): Value => binary(g, 'Sub', a, b);
 export const mul = (g: Graph, a: Value, b: Value): Value => binary(g, 'Mul', a, b);
 export const div = (g: Graph, a: Value, b: Value): Value => binary(g, 'Div', a, b);
@@ -90,6 +112,13 @@ export function unary(g: Graph, op: string, x: Value, attributes: Attributes = {
   if (op === 'Neg' && splat !== undefined) return g.constant(type, x.shape, [-splat]);
   if (areTurned(x)) return transpose(g, unary(g, op, beforeTurn(x), attributes, type), toLast);
   return g.node(op, [x], { type, shape: x.shape }, attributes);
+}
+
+/** What `unary` would return, if it was asked for before. */
+export function existingUnary(g: Graph, op: string, x: Value): Value | undefined {
+  const image = turnedImage(x);
+  const found = g.find(op, [image ?? x]);
+  return found && image ? transpose(g, found, toLast) : found;
 }
 
 export function where(g: Graph, condition: Value, yes: Value, no: Value): Value {

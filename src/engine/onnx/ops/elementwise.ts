@@ -3,7 +3,21 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
 import { lower, NoOnnxForm } from '../lowering.ts';
-import { add, binary, broadcastShapes, cast, compare, div, expand, mul, reshape, sub, unary, where } from '../nodes.ts';
+import {
+  add,
+  binary,
+  broadcastShapes,
+  cast,
+  compare,
+  div,
+  existingUnary,
+  expand,
+  mul,
+  reshape,
+  sub,
+  unary,
+  where,
+} from '../nodes.ts';
 import { biased } from './bias.ts';
 
 const zero = (g: Graph, like: Value): Value => g.scalar(like.type, 0);
@@ -173,7 +187,9 @@ lower<tf.EluGradInputs>(tf.EluGrad, ({ g, inputs: { dy, y } }) =>
 const steepest = 3.4e38;
 lower<tf.StepInputs, tf.StepAttrs>(tf.Step, ({ g, inputs: { x }, attrs: { alpha } }) => {
   if (x.type === 'float32' && !alpha) {
-    return unary(g, 'HardSigmoid', x, { alpha: { float: steepest }, beta: { float: 0 } });
+    // the gradient of a rectifier: its output has the same sign, and then nothing else reads its input
+    const seen = existingUnary(g, 'Relu', x) ?? x;
+    return unary(g, 'HardSigmoid', seen, { alpha: { float: steepest }, beta: { float: 0 } });
   }
   const low = g.scalar(x.type, alpha ?? 0);
   const rest = x.type === 'float32' ? where(g, unary(g, 'IsNaN', x, {}, 'bool'), x, low) : low;

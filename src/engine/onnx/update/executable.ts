@@ -86,7 +86,7 @@ class UpdateExecutable implements Executable {
   readonly #update: () => void;
   readonly #state: Views;
   readonly #constants: Views;
-  /** feeds of one number that the fused pass reads: copied in each step */
+  /** short feeds that the fused pass reads: copied in each step */
   readonly #numbers: Views;
   readonly #moved: Views;
   readonly #fed: readonly string[];
@@ -96,7 +96,8 @@ class UpdateExecutable implements Executable {
     this.#program = program;
     this.#step = step;
     this.#onDispose = onDispose;
-    const numbers = step.feeds.filter(({ value }) => plan.leaves.has(value));
+    const read = new Set([...plan.leaves.values()].map(({ of }) => of));
+    const numbers = step.feeds.filter(({ value }) => read.has(value));
     const layout = new Layout();
     for (const { value } of [...step.state, ...step.constants, ...numbers, ...plan.handed, ...plan.moved]) {
       layout.place(value);
@@ -135,7 +136,7 @@ class UpdateExecutable implements Executable {
       ]),
     );
     for (let step = 0; step < count; step++) {
-      for (const [name, { data }] of Object.entries(this.#numbers)) data[0] = feeds[name]!.data[step]!;
+      for (const [name, { data }] of Object.entries(this.#numbers)) data.set(sliceOf(feeds[name]!, step).data);
       const fed = Object.fromEntries(this.#fed.map((name) => [`feeds/${name}`, sliceOf(feeds[name]!, step)]));
       const into = Object.entries(outputs).map(([name, array]) => [`outputs/${name}`, sliceOf(array, step)]);
       this.#runGradients(fed, Object.fromEntries(into));

@@ -69,7 +69,8 @@ export function updateModule(
   memoryPages: number,
 ): Uint8Array {
   const f = new UpdateFunction();
-  const readInPlace = new Set<Value>([...plan.leaves, ...plan.handed.map(({ value }) => value)]);
+  const addresses = new Map<Value, number>(plan.handed.map(({ value }) => [value, layout.addressOf(value)]));
+  for (const [value, { of, index }] of plan.leaves) addresses.set(value, layout.addressOf(of) + 4 * index);
 
   /** single numbers, computed before the loops: from the old state, whichever loop replaces it */
   const singles = new Map<Value, Local>();
@@ -80,8 +81,8 @@ export function updateModule(
     const made =
       splat !== undefined
         ? f.constant(splat)
-        : readInPlace.has(value)
-          ? f.scalar(layout.addressOf(value))
+        : addresses.has(value)
+          ? f.scalar(addresses.get(value)!)
           : compute(f, nodeOf(value), fusedOperands(value)!.map(single));
     singles.set(value, made);
     return made;
@@ -92,7 +93,7 @@ export function updateModule(
     if (seen.has(value)) return;
     seen.add(value);
     if (isSingle(value) || splatOf(value) !== undefined) single(value);
-    else if (!readInPlace.has(value)) for (const operand of fusedOperands(value)!) prepare(operand, seen);
+    else if (!addresses.has(value)) for (const operand of fusedOperands(value)!) prepare(operand, seen);
   }
   const seen = new Set<Value>();
   for (const { targets } of plan.groups) for (const { value } of targets) prepare(value, seen);
@@ -103,8 +104,8 @@ export function updateModule(
       const evaluate = (value: Value): Local => {
         const known = local.get(value);
         if (known !== undefined) return known;
-        const made = readInPlace.has(value)
-          ? f.load(layout.addressOf(value))
+        const made = addresses.has(value)
+          ? f.load(addresses.get(value)!)
           : compute(f, nodeOf(value), fusedOperands(value)!.map(evaluate));
         local.set(value, made);
         return made;

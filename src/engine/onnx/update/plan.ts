@@ -8,7 +8,7 @@
  */
 
 import { sameShape, sizeOf } from '../../../base/ndarray.ts';
-import { type Node, splatOf, type Value } from '../graph.ts';
+import { constantData, type Node, splatOf, type Value } from '../graph.ts';
 import type { ModelPort, RecordedStep } from '../model.ts';
 
 /** Operators whose result a fused pass computes bit for bit as ONNX Runtime does, by the type of their operands. */
@@ -31,13 +31,19 @@ export interface UpdatePlan {
   readonly handed: readonly ModelPort[];
   /** new state that the fused pass cannot write, integers and booleans: copied */
   readonly moved: readonly ModelPort[];
-  /** inputs of the step that the fused pass reads where they are */
-  readonly leaves: ReadonlySet<Value>;
+  /** values that the fused pass reads where they are: inputs of the step and numbers inside them */
+  readonly leaves: ReadonlyMap<Value, Element>;
 }
 
 export const isSingle = (value: Value): boolean => sizeOf(value.shape) === 1;
 
-/** The operands of a node that the fused pass can compute, or undefined. */
+/** A value without the reshapes on top: the same numbers in the same order. */
+export function unshaped(value: Value): Value {
+  const { source } = value;
+  return source.kind === 'node' && source.node.op === 'Reshape' ? unshaped(source.node.inputs[0]!) : value;
+}
+
+/** The operands, reshapes stripped, of a node that the fused pass can compute, or undefined. */
 export function fusedOperands(value: Value): readonly Value[] | undefined {
   const node = value.source.kind === 'node' ? value.source.node : undefined;
   if (!node || !isFusible(node)) return undefined;
@@ -45,7 +51,7 @@ export function fusedOperands(value: Value): readonly Value[] | undefined {
   const aligned = operands.every((input) => isSingle(input) || sameShape(input.shape, value.shape));
   // a boolean is a mask in a register: it cannot be handed over as bytes
   const masks = operands.filter((input) => input.type === 'bool');
-  return aligned && masks.every((mask) => fusedOperands(mask)) ? operands : undefined;
+  return aligned && masks.every((mask) => fusedOperands(unshaped(mask))) ? operands.map(unshaped) : undefined;
 }
 
 function isFusible({ op, inputs }: Node): boolean {
@@ -54,18 +60,38 @@ function isFusible({ op, inputs }: Node): boolean {
   return (ofFloats.has(op) && all('float32')) || (ofBools.has(op) && all('bool'));
 }
 
+/** A number inside a value that lies in memory. */
+export interface Element {
+  readonly of: Value;
+  readonly index: number;
+}
+
+/** Where a single number lies that is a slice of a vector, such as one of the optimizer's scalars. */
+function elementOf(value: Value): Element | undefined {
+  const node = value.source.kind === 'node' ? value.source.node : undefined;
+  if (node?.op !== 'Slice' || !isSingle(value)) return undefined;
+  const [of, start, , , steps] = node.inputs as Value[];
+  const index = constantData(start!)?.[0];
+  if (of!.shape.length !== 1 || steps || index === undefined || index < 0) return undefined;
+  return { of: unshaped(of!), index };
+}
+
+/** Feeds up to this length are copied to where the fused pass reads them; longer ones pass through ONNX Runtime. */
+const copiedFeed = 64;
+
 export function planUpdate(step: RecordedStep): UpdatePlan {
-  // a feed of more than one number is somewhere else in each step: ONNX Runtime passes it on
-  const inputs = [...step.state, ...step.constants, ...step.feeds.filter(({ value }) => isSingle(value))];
-  const readable = new Set(inputs.map(({ value }) => value).filter(({ type }) => type === 'float32'));
+  const feeds = step.feeds.filter(({ value }) => sizeOf(value.shape) <= copiedFeed);
+  const inputs = [...step.state, ...step.constants, ...feeds].map(({ value }) => value);
+  const readable = new Set(inputs.filter(({ type }) => type === 'float32'));
   const handed = new Map<Value, string>();
-  const leaves = new Set<Value>();
+  const leaves = new Map<Value, Element>();
 
   function collect(value: Value, reads: Set<Value>): void {
     if (splatOf(value) !== undefined || reads.has(value)) return;
-    if (readable.has(value)) {
-      leaves.add(value);
-      reads.add(value);
+    const element = readable.has(value) ? { of: value, index: 0 } : elementOf(value);
+    if (element && readable.has(element.of)) {
+      leaves.set(value, element);
+      reads.add(element.of);
       return;
     }
     const operands = fusedOperands(value);
@@ -77,11 +103,12 @@ export function planUpdate(step: RecordedStep): UpdatePlan {
   const updates: Update[] = [];
   for (const port of step.next) {
     const state = step.state.find(({ name }) => name === port.name)!.value;
-    if (port.value === state) continue;
-    if (port.value.type === 'float32') {
+    const value = unshaped(port.value);
+    if (value === state) continue;
+    if (value.type === 'float32') {
       const reads = new Set<Value>();
-      collect(port.value, reads);
-      updates.push({ port, touched: reads.add(state) });
+      collect(value, reads);
+      updates.push({ port: { name: port.name, value }, touched: reads.add(state) });
     } else {
       moved.push(port);
     }
