@@ -17,6 +17,7 @@ export async function importInThread(request: ImportRequest, signal?: AbortSigna
   });
   const cancel = () => worker.postMessage('cancel');
   signal?.addEventListener('abort', cancel);
+  if (signal?.aborted) cancel();
   try {
     const reply = await new Promise<ImportReply>((resolve, reject) => {
       worker.once('message', resolve);

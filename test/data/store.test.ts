@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatasetStore, UploadPart } from '../../src/data/dataset.ts';
+import { diskError } from '../../src/data/disk.ts';
 import { createDatasetStore, type DatasetStoreOptions } from '../../src/data/store.ts';
 import { bytesOf, floats, idx, npy } from './arrays.ts';
 import { refusal } from './importing.ts';
@@ -40,6 +41,15 @@ const part = (content: Uint8Array | string, role: UploadPart['role'] = 'rows', f
 const table = (rows: number) =>
   npy({ shape: [rows, 2] }, bytesOf(Float32Array.from({ length: 2 * rows }, (_, i) => i / 2)));
 const add = (name: string, rows = 20) => store.create(name, { parts: [part(table(rows))] });
+
+describe('diskError', () => {
+  it.skipIf(!existsSync('/dev/full'))('makes a full disk a fault that a client can act on', async () => {
+    const full = await writeFile('/dev/full', 'x').catch((thrown: unknown) => thrown);
+    expect(diskError(full)).toMatchObject({ code: 'storage-full' });
+    const other = new Error('other');
+    expect(diskError(other)).toBe(other);
+  });
+});
 
 describe('DatasetStore', () => {
   it('adds, lists, describes, reads and deletes', async () => {
