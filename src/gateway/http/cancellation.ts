@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { HourglassError } from '../../base/errors.ts';
+import { whenEnded } from './ending.ts';
 import { clientGone } from './read-body.ts';
 
 export interface CancellationOptions {
@@ -30,14 +31,13 @@ export function cancellation(
           const message = `There was no answer within ${deadlineMs / 1000} s. Send less at a time, or try again later.`;
           controller.abort(new HourglassError('deadline-exceeded', message, { retryAfter: 1 }));
         }, deadlineMs);
-  response.once('close', () => {
+  whenEnded(response, (finished) => {
     clearTimeout(timer);
     draining?.removeEventListener('abort', drained);
-    if (!response.writableFinished) controller.abort(clientGone());
+    if (!finished) controller.abort(clientGone());
   });
   if (draining?.aborted) drained();
   else draining?.addEventListener('abort', drained, { once: true });
-  if (response.destroyed) controller.abort(clientGone());
   return controller.signal;
 }
 

@@ -3,6 +3,7 @@
 import type { Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../../platform/metrics.ts';
+import { whenEnded } from './ending.ts';
 
 const transport = 'rest';
 /** asked every few seconds by probes */
@@ -21,18 +22,17 @@ export function createObserver(server: Server, metrics: Metrics): Observer {
   return {
     begin(request, reply) {
       metrics.move('requestsInFlight', 1, { transport });
-      // Comes for every request, also when the client is gone before its answer.
-      reply.raw.once('close', () => {
+      whenEnded(reply.raw, (finished) => {
         metrics.move('requestsInFlight', -1, { transport });
-        record(request, reply, metrics);
+        record(request, reply, finished, metrics);
       });
     },
   };
 }
 
-function record(request: FastifyRequest, reply: FastifyReply, metrics: Metrics): void {
+function record(request: FastifyRequest, reply: FastifyReply, finished: boolean, metrics: Metrics): void {
   const route = routeOf(request);
-  const code = codeOf(request, reply.raw.writableFinished);
+  const code = codeOf(request, finished);
   const seconds = reply.elapsedTime / 1000;
   metrics.count('requests', 1, { transport, route, code });
   metrics.observe('requestDuration', seconds, { transport, route });

@@ -11,9 +11,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
+import type { Metrics } from '../../platform/metrics.ts';
 import { Budget } from '../budget.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
+import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { createObserver } from './observe.ts';
@@ -90,7 +92,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
       observer.begin(request as FastifyRequest, reply as FastifyReply);
       fail(error, request as FastifyRequest, reply as FastifyReply);
     },
-    clientErrorHandler: (error, socket) => answerParserError(error, socket),
+    clientErrorHandler: (error, socket) => answerParserError(error, socket, metrics),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
   const observer = createObserver(app.server, metrics);
@@ -110,8 +112,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   });
   app.addHook('onRequest', async (request, reply) => {
     observer.begin(request, reply);
-    reply.raw.once('close', () => releaseMemory(request.raw, memory));
-    reply.header('x-request-id', request.id);
+    whenEnded(reply.raw, () => releaseMemory(request.raw, memory));
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     refuseDoubledHeaders(request.raw);
   });
   app.addHook('preValidation', async (request) => requireBody(request));
@@ -164,8 +166,9 @@ const singular = new Set([
   'authorization',
 ]);
 
-function answerParserError(thrown: Error, socket: Socket): void {
+function answerParserError(thrown: Error, socket: Socket, metrics: Metrics): void {
   const error = errorOfParser(thrown);
+  if (error) metrics.count('requests', 1, { transport: 'rest', route: 'none', code: error.code });
   const answered = socket.bytesWritten > 0 && '_httpMessage' in socket && socket._httpMessage !== null;
   if (error && socket.writable && !answered) socket.end(rawAnswer(error, randomUUID()));
   socket.destroySoon();

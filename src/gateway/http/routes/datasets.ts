@@ -9,6 +9,7 @@ import { readJson } from '../../json/read.ts';
 import { createDataset } from '../../upload.ts';
 import { uploadTypes } from '../body.ts';
 import { cancellation } from '../cancellation.ts';
+import { whenEnded } from '../ending.ts';
 import { mediaType, multipart } from '../media.ts';
 import { readMultipart } from '../multipart.ts';
 import type { App, RouteParts } from '../parts.ts';
@@ -71,7 +72,7 @@ export function datasetRoutes(app: App, { datasets, config, metrics }: RoutePart
       if (declared > config.maxUploadBytes) throw tooLarge(config.maxUploadBytes, declared);
       // The check of an upload may take longer than a connection may be idle.
       raw.socket.setTimeout(0);
-      reply.raw.once('close', () => raw.socket.setTimeout(config.idleTimeoutMs));
+      whenEnded(reply.raw, () => raw.socket.setTimeout(config.idleTimeoutMs));
       goAhead(raw);
       const signal = cancellation(reply.raw);
       const body = raw.on('data', ({ length }: Buffer) => metrics.count('uploadBytes', length)).pause();

@@ -6,6 +6,7 @@ import { Type } from 'typebox';
 import { normaliseError } from '../../../base/errors.ts';
 import type { JobEvent } from '../../../spec/job.ts';
 import { cancellation } from '../cancellation.ts';
+import { whenEnded } from '../ending.ts';
 import { toProblem } from '../errors.ts';
 import { eventStream, negotiate } from '../media.ts';
 import type { App, RouteParts } from '../parts.ts';
@@ -56,7 +57,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
 
       watchers.take(1);
       metrics.move('eventStreams', 1, { transport: 'rest' });
-      reply.raw.once('close', () => {
+      whenEnded(reply.raw, () => {
         watchers.giveBack(1);
         metrics.move('eventStreams', -1, { transport: 'rest' });
       });

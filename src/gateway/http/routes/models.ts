@@ -129,7 +129,6 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
       return reply
         .header('etag', etag)
         .header('cache-control', 'private, no-cache')
-        .header('x-content-type-options', 'nosniff')
         .header(
           'content-security-policy',
           "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
