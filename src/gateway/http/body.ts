@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import { readJson } from '../json/read.ts';
-import { json, mediaType, multipart, octets, pictures } from './media.ts';
+import { frame, json, mediaType, multipart, octets, pictures } from './media.ts';
 import { type ReadLimits, readBody } from './read-body.ts';
 
 /** What a route does with a body: refuses one, reads JSON, reads rows in any of their forms, or takes the stream itself. */
@@ -12,7 +12,7 @@ export type BodyKind = 'none' | 'json' | 'rows' | 'stream';
 /** A body of the kind `rows`. */
 export type RowsBody =
   | { readonly form: 'json'; readonly value: unknown }
-  | { readonly form: 'octets' | 'picture'; readonly bytes: Buffer };
+  | { readonly form: 'octets' | 'picture' | 'frame'; readonly bytes: Buffer };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -51,6 +51,7 @@ export async function parseBody(request: FastifyRequest, limits: BodyLimits): Pr
       const type = refuseOtherTypes(request, takes);
       const bytes = await readBody(request, limits.maxBodyBytes, limits);
       if (type === octets) return { form: 'octets', bytes } satisfies RowsBody;
+      if (type === frame) return { form: 'frame', bytes } satisfies RowsBody;
       if (pictures.some((picture) => picture === type)) return { form: 'picture', bytes } satisfies RowsBody;
       if (type === undefined && !looksLikeJson(bytes)) throw noType(takes);
       const value = await readJson(bytes, { tensors, maxRows: limits.maxBatch });
@@ -124,7 +125,7 @@ function refuseContent(bytes: Buffer): undefined {
 }
 
 export const rowTypes = [json, octets, ...pictures] as const;
-export const codeTypes = [json, octets] as const;
+export const codeTypes = [json, octets, frame] as const;
 export const uploadTypes = [
   octets,
   multipart,

@@ -7,6 +7,8 @@ export const octets = 'application/octet-stream';
 export const png = 'image/png';
 export const pictures = [png, 'image/jpeg', 'image/webp'] as const;
 export const multipart = 'multipart/form-data';
+/** docs/frame.md */
+export const frame = 'application/vnd.hourglass.frame';
 export const eventStream = 'text/event-stream';
 
 /** Type and subtype in lower case; parameters other than a charset of UTF-8 do not matter. */

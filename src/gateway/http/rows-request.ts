@@ -87,7 +87,8 @@ export async function readRows(
     case 'picture':
       return rowsOfPictures([body.bytes], target, options);
     case 'json':
-      throw new TypeError('JSON rows have a shape of their own');
+    case 'frame':
+      throw new TypeError('JSON rows and frames have a shape of their own');
     default:
       return body satisfies never;
   }

@@ -11,6 +11,7 @@ import { TrainingSpec } from '../../spec/training.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
+import { FrameAnswer } from './frames.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -128,6 +129,7 @@ export const components = {
   CodesRequest,
   CodesAnswer,
   OutputsAnswer,
+  FrameAnswer,
   Readiness,
   Info,
 } satisfies Record<string, TSchema>;

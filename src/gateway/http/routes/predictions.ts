@@ -1,16 +1,18 @@
 /**
  * Answers of models: encode, decode, denoise, reconstruct, under the model's path or in short. Rows come as JSON, raw
- * float32 or a picture, and go out as the client accepts.
+ * float32 or a picture, codes also as a frame, and go out as the client accepts.
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Operation } from '../../../registry/manifest.ts';
+import { FrameCodec } from '../../../serve/frames.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
-import { json, negotiate, octets, png } from '../media.ts';
+import { type FrameQuery, frameQuery, sendFrame, wishOf } from '../frames.ts';
+import { frame, json, negotiate, octets, png } from '../media.ts';
 import type { App, RouteParts } from '../parts.ts';
-import { refuseSeveral, sendRows } from '../rows-answer.ts';
+import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, oneModel, readRows, rowsMembers } from '../rows-request.ts';
 import { problem, ref } from '../schemas.ts';
 
@@ -27,23 +29,29 @@ const summaries: Readonly<Record<Operation, string>> = {
 const resize = Type.Optional(
   Type.Boolean({ default: false, description: 'fit a picture of another size to the model instead of refusing it' }),
 );
-const LongQuery = Type.Object({ resize }, { additionalProperties: false });
-const ShortQuery = Type.Object(
-  { resize, model: Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' })) },
-  { additionalProperties: false },
-);
+const model = Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' }));
+const closed = { additionalProperties: false } as const;
+const queryOf = (operation: Operation) => ({ resize, ...(operation === 'encode' && frameQuery) });
+
+/** A query of any operation. */
+interface Asked extends FrameQuery {
+  readonly resize?: boolean;
+}
+
 const ReferenceParams = Type.Object({
   model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }),
 });
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
+  const frames = new FrameCodec(parts);
   for (const operation of Object.keys(summaries) as Operation[]) {
-    const answer = answerer(operation, parts);
+    const answer = answerer(operation, parts, frames);
     const { config, schema } = describe(operation);
+    const query = queryOf(operation);
     app.post(
       `/v1/models/:model/${operation}`,
-      { config, schema: { ...schema, params: ReferenceParams, querystring: LongQuery } },
-      async (request, reply) => answer(request, reply, request.params.model, request.query.resize ?? false),
+      { config, schema: { ...schema, params: ReferenceParams, querystring: Type.Object(query, closed) } },
+      async (request, reply) => answer(request, reply, request.params.model, request.query as Asked),
     );
     app.post(
       `/${operation}`,
@@ -52,10 +60,13 @@ export function predictionRoutes(app: App, parts: RouteParts): void {
         schema: {
           ...schema,
           summary: `${summaries[operation]}; the model is named in the body, the query, or the only one`,
-          querystring: ShortQuery,
+          querystring: Type.Object({ ...query, model }, closed),
         },
       },
-      async (request, reply) => answer(request, reply, request.query.model, request.query.resize ?? false),
+      async (request, reply) => {
+        const { model: named, ...asked } = request.query as Asked & { readonly model?: string };
+        return answer(request, reply, named, asked);
+      },
     );
   }
 }
@@ -65,8 +76,11 @@ function describe(operation: Operation) {
   const asked = { [json]: { schema: ref(operation === 'decode' ? 'CodesRequest' : 'RowsRequest') } };
   const others = Object.fromEntries(takes.slice(1).map((type) => [type, binary]));
   const answered = {
-    [json]: { schema: ref(operation === 'encode' ? 'CodesAnswer' : 'OutputsAnswer') },
+    [json]: {
+      schema: operation === 'encode' ? { anyOf: [ref('CodesAnswer'), ref('FrameAnswer')] } : ref('OutputsAnswer'),
+    },
     [octets]: binary,
+    [operation === 'encode' ? frame : png]: binary,
   };
   return {
     config: { body: 'rows', takes, tensors: [inputOf(operation)] },
@@ -76,13 +90,14 @@ function describe(operation: Operation) {
       body: { content: { ...asked, ...others } },
       response: {
         200: {
-          description: 'In the accepted type; X-Hourglass-Model and X-Hourglass-Shape say the same of binary answers',
-          content: operation === 'encode' ? answered : { ...answered, [png]: binary },
+          description:
+            'In the accepted type; X-Hourglass-Model and X-Hourglass-Shape say the same of binary answers, X-Hourglass-Receipt what a frame costs',
+          content: answered,
         },
         400: problem('The body cannot be read, has unknown fields, or names no model where one is needed'),
-        404: problem('No such model, version or alias'),
+        404: problem('No such model, version or alias; no model here decodes the frame'),
         406: problem('No answer in the accepted types'),
-        409: problem('The model does not answer this call'),
+        409: problem('The model does not answer this call; the frame is another model’s'),
         413: problem('Too many rows or bytes'),
         415: problem('The content type is not taken'),
         422: problem('Wrong shape or type, no rows, or numbers that are not finite'),
@@ -98,21 +113,28 @@ type Answer = (
   request: FastifyRequest,
   reply: FastifyReply,
   model: string | undefined,
-  resize: boolean,
+  asked: Asked,
 ) => Promise<FastifyReply>;
 
-function answerer(operation: Operation, { predictor, config, metrics }: RouteParts): Answer {
-  const offered = [json, octets, ...(operation === 'encode' ? [] : ([png] as const))] as const;
-  return async (request, reply, named, resize) => {
+function answerer(operation: Operation, { predictor, config, metrics }: RouteParts, frames: FrameCodec): Answer {
+  const offered = operation === 'encode' ? ([json, octets, frame] as const) : ([json, octets, png] as const);
+  return async (request, reply, named, { resize = false, ...wished }) => {
     metrics.observe('stageDuration', reply.elapsedTime / 1000, { stage: 'read', operation });
     const type = negotiate(request.headers.accept, offered);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
     const body = request.body as RowsBody;
+    const wish = wishOf(wished, type === frame);
 
     const ask = async () => {
+      if (body.form === 'frame') {
+        const prediction = await frames.decode({ frame: body.bytes, model: named, signal });
+        if (type !== png) return { prediction };
+        refuseSeveral(prediction.outputs);
+        return { prediction, target: await predictor.resolve('decode', `${prediction.model}@${prediction.version}`) };
+      }
       const members = body.form === 'json' ? rowsMembers(body.value, operation) : undefined;
       const asked = oneModel(named, members?.model);
-      if (members && type !== png) {
+      if (members && type !== png && type !== frame) {
         return { prediction: await predictor.predict({ operation, model: asked, inputs: members.rows, signal }) };
       }
       const target = await predictor.resolve(operation, asked);
@@ -121,14 +143,16 @@ function answerer(operation: Operation, { predictor, config, metrics }: RoutePar
       if (type === png) refuseSeveral(inputs);
       // The resolved version, so that one published in between does not answer rows of another shape.
       const model = `${target.model}@${target.version}`;
+      if (type === frame) return { encoded: await frames.encode({ model, inputs, signal, ...wish }) };
       return { prediction: await predictor.predict({ operation, model, inputs, signal }), target };
     };
-    const { prediction, target } = await orAborted(ask(), signal);
+    const answered = await orAborted(ask(), signal);
 
     const start = performance.now();
     reply.raw.once('finish', () => {
       metrics.observe('stageDuration', (performance.now() - start) / 1000, { stage: 'write', operation });
     });
-    return sendRows(reply, type, operation, prediction, target);
+    if (answered.encoded) return sendFrame(reply, answered.encoded, wished.receipt === 'json');
+    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target);
   };
 }

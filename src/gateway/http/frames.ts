@@ -1,0 +1,79 @@
+/** Frames over REST: what a request may wish, and the answer with its receipt. */
+
+import type { FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { HourglassError } from '../../base/errors.ts';
+import { frameKinds } from '../../codec/frame-header.ts';
+import type { FrameWish } from '../../serve/frame-choice.ts';
+import type { EncodedFrame } from '../../serve/frames.ts';
+import { frame as frameType, json } from './media.ts';
+
+/** Members of the query of encode; they need a frame as the accepted type. */
+export const frameQuery = {
+  kind: Type.Optional(
+    Type.Enum(Object.keys(frameKinds), { description: 'of frame; default compact for one row, batch for more' }),
+  ),
+  quality: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 15, description: 'of frame, from coarse (0) to fine; default the finest' }),
+  ),
+  maxBytes: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 2 ** 30, description: 'take the finest quality whose frame is no longer' }),
+  ),
+  psnr: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 100, description: 'take the coarsest quality expected to reach so many dB' }),
+  ),
+  search: Type.Optional(
+    Type.Boolean({ description: 'improve the symbols by trying them through the decoder: slower, at most 64 rows' }),
+  ),
+  receipt: Type.Optional(
+    Type.Enum(['json'], {
+      description: 'answer JSON with the frame in base64 and the receipt, which else is a header',
+    }),
+  ),
+};
+export const FrameQuery = Type.Object(frameQuery);
+export type FrameQuery = Static<typeof FrameQuery>;
+
+export const FrameReceipt = Type.Object({
+  model: Type.String(),
+  version: Type.Integer({ minimum: 1 }),
+  decoder: Type.String({ description: 'SHA-256 of decoder and tables; the frame carries its beginning' }),
+  kind: Type.Enum(Object.keys(frameKinds)),
+  rows: Type.Integer({ minimum: 1 }),
+  quality: Type.Integer({ minimum: 0, maximum: 15 }),
+  qualities: Type.Integer({ minimum: 1, maximum: 16, description: 'how many the model has' }),
+  rawBytes: Type.Integer({ description: 'the rows at one byte a value, as an 8-bit picture has them' }),
+  wireBytes: Type.Integer({ description: 'the frame with all its framing' }),
+  ratio: Type.Number({ description: 'rawBytes / wireBytes' }),
+  estimatedPsnr: Type.Number({ description: 'dB, of this quality on held-out rows' }),
+  shortfall: Type.Optional(Type.String({ description: 'there when the model cannot reach what was asked' })),
+});
+export const FrameAnswer = Type.Object({
+  frame: Type.String({ description: 'base64', contentEncoding: 'base64' }),
+  receipt: FrameReceipt,
+});
+
+/** The query's wish. Throws `invalid-request` when it wishes something of a frame, but the answer is none. */
+export function wishOf({ receipt, ...wish }: FrameQuery, isFrame: boolean): FrameWish {
+  const [stray] = Object.keys({ ...wish, ...(receipt && { receipt }) });
+  if (!isFrame && stray !== undefined) {
+    throw new HourglassError('invalid-request', `?${stray} is for frames. Send Accept: ${frameType} with it.`, {
+      field: 'Accept',
+      expected: frameType,
+    });
+  }
+  return wish as FrameWish;
+}
+
+export function sendFrame(reply: FastifyReply, { frame, receipt }: EncodedFrame, asJson: boolean): FastifyReply {
+  reply
+    .header('cache-control', 'no-store')
+    .header('vary', 'accept')
+    .header('x-hourglass-model', `${receipt.model}@${receipt.version}`);
+  if (asJson) {
+    return reply
+      .type(json)
+      .send(Buffer.from(JSON.stringify({ frame: Buffer.from(frame).toString('base64'), receipt })));
+  }
+  return reply.type(frameType).header('x-hourglass-receipt', JSON.stringify(receipt)).send(Buffer.from(frame));
+}

@@ -1,0 +1,89 @@
+/**
+ * Which published versions a frame's short id may mean. Built from the manifests of all models; looked up without asking the
+ * registry, and built again when what it knows did not do.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HourglassError } from '../base/errors.ts';
+import type { Codec, Manifest } from '../registry/manifest.ts';
+import type { Registry } from '../registry/registry.ts';
+
+export type CodedManifest = Manifest & { readonly codec: Codec };
+
+/** Frames that nobody knows must not keep the registry's folders busy. */
+const leastIntervalMs = 250;
+/** hex digits of the shortest id */
+const keyDigits = 4;
+
+export class FrameIndex {
+  readonly #registry: Registry;
+  #versions: ReadonlyMap<string, readonly CodedManifest[]> = new Map();
+  #begun = Number.NEGATIVE_INFINITY;
+  #building: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** Live versions whose hash begins so, the newest publication first; of the same decoder one. */
+  async find(id: Uint8Array): Promise<readonly CodedManifest[]> {
+    const digits = Buffer.from(id).toString('hex');
+    const known = this.#versions.get(digits.slice(0, keyDigits)) ?? [];
+    const live: CodedManifest[] = [];
+    for (const manifest of known.filter(({ codec }) => codec.hash.startsWith(digits))) {
+      if (live.some(({ codec }) => codec.hash === manifest.codec.hash)) continue;
+      if (await this.#isLive(manifest)) live.push(manifest);
+    }
+    return live;
+  }
+
+  /** Reads the manifests of all models, so that whatever was published before this call is found. */
+  refresh(): Promise<void> {
+    if (!this.#building) return this.#build();
+    // what is running began before this question
+    this.#next ??= this.#building.then(
+      () => this.#build(),
+      () => this.#build(),
+    );
+    return this.#next;
+  }
+
+  #build(): Promise<void> {
+    this.#next = undefined;
+    this.#building = this.#read().finally(() => {
+      this.#building = undefined;
+    });
+    return this.#building;
+  }
+
+  async #read(): Promise<void> {
+    const wait = this.#begun + leastIntervalMs - performance.now();
+    if (wait > 0) await sleep(wait);
+    this.#begun = performance.now();
+    const names = await this.#registry.listModels();
+    const models = await Promise.allSettled(names.map((name) => this.#registry.getModel(name)));
+    const coded = models
+      .flatMap((model) => (model.status === 'fulfilled' ? model.value.versions : []))
+      .filter((manifest): manifest is CodedManifest => manifest.codec !== undefined)
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+    const versions = new Map<string, CodedManifest[]>();
+    for (const manifest of coded) {
+      const key = manifest.codec.hash.slice(0, keyDigits);
+      const same = versions.get(key);
+      if (same) same.push(manifest);
+      else versions.set(key, [manifest]);
+    }
+    this.#versions = versions;
+  }
+
+  async #isLive({ name, version }: Manifest): Promise<boolean> {
+    try {
+      await this.#registry.resolve(`${name}@${version}`);
+      return true;
+    } catch (error) {
+      if (error instanceof HourglassError) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Frames for every transport: rows → codes → frame with a receipt, and frame → its decoder, wherever that is → rows.
+ *
+ *   frame ─► short id ─► versions it may mean ─► the one whose checksum fits ─► codes ─► predictor
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import { float32, type NdArray } from '../base/ndarray.ts';
+import { type DecodedFrame, decodeFrame } from '../codec/frame.ts';
+import { parseHeader } from '../codec/frame-header.ts';
+import { dequantise, type Profile, type Quality } from '../codec/profile.ts';
+import { profileFromBytes } from '../codec/profile-bytes.ts';
+import type { Manifest } from '../registry/manifest.ts';
+import type { Registry } from '../registry/registry.ts';
+import { type FrameWish, fitFrame, type Receipt } from './frame-choice.ts';
+import { type CodedManifest, FrameIndex } from './frame-index.ts';
+import type { Prediction, Predictor } from './predictor.ts';
+
+export interface EncodeFrameRequest extends FrameWish {
+  readonly model?: string | undefined;
+  /** [batch, …row] */
+  readonly inputs: NdArray<'float32'>;
+  readonly signal?: AbortSignal;
+}
+
+export interface EncodedFrame {
+  readonly frame: Uint8Array;
+  readonly receipt: Receipt;
+}
+
+export interface DecodeFrameRequest {
+  readonly frame: Uint8Array;
+  /** the model that must have made it; absent: whichever did */
+  readonly model?: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+export interface FrameCodecOptions {
+  readonly registry: Registry;
+  readonly predictor: Predictor;
+}
+
+const profilesKept = 100;
+
+export class FrameCodec {
+  readonly #registry: Registry;
+  readonly #predictor: Predictor;
+  readonly #index: FrameIndex;
+  /** by `digits@2`, the longest unused first */
+  readonly #profiles = new Map<string, Promise<Profile>>();
+
+  constructor({ registry, predictor }: FrameCodecOptions) {
+    this.#registry = registry;
+    this.#predictor = predictor;
+    this.#index = new FrameIndex(registry);
+  }
+
+  /** Throws what `Predictor.predict` throws, and `operation-not-supported` for a version without codec tables. */
+  async encode({ model, inputs, signal, ...wish }: EncodeFrameRequest): Promise<EncodedFrame> {
+    const target = await this.#predictor.resolve('encode', model);
+    const reference = `${target.model}@${target.version}`;
+    const manifest = requireCodec(await this.#registry.resolve(reference));
+    const profile = await this.#profile(manifest);
+    const context = { model: reference, ...(signal && { signal }) };
+    const { outputs } = await this.#predictor.predict({ operation: 'encode', inputs, ...context });
+    return fitFrame({
+      manifest,
+      profile,
+      codes: outputs.data,
+      inputs: inputs.data,
+      wish,
+      maxBatch: this.#predictor.maxBatch,
+      decode: async (codes) => {
+        const shape = [codes.length / profile.order.length, ...profile.codeShape];
+        const request = { operation: 'decode' as const, inputs: float32(shape, codes), ...context };
+        return (await this.#predictor.predict(request)).outputs.data;
+      },
+    });
+  }
+
+  /**
+   * Throws `invalid-frame`, `unsupported-frame-version`, `frame-checksum`, `batch-too-large`, `decoder-unknown` when no version
+   * here made it, `model-mismatch` when another than the named one did, and what `Predictor.predict` throws.
+   */
+  async decode({ frame, model, signal }: DecodeFrameRequest): Promise<Prediction> {
+    const { manifest, profile, decoded } = await (model === undefined
+      ? this.#search(frame)
+      : this.#named(frame, model));
+    const codes = dequantise(profile.qualities[decoded.header.quality] as Quality, decoded.symbols);
+    return this.#predictor.predict({
+      operation: 'decode',
+      model: `${manifest.name}@${manifest.version}`,
+      inputs: float32([decoded.header.rows, ...profile.codeShape], codes),
+      ...(signal && { signal }),
+    });
+  }
+
+  async #named(frame: Uint8Array, model: string): Promise<Opened> {
+    const { id } = parseHeader(frame);
+    const target = await this.#predictor.resolve('decode', model);
+    const manifest = requireCodec(await this.#registry.resolve(`${target.model}@${target.version}`));
+    if (!manifest.codec.hash.startsWith(Buffer.from(id).toString('hex'))) {
+      throw new HourglassError(
+        'model-mismatch',
+        `The frame was not made for ${manifest.name}@${manifest.version}. Name the version it was made for, or none: POST /decode finds it.`,
+        { expected: manifest.codec.hash, found: Buffer.from(id).toString('hex') },
+      );
+    }
+    return this.#open(manifest, frame);
+  }
+
+  async #search(frame: Uint8Array): Promise<Opened> {
+    const { id } = parseHeader(frame);
+    const known = await this.#tryAll(await this.#index.find(id), frame);
+    if (!(known instanceof HourglassError)) return known;
+    // the one that made it may be new here
+    await this.#index.refresh();
+    const found = await this.#tryAll(await this.#index.find(id), frame);
+    if (found instanceof HourglassError) throw found;
+    return found;
+  }
+
+  async #tryAll(candidates: readonly CodedManifest[], frame: Uint8Array): Promise<Opened | HourglassError> {
+    const opened: Opened[] = [];
+    let failure: HourglassError | undefined;
+    for (const manifest of candidates) {
+      try {
+        opened.push(await this.#open(manifest, frame));
+      } catch (error) {
+        if (!(error instanceof HourglassError)) throw error;
+        // of several reasons the checksum's says most: that version could read the frame
+        if (!failure || error.code === 'frame-checksum') failure = error;
+      }
+    }
+    const [only, second] = opened;
+    if (only && second) {
+      const names = opened.map(({ manifest: { name, version } }) => `${name}@${version}`);
+      return new HourglassError(
+        'model-required',
+        `The frame's short checksum fits ${names.join(' and ')}. Name the one it was made for.`,
+        { expected: names },
+      );
+    }
+    return only ?? failure ?? unknownDecoder(frame);
+  }
+
+  async #open(manifest: CodedManifest, frame: Uint8Array): Promise<Opened> {
+    const profile = await this.#profile(manifest);
+    return { manifest, profile, decoded: decodeFrame(profile, frame, this.#predictor.maxBatch) };
+  }
+
+  #profile(manifest: CodedManifest): Promise<Profile> {
+    const key = `${manifest.name}@${manifest.version}`;
+    const known = this.#profiles.get(key) ?? this.#readProfile(manifest);
+    this.#profiles.delete(key);
+    this.#profiles.set(key, known);
+    known.catch(() => this.#profiles.delete(key));
+    const [oldest] = this.#profiles.keys();
+    if (this.#profiles.size > profilesKept && oldest !== undefined) this.#profiles.delete(oldest);
+    return known;
+  }
+
+  async #readProfile(manifest: CodedManifest): Promise<Profile> {
+    const body = profileFromBytes(await this.#registry.readFile(manifest, 'codec.bin'));
+    return { hash: Buffer.from(manifest.codec.hash, 'hex'), ...body };
+  }
+}
+
+interface Opened {
+  readonly manifest: CodedManifest;
+  readonly profile: Profile;
+  readonly decoded: DecodedFrame;
+}
+
+function requireCodec(manifest: Manifest): CodedManifest {
+  if (manifest.codec) return manifest as CodedManifest;
+  throw new HourglassError(
+    'operation-not-supported',
+    `${manifest.name}@${manifest.version} has no codec tables, so there are no frames of it. Train it again with this release, or ask for codes as JSON or float32.`,
+    { field: 'model' },
+  );
+}
+
+const unknownDecoder = (frame: Uint8Array): HourglassError => {
+  const id = Buffer.from(parseHeader(frame).id).toString('hex');
+  return new HourglassError(
+    'decoder-unknown',
+    `No model here decodes frames of ${id}: its version was deleted, or is of another server. Get the bundle again and encode anew.`,
+    { found: id },
+  );
+};
