@@ -17,9 +17,10 @@ import { assess } from './assess.ts';
 import { CheckpointFolder, type Position } from './checkpoint.ts';
 import { pick, stepCost } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
+import { fitOutliers } from './outliers.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
-import { modelFiles } from './publish.ts';
+import { modelFiles, outlierFiles } from './publish.ts';
 import { Steering } from './steering.ts';
 
 export interface TrainOptions {
@@ -48,7 +49,10 @@ export interface TrainOptions {
 export interface TrainedModel {
   /** by parameter name, as in weights.safetensors */
   readonly weights: NdArrays;
-  /** by file name: `encoder.onnx` (x → z), `decoder.onnx` (z → x), with a head `classifier.onnx` (x → probabilities) */
+  /**
+   * By file name: `encoder.onnx` (x → z), `decoder.onnx` (z → x); with a head `classifier.onnx` (x → probabilities); with
+   * held-out rows `outliers.onnx` (x → score) and `outliers.json` (its calibration: src/base/outliers.ts).
+   */
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct')[];
   /** one row's shape as the ONNX files take it */
@@ -111,9 +115,14 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const last = state.progress.epochs.findLast(({ phase }) => phase === main)?.metrics ?? {};
   const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
   const weights = pick(state.weights, published);
+  const metadata = { producer: 'hourglass', version: options.release ?? '0' };
+  const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, ...rows });
   return {
     weights,
-    files: modelFiles(plan, weights, { producer: 'hourglass', version: options.release ?? '0' }),
+    files: {
+      ...modelFiles(plan, weights, metadata),
+      ...(outliers && outlierFiles(autoencoder, weights, outliers, metadata)),
+    },
     operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,

@@ -6,7 +6,9 @@ import { exportOnnx, type Metadata } from '../engine/export.ts';
 import { type Autoencoder, codeOf, reconstructionOf } from '../models/autoencoder.ts';
 import { type Classifier, probabilities } from '../models/classifier.ts';
 import { parameter } from '../models/layers.ts';
+import { outlierScore } from '../models/outlier.ts';
 import type { Plan } from '../models/plan.ts';
+import type { OutlierFit } from './outliers.ts';
 
 const rows = (shape: Shape) => ({ dtype: 'float32', shape }) as const;
 
@@ -32,6 +34,20 @@ export const classifierOf = (model: Autoencoder, classifier: Classifier, weights
   inputs: { x: rows(model.inputShape) },
   weights,
   call: (inputs, p) => ({ probabilities: probabilities(classifier, p, parameter(inputs, 'x')) }),
+});
+
+/** x [batch, …input] → score [batch] */
+export const outlierScoreOf = (model: Autoencoder, weights: NdArrays): BatchFunction => ({
+  name: 'outliers',
+  inputs: { x: rows(model.inputShape) },
+  weights,
+  call: (inputs, p) => ({ score: outlierScore(model, p, parameter(inputs, 'x')) }),
+});
+
+/** `outliers.onnx`, the score, and `outliers.json`, its calibration. */
+export const outlierFiles = (model: Autoencoder, weights: NdArrays, fit: OutlierFit, metadata: Metadata) => ({
+  'outliers.onnx': exportOnnx(outlierScoreOf(model, { ...weights, ...fit.weights }), metadata),
+  'outliers.json': Buffer.from(`${JSON.stringify(fit.calibration)}\n`),
 });
 
 export function modelFiles(
