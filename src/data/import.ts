@@ -50,8 +50,10 @@ export async function importRows(
     checkSplits(rowsPart, writer, testSource ? 0 : testFraction);
     const fromFolders = !labels && source.labels === 'folders';
     if (table.classes === 0 || (fromFolders && table.classes < 2)) return await writer.finish();
-    if (table.has(''))
-      throw invalid(rowsPart, `some rows have a class, others have none. ${folderAdvice(fromFolders)}`);
+    const labelled = (['train', 'test'] as const).every((split) => table.count(split) === writer.rows(split));
+    if (table.has('') || !labelled) {
+      throw invalid(rowsPart, `some rows have a class, others have none. ${labelAdvice(fromFolders)}`);
+    }
     const { labels: numbers, names } = table.finish();
     return await writer.finish(numbers, names);
   } finally {
@@ -59,8 +61,8 @@ export async function importRows(
   }
 }
 
-const folderAdvice = (fromFolders: boolean): string =>
-  fromFolders ? 'Put every picture into a folder, or say "classFolders": false.' : 'Fill in the empty labels.';
+const labelAdvice = (fromFolders: boolean): string =>
+  fromFolders ? 'Put every picture into a folder, or say "classFolders": false.' : 'Give every row its label.';
 
 function checkSplits(part: StoredPart, writer: DatasetWriter, testFraction: number): void {
   const [train, test] = [writer.rows('train'), writer.rows('test')];

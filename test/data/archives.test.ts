@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
 import { type TarEntry, tar, type ZipEntry, zip } from './archives.ts';
+import { idx } from './arrays.ts';
 import { importParts, noHoldOut, refusal } from './importing.ts';
 import { picture } from './pictures.ts';
 
@@ -51,6 +52,8 @@ describe('archives of pictures', () => {
     const told = await importParts(zip(two), { ...noHoldOut, classFolders: false });
     expect(told.manifest.classNames).toBeUndefined();
     await refusal(importParts(zip([...one, { name: '3.png', data: dark }]), noHoldOut), 'invalid-dataset');
+    const unlabelled = idx(8, [1, 3, 4], new Uint8Array(12));
+    await refusal(importParts({ rows: zip(two), 'test-rows': unlabelled }), 'invalid-dataset');
   });
 
   it('wants all pictures alike, and names the one that is not', async () => {

@@ -33,6 +33,10 @@ export class LabelTable {
     return this.#numbers.size;
   }
 
+  count(split: SplitName): number {
+    return this.#columns[split].length;
+  }
+
   has(name: string): boolean {
     return this.#numbers.has(name);
   }
@@ -58,6 +62,10 @@ class NumberColumn {
       this.#values = grown;
     }
     this.#values[this.#length++] = value;
+  }
+
+  get length(): number {
+    return this.#length;
   }
 
   values(): Int32Array {
