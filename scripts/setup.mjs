@@ -216,8 +216,8 @@ function isAlive(pid) {
 try {
   checkNode();
   withLock(() => {
+    provideRedis(); // first: it may fail, and quickly
     installPackages();
-    provideRedis();
     build();
     if (forTests) provideBrowser();
   });
