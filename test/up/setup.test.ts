@@ -1,6 +1,6 @@
 // The set-up script where it cannot finish by itself: what it says, and that the lock file suits every platform.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ beforeAll(() => {
   bare = mkdtempSync(path.join(os.tmpdir(), 'hourglass-path-'));
   withApt = mkdtempSync(path.join(os.tmpdir(), 'hourglass-path-'));
   symlinkSync('/bin/true', path.join(withApt, 'apt-get'));
+  chmodSync(withApt, 0o755);
 });
 afterAll(() => {
   for (const folder of [bare, withApt]) rmSync(folder, { recursive: true, force: true });
