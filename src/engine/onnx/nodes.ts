@@ -114,8 +114,18 @@ export function unary(g: Graph, op: string, x: Value, attributes: Attributes = {
   return g.node(op, [x], { type, shape: x.shape }, attributes);
 }
 
+/** As steep as float32 allows: a step in one pass (below 3e-39 it is a slope). NaN stays. */
+const steepest = { alpha: { float: 3.4e38 }, beta: { float: 0 } };
+
+/**
+ * 1 where x > 0, else 0. Where x was rectified, its rectified form is read, which has the same sign: then often nothing else
+ * reads x.
+ */
+export const stepOf = (g: Graph, x: Value): Value =>
+  unary(g, 'HardSigmoid', existingUnary(g, 'Relu', x) ?? x, steepest);
+
 /** What `unary` would return, if it was asked for before. */
-export function existingUnary(g: Graph, op: string, x: Value): Value | undefined {
+function existingUnary(g: Graph, op: string, x: Value): Value | undefined {
   const image = turnedImage(x);
   const found = g.find(op, [image ?? x]);
   return found && image ? transpose(g, found, toLast) : found;

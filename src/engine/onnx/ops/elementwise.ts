@@ -10,15 +10,16 @@ import {
   cast,
   compare,
   div,
-  existingUnary,
   expand,
   mul,
   reshape,
+  stepOf,
   sub,
   unary,
   where,
 } from '../nodes.ts';
 import { biased } from './bias.ts';
+import { steppedMaxPoolGradient } from './pooling.ts';
 
 const zero = (g: Graph, like: Value): Value => g.scalar(like.type, 0);
 const one = (g: Graph, like: Value): Value => g.scalar(like.type, 1);
@@ -32,7 +33,7 @@ function lowerBinary(kernel: string, compute: (g: Graph, a: Value, b: Value) => 
 
 lowerBinary(tf.Add, (g, a, b) => biased(g, a, b) ?? biased(g, b, a) ?? add(g, a, b));
 lowerBinary(tf.Sub, sub);
-lowerBinary(tf.Multiply, mul);
+lowerBinary(tf.Multiply, (g, a, b) => steppedMaxPoolGradient(g, a, b) ?? mul(g, a, b));
 lowerBinary(tf.RealDiv, (g, a, b) => div(g, cast(g, a, 'float32'), cast(g, b, 'float32')));
 lowerBinary(tf.Maximum, (g, a, b) => binary(g, 'Max', a, b));
 lowerBinary(tf.Minimum, (g, a, b) => binary(g, 'Min', a, b));
@@ -183,14 +184,9 @@ lower<tf.PreluInputs>(tf.Prelu, ({ g, inputs: { x, alpha } }) =>
 lower<tf.EluGradInputs>(tf.EluGrad, ({ g, inputs: { dy, y } }) =>
   where(g, compare(g, 'Less', y, zero(g, y)), mul(g, dy, add(g, y, one(g, y))), dy),
 );
-// x > 0: 1; NaN: NaN; else alpha. A hard sigmoid as steep as float32 allows is the step in one pass (below 3e-39 it is a slope)
-const steepest = 3.4e38;
+// x > 0: 1; NaN: NaN; else alpha
 lower<tf.StepInputs, tf.StepAttrs>(tf.Step, ({ g, inputs: { x }, attrs: { alpha } }) => {
-  if (x.type === 'float32' && !alpha) {
-    // the gradient of a rectifier: its output has the same sign, and then nothing else reads its input
-    const seen = existingUnary(g, 'Relu', x) ?? x;
-    return unary(g, 'HardSigmoid', seen, { alpha: { float: steepest }, beta: { float: 0 } });
-  }
+  if (x.type === 'float32' && !alpha) return stepOf(g, x);
   const low = g.scalar(x.type, alpha ?? 0);
   const rest = x.type === 'float32' ? where(g, unary(g, 'IsNaN', x, {}, 'bool'), x, low) : low;
   return where(g, compare(g, 'Greater', x, zero(g, x)), one(g, x), rest);

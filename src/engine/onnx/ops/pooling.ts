@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
-import { binary, cast, compare, mul, pad, unary, where } from '../nodes.ts';
+import { binary, cast, compare, mul, pad, stepOf, unary, where } from '../nodes.ts';
 import { gatherBack, type Info, paddingOf, toChannelsFirst, toChannelsLast, windows } from './geometry.ts';
 
 function poolInfo(shape: readonly number[], attrs: tf.MaxPoolAttrs): Info {
@@ -74,12 +74,38 @@ function maximaOf(g: Graph, x: Value, y: Value, info: Info): Value[] {
   });
 }
 
-lower<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, ({ g, inputs: { dy, input, output }, attrs }) => {
-  const info = poolInfo(input.shape, attrs);
+interface MaxPoolGradient {
+  readonly dy: Value;
+  readonly input: Value;
+  readonly output: Value;
+  readonly info: Info;
+}
+
+/** How the gradients of max-pools in a graph were made. */
+const gradients = new WeakMap<Value, MaxPoolGradient>();
+
+function maxPoolGradient(g: Graph, made: MaxPoolGradient): Value {
+  const { dy, input, output, info } = made;
   const nothing = g.scalar('float32', 0);
   const shares = maximaOf(g, input, output, info).map((mask) => where(g, mask, dy, nothing));
-  return gatherBack(g, shares, info);
-});
+  const gradient = gatherBack(g, shares, info);
+  gradients.set(gradient, made);
+  return gradient;
+}
+
+lower<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, ({ g, inputs: { dy, input, output }, attrs }) =>
+  maxPoolGradient(g, { dy, input, output, info: poolInfo(input.shape, attrs) }),
+);
+
+/**
+ * The gradient of a max-pool times the step of the pool's input, as behind a rectifier: where the gradient is not zero the
+ * input is the output, so the step is taken of the smaller output. Undefined where `gradient` is something else.
+ */
+export function steppedMaxPoolGradient(g: Graph, gradient: Value, step: Value): Value | undefined {
+  const made = gradients.get(gradient);
+  if (!made || step !== stepOf(g, made.input)) return undefined;
+  return maxPoolGradient(g, { ...made, dy: mul(g, made.dy, stepOf(g, made.output)) });
+}
 
 /** tfjs spreads the gradient over the whole window; its share in the padding is lost. */
 lower<tf.AvgPoolGradInputs, tf.AvgPoolGradAttrs>(tf.AvgPoolGrad, ({ g, inputs: { dy, input }, attrs }) => {
