@@ -19,6 +19,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
+import { FrameCodec } from '../../serve/frames.ts';
 import type { Predictor } from '../../serve/predictor.ts';
 import { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
@@ -129,7 +130,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const names = own.map(({ typeName }) => typeName);
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
-    bindService(InferenceService, inferenceService({ ...config, predictor }), runtime),
+    bindService(InferenceService, inferenceService({ ...config, predictor, frames: new FrameCodec(parts) }), runtime),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts), runtime),
     bindService(Health, healthService(parts.readiness, names), runtime),

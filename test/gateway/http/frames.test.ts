@@ -1,40 +1,21 @@
 // Frames over REST on a real model: out and back, the dial, frames that find their decoder, and those that must not.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildBundle } from '../../../src/bundle/bundle.ts';
 import type { FrameReceipt } from '../../../src/gateway/http/frames.ts';
-import type { Registry } from '../../../src/registry/registry.ts';
-import { irregular } from '../../helpers/onnx-models.ts';
-import { metaOf } from '../../serve/serving.ts';
-import { digits } from '../../train/digits.ts';
+import { publishCoded, rowSize, testRows } from '../../bundle/published.ts';
 import { startGateway, type TestGateway } from './harness.ts';
 
 type Receipt = import('typebox').Static<typeof FrameReceipt>;
 
 const frameType = 'application/vnd.hourglass.frame';
-const dataset = digits({ train: 400, test: 20, small: true });
-const rowSize = 196;
 let gateway: TestGateway;
 let rows: Float32Array;
 
-async function publish(registry: Registry, name: string, code: number, bundled = true): Promise<void> {
-  const model = irregular(rowSize, code);
-  const shapes = { inputShape: [rowSize], codeShape: [code] };
-  const bundle = bundled
-    ? await buildBundle({ ...shapes, encoder: model['encoder.onnx'], decoder: model['decoder.onnx'], name, dataset })
-    : undefined;
-  await registry.publish(name, {
-    files: { ...model, ...bundle?.files },
-    meta: { ...metaOf(`${name}-${code}`, shapes), ...(bundle && { codec: bundle.codec }) },
-  });
-}
-
 beforeAll(async () => {
   gateway = await startGateway();
-  await publish(gateway.registry, 'small', 8);
-  await publish(gateway.registry, 'large', 16);
-  await publish(gateway.registry, 'bare', 8, false);
-  rows = new Float32Array(20 * rowSize);
-  await dataset.split('test').readRange(0, 20, rows);
+  await publishCoded(gateway.registry, 'small', 8);
+  await publishCoded(gateway.registry, 'large', 16);
+  await publishCoded(gateway.registry, 'bare', 8, false);
+  rows = await testRows();
 });
 afterAll(() => gateway?.stop());
 
@@ -125,7 +106,7 @@ describe('frames over REST', () => {
   });
 
   it('find a version published after the first frame was decoded, and none once it is deleted', async () => {
-    await publish(gateway.registry, 'late', 12);
+    await publishCoded(gateway.registry, 'late', 12);
     const { bytes } = await encode('/v1/models/late/encode');
     expect((await decode('/decode', bytes)).json).toMatchObject({ model: 'late', version: 1 });
     await gateway.registry.deleteModel('late');

@@ -1,4 +1,4 @@
-/** InferenceService: encode, decode, denoise and reconstruct with a trained model. */
+/** InferenceService: encode, decode, denoise and reconstruct with a trained model; frames of devices. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
@@ -12,9 +12,11 @@ import {
   type Tensor,
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { Operation } from '../../../registry/manifest.ts';
+import type { FrameCodec } from '../../../serve/frames.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
 import type { Call } from '../call.ts';
+import { receiptMessage, wishOf } from '../messages/frame.ts';
 import { checkRowCount, tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
 
@@ -43,6 +45,7 @@ interface Answer {
 
 export interface InferenceParts {
   readonly predictor: Predictor;
+  readonly frames: FrameCodec;
   readonly maxImagePixels: number;
   /** longest time for one answer */
   readonly deadlineMs: number;
@@ -50,6 +53,7 @@ export interface InferenceParts {
 
 export function inferenceService({
   predictor,
+  frames,
   maxImagePixels,
   deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
@@ -113,6 +117,26 @@ export function inferenceService({
     denoise: (request, call) => restore('denoise', request, call),
 
     reconstruct: (request, call) => restore('reconstruct', request, call),
+
+    async encodeFrame(request, call) {
+      call.limit(deadlineMs);
+      const wish = wishOf(request);
+      const { content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
+      const target = await predictor.resolve('encode', request.model);
+      const inputs = await rowsOf(content, target);
+      const model = `${target.model}@${target.version}`;
+      const { frame, receipt } = await frames.encode({ model, inputs, signal: call.signal, ...wish });
+      return { frame, receipt: receiptMessage(receipt) };
+    },
+
+    async decodeFrame({ frame, model, outputFormat }, call) {
+      call.limit(deadlineMs);
+      const format = formatOf(outputFormat, undefined);
+      const prediction = await frames.decode({ frame, model, signal: call.signal });
+      if (format !== OutputFormat.PNG) return rowsAnswer({ prediction, target: undefined }, format);
+      const target = await predictor.resolve('decode', `${prediction.model}@${prediction.version}`);
+      return rowsAnswer({ prediction, target }, format);
+    },
   };
 }
 

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/inference.proto.
  */
 export const file_hourglass_v1_inference: GenFile = /*@__PURE__*/
-  fileDesc("Chxob3VyZ2xhc3MvdjEvaW5mZXJlbmNlLnByb3RvEgxob3VyZ2xhc3MudjEiNAoGVGVuc29yEg0KBXNoYXBlGAEgAygNEg4KBnZhbHVlcxgCIAMoAhILCgNyYXcYAyABKAwiJwoGSW1hZ2VzEg0KBWZpbGVzGAEgAygMEg4KBnJlc2l6ZRgCIAEoCCK7AQoNRW5jb2RlUmVxdWVzdBISCgVtb2RlbBgBIAEoCUgBiAEBEiYKBmlucHV0cxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYAyABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSAASMQoNb3V0cHV0X2Zvcm1hdBgEIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCQoHY29udGVudEIICgZfbW9kZWwiVQoORW5jb2RlUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIjCgVjb2RlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3IihQEKDURlY29kZVJlcXVlc3QSEgoFbW9kZWwYASABKAlIAIgBARIjCgVjb2RlcxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3ISMQoNb3V0cHV0X2Zvcm1hdBgDIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCAoGX21vZGVsIowBCg5EZWNvZGVSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQivAEKDkRlbm9pc2VSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKNAQoPRGVub2lzZVJlc3BvbnNlEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SJwoHb3V0cHV0cxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYBCABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSABCCQoHY29udGVudCLAAQoSUmVjb25zdHJ1Y3RSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKRAQoTUmVjb25zdHJ1Y3RSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQqdQoMT3V0cHV0Rm9ybWF0Eh0KGU9VVFBVVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRPVVRQVVRfRk9STUFUX1ZBTFVFUxABEhUKEU9VVFBVVF9GT1JNQVRfUkFXEAISFQoRT1VUUFVUX0ZPUk1BVF9QTkcQAzK4AgoQSW5mZXJlbmNlU2VydmljZRJDCgZFbmNvZGUSGy5ob3VyZ2xhc3MudjEuRW5jb2RlUmVxdWVzdBocLmhvdXJnbGFzcy52MS5FbmNvZGVSZXNwb25zZRJDCgZEZWNvZGUSGy5ob3VyZ2xhc3MudjEuRGVjb2RlUmVxdWVzdBocLmhvdXJnbGFzcy52MS5EZWNvZGVSZXNwb25zZRJGCgdEZW5vaXNlEhwuaG91cmdsYXNzLnYxLkRlbm9pc2VSZXF1ZXN0Gh0uaG91cmdsYXNzLnYxLkRlbm9pc2VSZXNwb25zZRJSCgtSZWNvbnN0cnVjdBIgLmhvdXJnbGFzcy52MS5SZWNvbnN0cnVjdFJlcXVlc3QaIS5ob3VyZ2xhc3MudjEuUmVjb25zdHJ1Y3RSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chxob3VyZ2xhc3MvdjEvaW5mZXJlbmNlLnByb3RvEgxob3VyZ2xhc3MudjEiNAoGVGVuc29yEg0KBXNoYXBlGAEgAygNEg4KBnZhbHVlcxgCIAMoAhILCgNyYXcYAyABKAwiJwoGSW1hZ2VzEg0KBWZpbGVzGAEgAygMEg4KBnJlc2l6ZRgCIAEoCCK7AQoNRW5jb2RlUmVxdWVzdBISCgVtb2RlbBgBIAEoCUgBiAEBEiYKBmlucHV0cxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYAyABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSAASMQoNb3V0cHV0X2Zvcm1hdBgEIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCQoHY29udGVudEIICgZfbW9kZWwiVQoORW5jb2RlUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIjCgVjb2RlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3IihQEKDURlY29kZVJlcXVlc3QSEgoFbW9kZWwYASABKAlIAIgBARIjCgVjb2RlcxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3ISMQoNb3V0cHV0X2Zvcm1hdBgDIAEoDjIaLmhvdXJnbGFzcy52MS5PdXRwdXRGb3JtYXRCCAoGX21vZGVsIowBCg5EZWNvZGVSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQivAEKDkRlbm9pc2VSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKNAQoPRGVub2lzZVJlc3BvbnNlEg0KBW1vZGVsGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SJwoHb3V0cHV0cxgDIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYBCABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSABCCQoHY29udGVudCLAAQoSUmVjb25zdHJ1Y3RSZXF1ZXN0EhIKBW1vZGVsGAEgASgJSAGIAQESJgoGaW5wdXRzGAIgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgDIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIABIxCg1vdXRwdXRfZm9ybWF0GAQgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIJCgdjb250ZW50QggKBl9tb2RlbCKRAQoTUmVjb25zdHJ1Y3RSZXNwb25zZRINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEicKB291dHB1dHMYAyABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29ySAASJgoGaW1hZ2VzGAQgASgLMhQuaG91cmdsYXNzLnYxLkltYWdlc0gAQgkKB2NvbnRlbnQiqAIKEkVuY29kZUZyYW1lUmVxdWVzdBISCgVtb2RlbBgBIAEoCUgBiAEBEiYKBmlucHV0cxgCIAEoCzIULmhvdXJnbGFzcy52MS5UZW5zb3JIABImCgZpbWFnZXMYAyABKAsyFC5ob3VyZ2xhc3MudjEuSW1hZ2VzSAASJQoEa2luZBgEIAEoDjIXLmhvdXJnbGFzcy52MS5GcmFtZUtpbmQSFAoHcXVhbGl0eRgFIAEoDUgCiAEBEhYKCW1heF9ieXRlcxgGIAEoDUgDiAEBEhEKBHBzbnIYByABKAFIBIgBARIOCgZzZWFyY2gYCCABKAhCCQoHY29udGVudEIICgZfbW9kZWxCCgoIX3F1YWxpdHlCDAoKX21heF9ieXRlc0IHCgVfcHNuciJRChNFbmNvZGVGcmFtZVJlc3BvbnNlEg0KBWZyYW1lGAEgASgMEisKB3JlY2VpcHQYAiABKAsyGi5ob3VyZ2xhc3MudjEuRnJhbWVSZWNlaXB0IowCCgxGcmFtZVJlY2VpcHQSDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIPCgdkZWNvZGVyGAMgASgJEiUKBGtpbmQYBCABKA4yFy5ob3VyZ2xhc3MudjEuRnJhbWVLaW5kEgwKBHJvd3MYBSABKA0SDwoHcXVhbGl0eRgGIAEoDRIRCglxdWFsaXRpZXMYByABKA0SEQoJcmF3X2J5dGVzGAggASgEEhIKCndpcmVfYnl0ZXMYCSABKAQSDQoFcmF0aW8YCiABKAESFgoOZXN0aW1hdGVkX3BzbnIYCyABKAESFgoJc2hvcnRmYWxsGAwgASgJSACIAQFCDAoKX3Nob3J0ZmFsbCJ0ChJEZWNvZGVGcmFtZVJlcXVlc3QSDQoFZnJhbWUYASABKAwSEgoFbW9kZWwYAiABKAlIAIgBARIxCg1vdXRwdXRfZm9ybWF0GAMgASgOMhouaG91cmdsYXNzLnYxLk91dHB1dEZvcm1hdEIICgZfbW9kZWwikQEKE0RlY29kZUZyYW1lUmVzcG9uc2USDQoFbW9kZWwYASABKAkSDwoHdmVyc2lvbhgCIAEoDRInCgdvdXRwdXRzGAMgASgLMhQuaG91cmdsYXNzLnYxLlRlbnNvckgAEiYKBmltYWdlcxgEIAEoCzIULmhvdXJnbGFzcy52MS5JbWFnZXNIAEIJCgdjb250ZW50KnUKDE91dHB1dEZvcm1hdBIdChlPVVRQVVRfRk9STUFUX1VOU1BFQ0lGSUVEEAASGAoUT1VUUFVUX0ZPUk1BVF9WQUxVRVMQARIVChFPVVRQVVRfRk9STUFUX1JBVxACEhUKEU9VVFBVVF9GT1JNQVRfUE5HEAMqigEKCUZyYW1lS2luZBIaChZGUkFNRV9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSRlJBTUVfS0lORF9DT01QQUNUEAESFAoQRlJBTUVfS0lORF9CQVRDSBACEhcKE0ZSQU1FX0tJTkRfU1RBTkRBUkQQAxIaChZGUkFNRV9LSU5EX1BST0dSRVNTSVZFEAQy4AMKEEluZmVyZW5jZVNlcnZpY2USQwoGRW5jb2RlEhsuaG91cmdsYXNzLnYxLkVuY29kZVJlcXVlc3QaHC5ob3VyZ2xhc3MudjEuRW5jb2RlUmVzcG9uc2USQwoGRGVjb2RlEhsuaG91cmdsYXNzLnYxLkRlY29kZVJlcXVlc3QaHC5ob3VyZ2xhc3MudjEuRGVjb2RlUmVzcG9uc2USRgoHRGVub2lzZRIcLmhvdXJnbGFzcy52MS5EZW5vaXNlUmVxdWVzdBodLmhvdXJnbGFzcy52MS5EZW5vaXNlUmVzcG9uc2USUgoLUmVjb25zdHJ1Y3QSIC5ob3VyZ2xhc3MudjEuUmVjb25zdHJ1Y3RSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLlJlY29uc3RydWN0UmVzcG9uc2USUgoLRW5jb2RlRnJhbWUSIC5ob3VyZ2xhc3MudjEuRW5jb2RlRnJhbWVSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkVuY29kZUZyYW1lUmVzcG9uc2USUgoLRGVjb2RlRnJhbWUSIC5ob3VyZ2xhc3MudjEuRGVjb2RlRnJhbWVSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkRlY29kZUZyYW1lUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Float32 rows: exactly one of `values` and `raw`.
@@ -364,6 +364,251 @@ export const ReconstructResponseSchema: GenMessage<ReconstructResponse> = /*@__P
   messageDesc(file_hourglass_v1_inference, 9);
 
 /**
+ * At most one of `quality`, `max_bytes` and `psnr`; with none the finest quality.
+ *
+ * @generated from message hourglass.v1.EncodeFrameRequest
+ */
+export type EncodeFrameRequest = Message<"hourglass.v1.EncodeFrameRequest"> & {
+  /**
+   * @generated from field: optional string model = 1;
+   */
+  model?: string | undefined;
+
+  /**
+   * @generated from oneof hourglass.v1.EncodeFrameRequest.content
+   */
+  content: {
+    /**
+     * @generated from field: hourglass.v1.Tensor inputs = 2;
+     */
+    value: Tensor;
+    case: "inputs";
+  } | {
+    /**
+     * @generated from field: hourglass.v1.Images images = 3;
+     */
+    value: Images;
+    case: "images";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: hourglass.v1.FrameKind kind = 4;
+   */
+  kind: FrameKind;
+
+  /**
+   * From coarse (0) to fine.
+   *
+   * @generated from field: optional uint32 quality = 5;
+   */
+  quality?: number | undefined;
+
+  /**
+   * Take the finest quality whose frame is no longer.
+   *
+   * @generated from field: optional uint32 max_bytes = 6;
+   */
+  maxBytes?: number | undefined;
+
+  /**
+   * Take the coarsest quality expected to reach so many dB.
+   *
+   * @generated from field: optional double psnr = 7;
+   */
+  psnr?: number | undefined;
+
+  /**
+   * Improve the symbols by trying them through the decoder: slower, at most 64 rows.
+   *
+   * @generated from field: bool search = 8;
+   */
+  search: boolean;
+};
+
+/**
+ * Describes the message hourglass.v1.EncodeFrameRequest.
+ * Use `create(EncodeFrameRequestSchema)` to create a new message.
+ */
+export const EncodeFrameRequestSchema: GenMessage<EncodeFrameRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_inference, 10);
+
+/**
+ * @generated from message hourglass.v1.EncodeFrameResponse
+ */
+export type EncodeFrameResponse = Message<"hourglass.v1.EncodeFrameResponse"> & {
+  /**
+   * @generated from field: bytes frame = 1;
+   */
+  frame: Uint8Array;
+
+  /**
+   * @generated from field: hourglass.v1.FrameReceipt receipt = 2;
+   */
+  receipt?: FrameReceipt | undefined;
+};
+
+/**
+ * Describes the message hourglass.v1.EncodeFrameResponse.
+ * Use `create(EncodeFrameResponseSchema)` to create a new message.
+ */
+export const EncodeFrameResponseSchema: GenMessage<EncodeFrameResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_inference, 11);
+
+/**
+ * @generated from message hourglass.v1.FrameReceipt
+ */
+export type FrameReceipt = Message<"hourglass.v1.FrameReceipt"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * SHA-256 of decoder and tables in hexadecimal; the frame carries its beginning.
+   *
+   * @generated from field: string decoder = 3;
+   */
+  decoder: string;
+
+  /**
+   * @generated from field: hourglass.v1.FrameKind kind = 4;
+   */
+  kind: FrameKind;
+
+  /**
+   * @generated from field: uint32 rows = 5;
+   */
+  rows: number;
+
+  /**
+   * @generated from field: uint32 quality = 6;
+   */
+  quality: number;
+
+  /**
+   * How many the model has.
+   *
+   * @generated from field: uint32 qualities = 7;
+   */
+  qualities: number;
+
+  /**
+   * The rows at one byte a value, as an 8-bit picture has them.
+   *
+   * @generated from field: uint64 raw_bytes = 8;
+   */
+  rawBytes: bigint;
+
+  /**
+   * The frame with all its framing.
+   *
+   * @generated from field: uint64 wire_bytes = 9;
+   */
+  wireBytes: bigint;
+
+  /**
+   * raw_bytes / wire_bytes.
+   *
+   * @generated from field: double ratio = 10;
+   */
+  ratio: number;
+
+  /**
+   * dB, of this quality on held-out rows.
+   *
+   * @generated from field: double estimated_psnr = 11;
+   */
+  estimatedPsnr: number;
+
+  /**
+   * There when the model cannot reach what was asked.
+   *
+   * @generated from field: optional string shortfall = 12;
+   */
+  shortfall?: string | undefined;
+};
+
+/**
+ * Describes the message hourglass.v1.FrameReceipt.
+ * Use `create(FrameReceiptSchema)` to create a new message.
+ */
+export const FrameReceiptSchema: GenMessage<FrameReceipt> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_inference, 12);
+
+/**
+ * @generated from message hourglass.v1.DecodeFrameRequest
+ */
+export type DecodeFrameRequest = Message<"hourglass.v1.DecodeFrameRequest"> & {
+  /**
+   * @generated from field: bytes frame = 1;
+   */
+  frame: Uint8Array;
+
+  /**
+   * The model that must have made it; absent: whichever did.
+   *
+   * @generated from field: optional string model = 2;
+   */
+  model?: string | undefined;
+
+  /**
+   * @generated from field: hourglass.v1.OutputFormat output_format = 3;
+   */
+  outputFormat: OutputFormat;
+};
+
+/**
+ * Describes the message hourglass.v1.DecodeFrameRequest.
+ * Use `create(DecodeFrameRequestSchema)` to create a new message.
+ */
+export const DecodeFrameRequestSchema: GenMessage<DecodeFrameRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_inference, 13);
+
+/**
+ * @generated from message hourglass.v1.DecodeFrameResponse
+ */
+export type DecodeFrameResponse = Message<"hourglass.v1.DecodeFrameResponse"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: uint32 version = 2;
+   */
+  version: number;
+
+  /**
+   * @generated from oneof hourglass.v1.DecodeFrameResponse.content
+   */
+  content: {
+    /**
+     * @generated from field: hourglass.v1.Tensor outputs = 3;
+     */
+    value: Tensor;
+    case: "outputs";
+  } | {
+    /**
+     * @generated from field: hourglass.v1.Images images = 4;
+     */
+    value: Images;
+    case: "images";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message hourglass.v1.DecodeFrameResponse.
+ * Use `create(DecodeFrameResponseSchema)` to create a new message.
+ */
+export const DecodeFrameResponseSchema: GenMessage<DecodeFrameResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_inference, 14);
+
+/**
  * How rows come back.
  *
  * @generated from enum hourglass.v1.OutputFormat
@@ -406,6 +651,53 @@ export type OutputFormat = (typeof OutputFormat)[keyof typeof OutputFormat] | Un
  */
 export const OutputFormatSchema: GenEnum<OutputFormat> = /*@__PURE__*/
   enumDesc(file_hourglass_v1_inference, 0);
+
+/**
+ * How a frame is laid out; docs/frame.md.
+ *
+ * @generated from enum hourglass.v1.FrameKind
+ */
+export const FrameKind = {
+  /**
+   * Compact for one row, batch for more.
+   *
+   * @generated from enum value: FRAME_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: FRAME_KIND_COMPACT = 1;
+   */
+  COMPACT: 1,
+
+  /**
+   * @generated from enum value: FRAME_KIND_BATCH = 2;
+   */
+  BATCH: 2,
+
+  /**
+   * @generated from enum value: FRAME_KIND_STANDARD = 3;
+   */
+  STANDARD: 3,
+
+  /**
+   * @generated from enum value: FRAME_KIND_PROGRESSIVE = 4;
+   */
+  PROGRESSIVE: 4,
+} as const;
+
+/**
+ * How a frame is laid out; docs/frame.md.
+ *
+ * @generated from enum hourglass.v1.FrameKind
+ */
+export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind] | UnknownEnum;
+
+/**
+ * Describes the enum hourglass.v1.FrameKind.
+ */
+export const FrameKindSchema: GenEnum<FrameKind> = /*@__PURE__*/
+  enumDesc(file_hourglass_v1_inference, 1);
 
 /**
  * Answers with a trained model. A model reference is `digits` (newest), `digits@2` or `digits:stable`; when absent, the
@@ -453,6 +745,26 @@ export const InferenceService: GenService<{
     methodKind: "unary";
     input: typeof ReconstructRequestSchema;
     output: typeof ReconstructResponseSchema;
+  },
+  /**
+   * Rows to a frame: quantised and entropy-coded codes, as devices send them.
+   *
+   * @generated from rpc hourglass.v1.InferenceService.EncodeFrame
+   */
+  encodeFrame: {
+    methodKind: "unary";
+    input: typeof EncodeFrameRequestSchema;
+    output: typeof EncodeFrameResponseSchema;
+  },
+  /**
+   * A frame to rows, by whichever model made it.
+   *
+   * @generated from rpc hourglass.v1.InferenceService.DecodeFrame
+   */
+  decodeFrame: {
+    methodKind: "unary";
+    input: typeof DecodeFrameRequestSchema;
+    output: typeof DecodeFrameResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hourglass_v1_inference, 0);

@@ -1,0 +1,44 @@
+/** Frames as messages: what a request wishes, and the receipt. */
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { HourglassError } from '../../../base/errors.ts';
+import type { FrameKind as FrameKindName } from '../../../codec/frame-header.ts';
+import { type EncodeFrameRequest, FrameKind, type FrameReceiptSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
+import type { FrameWish, Receipt } from '../../../serve/frame-choice.ts';
+
+const numbers = {
+  compact: FrameKind.COMPACT,
+  batch: FrameKind.BATCH,
+  standard: FrameKind.STANDARD,
+  progressive: FrameKind.PROGRESSIVE,
+} as const satisfies Record<FrameKindName, FrameKind>;
+
+/** Bounds as over REST. Throws `invalid-request`. */
+export function wishOf({ kind, quality, maxBytes, psnr, search }: EncodeFrameRequest): FrameWish {
+  if (quality !== undefined && quality > 15) throw outside('quality', quality, 'an integer from 0 to 15');
+  if (maxBytes === 0) throw outside('maxBytes', maxBytes, 'at least 1');
+  if (psnr !== undefined && !(psnr >= 0 && psnr <= 100)) throw outside('psnr', String(psnr), 'a number from 0 to 100');
+  return { kind: kindOf(kind), quality, maxBytes, psnr, search };
+}
+
+function kindOf(kind: FrameKind): FrameKindName | undefined {
+  if (kind === FrameKind.UNSPECIFIED) return undefined;
+  const names = Object.keys(numbers) as FrameKindName[];
+  const name = names.find((candidate) => numbers[candidate] === kind);
+  if (name) return name;
+  throw outside('kind', kind, names);
+}
+
+const outside = (field: string, found: unknown, expected: unknown): HourglassError =>
+  new HourglassError('invalid-request', `There is no ${field} ${found} of frames.`, {
+    field: `/${field}`,
+    expected,
+    found,
+  });
+
+export const receiptMessage = (receipt: Receipt): MessageInitShape<typeof FrameReceiptSchema> => ({
+  ...receipt,
+  kind: numbers[receipt.kind],
+  rawBytes: BigInt(receipt.rawBytes),
+  wireBytes: BigInt(receipt.wireBytes),
+});
