@@ -47,6 +47,11 @@ const sweepMs = 50;
 export function createHttpServer(parts: HttpParts): HttpServer {
   const drain = new AbortController();
   const app = createApp(parts, drain.signal);
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 
   return {
     async listen(host, port) {
@@ -59,8 +64,11 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     async close(graceMs) {
       drain.abort();
       const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
-      // Node closes what is idle now; what becomes idle later would wait for its client.
-      const sweep = setInterval(() => app.server.closeIdleConnections(), sweepMs);
+      // Node closes what is idle now; what falls idle later, or has never said anything, would wait for its client.
+      const sweep = setInterval(() => {
+        app.server.closeIdleConnections();
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      }, sweepMs);
       await app.close();
       clearTimeout(cutOff);
       clearInterval(sweep);
