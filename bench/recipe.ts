@@ -55,7 +55,7 @@ async function run(instance: Instance, name: string, recipe: Recipe): Promise<Re
     const job = jobs.get(key);
     const take = measures[measure];
     if (!job || !take) throw new Error(`no measure ${measure} or no job ${key}`);
-    const found = await take({ instance, job, threads, name, dataFolder });
+    const found = await take({ instance, job, threads, name, dataFolder, metrics });
     for (const [metric, value] of Object.entries(found)) metrics[`${key} ${metric}`] = value;
   }
   const first = [...jobs.values()][0];

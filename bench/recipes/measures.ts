@@ -24,6 +24,8 @@ export interface MeasureContext {
   readonly name: string;
   /** data folder of the instance */
   readonly dataFolder: string;
+  /** of all jobs of the recipe, by `job metric` */
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 type Metrics = Readonly<Record<string, number>>;
@@ -59,7 +61,11 @@ class Bench {
   }
 
   /** One of the model's functions on rows [count, …], block by block; the answer is flat. */
-  async apply(file: 'encoder.onnx' | 'decoder.onnx', rows: Float32Array, count: number): Promise<Float32Array> {
+  async apply(
+    file: 'encoder.onnx' | 'decoder.onnx' | 'outliers.onnx',
+    rows: Float32Array,
+    count: number,
+  ): Promise<Float32Array> {
     const session =
       this.#sessions.get(file) ??
       Session.create(await this.context.instance.file(this.context.job, file), this.context);
@@ -245,7 +251,7 @@ const hole = measured(async (bench) => {
 });
 
 /** Share of pairs in which the outlier scores higher than the inlier; half for equals. */
-function areaUnderCurve(inliers: Float64Array, outliers: Float64Array): number {
+function areaUnderCurve(inliers: Float32Array, outliers: Float32Array): number {
   const all = [
     ...Array.from(inliers, (score) => ({ score, out: false })),
     ...Array.from(outliers, (score) => ({ score, out: true })),
@@ -260,27 +266,31 @@ function areaUnderCurve(inliers: Float64Array, outliers: Float64Array): number {
   return (rankSum - (outliers.length * (outliers.length + 1)) / 2) / (inliers.length * outliers.length);
 }
 
-/** Reconstruction error as an outlier score: the model's own test rows against those of MNIST; PCA with 30 components beside it. */
+/** How well scores tell the data set's own test rows from those of MNIST: the model's score, its plain error, PCA's error. */
 const outliers = measured(async (bench) => {
-  const score = async (
-    reconstruct: (rows: Float32Array, count: number) => Promise<Float32Array> | Float32Array,
-    name?: string,
-  ) => {
-    const { count, size, data } = await bench.rows('test', name);
-    const answer = await reconstruct(data, count);
-    const errors = new Float64Array(count);
-    for (const [i, value] of data.entries()) {
-      const row = Math.floor(i / size);
-      errors[row] = (errors[row] as number) + (value - (answer[i] as number)) ** 2;
-    }
-    return errors;
+  type Score = (rows: Float32Array, count: number) => Promise<Float32Array>;
+  const auroc = async (score: Score): Promise<number> => {
+    const [inliers, foreign] = [await bench.rows('test'), await bench.rows('test', 'mnist')];
+    return areaUnderCurve(await score(inliers.data, inliers.count), await score(foreign.data, foreign.count));
   };
   const pca = await bench.pca(30);
-  const byModel = (rows: Float32Array, count: number) => bench.reconstruct(rows, count);
-  const byPca = (rows: Float32Array) => reconstructByPca(pca, 30, rows, bench.gemm);
+  const errors = (rows: Float32Array, answer: Float32Array, count: number): Float32Array => {
+    const size = rows.length / count;
+    const sums = new Float32Array(count);
+    for (const [i, value] of rows.entries()) {
+      const row = Math.floor(i / size);
+      sums[row] = (sums[row] as number) + (value - (answer[i] as number)) ** 2;
+    }
+    return sums;
+  };
   return {
-    'test.outliers.auroc': areaUnderCurve(await score(byModel), await score(byModel, 'mnist')),
-    'test.outliers.pca': areaUnderCurve(await score(byPca), await score(byPca, 'mnist')),
+    'test.outliers.auroc': await auroc((rows, count) => bench.apply('outliers.onnx', rows, count)),
+    'test.outliers.error': await auroc(async (rows, count) =>
+      errors(rows, await bench.reconstruct(rows, count), count),
+    ),
+    'test.outliers.pca': await auroc(async (rows, count) =>
+      errors(rows, reconstructByPca(pca, 30, rows, bench.gemm), count),
+    ),
   };
 });
 
@@ -320,8 +330,18 @@ const latentMap = measured(async (bench) => {
   return { 'test.pca.neighbours': error };
 });
 
+/** The main job's figures divided by those of the untied one. */
+const ratio: Measure = async ({ metrics }) =>
+  Object.fromEntries(
+    ['test.bce', 'parameters'].map((name) => [
+      `ratio.${name}`,
+      (metrics[`main ${name}`] ?? Number.NaN) / (metrics[`untied ${name}`] ?? Number.NaN),
+    ]),
+  );
+
 export const measures: Readonly<Record<string, Measure>> = {
   principal,
+  ratio,
   'mean-activation': meanActivation,
   hole,
   outliers,

@@ -118,6 +118,10 @@ export const TrainingSpec = Type.Object(
           default: 0,
           description: 'test error of the vote of so many nearest codes; 0 leaves it out',
         }),
+        codes: Type.Enum(['none', 'npy', 'csv'], {
+          default: 'none',
+          description: 'publishes the codes of training and test rows for other tools, labels beside them',
+        }),
         importanceSamples: Type.Integer({
           minimum: 0,
           maximum: 5000,

@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Phase } from '../models/objective.ts';
 import type { Plan } from '../models/plan.ts';
 import type { JobSpec } from '../spec/job.ts';
+import { codeFiles } from './code-files.ts';
 import { encodeRows, linearProbe, nearestNeighbours } from './codes.ts';
 import { Evaluation } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
@@ -22,13 +23,27 @@ export interface AssessOptions {
 
 type Metrics = Record<string, number>;
 
+export interface Assessment {
+  readonly metrics: Metrics;
+  /** codes, where the job asks for them */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
 /**
  * `test.reconstruction.loss`, `test.classifier.error`, `test.bound.loss` … as the phases measure them, and what the job's
- * `evaluation` asks for: `test.probe.error`, `test.neighbours.error`, `test.nll` (nats per row).
+ * `evaluation` asks for: `test.probe.error`, `test.neighbours.error`, `test.nll` (nats per row), the codes as files.
  */
-export async function assess(options: AssessOptions): Promise<Metrics> {
-  if (options.dataset.info.rows.test === 0) return {};
-  return { ...(await measurePhases(options)), ...(await measureCodes(options)), ...(await measureLikelihood(options)) };
+export async function assess(options: AssessOptions): Promise<Assessment> {
+  const measurable = options.dataset.info.rows.test > 0;
+  const codes = await assessCodes(options);
+  return {
+    metrics: {
+      ...(measurable && (await measurePhases(options))),
+      ...codes.metrics,
+      ...(measurable && (await measureLikelihood(options))),
+    },
+    files: codes.files,
+  };
 }
 
 async function measurePhases(options: AssessOptions): Promise<Metrics> {
@@ -63,17 +78,20 @@ async function measure(
   }
 }
 
-async function measureCodes({ plan, spec, dataset, engine, weights, training }: AssessOptions): Promise<Metrics> {
-  const { linearProbe: probe, neighbours } = spec.training.evaluation;
-  if (!probe && neighbours === 0) return {};
+async function assessCodes(options: AssessOptions): Promise<Assessment> {
+  const { plan, spec, dataset, engine, weights, training } = options;
+  const { linearProbe: probe, neighbours, codes: format } = spec.training.evaluation;
+  if (!probe && neighbours === 0 && format === 'none') return { metrics: {}, files: {} };
   const common = { engine, dataset, model: plan.autoencoder, weights };
   const train = await encodeRows({ ...common, split: 'train', range: training });
   const test = await encodeRows({ ...common, split: 'test', range: { start: 0, end: dataset.info.rows.test } });
+  const files = format === 'none' ? {} : { ...codeFiles(train, 'train', format), ...codeFiles(test, 'test', format) };
   const metrics: Metrics = {};
+  if (test.rows === 0) return { metrics, files };
   if (neighbours > 0) metrics['test.neighbours.error'] = await nearestNeighbours(engine, train, test, neighbours);
   // last, for it changes the codes
   if (probe) metrics['test.probe.error'] = await linearProbe(engine, train, test, dataset.info.classes ?? 0);
-  return metrics;
+  return { metrics, files };
 }
 
 /** Rows of a step times samples of a row: what fits into the memory of a small machine. */

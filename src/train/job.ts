@@ -116,12 +116,14 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
   const weights = pick(state.weights, published);
   const metadata = { producer: 'hourglass', version: options.release ?? '0' };
+  const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training });
   const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, ...rows });
   return {
     weights,
     files: {
       ...modelFiles(plan, weights, metadata),
       ...(outliers && outlierFiles(autoencoder, weights, outliers, metadata)),
+      ...assessed.files,
     },
     operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
     inputShape: autoencoder.inputShape,
@@ -129,7 +131,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     metrics: {
       ...(last.loss !== undefined && { 'train.loss': last.loss }),
       ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
-      ...(await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training })),
+      ...assessed.metrics,
       'train.seconds': state.progress.seconds,
       parameters: countOf(autoencoder.parameters),
     },

@@ -14,6 +14,23 @@ beforeAll(() => {
 });
 afterAll(() => engine.dispose());
 
+/** Header and data of a .npy file, read by its specification. */
+function parseFile(name: string, files: Readonly<Record<string, Uint8Array>>) {
+  const bytes = Buffer.from(files[name] as Uint8Array);
+  expect(bytes.subarray(0, 8).toString('latin1')).toBe('\x93NUMPY\x01\x00');
+  const length = bytes.readUInt16LE(8);
+  expect((10 + length) % 64).toBe(0);
+  const header = bytes.subarray(10, 10 + length).toString('latin1');
+  expect(header.endsWith('\n')).toBe(true);
+  const shape = /'shape': \(([^)]*)\)/
+    .exec(header)?.[1]
+    ?.split(',')
+    .filter((dim) => dim.trim() !== '')
+    .map(Number);
+  const data = bytes.buffer.slice(bytes.byteOffset + 10 + length, bytes.byteOffset + bytes.length);
+  return { shape, header, float32: new Float32Array(data), int32: new Int32Array(data) };
+}
+
 /** Three classes around their own centres. */
 function clouds(rows: number, spread: number, name: string): Codes {
   const values = new RandomStream(1, name).normal(new Float32Array(rows * 4), 0, spread);
@@ -60,19 +77,36 @@ describe('a linear probe', () => {
 
 describe('a job that asks for them', () => {
   const dataset = digits({ train: 600, test: 100, small: true });
-  const metricsOf = async (model: object, evaluation: object) => {
+  const train = async (model: object, evaluation: object) => {
     const raw = { name: 'd', dataset: 'd', model, training: { epochs: 12, batchSize: 30, evaluation } };
-    return (await trainJob({ spec: resolveJobSpec(raw, { dataset: dataset.info }).spec, dataset, engine })).metrics;
+    return trainJob({ spec: resolveJobSpec(raw, { dataset: dataset.info }).spec, dataset, engine });
   };
 
   it('gets errors on codes far better than chance', async () => {
-    const metrics = await metricsOf({ type: 'dense', hidden: [64], code: 16 }, { linearProbe: true, neighbours: 3 });
+    const { metrics } = await train({ type: 'dense', hidden: [64], code: 16 }, { linearProbe: true, neighbours: 3 });
     expect(metrics['test.probe.error']).toBeLessThan(0.35);
     expect(metrics['test.neighbours.error']).toBeLessThan(0.35);
   });
 
+  it('gets its codes as files that other tools read', async () => {
+    const model = { type: 'dense', hidden: [20], code: 3 };
+    const { files } = await train(model, { codes: 'npy' });
+    const info = parseFile('codes.test.npy', files).shape;
+    expect(info).toEqual([100, 3]);
+    const labels = parseFile('labels.train.npy', files);
+    expect([...labels.int32.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);
+    const csv = Buffer.from((await train(model, { codes: 'csv' })).files['codes.test.csv'] as Uint8Array).toString();
+    const lines = csv.trimEnd().split('\n');
+    expect([lines[0], lines.length]).toEqual(['z0,z1,z2,label', 101]);
+    expect(lines[1]?.split(',').map(Number).at(-1)).toBe(7);
+    const codes = parseFile('codes.test.npy', files);
+    expect(lines[1]?.split(',').slice(0, 3).map(Number)).toEqual(
+      [...codes.float32.subarray(0, 3)].map((v) => Number(v.toPrecision(9))),
+    );
+  });
+
   it('gets a likelihood that is no worse than its bound', async () => {
-    const metrics = await metricsOf({ type: 'variational', hidden: [40], code: 4 }, { importanceSamples: 100 });
+    const { metrics } = await train({ type: 'variational', hidden: [40], code: 4 }, { importanceSamples: 100 });
     expect(metrics['test.nll']).toBeLessThan(metrics['test.bound.loss'] as number);
     expect(metrics['test.nll']).toBeGreaterThan(0.8 * (metrics['test.bound.loss'] as number));
   });

@@ -1,0 +1,36 @@
+// Every recipe is a job that would be accepted, and every system of the catalogue has one.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ModelSpec } from '../../src/spec/model.ts';
+import { type DatasetFacts, resolveJobSpec } from '../../src/spec/resolve.ts';
+
+const folder = path.resolve(import.meta.dirname, '../../recipes');
+const recipes = readdirSync(folder).map(
+  (file) => [file, JSON.parse(readFileSync(path.join(folder, file), 'utf8'))] as const,
+);
+const pictures: DatasetFacts = { shape: [28, 28, 1], range: [0, 1], rows: { train: 60_000 }, classes: 10 };
+
+describe('recipes', () => {
+  it.each(recipes)('%s is a job that works', (_, recipe) => {
+    for (const job of Object.values(recipe.jobs)) {
+      const { spec, warnings } = resolveJobSpec(job, { dataset: pictures });
+      expect(warnings).toEqual([]);
+      expect(spec.training.maxSamples).toBeUndefined();
+    }
+    const keys = Object.keys(recipe.jobs);
+    for (const { of } of [...recipe.figures, ...(recipe.beside ?? [])]) expect(keys).toContain(of.split(' ')[0]);
+  });
+
+  it('there is one for every type of model', () => {
+    const used = new Set(
+      recipes.flatMap(([, { jobs }]) =>
+        Object.values(jobs as Record<string, { model: { type: string } }>).map(({ model }) => model.type),
+      ),
+    );
+    const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
+      (member) => member.properties.type.const,
+    );
+    expect([...used].toSorted()).toEqual(types.toSorted());
+  });
+});
