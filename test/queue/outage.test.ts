@@ -1,0 +1,65 @@
+// Redis goes away and comes back: training goes on in the hands of the same worker, reports are kept, nothing is taken over
+// that lives, and submissions and results go through afterwards.
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { JobConsumer, type Outcome } from '../../src/queue/job-consumer.ts';
+import type { Lease } from '../../src/queue/lease.ts';
+import { startRedis } from '../helpers/redis.ts';
+import { consumerSettings, jobSpec, openQueue, quiet, until } from './fixtures.ts';
+
+const lockMs = 1000;
+const success: Outcome = { kind: 'succeeded', model: 'digits', version: 1, metrics: {} };
+
+it.each([
+  ['killed', 4 * lockMs],
+  ['frozen', 4 * lockMs],
+])('keeps running jobs with their workers while redis-server is %s for %i ms', async (how, awayMs) => {
+  const redis = await startRedis();
+  const queue = await openQueue(redis.url);
+  const leases: Lease[] = [];
+  const gates: (() => void)[] = [];
+  const train = async (lease: Lease): Promise<Outcome> => {
+    leases.push(lease);
+    lease.epoch({ phase: 'train', epoch: 1, metrics: { loss: 1 } });
+    await new Promise<void>((resolve) => gates.push(resolve));
+    return success;
+  };
+  const consumers: JobConsumer[] = [];
+  try {
+    for (let i = 0; i < 2; i++) {
+      consumers.push(await JobConsumer.open(consumerSettings(redis.url, { lockMs }), train, quiet));
+    }
+    const jobs = await Promise.all([queue.submit(jobSpec('a')), queue.submit(jobSpec('b'))]);
+    await until(() => leases.length === 2);
+    await delay(lockMs); // their locks were renewed at least once
+
+    if (how === 'killed') await redis.kill();
+    else process.kill(redis.pid, 'SIGSTOP');
+    for (const lease of leases) lease.epoch({ phase: 'train', epoch: 2, metrics: { loss: 0.5 } });
+    await delay(awayMs);
+    // one job ends while nobody can be told
+    gates[0]?.();
+    if (how === 'killed') await redis.start();
+    else process.kill(redis.pid, 'SIGCONT');
+
+    const first = leases[0]?.claim.id as string;
+    await until(async () => (await queue.get(first).catch(() => undefined))?.state === 'succeeded');
+    const later = await queue.submit(jobSpec('c'));
+    await until(() => leases.length === 3);
+    await delay(3 * lockMs); // time enough to take over what looks dead
+    expect(leases.map((lease) => [lease.claim.attempt, lease.lost.aborted])).toEqual(leases.map(() => [1, false]));
+    for (const open of gates) open();
+    for (const { id } of [...jobs, later]) {
+      await until(async () => (await queue.get(id)).state === 'succeeded');
+      expect((await queue.get(id)).attempts).toBe(1);
+    }
+    const epochs: number[] = [];
+    for await (const event of queue.events(first)) if (event.type === 'epoch') epochs.push(event.data.epoch);
+    expect([...new Set(epochs)]).toEqual([1, 2]);
+  } finally {
+    for (const open of gates) open();
+    await Promise.all(consumers.map((consumer) => consumer.drain()));
+    await queue.close();
+    await redis.stop();
+  }
+});
