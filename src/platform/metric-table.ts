@@ -84,8 +84,7 @@ export const metricTable = {
   trainingSteps: counter('training_steps', 'Optimizer steps', none),
   trainingSamples: counter('training_samples', 'Samples trained on', none),
   trainingThroughput: gauge('training_samples_per_second', 'Samples per second of the running jobs together', none),
-  checkpoints: counter('checkpoints', 'Checkpoints written', { outcome: ['ok', 'failed'] }),
-  checkpointDuration: histogram('checkpoint_duration_seconds', 'Time to write a checkpoint', none, latency),
+  checkpoints: counter('checkpoints', 'Checkpoints written', none),
 
   uploads: counter('uploads', 'Data sets sent', { outcome: ['accepted', 'refused'] }),
   uploadBytes: counter('upload_bytes', 'Bytes of data sets that have arrived', none),

@@ -27,6 +27,7 @@ export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string
 export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 const overflow = 'other';
+const ownNames = new Set(Object.values(metricTable).map((row) => row.name as string));
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -34,6 +35,8 @@ export class Metrics {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
   readonly #seen = new Map<LabelsKey, Set<string>>();
+  /** names of the metrics that this process has recorded: the others are another process's */
+  readonly #recorded = new Set<string>();
   readonly #beforeRead: (() => Promise<void> | void)[] = [];
 
   /** `process` becomes a label of every series: gateway, worker … */
@@ -80,7 +83,8 @@ export class Metrics {
 
   async snapshot(): Promise<MetricsSnapshot> {
     await Promise.allSettled(this.#beforeRead.map(async (refresh) => refresh()));
-    return this.#registry.getMetricsAsJSON();
+    const all = await this.#registry.getMetricsAsJSON();
+    return all.filter(({ name }) => !ownNames.has(name) || this.#recorded.has(name));
   }
 
   /** In the text format of Prometheus. */
@@ -91,6 +95,7 @@ export class Metrics {
   /** Keeps the number of series bounded whatever arrives: a value beyond a label's bound is counted as `other`. */
   #bounded(name: MetricName, labels: object | undefined): Record<string, string> {
     const row: MetricRow = metricTable[name];
+    this.#recorded.add(row.name);
     const bounded: Record<string, string> = {};
     for (const [label, given] of Object.entries((labels ?? {}) as Record<string, string>)) {
       const values = row.labels[label];

@@ -34,6 +34,7 @@ export async function runAttempt(
   assignment: Assignment,
   settings: AttemptSettings,
   log: Logger,
+  hear: (message: FromChild) => void = () => {},
 ): Promise<Outcome> {
   const oomKillsBefore = await countOomKills();
   const child = fork(settings.program, [], {
@@ -52,6 +53,7 @@ export async function runAttempt(
 
   child.on('message', (message: FromChild) => {
     heardAt = Date.now();
+    hear(message);
     if (isReport(message)) pass(lease, message);
     else ending = message;
   });

@@ -12,6 +12,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import { type ConsumerSettings, JobConsumer, type Outcome } from '../queue/job-consumer.ts';
 import type { Lease } from '../queue/lease.ts';
 import { type AttemptSettings, runAttempt } from './attempt.ts';
+import { TrainingMeter } from './meter.ts';
 import type { Assignment, EngineChoice } from './protocol.ts';
 
 export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
@@ -34,6 +35,7 @@ export class TrainingWorker {
   readonly #settings: WorkerSettings;
   readonly #log: Logger;
   readonly #metrics: Metrics;
+  readonly #meter: TrainingMeter;
   #consumer: JobConsumer | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -41,6 +43,7 @@ export class TrainingWorker {
     this.#settings = settings;
     this.#log = log;
     this.#metrics = metrics;
+    this.#meter = new TrainingMeter(metrics);
   }
 
   /** Waits for Redis until `signal` is aborted. Throws EvictionPolicyError. */
@@ -76,17 +79,19 @@ export class TrainingWorker {
     const assignment: Assignment = { id, attempt, run, spec, ...folders, checkpointSeconds, engine, release };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();
+    const meter = this.#meter.begin(spec.training.batchSize);
     this.#metrics.count('jobAttempts', 1);
     this.#metrics.move('jobsRunning', 1);
     log.info({ model: spec.name, dataset: spec.dataset }, attempt === 1 ? 'job begins' : 'job goes on');
     try {
-      const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log);
+      const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log, meter.hear);
       log.info({ outcome: outcome.kind, seconds: (performance.now() - startedAt) / 1000 }, 'job attempt ended');
       this.#record(lease, outcome, (performance.now() - startedAt) / 1000);
       // a published version makes the checkpoints useless, also to an attempt that finds the job still open
       if (outcome.kind === 'succeeded') await rm(jobFolder, { recursive: true, force: true });
       return outcome;
     } finally {
+      meter.end();
       this.#metrics.move('jobsRunning', -1);
     }
   }

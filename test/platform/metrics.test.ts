@@ -1,4 +1,6 @@
 // Metrics: the table's names and labels, bounds on labels, and several processes read as one.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MetricRow, metricTable } from '../../src/platform/metric-table.ts';
 import { Metrics, renderSnapshots } from '../../src/platform/metrics.ts';
@@ -78,5 +80,27 @@ describe('Metrics', () => {
     ]);
     expect(series(text, '# TYPE hourglass_training_steps_total')).toHaveLength(1);
     expect(series(text, 'hourglass_process_start_time_seconds{')).toHaveLength(2);
+  });
+});
+
+describe('a metric that a process never records', () => {
+  it('is not shown by it, as if it were 0', async () => {
+    const metrics = new Metrics('worker');
+    expect(await metrics.render()).not.toContain('hourglass_queue_up');
+    metrics.set('queueUp', 0);
+    metrics.count('trainingSteps', 0);
+    const text = await metrics.render();
+    expect(text).toContain('hourglass_queue_up{process="worker"} 0');
+    expect(text).toContain('hourglass_training_steps_total{process="worker"} 0');
+  });
+
+  it('is recorded by some other: the table lists nothing that is never there', () => {
+    const src = path.resolve(import.meta.dirname, '../../src');
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const text = files
+      .filter((file) => !file.endsWith('metric-table.ts'))
+      .map((file) => readFileSync(path.join(src, file), 'utf8'))
+      .join('\n');
+    expect(Object.keys(metricTable).filter((name) => !text.includes(`'${name}'`))).toEqual([]);
   });
 });
