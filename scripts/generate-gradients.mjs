@@ -45,27 +45,35 @@ function fromNamespace(names) {
   );
 }
 
+/** Two of the gradients call x.reshape(), a method that tfjs-core leaves out as well. */
+const gradients = ['public/chained_ops/reshape', 'register_all_gradients'];
+const entry = 'virtual:gradients';
+const isGradients = (file) => gradients.some((name) => file === path.join(root, `${name}.js`));
+
 const throughPublicApi = {
   name: 'through-public-api',
   resolveId(specifier, importer) {
+    if (specifier === entry) return entry;
     if (!importer || !specifier.startsWith('.')) return null;
-    const file = resolveFile(importer, specifier);
+    const file = resolveFile(importer === entry ? path.join(root, 'index.js') : importer, specifier);
     if (!file) return null;
     const names = namesOf(file);
     if (names.length > 0 && names.every((name) => name in core)) return { id: coreName, external: true };
-    return file;
+    // the package calls all of its modules free of side effects
+    return { id: file, moduleSideEffects: isGradients(file) };
   },
   load(id) {
     if (id === path.join(root, 'engine.js'))
       return `import { engine } from '${coreName}';\nexport const ENGINE = engine();`;
     if (id === path.join(root, 'ops/ops.js')) return `export * from '${coreName}';`;
-    if (id === path.join(root, 'register_all_gradients.js')) return null;
+    if (id === entry) return gradients.map((file) => `import './${file}';`).join('\n');
+    if (isGradients(id)) return null;
     return fromNamespace(namesOf(id)) ?? null;
   },
 };
 
 const bundle = await rolldown({
-  input: path.join(root, 'register_all_gradients.js'),
+  input: entry,
   plugins: [throughPublicApi],
   external: [coreName],
 });
