@@ -3,6 +3,7 @@
  * safe, cancellable by a signal.
  */
 
+import type { FrameKind } from '../codec/frame-header.ts';
 import type { DatasetInfo } from '../data/dataset.ts';
 import type { JobPage, ListQuery } from '../queue/job-queue.ts';
 import type { Manifest } from '../registry/manifest.ts';
@@ -52,7 +53,36 @@ export interface Answer extends Rows {
   readonly version: number;
 }
 
+/** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
+export interface EncodeFrameOptions extends CallOptions {
+  readonly kind?: FrameKind;
+  /** index, coarse to fine */
+  readonly quality?: number;
+  readonly maxBytes?: number;
+  /** dB */
+  readonly psnr?: number;
+  readonly search?: boolean;
+}
+
+/** What the server says of a frame that it encoded. */
+export interface FrameReceipt {
+  readonly model: string;
+  readonly version: number;
+  readonly decoder: string;
+  readonly kind: FrameKind;
+  readonly rows: number;
+  readonly quality: number;
+  readonly qualities: number;
+  readonly rawBytes: number;
+  readonly wireBytes: number;
+  readonly ratio: number;
+  readonly estimatedPsnr: number;
+  /** there when the model cannot reach what was asked */
+  readonly shortfall?: string;
+}
+
 const octets = 'application/octet-stream';
+const frameType = 'application/vnd.hourglass.frame';
 const path = (...parts: readonly string[]): string => `/${parts.map(encodeURIComponent).join('/')}`;
 
 function query(values: Readonly<Record<string, unknown>>): string {
@@ -125,6 +155,12 @@ export class HourglassClient {
       const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
       return new Uint8Array(await response.arrayBuffer());
     },
+    /** What `loadEncoder` takes. @param model `digits`, `digits@2`, `digits:stable` */
+    bundle: async (model: string, { signal }: CallOptions = {}): Promise<Uint8Array> => {
+      const url = path('v1', 'models', model, 'bundle');
+      const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
+      return new Uint8Array(await response.arrayBuffer());
+    },
     setAlias: (name: string, alias: string, version: number, { signal }: CallOptions = {}): Promise<ModelSummary> =>
       this.#json({
         method: 'PUT',
@@ -157,6 +193,39 @@ export class HourglassClient {
 
   reconstruct(model: string, rows: Rows, options?: CallOptions): Promise<Answer> {
     return this.#predict('reconstruct', model, rows, options);
+  }
+
+  /** Rows to a frame on the server, for devices that cannot run the encoder. */
+  async encodeFrame(
+    model: string,
+    { data }: Rows,
+    { signal, ...wish }: EncodeFrameOptions = {},
+  ): Promise<{ readonly frame: Uint8Array; readonly receipt: FrameReceipt }> {
+    const response = await this.#transport.send({
+      method: 'POST',
+      path: `${path('v1', 'models', model, 'encode')}${query({ ...wish })}`,
+      body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      headers: { 'content-type': octets, accept: frameType },
+      signal,
+      repeatable: true,
+    });
+    const receipt = JSON.parse(response.headers.get('x-hourglass-receipt') ?? '{}') as FrameReceipt;
+    return { frame: new Uint8Array(await response.arrayBuffer()), receipt };
+  }
+
+  /** A frame to rows, by the version that it was made for. */
+  async decodeFrame(frame: Uint8Array, { signal }: CallOptions = {}): Promise<Answer> {
+    const response = await this.#transport.send({
+      method: 'POST',
+      path: '/decode',
+      body: frame,
+      headers: { 'content-type': frameType, accept: octets },
+      signal,
+      repeatable: true,
+    });
+    const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
+    const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
+    return { model, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows };
   }
 
   async #predict(

@@ -1,7 +1,7 @@
 // Small models with frames in a registry, and rows for them.
 import { buildBundle } from '../../src/bundle/bundle.ts';
 import type { Registry } from '../../src/registry/registry.ts';
-import { irregular } from '../helpers/onnx-models.ts';
+import { cosines } from '../helpers/onnx-models.ts';
 import { metaOf } from '../serve/serving.ts';
 import { digits } from '../train/digits.ts';
 
@@ -17,7 +17,7 @@ export async function testRows(): Promise<Float32Array> {
 
 /** `bundled: false` leaves the version without codec tables. */
 export async function publishCoded(registry: Registry, name: string, code: number, bundled = true): Promise<void> {
-  const model = irregular(rowSize, code);
+  const model = cosines(14, code);
   const shapes = { inputShape: [rowSize], codeShape: [code] };
   const bundle = bundled
     ? await buildBundle({ ...shapes, encoder: model['encoder.onnx'], decoder: model['decoder.onnx'], name, dataset })

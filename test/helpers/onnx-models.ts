@@ -57,3 +57,26 @@ export function irregular(input: number, code: number): ModelFiles {
     'decoder.onnx': layer('decoder', 'z', 'x', matrix(code, input, weight), true),
   };
 }
+
+/** Pictures of side × side through the `code` lowest of their cosine coefficients (DCT-II) and back: a good linear code. */
+export function cosines(side: number, code: number): ModelFiles {
+  const wave = (k: number, i: number) =>
+    Math.sqrt((k === 0 ? 1 : 2) / side) * Math.cos((Math.PI * k * (2 * i + 1)) / (2 * side));
+  const frequencies = Array.from({ length: side * side }, (_, k) => [Math.floor(k / side), k % side] as const)
+    .sort(([a, b], [c, d]) => a + b - c - d || a - c)
+    .slice(0, code);
+  const basis = (pixel: number, unit: number) => {
+    const [down = 0, across = 0] = frequencies[unit] ?? [];
+    return wave(down, Math.floor(pixel / side)) * wave(across, pixel % side);
+  };
+  return {
+    'encoder.onnx': layer('encoder', 'x', 'z', matrix(side * side, code, basis), false),
+    'decoder.onnx': layer(
+      'decoder',
+      'z',
+      'x',
+      matrix(code, side * side, (unit, pixel) => basis(pixel, unit)),
+      false,
+    ),
+  };
+}

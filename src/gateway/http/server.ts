@@ -22,6 +22,7 @@ import { createObserver } from './observe.ts';
 import type { App, HttpParts, RouteParts } from './parts.ts';
 import { validatorCompiler } from './query.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
+import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -141,6 +142,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     jobEventRoutes(routes, routeParts);
     datasetRoutes(routes, routeParts);
     modelRoutes(routes, routeParts);
+    bundleRoutes(routes, routeParts);
     predictionRoutes(routes, routeParts);
     refuse(routes);
   });

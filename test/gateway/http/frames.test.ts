@@ -42,9 +42,11 @@ describe('frames over REST', () => {
     const flat = (json: unknown): number[] => (json as { outputs: number[][] }).outputs.flat();
     const [got, wanted] = [flat(decoded.json), flat(direct.json)];
     expect(got.length).toBe(5 * rowSize);
-    const worst = got.reduce((most, value, i) => Math.max(most, Math.abs(value - (wanted[i] as number))), 0);
-    expect(worst).toBeGreaterThan(0);
-    expect(worst).toBeLessThan(0.01);
+    const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+      got.reduce((sum, _, i) => sum + ((a[i] as number) - (b[i] as number)) ** 2, 0);
+    // the finest quality adds little to the model's own error, but cannot add nothing
+    expect(distance(got, wanted)).toBeGreaterThan(0);
+    expect(distance(got, wanted)).toBeLessThan(0.1 * distance(wanted, rows));
     const raw = await decode('/v1/models/large@1/decode', encoded.bytes, 'application/octet-stream');
     expect([...new Float32Array(raw.bytes.buffer.slice(raw.bytes.byteOffset))].map(Math.fround)).toEqual(
       got.map(Math.fround),
@@ -65,6 +67,7 @@ describe('frames over REST', () => {
   it('obey the dial, never longer for a coarser quality, and say when the model cannot do what is asked', async () => {
     const sizes: number[] = [];
     const { qualities } = receiptOf((await encode('/encode?model=large', 20)).headers);
+    expect(qualities).toBeGreaterThan(4);
     for (let quality = 0; quality < qualities; quality++) {
       const { headers } = await encode(`/encode?model=large&quality=${quality}`, 20);
       expect(receiptOf(headers)).toMatchObject({ quality });
@@ -75,7 +78,7 @@ describe('frames over REST', () => {
     const fitted = receiptOf((await encode(`/encode?model=large&maxBytes=${middle}`, 20)).headers);
     expect(fitted.wireBytes).toBeLessThanOrEqual(middle);
     expect(fitted.quality).toBeGreaterThanOrEqual(Math.floor(qualities / 2));
-    expect((await encode('/encode?model=large&maxBytes=6', 20)).json).toMatchObject({
+    expect((await encode('/encode?model=large&maxBytes=7', 20)).json).toMatchObject({
       code: 'invalid-request',
       expected: { atLeast: sizes[0] },
     });

@@ -1,0 +1,128 @@
+// The whole way of a frame: bundle from the gateway, encoder on the device in either runtime, frame sent, decoded. And refusals.
+import * as ort from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HourglassClient } from '../../src/sdk/client.ts';
+import { loadEncoder } from '../../src/sdk/encoder.ts';
+import { type OnnxRuntimeModule, onnxRuntime } from '../../src/sdk/onnx-runtime.ts';
+import { Outbox } from '../../src/sdk/outbox.ts';
+import { ProblemError } from '../../src/sdk/transport.ts';
+import { filesOf } from '../bundle/archive.ts';
+import { publishCoded, rowSize, testRows } from '../bundle/published.ts';
+import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
+
+let gateway: TestGateway;
+let client: HourglassClient;
+let bundle: Uint8Array;
+let rows: Float32Array;
+beforeAll(async () => {
+  gateway = await startGateway();
+  client = new HourglassClient({ baseUrl: `http://127.0.0.1:${gateway.port}`, retries: 0 });
+  await publishCoded(gateway.registry, 'phone', 12);
+  bundle = await client.models.bundle('phone');
+  rows = await testRows();
+});
+afterAll(() => gateway?.stop());
+
+const runtime = onnxRuntime(ort as unknown as OnnxRuntimeModule);
+
+describe('a bundle', () => {
+  it('is not sent again to who has it, and says which version it is', async () => {
+    const first = await gateway.rest.send('GET', '/v1/models/phone/bundle');
+    expect(first.headers.get('x-hourglass-model')).toBe('phone@1');
+    const again = await gateway.rest.send('GET', '/v1/models/phone@1/bundle', undefined, {
+      'if-none-match': first.headers.get('etag') ?? '',
+    });
+    expect([again.status, again.bytes.length]).toEqual([304, 0]);
+    expect((await gateway.rest.send('GET', '/v1/models/tiny/bundle')).json).toMatchObject({
+      code: 'operation-not-supported',
+    });
+  });
+
+  it('is refused when a byte of it changed', async () => {
+    const inside = await filesOf(bundle);
+    for (const path of ['encoder.onnx', 'codec.bin', 'golden.json']) {
+      const content = inside[path] ?? new Uint8Array();
+      const at = Buffer.from(bundle).indexOf(content) + Math.floor(content.length / 2);
+      const changed = bundle.slice();
+      changed[at] = (changed[at] as number) ^ 1;
+      await expect(loadEncoder(changed)).rejects.toMatchObject({ code: 'model-corrupt' });
+    }
+    await expect(loadEncoder(bundle.subarray(0, 5000))).rejects.toMatchObject({ code: 'model-corrupt' });
+  });
+});
+
+describe('an encoder on a device', () => {
+  it('gives the very frames that the server gives, in the built-in runtime and in ONNX Runtime', async () => {
+    const builtIn = await loadEncoder(bundle);
+    const native = await loadEncoder(bundle, { runtime });
+    expect(builtIn.qualities.length).toBeGreaterThan(4);
+    for (const quality of builtIn.qualities.keys()) {
+      const { frame } = await client.encodeFrame('phone', { data: rows, rows: 20 }, { quality });
+      for (const encoder of [builtIn, native]) {
+        const encoded = await encoder.encode(rows, { quality });
+        expect(encoded.quality).toBe(quality);
+        expect(Buffer.from(encoded.frame).equals(frame)).toBe(true);
+      }
+    }
+  });
+
+  it('sends what the server decodes, within the bytes allowed', async () => {
+    const encoder = await loadEncoder(bundle);
+    const one = rows.subarray(0, rowSize);
+    const finest = await encoder.encode(one);
+    const answer = await client.decodeFrame(finest.frame);
+    expect(answer).toMatchObject({ model: 'phone', version: 1, rows: 1 });
+    expect(answer.data.length).toBe(rowSize);
+    const small = await encoder.encode(one, { maxBytes: finest.frame.length - 1 });
+    expect(small.frame.length).toBeLessThan(finest.frame.length);
+    expect(small.estimatedPsnr).toBeLessThan(finest.estimatedPsnr);
+    await expect(encoder.encode(one, { maxBytes: 3 })).rejects.toMatchObject({ code: 'invalid-request' });
+    await expect(encoder.encode(rows.subarray(1))).rejects.toMatchObject({ code: 'shape-mismatch' });
+    await expect(encoder.encode(one.map(() => Number.NaN))).rejects.toMatchObject({ code: 'non-finite' });
+  });
+
+  it('sends nothing when the device computes other codes than the golden vectors', async () => {
+    const wrong = await loadEncoder(bundle, {
+      runtime: async (model, shape) => {
+        const run = await runtime(model, shape);
+        return async (data, count) => (await run(data, count)).map((z) => z * 1.05);
+      },
+    });
+    await expect(wrong.verify()).rejects.toMatchObject({ code: 'device-unavailable' });
+    await expect(wrong.encode(rows)).rejects.toMatchObject({ code: 'device-unavailable' });
+  });
+});
+
+describe('an outbox', () => {
+  it('keeps frames in order while the server is away, delivers them once, and drops what is refused', async () => {
+    const encoder = await loadEncoder(bundle);
+    const { frame } = await encoder.encode(rows.subarray(0, rowSize));
+    const { frame: second } = await encoder.encode(rows.subarray(rowSize, 2 * rowSize));
+    const unknown = Uint8Array.of(0x10, 0, 0, 0, 0, 0);
+    let saved: readonly Uint8Array[] = [frame];
+    const storage = {
+      load: async () => saved,
+      save: async (frames: readonly Uint8Array[]) => {
+        saved = frames;
+      },
+    };
+    const away = new HourglassClient({ baseUrl: 'http://127.0.0.1:9', retries: 0 });
+    const offline = new Outbox({ send: (bytes) => away.decodeFrame(bytes), storage });
+    await offline.add(unknown);
+    await offline.add(second);
+    expect(await offline.flush()).toBe(3);
+    expect(saved).toEqual([frame, unknown, second]);
+    const delivered: Uint8Array[] = [];
+    const refused: string[] = [];
+    const online = new Outbox({
+      send: (bytes) => client.decodeFrame(bytes),
+      storage,
+      onDelivered: (_, bytes) => delivered.push(bytes),
+      onRefused: (problem) => refused.push(problem instanceof ProblemError ? problem.code : ''),
+    });
+    expect(await Promise.all([online.flush(), online.flush()])).toEqual([0, 0]);
+    expect(delivered).toEqual([frame, second]);
+    expect(refused).toEqual(['decoder-unknown']);
+    expect(saved).toEqual([]);
+  });
+});
