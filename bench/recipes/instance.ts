@@ -1,11 +1,13 @@
 /** An instance of Hourglass of its own, to which recipes post their jobs as any client would. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '../../src/spec/job.ts';
 
+const attempts = 60;
 const root = path.resolve(import.meta.dirname, '../..');
 
 async function freePort(): Promise<number> {
@@ -21,6 +23,7 @@ export class Instance {
   readonly #process: ChildProcess;
   readonly #url: string;
   #log = '';
+  #key = '';
 
   private constructor(child: ChildProcess, url: string) {
     this.#process = child;
@@ -57,17 +60,27 @@ export class Instance {
     return instance;
   }
 
+  /** Tries again, as a client should, while the answer is 503: a busy machine may be slow to answer. */
   async #json<T>(method: string, url: string, body?: unknown): Promise<T> {
-    const response = await fetch(this.#url + url, {
-      method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    });
+    let response: Response;
+    for (let attempt = 1; ; attempt++) {
+      response = await fetch(this.#url + url, {
+        method,
+        ...(body !== undefined && {
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json', 'idempotency-key': this.#key },
+        }),
+      });
+      if (response.status !== 503 || attempt === attempts) break;
+      await sleep(1000 * Number(response.headers.get('retry-after') ?? 1));
+    }
     if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
 
   /** Posts a job and waits for its end. Throws when it does not succeed. */
   async train(request: unknown, onProgress: (job: JobView) => void): Promise<JobView> {
+    this.#key = randomUUID();
     let job = await this.#json<JobView>('POST', '/v1/jobs', request);
     while (job.state === 'queued' || job.state === 'running') {
       await sleep(1000);
