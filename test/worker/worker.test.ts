@@ -49,9 +49,17 @@ it('trains a job, tells its progress, and publishes one version with its lineage
   const manifest = await registry.resolve('waves');
   expect(manifest.lineage).toMatchObject({ jobId: id, spec, dataset: { name: 'waves' }, engine: 'onnx/cpu' });
   expect(manifest.files.map((file) => file.path)).toEqual(
-    expect.arrayContaining(['encoder.onnx', 'decoder.onnx', 'weights.safetensors', 'report.json', 'report.html']),
+    expect.arrayContaining([
+      'encoder.onnx',
+      'decoder.onnx',
+      'weights.safetensors',
+      'report.json',
+      'report.html',
+      'codec.bin',
+    ]),
   );
   expect(manifest.metrics['test.mse']).toBeGreaterThan(0);
+  expect(manifest.codec?.qualities.length).toBeGreaterThan(0);
   expect(end).toMatchObject({ data: { metrics: manifest.metrics } });
   expect(readdirSync(folder.jobs)).toEqual([]);
 });
