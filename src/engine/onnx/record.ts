@@ -14,7 +14,10 @@ export class RecordingError extends Error {
 
 /** The first line of the stack that is neither tfjs nor this engine: where the user's program asked for it. */
 function callerOutside(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 50;
   const frames = new Error().stack?.split('\n').slice(1) ?? [];
+  Error.stackTraceLimit = limit;
   const own = /[\\/]node_modules[\\/]|[\\/]engine[\\/](onnx|gen)[\\/]|node:internal/;
   return frames.find((frame) => !own.test(frame))?.trim() ?? 'at an unknown place';
 }
