@@ -1,0 +1,192 @@
+/**
+ * A sweep: one job specification tried with several values of some of its members, by grid or at random. The trial with the
+ * lowest held-out loss is the one that is published.
+ */
+
+import { type Static, Type } from 'typebox';
+import { HourglassError } from '../base/errors.ts';
+import { RandomStream } from '../base/random.ts';
+import { checkAgainst } from './check.ts';
+import type { JobSpec } from './job.ts';
+import { type ResolveContext, resolveJobSpec } from './resolve.ts';
+
+const closed = { additionalProperties: false } as const;
+
+export const maxTrials = 256;
+/** of the metrics of a finished trial, the one that is compared */
+export const sweepObjective = 'heldOut.loss';
+
+const Values = Type.Array(Type.Unknown(), { minItems: 1, maxItems: maxTrials });
+const pointers = 'by JSON pointer into the job, such as /training/optimizer/learningRate';
+
+export const GridSearch = Type.Object(
+  {
+    type: Type.Literal('grid'),
+    parameters: Type.Record(Type.String(), Values, { description: `the values to try, ${pointers}` }),
+  },
+  closed,
+);
+
+const Interval = Type.Object(
+  {
+    min: Type.Number(),
+    max: Type.Number(),
+    scale: Type.Enum(['linear', 'log'], { default: 'linear', description: 'log: the exponent is uniform' }),
+    integer: Type.Boolean({ default: false }),
+  },
+  closed,
+);
+type Interval = Static<typeof Interval>;
+
+export const RandomSearch = Type.Object(
+  {
+    type: Type.Literal('random'),
+    trials: Type.Integer({ minimum: 1, maximum: maxTrials, default: 10 }),
+    seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 1 }),
+    parameters: Type.Record(Type.String(), Type.Union([Values, Interval]), {
+      description: `values to choose from, or an interval to draw from, ${pointers}`,
+    }),
+  },
+  closed,
+);
+
+export const SweepSearch = Type.Union([GridSearch, RandomSearch]);
+export type SweepSearch = Static<typeof SweepSearch>;
+
+export interface Trial {
+  /** what distinguishes it, by JSON pointer */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly spec: JobSpec;
+}
+
+export interface ResolvedSweep {
+  readonly search: SweepSearch;
+  readonly trials: readonly Trial[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The trials of a sweep, each a resolved job. Throws what `resolveJobSpec` throws, with the trial's values in the message,
+ * and `invalid-spec` for a search that makes no trial, too many, or trials without held-out rows.
+ */
+export function resolveSweep(rawJob: unknown, rawSearch: unknown, context: ResolveContext = {}): ResolvedSweep {
+  const search = checkSearch(rawSearch);
+  const combinations = search.type === 'grid' ? grid(search.parameters) : draw(search);
+  const warnings = new Set<string>();
+  const trials = combinations.map((parameters): Trial => {
+    const { spec, warnings: own } = resolveTrial(rawJob, parameters, context);
+    for (const warning of own) warnings.add(warning);
+    return { parameters, spec };
+  });
+  return { search, trials, warnings: [...warnings] };
+}
+
+/** Parameters are named by the client, so the shared check, which closes objects, sees the rest only. */
+function checkSearch(raw: unknown): SweepSearch {
+  const { parameters, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>;
+  const kinds = { grid: GridSearch, random: RandomSearch };
+  const kind = kinds[rest.type as keyof typeof kinds];
+  if (!kind) throw invalid('/search/type', '"search.type" must be "grid" or "random".');
+  const checked = within('/search', () => checkAgainst(Type.Omit(kind, ['parameters']), rest)) as object;
+  if (typeof parameters !== 'object' || parameters === null || Object.keys(parameters).length === 0) {
+    throw invalid(
+      '/search/parameters',
+      '"search.parameters" must name at least one member of the job, such as {"/model/code": [16, 32]}.',
+    );
+  }
+  const named = Object.entries(parameters).map(([pointer, values]) => [
+    pointer,
+    checkValues(pointer, values, rest.type),
+  ]);
+  return { ...checked, parameters: Object.fromEntries(named) } as SweepSearch;
+}
+
+/** Errors of a part say where in the whole it is. */
+function within<T>(prefix: string, check: () => T, note = ''): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof HourglassError)) throw error;
+    const facts = { ...error.facts, field: `${prefix}${error.facts.field ?? ''}` };
+    throw new HourglassError(error.code, `${error.message}${note}`, facts);
+  }
+}
+
+function checkValues(pointer: string, values: unknown, type: unknown): unknown {
+  const field = `/search/parameters/${pointer.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  if (!/^\/(model|training)(\/[A-Za-z0-9]+)+$/.test(pointer)) {
+    throw invalid(
+      field,
+      `"${pointer}" does not point into the job's model or training. Write it like /training/optimizer/learningRate.`,
+    );
+  }
+  if (Array.isArray(values) && values.length > 0 && values.length <= maxTrials) return values;
+  if (type !== 'random' || Array.isArray(values) || typeof values !== 'object') {
+    throw invalid(field, `"${pointer}" needs a list of 1 to ${maxTrials} values.`);
+  }
+  const interval = within(field, () => checkAgainst(Interval, values)) as Interval;
+  if (interval.min > interval.max || (interval.scale === 'log' && interval.min <= 0)) {
+    throw invalid(field, `"${pointer}" needs min ≤ max, and min above 0 on a log scale.`);
+  }
+  return interval;
+}
+
+function resolveTrial(rawJob: unknown, parameters: Readonly<Record<string, unknown>>, context: ResolveContext) {
+  const raw = structuredClone(rawJob);
+  for (const [pointer, value] of Object.entries(parameters)) setAt(raw, pointer, value);
+  const note = ` (In the trial with ${JSON.stringify(parameters)}.)`;
+  const resolved = within('/job', () => resolveJobSpec(raw, context), note);
+  if (resolved.spec.training.validation.fraction > 0) return resolved;
+  throw invalid(
+    '/job/training/validation/fraction',
+    'Trials are compared on held-out rows: "training.validation.fraction" must be above 0.',
+  );
+}
+
+/** Objects on the way are made; the check of the job says what is wrong with the result. */
+function setAt(target: unknown, pointer: string, value: unknown): void {
+  const path = pointer.slice(1).split('/');
+  const last = path.pop() as string;
+  let at = target as Record<string, unknown> | null;
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null) return;
+    if (typeof at[key] !== 'object' || at[key] === null) at[key] = {};
+    at = at[key] as Record<string, unknown>;
+  }
+  if (typeof at === 'object' && at !== null) at[last] = value;
+}
+
+/** Every combination; the last parameter changes fastest. */
+function grid(parameters: Readonly<Record<string, readonly unknown[]>>): Record<string, unknown>[] {
+  let combinations: Record<string, unknown>[] = [{}];
+  for (const [pointer, values] of Object.entries(parameters)) {
+    combinations = combinations.flatMap((known) => values.map((value) => ({ ...known, [pointer]: value })));
+    if (combinations.length > maxTrials) {
+      throw invalid(
+        '/search/parameters',
+        `The grid has more than ${maxTrials} trials. Give fewer values, or search at random.`,
+      );
+    }
+  }
+  return combinations;
+}
+
+/** Independent draws; the same seed gives the same trials. */
+function draw({ trials, seed, parameters }: Extract<SweepSearch, { type: 'random' }>): Record<string, unknown>[] {
+  const random = new RandomStream(seed, 'sweep');
+  const uniform = (): number => random.uniform(new Float32Array(1))[0] ?? 0;
+  const valueOf = (choice: readonly unknown[] | Interval): unknown => {
+    if (Array.isArray(choice)) return choice[Math.min(choice.length - 1, Math.floor(uniform() * choice.length))];
+    const { min, max, scale, integer } = choice as Interval;
+    const [low, high] = scale === 'log' ? [Math.log(min), Math.log(max)] : [min, max];
+    const at = low + uniform() * (high - low);
+    const value = Math.min(max, Math.max(min, scale === 'log' ? Math.exp(at) : at));
+    return integer ? Math.round(value) : value;
+  };
+  return Array.from({ length: trials }, () =>
+    Object.fromEntries(Object.entries(parameters).map(([pointer, choice]) => [pointer, valueOf(choice)])),
+  );
+}
+
+const invalid = (field: string, message: string): HourglassError =>
+  new HourglassError('invalid-spec', message, { field });
