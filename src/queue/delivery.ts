@@ -1,9 +1,10 @@
 /**
  * From the records to BullMQ: every job that waits in the list of pending ones becomes a BullMQ job that holds nothing but
- * its id. Adding one twice does no harm, so any number of workers may do this, and die while doing it.
+ * its id, and a sweep becomes a flow: BullMQ delivers it once its trials have ended. Adding one twice does no harm, so any
+ * number of workers may do this, and die while doing it.
  */
 
-import { Queue } from 'bullmq';
+import { type FlowJob, FlowProducer, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../platform/log.ts';
 import { deliveredScript, orphansScript } from './lease-scripts.ts';
@@ -29,6 +30,7 @@ export class Delivery {
   readonly #client: Redis;
   readonly #base: string;
   readonly #queue: Queue;
+  readonly #flows: FlowProducer;
   #running: Promise<void> | undefined;
   #again = false;
 
@@ -39,7 +41,10 @@ export class Delivery {
     const options = { connection: client, prefix: `{${settings.prefix}}`, skipVersionCheck: true };
     // the last two are what the script for stalled jobs reads
     this.#queue = new Queue(queueName, { ...options, ...{ maxStalledCount, stalledInterval } });
-    this.#queue.on('error', (error) => log.debug({ reason: error.message }, 'BullMQ'));
+    this.#flows = new FlowProducer(options);
+    const note = (error: Error): void => log.debug({ reason: error.message }, 'BullMQ');
+    this.#queue.on('error', note);
+    this.#flows.on('error', note);
   }
 
   /** Hands over all pending jobs. Calls while it runs make it look once more. */
@@ -66,6 +71,7 @@ export class Delivery {
 
   async close(): Promise<void> {
     await this.#running?.catch(() => undefined);
+    await this.#flows.close();
     await this.#queue.close();
   }
 
@@ -79,22 +85,38 @@ export class Delivery {
   }
 
   async #handOverOne(id: string): Promise<void> {
-    const [delivery, priority] = await this.#client.hmget(`${this.#base}job:${id}`, 'delivery', 'priority');
+    const [delivery, priority, trials] = await this.#record(id);
     if (delivery === null || delivery === undefined) {
       await this.#client.zrem(`${this.#base}pending`, id);
       return;
     }
-    await this.#queue.add(
-      'train',
-      {},
-      {
-        jobId: deliveryId(id, delivery),
+    const node = (of: string, number: string): FlowJob => ({
+      name: 'train',
+      queueName,
+      data: {},
+      opts: {
+        jobId: deliveryId(of, number),
         // BullMQ: 1 is the highest, 0 would mean none
         priority: 1001 - Number(priority ?? 0),
         removeOnComplete: true,
         removeOnFail: true,
       },
-    );
+    });
+    const own = node(id, delivery);
+    const children: FlowJob[] = [];
+    for (const trial of JSON.parse(trials ?? '[]') as string[]) {
+      const [number, , , state] = await this.#record(trial);
+      if (number && !isFinal(state)) children.push(node(trial, number));
+    }
+    if (children.length > 0) await this.#flows.add({ ...own, children });
+    else await this.#queue.add(own.name, own.data, own.opts);
     await deliveredScript.run(this.#client, this.#base, id, delivery);
   }
+
+  #record(id: string) {
+    return this.#client.hmget(`${this.#base}job:${id}`, 'delivery', 'priority', 'trials', 'state');
+  }
 }
+
+const isFinal = (state: string | null | undefined): boolean =>
+  state === 'succeeded' || state === 'failed' || state === 'cancelled';

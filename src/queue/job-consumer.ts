@@ -14,7 +14,14 @@ import type { Logger } from '../platform/log.ts';
 import type { JobFailure, JobSpec } from '../spec/job.ts';
 import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
 import { type Claim, Lease } from './lease.ts';
-import { claimScript, crashScript, finishScript, releaseScript, renewScript } from './lease-scripts.ts';
+import {
+  bestTrialScript,
+  claimScript,
+  crashScript,
+  finishScript,
+  releaseScript,
+  renewScript,
+} from './lease-scripts.ts';
 import { checkEviction, connectRedis, EvictionPolicyError, keyBase, type RedisSettings, untilReady } from './redis.ts';
 import type { Script } from './script.ts';
 
@@ -30,8 +37,8 @@ export interface ConsumerSettings extends RedisSettings {
 export type Outcome =
   | {
       readonly kind: 'succeeded';
-      readonly model: string;
-      readonly version: number;
+      /** absent for a trial */
+      readonly published?: { readonly model: string; readonly version: number };
       readonly metrics: Readonly<Record<string, number>>;
     }
   | { readonly kind: 'failed'; readonly failure: JobFailure }
@@ -58,6 +65,21 @@ const deadlineFailure: JobFailure = {
   reason: 'deadline-exceeded',
   message: 'The deadline passed before the training ended. The last checkpoint is kept: resume to go on.',
 };
+
+const noTrialFailure: JobFailure = {
+  reason: 'no-trial-succeeded',
+  message: 'No trial of the sweep ended with a held-out loss. The reasons are with the jobs of the trials.',
+};
+
+type ClaimReply = [
+  outcome: string,
+  attempt: number,
+  run: number,
+  spec: string,
+  deadlineMs: number,
+  sweep: string,
+  trials: string,
+];
 
 export class JobConsumer {
   readonly #settings: ConsumerSettings;
@@ -169,10 +191,27 @@ export class JobConsumer {
     const limit = this.#settings.maxCrashes * vanishedPerCrash;
     const reply = await this.#whenBack(claimScript, id, delivery, this.#workerId, limit);
     if (!reply) return { laterMs: 0 };
-    const [outcome, attempt, run, spec, deadlineMs] = reply as [string, number, number, string, number];
+    const [outcome, attempt, run, spec, deadlineMs, sweep, trials] = reply as ClaimReply;
     if (outcome === 'gone') return 'gone';
     if (outcome === 'later') return { laterMs: attempt };
-    return { id, attempt, run, spec: JSON.parse(spec) as JobSpec, deadlineMs };
+    const claim = { id, attempt, run, spec: JSON.parse(spec) as JobSpec, deadlineMs, isTrial: sweep !== '' };
+    return trials === '' ? claim : this.#withBest(claim, JSON.parse(trials) as string[]);
+  }
+
+  /** A sweep is delivered when its trials have ended. */
+  async #withBest(
+    claim: Claim & { deadlineMs: number },
+    trials: readonly string[],
+  ): Promise<(Claim & { deadlineMs: number }) | { laterMs: number } | 'gone'> {
+    const { id, attempt } = claim;
+    const reply = await this.#whenBack(bestTrialScript, id, attempt);
+    if (!reply) return { laterMs: 0 };
+    const [outcome, best, run, spec] = reply as [string, string, number, string];
+    if (outcome === 'best') return { ...claim, spec: JSON.parse(spec) as JobSpec, best: { id: best, run, trials } };
+    if (outcome === 'none') {
+      await this.#whenBack(finishScript, id, attempt, 'failed', 'failure', JSON.stringify(noTrialFailure));
+    }
+    return 'gone';
   }
 
   /** Writes the outcome down. Milliseconds until the job is to be delivered again, undefined when it is not. */
@@ -181,8 +220,9 @@ export class JobConsumer {
     await this.#flushWhenBack(lease);
     switch (outcome.kind) {
       case 'succeeded': {
-        const { model, version, metrics } = outcome;
-        const fields = ['model', model, 'version', version, 'metrics', JSON.stringify(metrics)];
+        const { published, metrics } = outcome;
+        const version = published ? ['model', published.model, 'version', published.version] : [];
+        const fields = [...version, 'metrics', JSON.stringify(metrics)];
         await this.#whenBack(finishScript, id, attempt, 'succeeded', ...fields);
         return undefined;
       }

@@ -7,7 +7,8 @@ import { jobScript } from './script.ts';
 
 /**
  * Takes a delivered job. ARGV: id, delivery, worker, limit of vanished attempts.
- * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1]
+ * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1, the sweep it is a trial of or '',
+ *   the trials of a sweep as JSON or '']
  *
  * A record that is still 'running' lost its worker without a word. That counts against the job only while it makes no
  * progress from one attempt to the next; from the third time on it waits longer and longer, so that a job that takes its
@@ -52,8 +53,9 @@ redis.call('HSET', key, 'owner', worker, 'startMark', record[3] or '')
 redis.call('HDEL', key, 'waitingFor')
 move(id, 'running')
 tell(id)
-local fresh = redis.call('HMGET', key, 'run', 'spec')
-return {'yours', attempt, tonumber(fresh[1]), fresh[2], record[5] and math.max(0, record[5] - now) or -1}
+local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials')
+local left = record[5] and math.max(0, record[5] - now) or -1
+return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or ''}
 `);
 
 const held = `
@@ -165,19 +167,54 @@ return 'ok'
 `);
 
 /**
+ * Finds the trial of a sweep with the lowest held-out loss and notes it. ARGV: id, attempt.
+ * → 'lost' · ['none'] · ['best', trial, its run, its spec]
+ */
+export const bestTrialScript = jobScript(`${held}
+local best, bestLoss
+for _, trial in ipairs(cjson.decode(redis.call('HGET', key, 'trials'))) do
+  local job = redis.call('HMGET', base .. 'job:' .. trial, 'state', 'metrics')
+  local loss = job[1] == 'succeeded' and job[2] and cjson.decode(job[2])['heldOut.loss']
+  if type(loss) == 'number' and (not bestLoss or loss < bestLoss) then best, bestLoss = trial, loss end
+end
+if not best then return {'none'} end
+local job = redis.call('HMGET', base .. 'job:' .. best, 'run', 'spec')
+redis.call('HSET', key, 'best', best, 'spec', job[2])
+return {'best', best, tonumber(job[1]), job[2]}
+`);
+
+/**
  * Delivers anew what BullMQ no longer knows, whatever the reason: it gives up on a job after many stalls, and a server may
- * have lost its last writes. → the ids
+ * have lost its last writes. Also sweeps whose trials have all ended without BullMQ noticing. → the ids
  */
 export const orphansScript = jobScript(`
 local found = {}
-for _, state in ipairs({'queued', 'running', 'cancelling'}) do
-  for _, id in ipairs(redis.call('ZRANGE', base .. 'jobs:' .. state, 0, -1)) do
-    local delivery = redis.call('HGET', base .. 'job:' .. id, 'delivery')
-    local known = redis.call('EXISTS', base .. 'training:' .. id .. '-' .. delivery) == 1
-    if not known and not redis.call('ZSCORE', base .. 'pending', id) then
-      redis.call('HINCRBY', base .. 'job:' .. id, 'delivery', 1)
-      deliver(id)
-      table.insert(found, id)
+local function redeliver(id)
+  redis.call('HINCRBY', base .. 'job:' .. id, 'delivery', 1)
+  deliver(id)
+  table.insert(found, id)
+end
+local function isOver(trials)
+  for _, trial in ipairs(trials) do
+    local job = redis.call('HMGET', base .. 'job:' .. trial, 'state', 'finishedAt')
+    if job[1] and (not isFinal(job[1]) or now - (job[2] or 0) < 10000) then return false end
+  end
+  return true
+end
+for _, kind in ipairs({'jobs', 'sweeps'}) do
+  for _, state in ipairs({'queued', 'running', 'cancelling'}) do
+    for _, id in ipairs(redis.call('ZRANGE', base .. kind .. ':' .. state, 0, -1)) do
+      local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep')
+      local delivered = id .. '-' .. record[1]
+      local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
+      if not redis.call('ZSCORE', base .. 'pending', id) and not sweepWaits then
+        if redis.call('EXISTS', base .. 'training:' .. delivered) == 0 then
+          redeliver(id)
+        elseif record[2] and redis.call('ZSCORE', base .. 'training:waiting-children', delivered)
+          and isOver(cjson.decode(record[2])) then
+          redeliver(id)
+        end
+      end
     end
   end
 end

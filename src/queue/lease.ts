@@ -17,6 +17,10 @@ export interface Claim {
   /** grows when the job is started over; checkpoints of another run are not used */
   readonly run: number;
   readonly spec: JobSpec;
+  /** a trial of a sweep: trained, but not published */
+  readonly isTrial: boolean;
+  /** a sweep whose trials have ended: the best one is published under this job's id */
+  readonly best?: { readonly id: string; readonly run: number; readonly trials: readonly string[] };
 }
 
 const reportEveryMs = 250;

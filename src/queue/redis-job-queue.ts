@@ -23,7 +23,9 @@ import {
   redisError,
   untilReady,
 } from './redis.ts';
+import { RedisSweepQueue } from './redis-sweep-queue.ts';
 import type { Reply, Script } from './script.ts';
+import type { SweepQueue } from './sweep-queue.ts';
 
 export interface QueueSettings extends RedisSettings {
   /** finished jobs that are kept */
@@ -61,6 +63,7 @@ export class RedisJobQueue implements JobQueue {
   readonly #client: Redis;
   readonly #subscriber: Redis;
   readonly #bell: Bell;
+  readonly sweeps: SweepQueue;
   #refusal: EvictionPolicyError | undefined;
 
   private constructor(settings: QueueSettings, log: Logger) {
@@ -69,6 +72,17 @@ export class RedisJobQueue implements JobQueue {
     this.#client = connectRedis(settings, 'commands', log);
     this.#subscriber = connectRedis(settings, 'subscriber', log);
     this.#bell = new Bell(this.#subscriber);
+    this.sweeps = new RedisSweepQueue({
+      client: this.#client,
+      base: this.#base,
+      keepJobs: settings.keepJobs,
+      keepEvents: settings.keepEvents,
+      idempotencyLifetimeMs,
+      guarded: (call) => this.#guarded(call),
+      recordOf: async (script, ...args) => recordIn(await this.#run(script, ...args)),
+      record: (id) => this.#record(id),
+      notFound,
+    });
   }
 
   /** Throws EvictionPolicyError for a server that would drop jobs. One that cannot be reached yet is no error. */
@@ -278,12 +292,14 @@ function refuseUnlessOk(reply: Reply): readonly Reply[] {
 }
 
 /** The record that a script answers, as pairs in one list. */
-function viewIn(reply: Reply): JobView {
+function recordIn(reply: Reply): JobRecord {
   const pairs = refuseUnlessOk(reply)[0] as readonly string[];
   const record: Record<string, string> = {};
   for (let i = 0; i < pairs.length; i += 2) record[pairs[i] as string] = pairs[i + 1] as string;
-  return viewOf(record);
+  return record;
 }
+
+const viewIn = (reply: Reply): JobView => viewOf(recordIn(reply));
 
 /** An id of another form cannot exist. */
 function checkId(id: string): string {

@@ -31,6 +31,7 @@ export class Script {
  *   <base>job:<id>      hash      the record, see job-record.ts
  *   <base>events:<id>   stream    what watchers are told; also a channel that says "there is more"
  *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
+ *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
  *   <base>finished      sorted by end: for dropping the oldest
  *   <base>pending       ids that have yet to be handed to BullMQ
  *   <base>idem:<key>    hash      idempotency key → job
@@ -47,11 +48,16 @@ local function emit(id, kind, data)
   return entry
 end
 
+local function index(id)
+  if redis.call('HEXISTS', base .. 'job:' .. id, 'trials') == 1 then return base .. 'sweeps' end
+  return base .. 'jobs'
+end
+
 local function move(id, to)
   local key = base .. 'job:' .. id
   local from = redis.call('HGET', key, 'state')
-  if from then redis.call('ZREM', base .. 'jobs:' .. from, id) end
-  redis.call('ZADD', base .. 'jobs:' .. to, 0, id)
+  if from then redis.call('ZREM', index(id) .. ':' .. from, id) end
+  redis.call('ZADD', index(id) .. ':' .. to, 0, id)
   redis.call('HSET', key, 'state', to)
 end
 
@@ -67,9 +73,9 @@ end
 local function drop(id)
   local key = base .. 'job:' .. id
   local was = redis.call('HMGET', key, 'state', 'idem')
-  if was[1] then redis.call('ZREM', base .. 'jobs:' .. was[1], id) end
+  if was[1] then redis.call('ZREM', index(id) .. ':' .. was[1], id) end
   if was[2] then redis.call('DEL', base .. 'idem:' .. was[2]) end
-  redis.call('ZREM', base .. 'jobs', id)
+  redis.call('ZREM', index(id), id)
   redis.call('ZREM', base .. 'finished', id)
   redis.call('ZREM', base .. 'pending', id)
   redis.call('DEL', key, base .. 'events:' .. id)

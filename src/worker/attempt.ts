@@ -119,7 +119,9 @@ function pass(lease: Lease, message: Report): void {
 function outcomeOf(ending: Ending, { storageRetryMs }: AttemptSettings): Outcome {
   switch (ending.type) {
     case 'done':
-      return { kind: 'succeeded', ...ending.published };
+      return { kind: 'succeeded', published: ending.published, metrics: ending.published.metrics };
+    case 'trained':
+      return { kind: 'succeeded', metrics: ending.metrics };
     case 'failed':
       return { kind: 'failed', failure: ending.failure };
     case 'stopped':

@@ -26,9 +26,7 @@ process.on('SIGINT', () => undefined);
 process.on('message', (message: ToChild) => {
   switch (message.type) {
     case 'start':
-      runTraining({ assignment: message.assignment, signal: stop.signal, tell })
-        .then((published) => end({ type: 'done', published }))
-        .catch(endWith);
+      runTraining({ assignment: message.assignment, signal: stop.signal, tell }).then(end).catch(endWith);
       break;
     case 'stop':
       stop.abort(new HourglassError('cancelled', 'The training was stopped.'));

@@ -19,10 +19,13 @@ export interface Assignment {
   readonly registryFolder: string;
   /** for what can be computed again, such as the principal components of a data set */
   readonly cacheFolder: string;
-  /** of this job alone; holds the fence and the checkpoints */
+  /** of this job alone; holds the fence */
   readonly jobFolder: string;
-  /** which of the job folder's checkpoints are used: those of the same run */
+  /** checkpoints; `run` is part of it: those of another run are not used */
+  readonly checkpointFolder: string;
   readonly run: number;
+  /** a trial of a sweep ends with its last checkpoint, from which the best one is published */
+  readonly isTrial: boolean;
   readonly checkpointSeconds: number;
   readonly engine: EngineChoice;
   readonly release: string;
@@ -43,6 +46,8 @@ export type FromChild =
   /** written and synced; `mark` differs from checkpoint to checkpoint */
   | { readonly type: 'checkpoint'; readonly mark: string }
   | { readonly type: 'done'; readonly published: PublishedVersion }
+  /** a trial: trained, nothing published */
+  | { readonly type: 'trained'; readonly metrics: Readonly<Record<string, number>> }
   | { readonly type: 'failed'; readonly failure: JobFailure }
   /** stopped as asked, after a last checkpoint */
   | { readonly type: 'stopped' }

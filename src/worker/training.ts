@@ -4,7 +4,6 @@
  *   fence ─► published already? ─► data set ─► train (resumes) ─► evaluate ─► codec ─► fence ─► publish
  */
 
-import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
@@ -28,6 +27,8 @@ export interface TrainingOptions {
   readonly tell: (message: FromChild) => void;
 }
 
+type Trained = Extract<FromChild, { type: 'done' | 'trained' }>;
+
 /** Share of the whole that training takes, in percent; the rest is for evaluation and publishing. */
 const trainingShare = 97;
 
@@ -37,13 +38,13 @@ const nothingYet: JobProgress = { phase: 'data', epoch: 0, epochs: 0, step: 0, s
  * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, and what `trainJob`,
  * `DatasetStore.open` and `Registry.publish` throw.
  */
-export async function runTraining({ assignment, signal, tell }: TrainingOptions): Promise<PublishedVersion> {
-  const { id, attempt, spec, jobFolder, run, release } = assignment;
+export async function runTraining({ assignment, signal, tell }: TrainingOptions): Promise<Trained> {
+  const { id, attempt, spec, jobFolder, run, release, isTrial } = assignment;
   const fence = new Fence(jobFolder, attempt);
   await fence.raise();
   const registry = await Registry.open(await FsStore.open(assignment.registryFolder));
   const earlier = await registry.versionOfJob(spec.name, id);
-  if (earlier) return publishedAs(earlier);
+  if (earlier) return { type: 'done', published: publishedAs(earlier) };
 
   let progress = nothingYet;
   const advance = (to: Partial<JobProgress>): void => {
@@ -61,7 +62,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         dataset,
         engine,
         release,
-        checkpointFolder: path.join(jobFolder, `run-${run}`),
+        checkpointFolder: assignment.checkpointFolder,
         checkpointSeconds: assignment.checkpointSeconds,
         beforeCheckpoint: () => fence.check(),
         onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
@@ -70,6 +71,10 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
         log: (message) => console.log(message),
       });
+      if (isTrial) {
+        advance({ phase: 'done', percent: 100, etaSeconds: 0 });
+        return { type: 'trained', metrics: trained.metrics };
+      }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
       const evaluation = await evaluate(assignment, dataset, trained, signal);
@@ -104,7 +109,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
       };
       const published = await publishOnce(registry, spec.name, id, publication);
       advance({ phase: 'done', percent: 100, etaSeconds: 0 });
-      return publishedAs(published);
+      return { type: 'done', published: publishedAs(published) };
     } finally {
       await engine.dispose();
     }

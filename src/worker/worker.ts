@@ -71,12 +71,16 @@ export class TrainingWorker {
   }
 
   async #train(lease: Lease): Promise<Outcome> {
-    const { id, attempt, run, spec } = lease.claim;
+    const { id, attempt, run, spec, isTrial, best } = lease.claim;
     const log = this.#log.child({ job: id, attempt });
     const jobFolder = path.join(this.#settings.jobsFolder, id);
     const { datasetFolder, registryFolder, cacheFolder, checkpointSeconds, engine, release } = this.#settings;
-    const folders = { datasetFolder, registryFolder, cacheFolder, jobFolder };
-    const assignment: Assignment = { id, attempt, run, spec, ...folders, checkpointSeconds, engine, release };
+    // the best trial of a sweep is published from where its own training ended
+    const source = best ?? { id, run, trials: [] };
+    const checkpointFolder = path.join(this.#settings.jobsFolder, source.id, `run-${source.run}`);
+    const folders = { datasetFolder, registryFolder, cacheFolder, jobFolder, checkpointFolder };
+    const about = { id, attempt, run, spec, isTrial, engine, release };
+    const assignment: Assignment = { ...about, ...folders, checkpointSeconds };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();
     const meter = this.#meter.begin(spec.training.batchSize);
@@ -88,12 +92,16 @@ export class TrainingWorker {
       log.info({ outcome: outcome.kind, seconds: (performance.now() - startedAt) / 1000 }, 'job attempt ended');
       this.#record(lease, outcome, (performance.now() - startedAt) / 1000);
       // a published version makes the checkpoints useless, also to an attempt that finds the job still open
-      if (outcome.kind === 'succeeded') await rm(jobFolder, { recursive: true, force: true });
+      if (outcome.kind === 'succeeded' && !isTrial) await this.#forget([id, ...source.trials]);
       return outcome;
     } finally {
       meter.end();
       this.#metrics.move('jobsRunning', -1);
     }
+  }
+
+  async #forget(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await rm(path.join(this.#settings.jobsFolder, id), { recursive: true, force: true });
   }
 
   #record(lease: Lease, outcome: Outcome, seconds: number): void {
@@ -113,9 +121,7 @@ export class TrainingWorker {
       if (info && Date.now() - info.mtimeMs > sweepEveryMs) old.push(id);
     }
     const known = new Set(await this.#consumer?.known(old));
-    for (const id of old) {
-      if (!known.has(id)) await rm(path.join(jobsFolder, id), { recursive: true, force: true });
-    }
+    await this.#forget(old.filter((id) => !known.has(id)));
   }
 }
 

@@ -39,7 +39,11 @@ const ended = (queue: RedisJobQueue, id: string): Promise<JobView> =>
     return job.finishedAt !== undefined && job;
   });
 
-const success: Outcome = { kind: 'succeeded', model: 'digits', version: 1, metrics: { 'test.mse': 0.5 } };
+const success: Outcome = {
+  kind: 'succeeded',
+  published: { model: 'digits', version: 1 },
+  metrics: { 'test.mse': 0.5 },
+};
 const failure = { reason: 'crashed', message: 'It died.', signal: 'SIGSEGV', log: ['last words'] };
 const stopped = (lease: Lease): Promise<Outcome> =>
   new Promise((resolve) => lease.signal.addEventListener('abort', () => resolve({ kind: 'stopped' })));

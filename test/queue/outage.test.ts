@@ -8,7 +8,7 @@ import { startRedis } from '../helpers/redis.ts';
 import { consumerSettings, jobSpec, openQueue, quiet, until } from './fixtures.ts';
 
 const lockMs = 1000;
-const success: Outcome = { kind: 'succeeded', model: 'digits', version: 1, metrics: {} };
+const success: Outcome = { kind: 'succeeded', published: { model: 'digits', version: 1 }, metrics: {} };
 
 it.each([
   ['killed', 4 * lockMs],

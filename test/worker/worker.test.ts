@@ -5,11 +5,13 @@ import { waveSpec } from '../../bench/faults/jobs.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
+import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { JobEvent } from '../../src/spec/job.ts';
+import type { JobEvent, JobSpec } from '../../src/spec/job.ts';
+import { resolveSweep } from '../../src/spec/sweep.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
-import { openQueue, quiet } from '../queue/fixtures.ts';
+import { openQueue, quiet, until } from '../queue/fixtures.ts';
 import { type DataFolder, dataFolder, workerSettings } from './fixtures.ts';
 
 let redis: TestRedis;
@@ -74,4 +76,28 @@ it('fails a job at once for a reason that trying again would not change', async 
     existsSync(folder.registry) &&
       (await Registry.open(await FsStore.open(folder.registry)).then((r) => r.listModels())),
   ).toEqual(['waves']);
+});
+
+it('tries a sweep and publishes its best trial with the very weights that the trial had', async () => {
+  const { name: _, dataset, ...rest } = waveSpec('sweep');
+  const search = { type: 'grid', parameters: { '/training/optimizer/learningRate': [1e-6, 0.01] } };
+  const sweep = resolveSweep({ name: 'sweep', dataset, ...rest }, search);
+  const { id, trials } = await queue.sweeps.submit(sweep);
+  const view = await until(async () => {
+    const now = await queue.sweeps.get(id);
+    return now.finishedAt !== undefined && now;
+  });
+  expect(view).toMatchObject({ state: 'succeeded', model: 'sweep', version: 1, best: trials[1]?.id });
+  const [slow, fast] = view.trials.map((trial) => trial.heldOutLoss as number);
+  expect(fast).toBeLessThan(slow as number);
+
+  const registry = await Registry.open(await FsStore.open(folder.registry));
+  const { versions } = await registry.getModel('sweep');
+  expect(versions.map((version) => version.lineage.jobId)).toEqual([id]);
+  // the same job on its own gives the same weights
+  const alone = await queue.submit({ ...(sweep.trials[1]?.spec as JobSpec), name: 'alone' });
+  await until(async () => (await queue.get(alone.id)).state === 'succeeded');
+  const weightsOf = ({ files }: Manifest) => files.find((file) => file.path === 'weights.safetensors')?.sha256;
+  expect(weightsOf(versions[0] as Manifest)).toBe(weightsOf(await registry.resolve('alone')));
+  expect(readdirSync(folder.jobs)).toEqual([]);
 });
