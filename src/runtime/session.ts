@@ -3,14 +3,15 @@
  * thread they are called on; src/runtime/pool.ts moves them to worker threads.
  */
 
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { env, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { HourglassError } from '../base/errors.ts';
 import { type DType, type NdArray, type NdArrays, showShape } from '../base/ndarray.ts';
+import { brokenDevice, type Device, probeModel, unknownDevice } from './device.ts';
 
-/** What runs the numbers: an execution provider of ONNX Runtime. */
-export const devices = ['cpu', 'webgpu', 'cuda'] as const;
-export type Device = (typeof devices)[number];
+export type { Device } from './device.ts';
 
 export interface SessionOptions {
   /** default `cpu` */
@@ -48,7 +49,8 @@ interface RawSession {
   dispose(): void;
 }
 
-const { binding, initOrt } = createRequire(import.meta.url)('onnxruntime-node/dist/binding.js') as {
+const require = createRequire(import.meta.url);
+const { binding, initOrt } = require('onnxruntime-node/dist/binding.js') as {
   readonly binding: { readonly InferenceSession: new () => RawSession };
   readonly initOrt: () => void;
 };
@@ -69,19 +71,46 @@ function portOf(raw: RawPort): Port {
   return { name: raw.name, dtype, shape };
 }
 
-/** Throws `device-unavailable` with what is missing when this machine's ONNX Runtime has no such provider. */
+const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all' }: SessionOptions): object => ({
+  executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: optimize === 'none' ? 'disabled' : 'all',
+  logSeverityLevel: 4,
+});
+
+function load(model: Uint8Array | string, options: SessionOptions): RawSession {
+  // what goes wrong is thrown; ONNX Runtime would also write it to stderr
+  env.logLevel = 'fatal';
+  initOrt();
+  const raw = new binding.InferenceSession();
+  if (typeof model === 'string') raw.loadModel(model, settingsOf(options));
+  else raw.loadModel(model.buffer, model.byteOffset, model.byteLength, settingsOf(options));
+  return raw;
+}
+
+/** Whether the files of a provider that is not bundled lie beside the ones that are. */
+function hasFilesOf(device: Device): boolean {
+  const bundled = path.join(path.dirname(require.resolve('onnxruntime-node/package.json')), 'bin');
+  const files = readdirSync(bundled, { recursive: true, encoding: 'utf8' });
+  return files.some((file) => file.includes(`onnxruntime_providers_${device}.`));
+}
+
+const working = new Set<Device>();
+
+/** Throws `device-unavailable` with what is missing when the device cannot be used on this machine. */
 export function requireDevice(device: Device): void {
-  const found = listSupportedBackends().map((backend) => backend.name);
-  if (found.includes(device)) return;
-  const remedy =
-    device === 'cuda'
-      ? 'CUDA needs the provider libraries of onnxruntime-node (run its install script with --onnxruntime-node-install=cuda12) and an NVIDIA driver with CUDA 12 and cuDNN 9'
-      : 'WebGPU needs a platform for which onnxruntime-node ships it, and a GPU driver';
-  throw new HourglassError(
-    'device-unavailable',
-    `ONNX Runtime has no ${device} provider here, only ${found.join(', ')}. ${remedy}; or choose the device cpu.`,
-    { field: 'device', expected: found, found: device },
-  );
+  if (working.has(device)) return;
+  const supported = listSupportedBackends().map((backend) => backend.name);
+  if (!supported.includes(device)) throw unknownDevice(device, supported);
+  try {
+    load(probeModel, { device }).dispose();
+  } catch (cause) {
+    const missing = device === 'cuda' && !hasFilesOf(device) ? 'its CUDA files are not installed' : undefined;
+    throw brokenDevice(device, cause, missing);
+  }
+  working.add(device);
 }
 
 export class Session {
@@ -106,26 +135,14 @@ export class Session {
   static create(model: Uint8Array | string, options: SessionOptions = {}): Session {
     const device = options.device ?? 'cpu';
     requireDevice(device);
-    env.logLevel = 'error';
-    initOrt();
-    const raw = new binding.InferenceSession();
-    const settings = {
-      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
-      intraOpNumThreads: options.threads ?? 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: options.optimize === 'none' ? 'disabled' : 'all',
-      logSeverityLevel: 3,
-    };
+    let raw: RawSession;
     try {
-      if (typeof model === 'string') raw.loadModel(model, settings);
-      else raw.loadModel(model.buffer, model.byteOffset, model.byteLength, settings);
+      raw = load(model, options);
     } catch (cause) {
+      if (device !== 'cpu') throw brokenDevice(device, cause);
       throw new HourglassError(
-        device === 'cpu' ? 'model-corrupt' : 'device-unavailable',
-        device === 'cpu'
-          ? 'ONNX Runtime cannot load the model. Its file may be damaged or of a newer release; publish it again.'
-          : `ONNX Runtime cannot start the model on ${device}. Check the driver, or choose the device cpu.`,
+        'model-corrupt',
+        'ONNX Runtime cannot load the model. Its file may be damaged or of a newer release; publish it again.',
         {},
         { cause },
       );
