@@ -52,7 +52,6 @@ export const settings = {
   httpPort: network('HOURGLASS_HTTP_PORT', port, '8080', 'port of the REST API; 0 takes a free one'),
   grpcPort: network('HOURGLASS_GRPC_PORT', port, '50051', 'port of the gRPC API; 0 takes a free one'),
   metricsPort: network('HOURGLASS_METRICS_PORT', port, '9464', 'port of the Prometheus metrics; 0 takes a free one'),
-  trustProxy: network('HOURGLASS_TRUST_PROXY', onOff, 'off', 'believe X-Forwarded-* headers of the proxy in front'),
 
   dataDir: storage(
     'HOURGLASS_DATA_DIR',

@@ -12,7 +12,7 @@ export interface CancellationOptions {
   readonly draining?: AbortSignal;
 }
 
-/** Aborted with the HourglassError that says why; cleans up by itself when the answer is out. */
+/** Aborted with the HourglassError that says why, and at the latest when the answer is out: nothing of it goes on then. */
 export function cancellation(
   response: ServerResponse,
   { deadlineMs, draining }: CancellationOptions = {},
@@ -31,10 +31,10 @@ export function cancellation(
           const message = `There was no answer within ${deadlineMs / 1000} s. Send less at a time, or try again later.`;
           controller.abort(new HourglassError('deadline-exceeded', message, { retryAfter: 1 }));
         }, deadlineMs);
-  whenEnded(response, (finished) => {
+  whenEnded(response, () => {
     clearTimeout(timer);
     draining?.removeEventListener('abort', drained);
-    if (!finished) controller.abort(clientGone());
+    controller.abort(clientGone());
   });
   if (draining?.aborted) drained();
   else draining?.addEventListener('abort', drained, { once: true });

@@ -85,7 +85,6 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
-    trustProxy: config.trustProxy,
     connectionTimeout: config.idleTimeoutMs,
     keepAliveTimeout: Math.max(1, config.keepAliveMs),
     requestTimeout: Math.max(config.uploadTimeoutMs, config.headersTimeoutMs),

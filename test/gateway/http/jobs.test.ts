@@ -145,7 +145,7 @@ describe('events', () => {
       async (lease) => {
         lease.progress(progress);
         lease.epoch({ phase: 'train', epoch: 1, metrics: { loss: 0.2 } });
-        return { kind: 'succeeded', model: 'trained', version: 1, metrics: {} };
+        return { kind: 'succeeded', published: { model: 'trained', version: 1 }, metrics: {} };
       },
       quiet,
     );

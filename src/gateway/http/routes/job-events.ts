@@ -46,6 +46,12 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       const header = request.headers['last-event-id'];
       const lastEventId =
         request.query.lastEventId ?? (typeof header === 'string' && header !== '' ? header : undefined);
+      watchers.take(1);
+      metrics.move('eventStreams', 1, { transport: 'rest' });
+      whenEnded(reply.raw, () => {
+        watchers.giveBack(1);
+        metrics.move('eventStreams', -1, { transport: 'rest' });
+      });
       const signal = cancellation(reply.raw, { draining });
       const events = queue.events(request.params.id, { signal, ...(lastEventId !== undefined && { lastEventId }) });
       const iterator = events[Symbol.asyncIterator]();
@@ -54,13 +60,6 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       const begun = await Promise.race([first, sleep(longestSilenceMs, 'quiet' as const, { ref: false })]);
       // The end is told again to whoever asks; who has seen it need not come back.
       if (begun !== 'quiet' && (begun.done || begun.value.id === lastEventId)) return reply.status(204).send(undefined);
-
-      watchers.take(1);
-      metrics.move('eventStreams', 1, { transport: 'rest' });
-      whenEnded(reply.raw, () => {
-        watchers.giveBack(1);
-        metrics.move('eventStreams', -1, { transport: 'rest' });
-      });
       return reply
         .header('cache-control', 'no-store')
         .header('x-accel-buffering', 'no')
