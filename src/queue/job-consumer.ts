@@ -61,6 +61,9 @@ export type Train = (lease: Lease) => Promise<Outcome>;
 /** Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes. */
 const vanishedPerCrash = 7;
 const redeliverEveryMs = 15_000;
+const drainMs = 15_000;
+/** what is left of it once the training processes have ended */
+const settleMs = 5000;
 const deadlineFailure: JobFailure = {
   reason: 'deadline-exceeded',
   message: 'The deadline passed before the training ended. The last checkpoint is kept: resume to go on.',
@@ -95,7 +98,8 @@ export class JobConsumer {
   readonly #workerId = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
   #heartbeat: NodeJS.Timeout | undefined;
   #redeliveredAt = 0;
-  #draining = false;
+  /** when draining has to be over, whatever Redis says */
+  #drainedBy: number | undefined;
 
   private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
     this.#settings = settings;
@@ -153,12 +157,15 @@ export class JobConsumer {
     return ids.filter((_, i) => found[i] === 1);
   }
 
-  /** Takes no more jobs, asks the running ones to stop at a checkpoint, hands them back and disconnects. */
+  /**
+   * Takes no more jobs, asks the running ones to stop at a checkpoint, hands them back and disconnects; within 20 s, also
+   * when Redis is away: others then find the jobs by their locks.
+   */
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#drainedBy = Date.now() + drainMs;
     await this.#worker.pause(true);
     for (const { lease } of this.#held) lease.stop('draining');
-    while (this.#held.size > 0) await delay(20);
+    while (this.#held.size > 0 && Date.now() < this.#drainedBy) await delay(20);
     clearTimeout(this.#heartbeat);
     // a server that is away must not keep us
     await Promise.race([this.#worker.close(), delay(3000)]);
@@ -174,7 +181,7 @@ export class JobConsumer {
     const deadline = claim.deadlineMs < 0 ? undefined : setTimeout(() => lease.stop('deadline'), claim.deadlineMs);
     const held = { lease, delivered: delivered.id ?? '', token };
     this.#held.add(held);
-    if (this.#draining) lease.stop('draining');
+    if (this.#drainedBy !== undefined) lease.stop('draining');
     try {
       const outcome = await this.#train(lease);
       const again = await this.#settle(lease, outcome);
@@ -267,25 +274,22 @@ export class JobConsumer {
 
   /** Runs a script, waiting for Redis to come back; while draining not for long. Undefined when it was given up. */
   async #whenBack(script: Script, ...args: (string | number)[]) {
-    for (let patience = 25; ; ) {
-      try {
-        return await script.run(this.#client, this.#base, ...args);
-      } catch (error) {
-        if (this.#draining && patience-- === 0) {
-          this.#log.error({ reason: (error as Error).message }, 'Redis is away; the job is found again by its lock');
-          return undefined;
-        }
-        await delay(200);
-      }
-    }
+    return this.#patiently(() => script.run(this.#client, this.#base, ...args));
   }
 
   async #flushWhenBack(lease: Lease): Promise<void> {
-    for (let patience = 10; !lease.lost.aborted; ) {
+    await this.#patiently(async () => (lease.lost.aborted ? undefined : lease.flush()));
+  }
+
+  async #patiently<T>(call: () => Promise<T>): Promise<T | undefined> {
+    for (;;) {
       try {
-        return await lease.flush();
-      } catch {
-        if (this.#draining && patience-- === 0) return;
+        return await call();
+      } catch (error) {
+        if (this.#drainedBy !== undefined && Date.now() > this.#drainedBy - settleMs) {
+          this.#log.error({ reason: (error as Error).message }, 'Redis is away; the job is found again by its lock');
+          return undefined;
+        }
         await delay(200);
       }
     }
@@ -296,7 +300,7 @@ export class JobConsumer {
     this.#subscriber.subscribe(cancel, pending).catch(() => undefined);
     this.#subscriber.on('message', (channel: string, message: string) => {
       if (channel === cancel) for (const held of this.#holding(message)) held.lease.stop('cancelled');
-      if (channel === pending && !this.#draining) this.#delivery.handOver().catch(() => undefined);
+      if (channel === pending && this.#drainedBy === undefined) this.#delivery.handOver().catch(() => undefined);
     });
   }
 
@@ -322,7 +326,7 @@ export class JobConsumer {
       const reply = await renewScript.run(this.#client, this.#base, lockMs, Math.round(lockMs * 0.7), ...jobs);
       const [mode, ...stops] = reply as readonly (string | number)[];
       for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
-      if (this.#draining) return;
+      if (this.#drainedBy !== undefined) return;
       await this.#delivery.handOver();
       if (mode !== 'check') return;
       const stalled = await this.#delivery.recoverStalled();

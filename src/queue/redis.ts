@@ -3,6 +3,7 @@
  * `timeoutMs`; nothing waits in line for a server that is away.
  */
 
+import { isIP } from 'node:net';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { HourglassError } from '../base/errors.ts';
 import type { Logger } from '../platform/log.ts';
@@ -58,7 +59,8 @@ export function addressOf(url: string): RedisOptions {
     db: Number(parsed.pathname.slice(1) || 0),
     ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
     ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
-    ...(parsed.protocol === 'rediss:' && { tls: { servername: host } }),
+    // an IP address is no server name (RFC 6066)
+    ...(parsed.protocol === 'rediss:' && { tls: isIP(host) ? {} : { servername: host } }),
   };
 }
 
