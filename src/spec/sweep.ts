@@ -7,7 +7,7 @@ import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
 import { RandomStream } from '../base/random.ts';
 import { checkAgainst } from './check.ts';
-import type { JobSpec } from './job.ts';
+import { JobFailure, type JobSpec, JobState } from './job.ts';
 import { type ResolveContext, resolveJobSpec } from './resolve.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -52,6 +52,33 @@ export const RandomSearch = Type.Object(
 
 export const SweepSearch = Type.Union([GridSearch, RandomSearch]);
 export type SweepSearch = Static<typeof SweepSearch>;
+
+export const TrialView = Type.Object({
+  id: Type.String({ description: "of the trial's job" }),
+  state: JobState,
+  parameters: Type.Record(Type.String(), Type.Unknown(), { description: 'what distinguishes it, by JSON pointer' }),
+  heldOutLoss: Type.Optional(Type.Number()),
+});
+export type TrialView = Static<typeof TrialView>;
+
+export const SweepView = Type.Object({
+  id: Type.String(),
+  name: Type.String({ description: 'of the model that the best trial is published as' }),
+  /** `running` while trials run and while the best one is published */
+  state: JobState,
+  search: SweepSearch,
+  createdAt: Type.String({ format: 'date-time' }),
+  finishedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  trials: Type.Array(TrialView, { description: 'in the order of the search' }),
+  best: Type.Optional(Type.String({ description: 'id of the trial with the lowest held-out loss' })),
+  /** set when succeeded */
+  model: Type.Optional(Type.String()),
+  version: Type.Optional(Type.Integer()),
+  metrics: Type.Optional(Type.Record(Type.String(), Type.Number())),
+  failure: Type.Optional(JobFailure),
+  warnings: Type.Array(Type.String()),
+});
+export type SweepView = Static<typeof SweepView>;
 
 export interface Trial {
   /** what distinguishes it, by JSON pointer */
@@ -175,7 +202,7 @@ function grid(parameters: Readonly<Record<string, readonly unknown[]>>): Record<
 function draw({ trials, seed, parameters }: Extract<SweepSearch, { type: 'random' }>): Record<string, unknown>[] {
   const random = new RandomStream(seed, 'sweep');
   const uniform = (): number => random.uniform(new Float32Array(1))[0] ?? 0;
-  const valueOf = (choice: readonly unknown[] | Interval): unknown => {
+  const drawFrom = (choice: readonly unknown[] | Interval): unknown => {
     if (Array.isArray(choice)) return choice[Math.min(choice.length - 1, Math.floor(uniform() * choice.length))];
     const { min, max, scale, integer } = choice as Interval;
     const [low, high] = scale === 'log' ? [Math.log(min), Math.log(max)] : [min, max];
@@ -184,7 +211,7 @@ function draw({ trials, seed, parameters }: Extract<SweepSearch, { type: 'random
     return integer ? Math.round(value) : value;
   };
   return Array.from({ length: trials }, () =>
-    Object.fromEntries(Object.entries(parameters).map(([pointer, choice]) => [pointer, valueOf(choice)])),
+    Object.fromEntries(Object.entries(parameters).map(([pointer, choice]) => [pointer, drawFrom(choice)])),
   );
 }
 
