@@ -15,10 +15,16 @@ import type { Tensors } from '../engine/engine.ts';
 import type { Head } from '../spec/parts.ts';
 import { type Autoencoder, allParameters, type Pass } from './autoencoder.ts';
 import { applyAll, denseStack, parameter, parametersOf } from './layers.ts';
-import type { Objective, Phase, WeightChange } from './objective.ts';
+import type { NoiseFeed, Objective, Phase, WeightChange } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 
 const prefix = 'classifier/';
+const keepName = 'keep';
+const keepNoise = (size: number, dropout: number): NoiseFeed => ({
+  from: 'noise',
+  distribution: { type: 'bernoulli', probability: 1 - dropout },
+  shape: [size],
+});
 const isEncoder = (name: string): boolean => name.startsWith('encoder/');
 
 export interface Classifier {
@@ -26,6 +32,8 @@ export interface Classifier {
   /** its own, beside those of the autoencoder */
   readonly parameters: Parameters;
   readonly statistics: Parameters;
+  /** what a training pass needs in `noise` */
+  readonly noise: Readonly<Record<string, NoiseFeed>>;
   /** x [batch, …] → [batch, classes] */
   logits(p: Tensors, x: tf.Tensor, pass?: Pass): tf.Tensor2D;
 }
@@ -41,7 +49,7 @@ const only = (parameters: Parameters, rename: (name: string) => string): Paramet
   );
 
 export function classifier(model: Autoencoder, head: Head, classes: number): Classifier {
-  const { hidden, activation, freezeEncoder } = head;
+  const { hidden, activation, freezeEncoder, dropout } = head;
   const inner = hidden.map(() => activation);
   const layers = denseStack(`${prefix}head`, [sizeOf(model.codeShape), ...hidden, classes], [...inner, 'linear']);
   const own = (name: string) => (freezeEncoder ? name : `${prefix}${name}`);
@@ -50,6 +58,7 @@ export function classifier(model: Autoencoder, head: Head, classes: number): Cla
     classes,
     parameters: { ...(freezeEncoder ? {} : only(model.parameters, own)), ...parametersOf(layers) },
     statistics: freezeEncoder ? {} : only(model.statistics, own),
+    noise: dropout > 0 ? { [keepName]: keepNoise(sizeOf(model.codeShape), dropout) } : {},
     logits(p, x, pass) {
       const view = Object.fromEntries(names.map((name) => [name, parameter(p, own(name))]));
       const inner: Pass | undefined = pass && { noise: pass.noise, statistics: {} };
@@ -57,7 +66,9 @@ export function classifier(model: Autoencoder, head: Head, classes: number): Cla
       for (const [name, value] of Object.entries(inner?.statistics ?? {})) {
         if (pass) pass.statistics[own(name)] = value;
       }
-      return applyAll(layers, p, tf.reshape(code, [x.shape[0] ?? 0, -1])) as tf.Tensor2D;
+      const flat = tf.reshape(code, [x.shape[0] ?? 0, -1]);
+      const kept = pass && dropout > 0 ? tf.mul(flat, tf.div(parameter(pass.noise, keepName), 1 - dropout)) : flat;
+      return applyAll(layers, p, kept) as tf.Tensor2D;
     },
   };
 }
@@ -78,7 +89,7 @@ export function classification(classify: Classifier, loss: Head['loss']): Object
     return { logits, labels, losses: rowLoss(logits, target) };
   };
   return {
-    feeds: { x: { from: 'rows' }, labels: { from: 'labels' } },
+    feeds: { x: { from: 'rows' }, labels: { from: 'labels' }, ...classify.noise },
     loss(p, feeds) {
       const pass: Pass = { noise: feeds, statistics: {} };
       return { loss: tf.mean(evaluate(p, feeds, pass).losses), statistics: pass.statistics };

@@ -83,6 +83,12 @@ export const Head = Type.Object(
     hidden: Type.Array(Type.Integer({ minimum: 1, maximum: 65_536 }), { maxItems: 4, default: [] }),
     activation: withDefault(Activation, 'relu'),
     loss: Type.Enum(['cross-entropy', 'sse'], { default: 'cross-entropy' }),
+    dropout: Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 1,
+      default: 0,
+      description: 'share of the code that each training step leaves out (Srivastava et al. 2014)',
+    }),
     freezeEncoder: Type.Boolean({ default: false, description: 'true: train the head alone, on fixed codes' }),
     epochs: Type.Integer({ minimum: 1, maximum: 100_000, default: 5 }),
     optimizer: withDefault(OptimizerSpec, { type: 'adam' }),

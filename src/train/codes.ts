@@ -87,6 +87,7 @@ const probeHead: Head = {
   hidden: [],
   activation: 'linear',
   loss: 'cross-entropy',
+  dropout: 0,
   freezeEncoder: true,
   epochs: 30,
   optimizer: {

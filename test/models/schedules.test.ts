@@ -1,16 +1,20 @@
 // Schedules are data: which phases a job has, what each trains and keeps, and how weights pass from one to the next.
+import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NdArray } from '../../src/base/ndarray.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { planJob } from '../../src/models/catalog.ts';
+import { initialise } from '../../src/models/parameters.ts';
 import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { type TrainedModel, trainJob } from '../../src/train/job.ts';
 import { digits } from '../train/digits.ts';
+import { expectNear, numbers, startCpu, tensors, values } from './cpu.ts';
 
 const dataset = digits({ train: 400, test: 100, small: true });
 let engine: Engine;
-beforeAll(() => {
+beforeAll(async () => {
+  await startCpu();
   engine = createOnnxEngine();
 });
 afterAll(() => engine.dispose());
@@ -87,6 +91,23 @@ describe('a classifier on top', () => {
     for (const [name, array] of Object.entries(without.weights)) expect(withHead.weights[name]).toEqual(array);
     expect(withHead.metrics['test.classifier.error']).toBeLessThan(0.4);
     expect(withHead.files['classifier.onnx']?.length).toBeGreaterThan(1000);
+  });
+
+  it('leaves out a share of the code in training, and none when serving', () => {
+    const { phases, classifier } = planOf({ ...model, head: { dropout: 0.25 } });
+    expect(phases.at(-1)?.objective.feeds.keep).toMatchObject({ shape: [4], distribution: { probability: 0.75 } });
+    const p = tensors(initialise(classifier!.parameters, 1));
+    const x = numbers([2, 14, 14, 1]);
+    const logits = (keep: number[]) =>
+      classifier!.logits(p, x, { noise: { keep: tf.tensor([keep, keep]) }, statistics: {} });
+    const served = values(classifier!.logits(p, x));
+    const bias = values(p['classifier/head/0/bias'] as tf.Tensor);
+    expectNear(logits([0, 0, 0, 0]), [...bias, ...bias]);
+    const scaled = values(logits([1, 1, 1, 1]));
+    for (const [i, value] of scaled.entries()) {
+      const b = bias[i % 10] as number;
+      expect(value - b).toBeCloseTo(((served[i] as number) - b) / 0.75, 4);
+    }
   });
 
   it('with a frozen encoder has nothing but its own layer', async () => {
