@@ -1,4 +1,4 @@
-/** From what a client sent to a queued job: the one way for every transport. */
+/** From what a client sent to a queued job or sweep: the one way for every transport. */
 
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
@@ -6,7 +6,8 @@ import type { DatasetStore } from '../data/dataset.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import { checkAgainst } from '../spec/check.ts';
 import { type JobView, namePattern } from '../spec/job.ts';
-import { resolveJobSpec } from '../spec/resolve.ts';
+import { type ResolveContext, resolveJobSpec } from '../spec/resolve.ts';
+import { resolveSweep, type SweepView } from '../spec/sweep.ts';
 
 /** What a submission may say besides the job's specification, in the same object. */
 export const SubmitMembers = Type.Object(
@@ -30,6 +31,11 @@ export const SubmitMembers = Type.Object(
 );
 type SubmitMembers = Static<typeof SubmitMembers>;
 
+export interface SubmitParts {
+  readonly queue: JobQueue;
+  readonly datasets: Pick<DatasetStore, 'info'>;
+}
+
 const longestKey = 255;
 const nameRule = new RegExp(namePattern);
 
@@ -39,23 +45,48 @@ const nameRule = new RegExp(namePattern);
  * is empty or too long.
  */
 export async function submitJob(
-  { queue, datasets }: { readonly queue: JobQueue; readonly datasets: Pick<DatasetStore, 'info'> },
+  { queue, datasets }: SubmitParts,
   raw: unknown,
   idempotencyKey?: string,
 ): Promise<JobView> {
-  if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > longestKey)) {
-    throw new HourglassError(
-      'invalid-request',
-      `The idempotency key has ${idempotencyKey.length} characters; 1 to ${longestKey} are allowed.`,
-      { field: 'Idempotency-Key', expected: `1 to ${longestKey} characters`, found: idempotencyKey.length },
-    );
-  }
+  checkKey(idempotencyKey);
   const { members, job } = split(raw);
-  const name = datasetNameOf(job);
-  // Defaults depend on the data set, so it is looked up first; a malformed name is left to the specification's check.
-  const dataset = name === undefined ? undefined : await datasets.info(name);
-  const { spec, warnings } = resolveJobSpec(job, dataset && { dataset });
+  const { spec, warnings } = resolveJobSpec(job, await contextOf(job, datasets));
   return queue.submit(spec, { ...members, warnings, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+}
+
+/** The same for `{ job, search, priority }`: throws what `resolveSweep` and `SweepQueue.submit` throw as well. */
+export async function submitSweep(
+  { queue, datasets }: SubmitParts,
+  raw: unknown,
+  idempotencyKey?: string,
+): Promise<SweepView> {
+  checkKey(idempotencyKey);
+  const { job, search, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>;
+  for (const [name, value] of Object.entries({ job, search })) {
+    if (value !== undefined) continue;
+    throw new HourglassError('invalid-request', `"${name}" is missing: a sweep needs a job and a search.`, {
+      field: `/${name}`,
+    });
+  }
+  const members = checkAgainst(Type.Pick(SubmitMembers, ['priority']), rest) as Pick<SubmitMembers, 'priority'>;
+  const sweep = resolveSweep(job, search, await contextOf(job, datasets));
+  return queue.sweeps.submit(sweep, { ...members, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+}
+
+function checkKey(key: string | undefined): void {
+  if (key === undefined || (key.length > 0 && key.length <= longestKey)) return;
+  throw new HourglassError(
+    'invalid-request',
+    `The idempotency key has ${key.length} characters; 1 to ${longestKey} are allowed.`,
+    { field: 'Idempotency-Key', expected: `1 to ${longestKey} characters`, found: key.length },
+  );
+}
+
+/** Defaults depend on the data set, so it is looked up first; a malformed name is left to the specification's check. */
+async function contextOf(job: unknown, datasets: SubmitParts['datasets']): Promise<ResolveContext> {
+  const name = datasetNameOf(job);
+  return name === undefined ? {} : { dataset: await datasets.info(name) };
 }
 
 /** Anything but an object is left to the specification's check. */

@@ -1,6 +1,7 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
 import type { JobEvent, JobSpec, JobState, JobView } from '../spec/job.ts';
+import type { SweepQueue } from './sweep-queue.ts';
 
 export interface SubmitOptions {
   /** a resolved spec's warnings, kept with the job */
@@ -28,6 +29,7 @@ export interface JobPage {
 
 /** Every call throws `queue-unavailable` within a second when Redis is gone, `queue-storage-full` when it has no room. */
 export interface JobQueue {
+  readonly sweeps: SweepQueue;
   submit(spec: JobSpec, options?: SubmitOptions): Promise<JobView>;
   /** throws `job-not-found` */
   get(id: string): Promise<JobView>;

@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { JobFailure, JobSpec, JobState } from '../spec/job.ts';
-import { type ResolvedSweep, type SweepSearch, sweepObjective } from '../spec/sweep.ts';
+import { type ResolvedSweep, type SweepSearch, type SweepView, sweepObjective, type TrialView } from '../spec/sweep.ts';
 import { canonicalJson, type JobRecord, newJobId } from './job-record.ts';
 import { cancelScript, submitSweepScript } from './job-scripts.ts';
 import type { Script } from './script.ts';
-import type { SweepQueue, SweepView, TrialView } from './sweep-queue.ts';
+import type { SweepQueue } from './sweep-queue.ts';
 
 /** What RedisJobQueue lends: its connection, its failures with their codes, its limits. */
 export interface SweepParts {

@@ -63,3 +63,24 @@ it.each([
     await redis.stop();
   }
 });
+
+it('drains although redis-server is gone', async () => {
+  const redis = await startRedis();
+  const queue = await openQueue(redis.url);
+  const leases: Lease[] = [];
+  const consumer = await JobConsumer.open(
+    consumerSettings(redis.url),
+    (lease) => {
+      leases.push(lease);
+      return new Promise((resolve) => lease.signal.addEventListener('abort', () => resolve({ kind: 'stopped' })));
+    },
+    quiet,
+  );
+  await queue.submit(jobSpec());
+  await until(() => leases.length === 1);
+  await redis.kill();
+  await consumer.drain();
+  expect(leases[0]?.stopReason).toBe('draining');
+  await queue.close();
+  await redis.stop();
+});

@@ -4,8 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { JobConsumer, type Outcome, type Train } from '../../src/queue/job-consumer.ts';
 import type { Claim, Lease } from '../../src/queue/lease.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import type { SweepView } from '../../src/queue/sweep-queue.ts';
-import { resolveSweep } from '../../src/spec/sweep.ts';
+import { resolveSweep, type SweepView } from '../../src/spec/sweep.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { consumerSettings, openQueue, quiet, until } from './fixtures.ts';
 

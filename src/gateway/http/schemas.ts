@@ -7,6 +7,7 @@ import { Manifest } from '../../registry/manifest.ts';
 import { JobSpec, JobView, namePattern } from '../../spec/job.ts';
 import { ModelSpec } from '../../spec/model.ts';
 import { JobRequest } from '../../spec/request.ts';
+import { SweepSearch, SweepView } from '../../spec/sweep.ts';
 import { TrainingSpec } from '../../spec/training.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
@@ -42,6 +43,14 @@ export const JobList = Type.Object({
   jobs: Type.Array(JobView, { description: 'newest first' }),
   nextCursor: Type.Optional(Type.String({ description: 'for ?cursor= of the next page; absent on the last' })),
 });
+
+/** `job` is a job specification as for POST /v1/jobs. */
+const SweepRequest = Type.Object(
+  { job: JobRequest, search: SweepSearch, priority: SubmitMembers.properties.priority },
+  closed,
+);
+
+export const SweepList = Type.Object({ sweeps: Type.Array(SweepView, { description: 'newest first' }) });
 
 export const DatasetInfo = Type.Object({
   name: Type.String(),
@@ -118,6 +127,9 @@ export const components = {
   TrainingSpec,
   JobRequest: JobSubmission,
   JobList,
+  SweepRequest,
+  SweepView,
+  SweepList,
   DatasetInfo,
   DatasetList,
   UploadOptions,

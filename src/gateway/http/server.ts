@@ -31,6 +31,7 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { refuseOtherMethods } from './routes/refused.ts';
+import { sweepRoutes } from './routes/sweeps.ts';
 
 export interface HttpServer {
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -139,6 +140,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     contractRoutes(routes);
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
+    sweepRoutes(routes, routeParts);
     datasetRoutes(routes, routeParts);
     modelRoutes(routes, routeParts);
     bundleRoutes(routes, routeParts);

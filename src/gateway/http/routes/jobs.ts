@@ -12,7 +12,7 @@ const tags = ['jobs'];
 export const JobParams = Type.Object({ id: Type.String({ description: 'id of a job' }) });
 type JobParams = Static<typeof JobParams>;
 
-const Submission = Type.Object({
+export const Submission = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       minLength: 1,
@@ -163,7 +163,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
 }
 
 /** The key as it is or as a structured field string: "…" (draft-ietf-httpapi-idempotency-key-header). */
-function idempotencyKey(header: string | string[] | undefined): string | undefined {
+export function idempotencyKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   const key = String(header)
     .trim()

@@ -1,0 +1,92 @@
+/** Sweeps: one job tried with several values, of which the best is published. */
+
+import { Type } from 'typebox';
+import { submitSweep } from '../../submit.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { problem, ref } from '../schemas.ts';
+import { idempotencyKey, Submission } from './jobs.ts';
+
+const tags = ['jobs'];
+
+const SweepParams = Type.Object({ id: Type.String({ description: 'id of a sweep' }) });
+const Listing = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'sweeps in the answer' })),
+  },
+  { additionalProperties: false },
+);
+
+export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
+  app.post(
+    '/v1/sweeps',
+    {
+      config: { body: 'json' },
+      schema: {
+        tags,
+        summary: 'Try a job with several values; the trial with the lowest held-out loss is published',
+        headers: Submission,
+        body: ref('SweepRequest'),
+        response: {
+          202: ref('SweepView', 'The sweep is safely queued; Location names it'),
+          400: problem('The body is not JSON, or has unknown or missing fields'),
+          404: problem('No such data set'),
+          422: problem('The search or one of its trials cannot work, or the Idempotency-Key was used for another body'),
+          503: problem('The queue cannot be reached or has no room; Retry-After says when to come back'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const key = idempotencyKey(request.headers['idempotency-key']);
+      const sweep = await submitSweep({ queue, datasets }, request.body, key);
+      return reply.status(202).header('location', `/v1/sweeps/${sweep.id}`).send(sweep);
+    },
+  );
+
+  app.get(
+    '/v1/sweeps',
+    {
+      schema: {
+        tags,
+        summary: 'List sweeps, newest first',
+        querystring: Listing,
+        response: {
+          200: ref('SweepList', 'The newest sweeps'),
+          400: problem('An unknown parameter, or one out of bounds'),
+          422: problem('A parameter of the wrong type'),
+        },
+      },
+    },
+    async ({ query }) => ({ sweeps: await queue.sweeps.list(query.limit) }),
+  );
+
+  app.get(
+    '/v1/sweeps/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Show a sweep: the table of its trials, and the model when done',
+        params: SweepParams,
+        response: { 200: ref('SweepView', 'The sweep'), 404: problem('No such sweep') },
+      },
+    },
+    async ({ params }) => queue.sweeps.get(params.id),
+  );
+
+  app.post(
+    '/v1/sweeps/:id/cancel',
+    {
+      config: { body: 'none' },
+      schema: {
+        tags,
+        summary: 'Cancel a sweep and all its trials; once more is no error',
+        params: SweepParams,
+        response: {
+          202: ref('SweepView', 'It is or will be cancelled'),
+          404: problem('No such sweep'),
+          409: problem('It ended otherwise before'),
+        },
+      },
+    },
+    async ({ params }, reply) => reply.status(202).send(await queue.sweeps.cancel(params.id)),
+  );
+}
