@@ -4,12 +4,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
 /** source → generated neighbour */
 const modules = { 'src/base/random.wat': 'src/base/random-module.ts' };
 
-const root = path.resolve(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file) => readFileSync(path.join(root, file), 'utf8');
 const check = process.argv.includes('--check');
 const tool = await wabt();

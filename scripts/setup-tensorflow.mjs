@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import yauzl from 'yauzl';
 
@@ -22,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const root = path.resolve(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const target = path.join(root, '.tensorflow');
 const building = path.join(root, '.tensorflow.new');
 const packageName = options.cuda ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
@@ -229,6 +230,21 @@ async function compile(cxx, packageFolder, deps) {
   );
 }
 
+async function installLibrary(packageFolder) {
+  if (options.from === 'wheel' || (options.from === 'auto' && !(await releaseReachable()))) {
+    return installWheel(packageFolder);
+  }
+  try {
+    installRelease(packageFolder);
+    check(building);
+  } catch (error) {
+    if (options.from === 'release' || !(error instanceof SetupError)) throw error;
+    say(`the install step of ${packageName} did not work here: ${error.message.split('\n').pop()}`);
+    await rm(path.join(packageFolder, 'deps'), { recursive: true, force: true });
+    await installWheel(packageFolder);
+  }
+}
+
 async function main() {
   if (!['auto', 'release', 'wheel'].includes(options.from)) {
     throw new SetupError(`--from is auto, release or wheel, not ${options.from}.`);
@@ -244,9 +260,7 @@ async function main() {
   say(`fetching ${packageName} ${packageVersion}`);
   await installPackage();
   const packageFolder = path.join(building, 'node_modules', packageName);
-  const release = options.from === 'release' || (options.from === 'auto' && (await releaseReachable()));
-  if (release) installRelease(packageFolder);
-  else await installWheel(packageFolder);
+  await installLibrary(packageFolder);
   const version = check(building);
   await rm(target, { recursive: true, force: true });
   await rename(building, target);
