@@ -134,3 +134,12 @@ it('softplus and step at the edges', async () => {
   const edges: Layer = (x) => tf.add(tf.softplus(tf.mul(x, 40)), tf.mul(tf.step(x), x));
   await expectSame(program('edges', [2, 3, 3, 5], {}, edges));
 });
+
+it('cross-entropy of thousands of logits: the logarithm of products', async () => {
+  const entropy: Layer = (x, { t }) => tf.mean(tf.sub(tf.softplus(x), tf.mul(x, t!)), [1, 2, 3]);
+  const shape = [4, 28, 28, 3];
+  const mean: Layer = (x, p) => tf.mean(entropy(tf.mul(x, 8), p));
+  const p = program('entropy', shape, { t: { dtype: 'float32', shape } }, mean);
+  await expectSame(p);
+  expect(operators(p).filter((op) => op === 'Split')).toHaveLength(2);
+});

@@ -103,7 +103,20 @@ function scaled(x: Value): { of: Value; factor: number } | undefined {
 
 export const add = (g: Graph, a: Value, b: Value): Value => factored(g, a, b) ?? binary(g, 'Add', a, b);
 export const sub = (g: Graph, a: Value, b: Value): Value => binary(g, 'Sub', a, b);
-export const mul = (g: Graph, a: Value, b: Value): Value => binary(g, 'Mul', a, b);
+/** Constant factors are multiplied with each other first. */
+export function mul(g: Graph, a: Value, b: Value): Value {
+  for (const [constant, x] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const inner = scaled(x);
+    const factor = splatOf(constant);
+    if (inner && factor !== undefined && sizeOf(constant.shape) <= sizeOf(x.shape)) {
+      return binary(g, 'Mul', inner.of, g.scalar('float32', factor * inner.factor));
+    }
+  }
+  return binary(g, 'Mul', a, b);
+}
 export const div = (g: Graph, a: Value, b: Value): Value => binary(g, 'Div', a, b);
 export const compare = (g: Graph, op: string, a: Value, b: Value): Value => binary(g, op, a, b, 'bool');
 

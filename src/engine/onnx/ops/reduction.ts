@@ -1,6 +1,7 @@
 /** Kernels that reduce axes: sums, means, extremes, logic, arguments of extremes, cumulative sums. */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../../base/ndarray.ts';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
 import {
@@ -17,6 +18,7 @@ import {
   unary,
   where,
 } from '../nodes.ts';
+import { total } from './total.ts';
 
 /** Positive, sorted axes; all of them for undefined. */
 const axesOf = (axis: number | number[] | undefined, x: Value): number[] =>
@@ -28,6 +30,8 @@ const axesOf = (axis: number | number[] | undefined, x: Value): number[] =>
  */
 export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = false): Value {
   const rank = x.shape.length;
+  const reduced = reducedShape(x.shape, axes, keepDims);
+  if (x.type === 'float32' && sizeOf(x.shape) > 1 && sizeOf(reduced) === 1) return reshape(g, total(g, x), reduced);
   const image = keepDims ? undefined : turnedImage(x);
   // per channel, as for the gradient of a bias: an image that was turned is summed as it was
   if (image && axes.join() === '0,1,2') return reduce(g, 'ReduceSum', image, [0, 2, 3]);
@@ -37,8 +41,8 @@ export function sum(g: Graph, x: Value, axes: readonly number[], keepDims = fals
   const columns = sizeOfAxes(x.shape, [...x.shape.keys()].slice(axes.length));
   if (rows === 1 || columns === 1 || rows * columns === 0) return reduce(g, 'ReduceSum', x, axes, keepDims);
   const ones = g.constant('float32', [1, rows], [1]);
-  const total = gemm(g, ones, reshape(g, x, [rows, columns]));
-  return reshape(g, total, reducedShape(x.shape, axes, keepDims));
+  const columnSums = gemm(g, ones, reshape(g, x, [rows, columns]));
+  return reshape(g, columnSums, reduced);
 }
 
 lower<tf.SumInputs, tf.SumAttrs>(tf.Sum, ({ g, inputs: { x }, attrs: { axis, keepDims } }) =>
@@ -47,8 +51,8 @@ lower<tf.SumInputs, tf.SumAttrs>(tf.Sum, ({ g, inputs: { x }, attrs: { axis, kee
 
 lower<tf.MeanInputs, tf.MeanAttrs>(tf.Mean, ({ g, inputs: { x }, attrs: { axis, keepDims } }) => {
   const axes = axesOf(axis, x);
-  const total = sum(g, cast(g, x, 'float32'), axes, keepDims);
-  return div(g, total, g.scalar('float32', sizeOfAxes(x.shape, axes)));
+  const added = sum(g, cast(g, x, 'float32'), axes, keepDims);
+  return div(g, added, g.scalar('float32', sizeOfAxes(x.shape, axes)));
 });
 
 lower<tf.MaxInputs, tf.MaxAttrs>(tf.Max, ({ g, inputs: { x }, attrs: { reductionIndices, keepDims } }) =>
