@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { JobView } from '../src/spec/job.ts';
+import { uploadDataset } from './recipes/datasets.ts';
 import { Instance } from './recipes/instance.ts';
 import { measures } from './recipes/measures.ts';
 import { type Recipe, readRecipe, recipeNames } from './recipes/recipe.ts';
@@ -41,6 +42,7 @@ function showProgress({ progress, state }: JobView): void {
 async function run(instance: Instance, name: string, recipe: Recipe): Promise<Result> {
   const metrics: Record<string, number> = {};
   const jobs = new Map<string, JobView>();
+  if (recipe.dataset) await uploadDataset(recipe.dataset, instance, dataFolder);
   const began = performance.now();
   for (const [key, request] of Object.entries(recipe.jobs)) {
     console.log(`${name}: training ${key}`);

@@ -98,6 +98,13 @@ export class Instance {
     return new Uint8Array(await response.arrayBuffer());
   }
 
+  /** Uploads a data set unless one of this name is there. */
+  async upload(name: string, form: () => Promise<FormData>): Promise<void> {
+    if ((await fetch(`${this.#url}/v1/datasets/${name}`)).ok) return;
+    const response = await fetch(`${this.#url}/v1/datasets`, { method: 'POST', body: await form() });
+    if (!response.ok) throw new Error(`upload of ${name}: ${response.status} ${await response.text()}`);
+  }
+
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));

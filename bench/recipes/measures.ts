@@ -2,121 +2,30 @@
 
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { float32, type NdArray, sizeOf } from '../../src/base/ndarray.ts';
+import type { NdArray } from '../../src/base/ndarray.ts';
 import { RandomStream } from '../../src/base/random.ts';
 import { readSafetensors } from '../../src/base/safetensors.ts';
 import { corrupt, drawNoise } from '../../src/data/corruption.ts';
-import type { Dataset, SplitName } from '../../src/data/dataset.ts';
-import { createDatasetStore } from '../../src/data/store.ts';
+import type { SplitName } from '../../src/data/dataset.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
-import { Gemm } from '../../src/report/gemm.ts';
-import { fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from '../../src/report/pca.ts';
-import { Session } from '../../src/runtime/session.ts';
-import type { JobView } from '../../src/spec/job.ts';
+import { pictureGrid } from '../../src/report/grid.ts';
+import { reconstructByPca } from '../../src/report/pca.ts';
 import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
-import type { Instance } from './instance.ts';
 import { scatter } from './scatter.ts';
-
-export interface MeasureContext {
-  readonly instance: Instance;
-  readonly job: JobView;
-  readonly threads: number;
-  readonly name: string;
-  /** data folder of the instance */
-  readonly dataFolder: string;
-  /** of all jobs of the recipe, by `job metric` */
-  readonly metrics: Readonly<Record<string, number>>;
-}
+import { classCount, makeScene, patchAround, patchSide, side } from './scenes.ts';
+import { joined, type MeasureContext, Subject } from './subject.ts';
 
 type Metrics = Readonly<Record<string, number>>;
 type Measure = (context: MeasureContext) => Promise<Metrics>;
 
-const block = 1000;
-
-/** A model's published files and a data set, for as long as a measure needs them. */
-class Bench {
-  readonly context: MeasureContext;
-  readonly gemm: Gemm;
-  readonly #sessions = new Map<string, Session>();
-  readonly #datasets = new Map<string, Dataset>();
-
-  constructor(context: MeasureContext) {
-    this.context = context;
-    this.gemm = new Gemm(context.threads);
-  }
-
-  async dataset(name = this.context.job.spec.dataset): Promise<Dataset> {
-    const store = createDatasetStore({ folder: path.join(this.context.dataFolder, 'datasets') });
-    const opened = this.#datasets.get(name) ?? (await store.open(name));
-    this.#datasets.set(name, opened);
-    return opened;
-  }
-
-  /** All rows of a split, flat. */
-  async rows(split: SplitName, name?: string): Promise<{ count: number; size: number; data: Float32Array }> {
-    const source = (await this.dataset(name)).split(split);
-    const data = new Float32Array(source.length * source.rowSize);
-    await source.readRange(0, source.length, data);
-    return { count: source.length, size: source.rowSize, data };
-  }
-
-  /** One of the model's functions on rows [count, …], block by block; the answer is flat. */
-  async apply(
-    file: 'encoder.onnx' | 'decoder.onnx' | 'outliers.onnx',
-    rows: Float32Array,
-    count: number,
-  ): Promise<Float32Array> {
-    const session =
-      this.#sessions.get(file) ??
-      Session.create(await this.context.instance.file(this.context.job, file), this.context);
-    this.#sessions.set(file, session);
-    const [input, output] = [session.inputs[0], session.outputs[0]];
-    if (!input || !output) throw new Error(`${file} has no input or no output`);
-    const row = input.shape.slice(1).map(Number);
-    const size = sizeOf(row);
-    const parts: Float32Array[] = [];
-    for (let at = 0; at < count; at += block) {
-      const batch = Math.min(block, count - at);
-      const answer = await session.run({
-        [input.name]: float32([batch, ...row], rows.slice(at * size, (at + batch) * size)),
-      });
-      parts.push(Float32Array.from((answer[output.name] as NdArray<'float32'>).data));
-    }
-    return joined(parts);
-  }
-
-  async reconstruct(rows: Float32Array, count: number): Promise<Float32Array> {
-    return this.apply('decoder.onnx', await this.apply('encoder.onnx', rows, count), count);
-  }
-
-  async pca(components: number): Promise<PrincipalComponents> {
-    return fitPrincipalComponents({ split: (await this.dataset()).split('train'), components, gemm: this.gemm });
-  }
-
-  close(): void {
-    for (const session of this.#sessions.values()) session.dispose();
-    this.gemm.dispose();
-  }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 const measured =
-  (take: (bench: Bench) => Promise<Metrics>): Measure =>
+  (take: (subject: Subject) => Promise<Metrics>): Measure =>
   async (context) => {
-    const bench = new Bench(context);
+    const subject = new Subject(context);
     try {
-      return await take(bench);
+      return await take(subject);
     } finally {
-      bench.close();
+      subject.close();
     }
   };
 
@@ -128,17 +37,19 @@ function sumOfSquares(a: Float32Array, b: Float32Array, count: number): number {
 }
 
 /** The linear model beside PCA on the training rows: ratio of the errors, and the smallest cosine between the two subspaces. */
-const principal = measured(async (bench) => {
-  const { count, size, data } = await bench.rows('train');
-  const weights = readSafetensors(await bench.context.instance.file(bench.context.job, 'weights.safetensors')).tensors;
+const principal = measured(async (subject) => {
+  const { count, size, data } = await subject.rows('train');
+  const weights = readSafetensors(
+    await subject.context.instance.file(subject.context.job, 'weights.safetensors'),
+  ).tensors;
   const decoder = weights['decoder/0/weight'] as NdArray<'float32'>;
   const k = decoder.shape[0] as number;
-  const pca = await bench.pca(k);
-  const sse = sumOfSquares(data, await bench.reconstruct(data, count), count);
-  const pcaSse = sumOfSquares(data, reconstructByPca(pca, k, data, bench.gemm), count);
+  const pca = await subject.pca(k);
+  const sse = sumOfSquares(data, await subject.reconstruct(data, count), count);
+  const pcaSse = sumOfSquares(data, reconstructByPca(pca, k, data, subject.gemm), count);
   const basis = orthonormal(decoder.data, k, size);
   // cosines are the singular values of basis · componentsᵀ; the smallest from the Gram matrix by inverse iteration
-  const overlap = bench.gemm.multiply(
+  const overlap = subject.gemm.multiply(
     { rows: k, columns: size, data: basis },
     { rows: k, columns: size, data: pca.components.data.subarray(0, k * size) },
     { b: true },
@@ -192,13 +103,13 @@ function smallestSingular(m: Float32Array, k: number): number {
 }
 
 /** Mean activation of each code unit over the test rows: the mean of them and the share of units within 20 % of the target. */
-const meanActivation = measured(async (bench) => {
-  const { count, data } = await bench.rows('test');
-  const codes = await bench.apply('encoder.onnx', data, count);
+const meanActivation = measured(async (subject) => {
+  const { count, data } = await subject.rows('test');
+  const codes = await subject.apply('encoder.onnx', data, count);
   const units = codes.length / count;
   const means = new Float64Array(units);
   for (const [i, value] of codes.entries()) means[i % units] = (means[i % units] as number) + value / count;
-  const { model } = bench.context.job.spec;
+  const { model } = subject.context.job.spec;
   const rho = 'sparsity' in model ? (model.sparsity?.target ?? 0) : 0;
   const near = means.filter((mean) => Math.abs(mean / rho - 1) <= 0.2).length;
   const mean = means.reduce((a, b) => a + b, 0) / units;
@@ -212,10 +123,10 @@ const meanActivation = measured(async (bench) => {
 const psnr = (mse: number): number => -10 * Math.log10(Math.max(mse, 1e-10));
 
 /** Mean over test rows of the PSNR inside the hole: the model, the mean picture of the training rows, PCA from what is seen. */
-const hole = measured(async (bench) => {
-  const { count, size, data } = await bench.rows('test');
-  const { info } = await bench.dataset();
-  const { model, training } = bench.context.job.spec;
+const hole = measured(async (subject) => {
+  const { count, size, data } = await subject.rows('test');
+  const { info } = await subject.dataset();
+  const { model, training } = subject.context.job.spec;
   const corruption = 'corruption' in model ? model.corruption : undefined;
   if (!corruption) throw new Error('the model has no corruption');
   const noise = drawNoise(
@@ -226,8 +137,8 @@ const hole = measured(async (bench) => {
   );
   const seen = corrupt(data, noise, corruption, info.range);
   const code =
-    (bench.context.job.metrics && (await bench.apply('encoder.onnx', data.subarray(0, size), 1)).length) || 1;
-  const pca = await bench.pca(Math.min(code, size));
+    (subject.context.job.metrics && (await subject.apply('encoder.onnx', data.subarray(0, size), 1)).length) || 1;
+  const pca = await subject.pca(Math.min(code, size));
   const mean = Float32Array.from(data, (_, i) => pca.mean[i % size] as number);
   const filled = seen.map((value, i) => (noise[i] === 0 ? (mean[i] as number) : value));
   const inHole = (answer: Float32Array): number => {
@@ -244,9 +155,9 @@ const hole = measured(async (bench) => {
     return sum / count;
   };
   return {
-    'test.hole.psnr': inHole(await bench.reconstruct(seen, count)),
+    'test.hole.psnr': inHole(await subject.reconstruct(seen, count)),
     'test.hole.mean': inHole(mean),
-    'test.hole.pca': inHole(reconstructByPca(pca, Math.min(code, 100), filled, bench.gemm)),
+    'test.hole.pca': inHole(reconstructByPca(pca, Math.min(code, 100), filled, subject.gemm)),
   };
 });
 
@@ -267,13 +178,13 @@ function areaUnderCurve(inliers: Float32Array, outliers: Float32Array): number {
 }
 
 /** How well scores tell the data set's own test rows from those of MNIST: the model's score, its plain error, PCA's error. */
-const outliers = measured(async (bench) => {
+const outliers = measured(async (subject) => {
   type Score = (rows: Float32Array, count: number) => Promise<Float32Array>;
   const auroc = async (score: Score): Promise<number> => {
-    const [inliers, foreign] = [await bench.rows('test'), await bench.rows('test', 'mnist')];
+    const [inliers, foreign] = [await subject.rows('test'), await subject.rows('test', 'mnist')];
     return areaUnderCurve(await score(inliers.data, inliers.count), await score(foreign.data, foreign.count));
   };
-  const pca = await bench.pca(30);
+  const pca = await subject.pca(30);
   const errors = (rows: Float32Array, answer: Float32Array, count: number): Float32Array => {
     const size = rows.length / count;
     const sums = new Float32Array(count);
@@ -284,26 +195,73 @@ const outliers = measured(async (bench) => {
     return sums;
   };
   return {
-    'test.outliers.auroc': await auroc((rows, count) => bench.apply('outliers.onnx', rows, count)),
+    'test.outliers.auroc': await auroc((rows, count) => subject.apply('outliers.onnx', rows, count)),
     'test.outliers.error': await auroc(async (rows, count) =>
-      errors(rows, await bench.reconstruct(rows, count), count),
+      errors(rows, await subject.reconstruct(rows, count), count),
     ),
     'test.outliers.pca': await auroc(async (rows, count) =>
-      errors(rows, reconstructByPca(pca, 30, rows, bench.gemm), count),
+      errors(rows, reconstructByPca(pca, 30, rows, subject.gemm), count),
     ),
   };
 });
 
+/** Each pixel of 20 test scenes classified from the patch around it: share of right ones, and of the commonest class. */
+const pixels = measured(async (subject) => {
+  const sources = { digits: await subject.dataset('mnist'), clothes: await subject.dataset('fashion-mnist') };
+  const [area, size] = [side * side, patchSide * patchSide];
+  const confusion = new Float64Array(classCount * classCount);
+  const shown: Float32Array[][] = [[], [], []];
+  for (let number = 0; number < 20; number++) {
+    const scene = await makeScene(sources, 'test', 1000 + number);
+    const patches = new Float32Array(area * size);
+    for (let at = 0; at < area; at++) {
+      patchAround(scene, Math.floor(at / side), at % side, patches.subarray(at * size, (at + 1) * size));
+    }
+    const probabilities = await subject.apply('classifier.onnx', patches, area);
+    const found = Uint8Array.from({ length: area }, (_, at) => {
+      const row = probabilities.subarray(at * classCount, (at + 1) * classCount);
+      return row.indexOf(Math.max(...row));
+    });
+    for (const [at, label] of found.entries()) {
+      const cell = (scene.classes[at] as number) * classCount + label;
+      confusion[cell] = (confusion[cell] as number) + 1;
+    }
+    for (const [line, picture] of [scene.pixels, scene.classes, found].entries()) {
+      shown[line]?.push(
+        line === 0 ? Float32Array.from(picture) : Float32Array.from(picture, (c) => c / (classCount - 1)),
+      );
+    }
+  }
+  const lines = shown.map((line) => joined(line.slice(0, 6)));
+  const png = await pictureGrid(lines, 6, [side, side, 1], [0, 1]);
+  writeFileSync(path.resolve(import.meta.dirname, `../pictures/${subject.context.name}.png`), png);
+  const total = confusion.reduce((a, b) => a + b, 0);
+  const each = Array.from({ length: classCount }, (_, c) => {
+    const hit = confusion[c * classCount + c] as number;
+    let [truth, answer] = [0, 0];
+    for (let d = 0; d < classCount; d++) {
+      truth += confusion[c * classCount + d] as number;
+      answer += confusion[d * classCount + c] as number;
+    }
+    return { hit, truth, overlap: hit / (truth + answer - hit) };
+  });
+  return {
+    'test.pixels.accuracy': each.reduce((sum, { hit }) => sum + hit, 0) / total,
+    'test.pixels.overlap': each.reduce((sum, { overlap }) => sum + overlap, 0) / classCount,
+    'test.pixels.commonest': Math.max(...each.map(({ truth }) => truth)) / total,
+  };
+});
+
 /** A picture of two-dimensional codes by class, and how often the 5 nearest neighbours among PCA's two components are right. */
-const latentMap = measured(async (bench) => {
-  const dataset = await bench.dataset();
-  const test = await bench.rows('test');
-  const train = await bench.rows('train');
+const latentMap = measured(async (subject) => {
+  const dataset = await subject.dataset();
+  const test = await subject.rows('test');
+  const train = await subject.rows('train');
   const labels = async (split: SplitName) => (await dataset.split(split).labels()) ?? new Uint8Array(0);
-  const pca = await bench.pca(2);
+  const pca = await subject.pca(2);
   const project = ({ count, size, data }: typeof test): Float32Array => {
     const plane = { rows: 2, columns: size, data: pca.components.data.subarray(0, 2 * size) };
-    return bench.gemm.multiply({ rows: count, columns: size, data }, plane, { b: true }).data;
+    return subject.gemm.multiply({ rows: count, columns: size, data }, plane, { b: true }).data;
   };
   const [trainLabels, testLabels] = [await labels('train'), await labels('test')];
   const codes = (values: Float32Array, count: number, of: Uint8Array | Int32Array): Codes => ({
@@ -312,7 +270,7 @@ const latentMap = measured(async (bench) => {
     values,
     labels: of,
   });
-  const engine = createOnnxEngine({ threads: bench.context.threads });
+  const engine = createOnnxEngine({ threads: subject.context.threads });
   const error = await nearestNeighbours(
     engine,
     codes(project(train), train.count, trainLabels),
@@ -323,10 +281,10 @@ const latentMap = measured(async (bench) => {
   const folder = path.resolve(import.meta.dirname, '../pictures');
   const names = dataset.info.classNames ?? [];
   writeFileSync(
-    path.join(folder, `${bench.context.name}.svg`),
-    scatter(await bench.apply('encoder.onnx', test.data, test.count), testLabels, names),
+    path.join(folder, `${subject.context.name}.svg`),
+    scatter(await subject.apply('encoder.onnx', test.data, test.count), testLabels, names),
   );
-  writeFileSync(path.join(folder, `${bench.context.name}-pca.svg`), scatter(project(test), testLabels, names));
+  writeFileSync(path.join(folder, `${subject.context.name}-pca.svg`), scatter(project(test), testLabels, names));
   return { 'test.pca.neighbours': error };
 });
 
@@ -342,6 +300,7 @@ const ratio: Measure = async ({ metrics }) =>
 export const measures: Readonly<Record<string, Measure>> = {
   principal,
   ratio,
+  pixels,
   'mean-activation': meanActivation,
   hole,
   outliers,

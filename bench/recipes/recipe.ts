@@ -31,6 +31,8 @@ export const Recipe = Type.Object(
     row: Type.Integer({ minimum: 1, maximum: 20 }),
     title: Type.String(),
     protocol: Type.String({ description: 'what was trained on what, what was held out, how the figure is defined' }),
+    /** a data set that is made for the recipe: a name in datasets.ts */
+    dataset: Type.Optional(Type.String()),
     jobs: Type.Record(Type.String(), JobRequest),
     /** names in measures.ts, each with the key of its job */
     measures: Type.Optional(Type.Array(Type.Object({ name: Type.String(), job: Type.String() }, closed))),
