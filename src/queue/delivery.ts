@@ -24,6 +24,15 @@ export function parseDelivery(text: string): { id: string; delivery: string } {
   return { id, delivery };
 }
 
+/** BullMQ's own check does nothing while this key is there. ARGV: server time of the permission, its age limit, ms to wait. */
+const staleCheckGuard = `
+local time = redis.call('TIME')
+if time[1] * 1000 + time[2] / 1000 - ARGV[1] > tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[1] .. '${queueName}:stalled-check', 1, 'PX', ARGV[3])
+end
+return 1
+`;
+
 const page = 100;
 
 export class Delivery {
@@ -59,9 +68,15 @@ export class Delivery {
     return this.#running;
   }
 
-  /** Puts back the jobs whose workers let their locks expire. */
-  async recoverStalled(): Promise<readonly string[]> {
-    return this.#queue.backend.moveStalledJobsToWait();
+  /**
+   * Puts back the jobs whose workers let their locks expire. The permission ages: a server that froze with the request in
+   * its hands would otherwise carry it out when it wakes, and find every lock expired.
+   */
+  async recoverStalled(permittedAt: number, lockMs: number): Promise<readonly string[]> {
+    // one connection, in this order: the first keeps the second from doing anything when it comes too late
+    const guard = this.#client.eval(staleCheckGuard, 1, this.#base, permittedAt, Math.round(lockMs / 4), lockMs);
+    const [, stalled] = await Promise.all([guard, this.#queue.backend.moveStalledJobsToWait()]);
+    return stalled;
   }
 
   /** Delivers anew what BullMQ has lost. */

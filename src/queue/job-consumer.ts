@@ -13,15 +13,9 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../platform/log.ts';
 import type { JobFailure, JobSpec } from '../spec/job.ts';
 import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
+import { Heartbeat, type Held } from './heartbeat.ts';
 import { type Claim, Lease } from './lease.ts';
-import {
-  bestTrialScript,
-  claimScript,
-  crashScript,
-  finishScript,
-  releaseScript,
-  renewScript,
-} from './lease-scripts.ts';
+import { bestTrialScript, claimScript, crashScript, finishScript, releaseScript } from './lease-scripts.ts';
 import { checkEviction, connectRedis, EvictionPolicyError, keyBase, type RedisSettings, untilReady } from './redis.ts';
 import type { Script } from './script.ts';
 
@@ -49,24 +43,21 @@ export type Outcome =
   /** cannot go on now; tried again after a while, which counts against nobody */
   | { readonly kind: 'postponed'; readonly waitingFor: 'storage-full'; readonly delayMs: number };
 
-interface Held {
-  readonly lease: Lease;
-  /** the delivery and its lock, for BullMQ */
-  readonly delivered: string;
-  readonly token: string;
-}
-
 export type Train = (lease: Lease) => Promise<Outcome>;
 
 /** Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes. */
 const vanishedPerCrash = 7;
-const redeliverEveryMs = 15_000;
 const drainMs = 15_000;
 /** what is left of it once the training processes have ended */
 const settleMs = 5000;
 const deadlineFailure: JobFailure = {
   reason: 'deadline-exceeded',
   message: 'The deadline passed before the training ended. The last checkpoint is kept: resume to go on.',
+};
+
+const attemptFailure: JobFailure = {
+  reason: 'crashed',
+  message: 'The training process could not be started or watched.',
 };
 
 const noTrialFailure: JobFailure = {
@@ -96,8 +87,7 @@ export class JobConsumer {
   readonly #worker: Worker;
   readonly #held = new Set<Held>();
   readonly #workerId = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
-  #heartbeat: NodeJS.Timeout | undefined;
-  #redeliveredAt = 0;
+  readonly #heartbeat: Heartbeat;
   /** when draining has to be over, whatever Redis says */
   #drainedBy: number | undefined;
 
@@ -125,6 +115,10 @@ export class JobConsumer {
       skipVersionCheck: true,
     });
     this.#worker.on('error', (error) => log.debug({ reason: error.message }, 'BullMQ'));
+    const { lockMs } = settings;
+    this.#heartbeat = new Heartbeat({
+      ...{ client, base: this.#base, lockMs, delivery: this.#delivery, held: this.#held, log },
+    });
   }
 
   /** Waits for Redis as long as it takes. Throws EvictionPolicyError for a server that would drop jobs. */
@@ -136,14 +130,15 @@ export class JobConsumer {
         await checkEviction(client);
         break;
       } catch (error) {
-        if (!(error instanceof EvictionPolicyError) && !signal?.aborted) continue;
-        client.disconnect();
-        throw error;
+        if (error instanceof EvictionPolicyError || signal?.aborted) {
+          client.disconnect();
+          throw error;
+        }
+        await delay(200);
       }
     }
     const consumer = new JobConsumer(settings, client, train, log);
     consumer.#listen();
-    consumer.#beat();
     return consumer;
   }
 
@@ -163,11 +158,12 @@ export class JobConsumer {
    */
   async drain(): Promise<void> {
     this.#drainedBy = Date.now() + drainMs;
+    this.#heartbeat.onlyRenew();
     await this.#worker.pause(true);
     for (const { lease } of this.#held) lease.stop('draining');
     while (this.#held.size > 0 && Date.now() < this.#drainedBy) await delay(20);
-    clearTimeout(this.#heartbeat);
     // a server that is away must not keep us
+    await Promise.race([this.#heartbeat.stop(), delay(1000)]);
     await Promise.race([this.#worker.close(), delay(3000)]);
     await Promise.race([this.#delivery.close(), delay(1000)]);
     for (const client of [this.#client, this.#patient, this.#subscriber]) client.disconnect();
@@ -178,16 +174,19 @@ export class JobConsumer {
     if (claim === 'gone') return;
     if ('laterMs' in claim) return deliverLater(delivered, token, claim.laterMs);
     const lease = new Lease(claim, this.#client, this.#base);
-    const deadline = claim.deadlineMs < 0 ? undefined : setTimeout(() => lease.stop('deadline'), claim.deadlineMs);
+    const forgetDeadline = this.#whenOver(claim.deadlineMs, lease);
     const held = { lease, delivered: delivered.id ?? '', token };
     this.#held.add(held);
     if (this.#drainedBy !== undefined) lease.stop('draining');
     try {
-      const outcome = await this.#train(lease);
+      const outcome = await this.#train(lease).catch((err: unknown): Outcome => {
+        this.#log.error({ job: claim.id, err }, 'the attempt could not be made');
+        return { kind: 'crashed', failure: attemptFailure };
+      });
       const again = await this.#settle(lease, outcome);
       if (again !== undefined) await deliverLater(delivered, token, again);
     } finally {
-      clearTimeout(deadline);
+      forgetDeadline();
       lease.close();
       this.#held.delete(held);
     }
@@ -295,6 +294,20 @@ export class JobConsumer {
     }
   }
 
+  /** As setTimeout, for any number of milliseconds; none when negative. */
+  #whenOver(ms: number, lease: Lease): () => void {
+    const longest = 2 ** 31 - 1;
+    let left = ms;
+    let timer: NodeJS.Timeout | undefined;
+    const arm = (): void => {
+      const now = Math.min(left, longest);
+      left -= now;
+      timer = setTimeout(() => (left > 0 ? arm() : lease.stop('deadline')), now);
+    };
+    if (ms >= 0) arm();
+    return () => clearTimeout(timer);
+  }
+
   #listen(): void {
     const [cancel, pending] = [`${this.#base}cancel`, `${this.#base}pending`];
     this.#subscriber.subscribe(cancel, pending).catch(() => undefined);
@@ -306,47 +319,6 @@ export class JobConsumer {
 
   #holding(id: string): Held[] {
     return [...this.#held].filter(({ lease }) => lease.claim.id === id);
-  }
-
-  #mustStop(id: string, attempt: number, why: unknown): void {
-    const held = this.#holding(id).find(({ lease }) => lease.claim.attempt === attempt);
-    if (why === 'lost' && held) this.#log.warn({ job: id }, 'another worker has taken over the job');
-    held?.lease.stop(why === 'lost' ? 'lost' : 'cancelled');
-  }
-
-  #beat(): void {
-    const { lockMs } = this.#settings;
-    const once = async (): Promise<void> => {
-      const jobs = [...this.#held].flatMap(({ lease: { claim }, delivered, token }) => [
-        claim.id,
-        claim.attempt,
-        delivered,
-        token,
-      ]);
-      const reply = await renewScript.run(this.#client, this.#base, lockMs, Math.round(lockMs * 0.7), ...jobs);
-      const [mode, ...stops] = reply as readonly (string | number)[];
-      for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
-      if (this.#drainedBy !== undefined) return;
-      await this.#delivery.handOver();
-      if (mode !== 'check') return;
-      const stalled = await this.#delivery.recoverStalled();
-      if (stalled.length > 0) this.#log.warn({ jobs: stalled }, 'jobs of a silent worker are queued again');
-      if (Date.now() - this.#redeliveredAt > redeliverEveryMs) {
-        this.#redeliveredAt = Date.now();
-        const found = await this.#delivery.redeliver();
-        if (found.length > 0) this.#log.warn({ jobs: found }, 'jobs without a delivery are queued again');
-      }
-    };
-    const next = (): void => {
-      this.#heartbeat = setTimeout(() => {
-        once()
-          .catch((error: Error) => this.#log.debug({ reason: error.message }, 'heartbeat'))
-          .finally(next);
-      }, lockMs / 4);
-    };
-    once()
-      .catch((error: Error) => this.#log.debug({ reason: error.message }, 'heartbeat'))
-      .finally(next);
   }
 }
 

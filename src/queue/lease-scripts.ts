@@ -126,7 +126,7 @@ return 'again'
 
 /**
  * Keeps the leases of a worker, all at once. ARGV: lock ms, longest gap ms, then (id, attempt, BullMQ id, BullMQ token) for
- * each job. → ['quiet' or 'check', then (id, attempt, 'lost' or 'cancelling') for those that must stop]
+ * each job. → ['quiet' or 'check', server time, then (id, attempt, 'lost' or 'cancelling') for those that must stop]
  *
  * After Redis was away, every lease looks expired although the workers live on. The gap in the common heartbeat shows it:
  * for one lock time nobody looks for dead workers, so that all can renew first.
@@ -136,7 +136,7 @@ local lock, gap = tonumber(ARGV[1]), tonumber(ARGV[2])
 local before = redis.call('GET', base .. 'heartbeat')
 redis.call('SET', base .. 'heartbeat', now)
 if before and now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
-local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check'}
+local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check', now}
 for i = 3, #ARGV, 4 do
   local id, attempt, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempts', 'owner')
@@ -189,6 +189,7 @@ return {'best', best, tonumber(job[1]), job[2]}
  */
 export const orphansScript = jobScript(`
 local found = {}
+if not redis.call('SET', base .. 'redelivered', 1, 'NX', 'PX', 10000) then return found end
 local function redeliver(id)
   redis.call('HINCRBY', base .. 'job:' .. id, 'delivery', 1)
   deliver(id)

@@ -13,7 +13,7 @@ export const jobSpec = (name = 'digits'): JobSpec =>
 export const queueSettings = (url: string, changes: Partial<QueueSettings> = {}): QueueSettings => ({
   url,
   prefix: 'test',
-  timeoutMs: 500,
+  timeoutMs: 3000, // a busy machine is not an outage
   keepJobs: 1000,
   keepEvents: 1000,
   ...changes,
@@ -22,7 +22,7 @@ export const queueSettings = (url: string, changes: Partial<QueueSettings> = {})
 export const consumerSettings = (url: string, changes: Partial<ConsumerSettings> = {}): ConsumerSettings => ({
   url,
   prefix: 'test',
-  timeoutMs: 500,
+  timeoutMs: 3000,
   lockMs: 2000,
   concurrency: 1,
   maxCrashes: 3,

@@ -165,6 +165,7 @@ it('says queue-storage-full when the memory is used up, and works again afterwar
 });
 
 it('says queue-unavailable while the server is frozen or gone, and works again when it is back', async () => {
+  const queue = await openQueue(redis.url, { timeoutMs: 500 });
   const { id } = await queue.submit(jobSpec(), { idempotencyKey: 'kept' });
   const calls = (): Promise<unknown>[] => [
     queue.submit(jobSpec()),
@@ -191,4 +192,5 @@ it('says queue-unavailable while the server is frozen or gone, and works again w
     .toBe('up');
   expect((await late.submit(jobSpec(), { idempotencyKey: 'kept' })).id).toBe(id);
   await late.close();
+  await queue.close();
 });

@@ -2,8 +2,10 @@
 // that lives, and submissions and results go through afterwards.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { Delivery } from '../../src/queue/delivery.ts';
 import { JobConsumer, type Outcome } from '../../src/queue/job-consumer.ts';
 import type { Lease } from '../../src/queue/lease.ts';
+import { connectRedis, untilReady } from '../../src/queue/redis.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { consumerSettings, jobSpec, openQueue, quiet, until } from './fixtures.ts';
 
@@ -81,6 +83,41 @@ it('drains although redis-server is gone', async () => {
   await redis.kill();
   await consumer.drain();
   expect(leases[0]?.stopReason).toBe('draining');
+  await queue.close();
+  await redis.stop();
+});
+
+it('does not look for dead workers on a permission from before an outage', async () => {
+  const redis = await startRedis();
+  const queue = await openQueue(redis.url);
+  const settings = consumerSettings(redis.url, { lockMs: 60_000 }); // renews rarely enough to stay out of this
+  const begun: Lease[] = [];
+  const consumer = await JobConsumer.open(
+    settings,
+    (lease) => {
+      begun.push(lease);
+      return new Promise((resolve) => lease.signal.addEventListener('abort', () => resolve({ kind: 'stopped' })));
+    },
+    quiet,
+  );
+  const { id } = await queue.submit(jobSpec());
+  await until(() => begun.length === 1);
+  const client = connectRedis(settings, 'commands', quiet);
+  await untilReady(client, 5000);
+  const delivery = new Delivery(client, settings, 100, quiet);
+  const expire = async (): Promise<void> => {
+    await client.del(`{test}:training:${id}-1:lock`, '{test}:training:stalled-check');
+    await client.sadd('{test}:training:stalled', `${id}-1`);
+  };
+  const serverTime = async (): Promise<number> => Number((await client.time())[0]) * 1000;
+
+  await expire();
+  expect(await delivery.recoverStalled((await serverTime()) - 30_000, 400)).toEqual([]);
+  await expire();
+  expect(await delivery.recoverStalled((await serverTime()) + 1000, 4000)).toEqual([`${id}-1`]);
+  await delivery.close();
+  client.disconnect();
+  await consumer.drain();
   await queue.close();
   await redis.stop();
 });

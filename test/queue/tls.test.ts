@@ -24,7 +24,7 @@ it.skipIf(!hasOpenssl)('speaks rediss:// and refuses a certificate that nobody v
       import { RedisJobQueue } from '${new URL('../../dist/queue/redis-job-queue.js', import.meta.url).href}';
       import { pino } from '${import.meta.resolve('pino')}';
       const url = 'rediss://:${redis.password}@${host}:${port}';
-      const settings = { url, prefix: 'tls', timeoutMs: 900, keepJobs: 10, keepEvents: 10 };
+      const settings = { url, prefix: 'tls', timeoutMs: 3000, keepJobs: 10, keepEvents: 10 };
       const queue = await RedisJobQueue.open(settings, pino({ level: 'silent' }));
       console.log(await queue.ping().then(() => 'answers', (error) => error.code));
       await queue.close();`;

@@ -1,0 +1,106 @@
+/**
+ * A worker's heartbeat: renews the locks of its jobs, learns which of them it has to stop, and in between looks after the
+ * queue: hands over pending jobs, brings back those of dead workers and those that were lost.
+ *
+ *   renew ─► quiet: Redis was away, every lock looks expired: let all workers renew first
+ *         └► check: whose lock is gone now is dead
+ */
+
+import type { Redis } from 'ioredis';
+import type { Logger } from '../platform/log.ts';
+import type { Delivery } from './delivery.ts';
+import type { Lease } from './lease.ts';
+import { renewScript } from './lease-scripts.ts';
+
+export interface Held {
+  readonly lease: Lease;
+  /** the delivery and its lock, for BullMQ */
+  readonly delivered: string;
+  readonly token: string;
+}
+
+export interface HeartbeatParts {
+  readonly client: Redis;
+  readonly base: string;
+  /** a worker silent for this long loses its jobs */
+  readonly lockMs: number;
+  readonly delivery: Delivery;
+  readonly held: ReadonlySet<Held>;
+  readonly log: Logger;
+}
+
+const redeliverEveryMs = 15_000;
+
+export class Heartbeat {
+  readonly #parts: HeartbeatParts;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #onlyRenews = false;
+  #upkeep: Promise<void> | undefined;
+  #redeliveredAt = 0;
+
+  constructor(parts: HeartbeatParts) {
+    this.#parts = parts;
+    this.#beat();
+  }
+
+  /** From now on it leaves the rest of the queue to others. */
+  onlyRenew(): void {
+    this.#onlyRenews = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#upkeep;
+  }
+
+  #beat(): void {
+    this.#renew()
+      // Redis is away: the next beat tries again
+      .catch((error: Error) => this.#parts.log.debug({ reason: error.message }, 'heartbeat'))
+      .finally(() => {
+        if (this.#isStopped) return;
+        this.#timer = setTimeout(() => this.#beat(), this.#parts.lockMs / 4);
+      });
+  }
+
+  async #renew(): Promise<void> {
+    const { client, base, lockMs, held } = this.#parts;
+    const jobs = [...held].flatMap(({ lease: { claim }, delivered, token }) => [
+      ...[claim.id, claim.attempt, delivered, token],
+    ]);
+    const reply = await renewScript.run(client, base, lockMs, Math.round(lockMs * 0.7), ...jobs);
+    const [mode, permittedAt, ...stops] = reply as readonly (string | number)[];
+    for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
+    // not awaited: however much there is to do, the next renewal must not be late
+    if (this.#onlyRenews || this.#upkeep) return;
+    this.#upkeep = this.#lookAfterQueue(mode === 'check', Number(permittedAt))
+      .catch((error: Error) => this.#parts.log.debug({ reason: error.message }, 'upkeep'))
+      .finally(() => {
+        this.#upkeep = undefined;
+      });
+  }
+
+  #mustStop(id: string, attempt: number, why: unknown): void {
+    const { held, log } = this.#parts;
+    for (const { lease } of held) {
+      if (lease.claim.id !== id || lease.claim.attempt !== attempt) continue;
+      if (why === 'lost') log.warn({ job: id, attempt }, 'another worker has taken over the job');
+      lease.stop(why === 'lost' ? 'lost' : 'cancelled');
+    }
+  }
+
+  async #lookAfterQueue(mayCheck: boolean, permittedAt: number): Promise<void> {
+    const { delivery, log, lockMs } = this.#parts;
+    if (mayCheck) {
+      const stalled = await delivery.recoverStalled(permittedAt, lockMs);
+      if (stalled.length > 0) log.warn({ jobs: stalled }, 'jobs of a silent worker are queued again');
+    }
+    await delivery.handOver();
+    if (!mayCheck || Date.now() - this.#redeliveredAt < redeliverEveryMs) return;
+    this.#redeliveredAt = Date.now();
+    const found = await delivery.redeliver();
+    if (found.length > 0) log.warn({ jobs: found }, 'jobs without a delivery are queued again');
+  }
+}
