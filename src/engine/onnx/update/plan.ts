@@ -123,7 +123,7 @@ interface Update {
   readonly touched: ReadonlySet<Value>;
 }
 
-/** Joins updates that touch the same value of their own size. Single numbers come last: larger groups read their old values. */
+/** Joins updates that touch the same value of their own size; single numbers are read before any group is written. */
 function grouped(updates: readonly Update[]): UpdateGroup[] {
   const groups: { size: number; targets: ModelPort[]; touched: Set<Value> }[] = [];
   for (const { port, touched } of updates) {
@@ -136,7 +136,5 @@ function grouped(updates: readonly Update[]): UpdateGroup[] {
     }
     groups.push(joined);
   }
-  return groups
-    .sort((a, b) => Number(a.size === 1) - Number(b.size === 1))
-    .map(({ size, targets }) => ({ size, targets }));
+  return groups.map(({ size, targets }) => ({ size, targets }));
 }
