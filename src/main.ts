@@ -100,7 +100,7 @@ async function worker(config: Config): Promise<void> {
       await started?.drain();
     },
   });
-  started = await TrainingWorker.start(
+  const starting = TrainingWorker.start(
     {
       queue: {
         ...queue,
@@ -125,6 +125,11 @@ async function worker(config: Config): Promise<void> {
     metrics,
     stopped.signal,
   );
+  started = await starting.catch((error: unknown) => {
+    if (!stopped.signal.aborted) throw error;
+    return undefined;
+  });
+  if (!started) return; // told to stop while it waited for Redis
   log.info({ engine: config.engine, device: config.device }, 'worker is ready');
   if (process.send) {
     const tell = async (): Promise<void> => {

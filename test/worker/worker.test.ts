@@ -18,12 +18,13 @@ let redis: TestRedis;
 let queue: RedisJobQueue;
 let folder: DataFolder;
 let worker: TrainingWorker;
+const metrics = new Metrics('worker');
 
 beforeAll(async () => {
   redis = await startRedis();
   queue = await openQueue(redis.url);
   folder = await dataFolder();
-  worker = await TrainingWorker.start(workerSettings(redis.url, folder), quiet, new Metrics('worker'));
+  worker = await TrainingWorker.start(workerSettings(redis.url, folder), quiet, metrics);
 });
 afterAll(async () => {
   await worker?.drain();
@@ -64,6 +65,13 @@ it('trains a job, tells its progress, and publishes one version with its lineage
   expect(manifest.codec?.qualities.length).toBeGreaterThan(0);
   expect(end).toMatchObject({ data: { metrics: manifest.metrics } });
   expect(readdirSync(folder.jobs)).toEqual([]);
+
+  const text = await metrics.render();
+  const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  expect(value('hourglass_training_steps_total{process="worker"}')).toBeGreaterThan(0);
+  expect(value('hourglass_checkpoints_total{process="worker"}')).toBeGreaterThanOrEqual(3);
+  expect(value('hourglass_jobs_finished_total{outcome="succeeded",process="worker"}')).toBe(1);
+  expect(value('hourglass_training_samples_per_second{process="worker"}')).toBe(0);
 });
 
 it('fails a job at once for a reason that trying again would not change', async () => {
