@@ -94,7 +94,7 @@ local function finish(id, to)
   redis.call('EXPIRE', base .. 'events:' .. id, 7 * 86400)
   local over = redis.call('ZCARD', base .. 'finished') - (redis.call('HGET', key, 'keepJobs') or 10000)
   if over > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', base .. 'finished', 0, over - 1)) do
+    for _, old in ipairs(redis.call('ZRANGE', base .. 'finished', 0, math.min(over, 100) - 1)) do
       if old ~= id then drop(old) end
     end
   end
