@@ -71,3 +71,12 @@ export async function descendants(ancestor: number): Promise<number[]> {
   }
   return found;
 }
+
+/** Workers that have a training process. */
+export async function busyMembers(fleet: Fleet): Promise<ChildProcess[]> {
+  const busy: ChildProcess[] = [];
+  for (const member of fleet.members) {
+    if ((await descendants(member.pid ?? 0)).length > 0) busy.push(member);
+  }
+  return busy;
+}

@@ -1,8 +1,7 @@
 // SIGKILLs workers while they train, again and again, and accounts for every job.
-import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
-import { descendants, type Fleet } from './fleet.ts';
+import { busyMembers, type Fleet } from './fleet.ts';
 import { type Account, settle, trainControls, waveSpec } from './jobs.ts';
 
 export interface KillWorkers {
@@ -19,15 +18,6 @@ export interface KillWorkers {
 
 export interface Killed extends Account {
   readonly kills: number;
-}
-
-/** Those that have a training process. */
-async function busyMembers(fleet: Fleet): Promise<ChildProcess[]> {
-  const busy: ChildProcess[] = [];
-  for (const member of fleet.members) {
-    if ((await descendants(member.pid ?? 0)).length > 0) busy.push(member);
-  }
-  return busy;
 }
 
 const seeds = [1, 2, 3, 4];
