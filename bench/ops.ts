@@ -1,0 +1,123 @@
+/**
+ * `npm run bench:ops`: what single ONNX operators cost on one thread, as this engine writes them. It is what decides which
+ * form a lowering takes. Best of many runs, so that a busy machine shows up less; writes ops.md.
+ */
+
+import { writeFileSync } from 'node:fs';
+import { type NdArray, sizeOf, zeros } from '../src/base/ndarray.ts';
+import { RandomStream } from '../src/base/random.ts';
+import { type Attributes, type ElementType, Graph, type Value } from '../src/engine/onnx/graph.ts';
+import { functionModel } from '../src/engine/onnx/model.ts';
+import { Session } from '../src/runtime/session.ts';
+
+const milliseconds = 300;
+
+type Build = (g: Graph, input: (shape: readonly number[], type?: ElementType) => Value) => Value;
+
+/** Best time of a graph of the given inputs, in milliseconds. */
+function measure(build: Build): number {
+  const g = new Graph();
+  const inputs: Value[] = [];
+  const output = build(g, (shape, type = 'float32') => {
+    const value = g.input(`x${inputs.length}`, type, shape);
+    inputs.push(value);
+    return value;
+  });
+  const ports = inputs.map((value, i) => ({ name: `x${i}`, value }));
+  const model = functionModel('op', ports, [{ name: 'y', value: output }], { producer: 'bench', version: '1' });
+  const session = Session.create(model, { threads: 1 });
+  const feeds: Record<string, NdArray> = {};
+  for (const [i, { type, shape }] of inputs.entries()) {
+    const numbers = new RandomStream(1, `ops/${i}`).uniform(new Float32Array(sizeOf(shape)), -1, 1);
+    const data = type === 'bool' ? Uint8Array.from(numbers, (x) => +(x > 0)) : numbers;
+    feeds[`x${i}`] = { dtype: type === 'bool' ? 'bool' : 'float32', shape, data } as NdArray;
+  }
+  const run = session.bind(feeds, { y: zeros(output.type === 'bool' ? 'bool' : 'float32', output.shape) });
+  let best = Number.POSITIVE_INFINITY;
+  const end = performance.now() + milliseconds;
+  for (let runs = 0; runs < 5 || performance.now() < end; runs++) {
+    const start = performance.now();
+    run({}, {});
+    if (runs > 2) best = Math.min(best, performance.now() - start);
+  }
+  session.dispose();
+  return best;
+}
+
+const matrix = [128, 784];
+const node = (g: Graph, op: string, inputs: readonly Value[], shape: readonly number[], attributes: Attributes = {}) =>
+  g.node(op, inputs, { type: 'float32', shape }, attributes);
+const same =
+  (op: string, operands = 1, attributes: Attributes = {}): Build =>
+  (g, input) =>
+    node(
+      g,
+      op,
+      Array.from({ length: operands }, () => input(matrix)),
+      matrix,
+      attributes,
+    );
+
+const image = (channels: number, size: number) => [32, channels, size, size];
+const window = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
+const convolution =
+  (op: string, from: number, to: number, size: number): Build =>
+  (g, input) => {
+    const weight = op === 'Conv' ? [to, from, 3, 3] : [from, to, 3, 3];
+    return node(g, op, [input(image(from, size)), input(weight)], image(to, size), window);
+  };
+const halves = { kernel_shape: [2, 2], strides: [2, 2] };
+
+const rows: readonly (readonly [name: string, build: Build])[] = [
+  ...['Relu', 'Neg', 'Sqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Softplus', 'Sign', 'Elu', 'Erf'].map(
+    (op) => [`${op} [128, 784]`, same(op)] as const,
+  ),
+  ...['Add', 'Mul', 'Div', 'Max', 'Pow'].map((op) => [`${op} [128, 784]`, same(op, 2)] as const),
+  ['Where [128, 784]', (g, input) => node(g, 'Where', [input(matrix, 'bool'), input(matrix), input(matrix)], matrix)],
+  ['Softmax [128, 784]', same('Softmax', 1, { axis: -1 })],
+  ['Gemm 128×784 · 784×128', (g, input) => node(g, 'Gemm', [input(matrix), input([784, 128])], [128, 128])],
+  [
+    'Mul [32, 16, 14, 1, 14, 1] · [32, 16, 14, 2, 14, 2]',
+    (g, input) =>
+      node(g, 'Mul', [input([32, 16, 14, 1, 14, 1]), input([32, 16, 14, 2, 14, 2])], [32, 16, 14, 2, 14, 2]),
+  ],
+  [
+    'Mul [32, 16, 28, 28] of the same size',
+    (g, input) => node(g, 'Mul', [input(image(16, 28)), input(image(16, 28))], image(16, 28)),
+  ],
+  ['MaxPool 2×2 [32, 16, 28, 28]', (g, input) => node(g, 'MaxPool', [input(image(16, 28))], image(16, 14), halves)],
+  [
+    'MaxPool 2×2 with indices',
+    (g, input) => {
+      const outputs = [
+        { type: 'float32', shape: image(16, 14) },
+        { type: 'int64', shape: image(16, 14) },
+      ] as const;
+      const [y, index] = g.nodes('MaxPool', [input(image(16, 28))], outputs, halves) as [Value, Value];
+      return node(g, 'Add', [y, node(g, 'Cast', [index], image(16, 14), { to: 1 })], image(16, 14));
+    },
+  ],
+  ['Conv 3×3, 16 → 1, 28²', convolution('Conv', 16, 1, 28)],
+  ['ConvTranspose 3×3, 16 → 1, 28²', convolution('ConvTranspose', 16, 1, 28)],
+  ['Conv 3×3, 16 → 8, 14²', convolution('Conv', 16, 8, 14)],
+  ['ConvTranspose 3×3, 16 → 8, 14²', convolution('ConvTranspose', 16, 8, 14)],
+  ['Conv 3×3, 8 → 16, 14²', convolution('Conv', 8, 16, 14)],
+  ['ConvTranspose 3×3, 8 → 16, 14²', convolution('ConvTranspose', 8, 16, 14)],
+];
+
+const lines = rows.map(([name, build]) => {
+  const line = `| ${name} | ${measure(build).toFixed(3)} |`;
+  console.log(line);
+  return line;
+});
+writeFileSync(
+  new URL('./ops.md', import.meta.url),
+  `# Single ONNX operators, one thread
+
+Written by \`npm run bench:ops\`: best time in milliseconds of ONNX Runtime on its CPU provider, float32.
+
+| operator | ms |
+| --- | --- |
+${lines.join('\n')}
+`,
+);
