@@ -120,8 +120,9 @@ export class Up {
   }
 
   /** Says where everything is, trains a first model if there is none, and shows how to use one. */
-  async #greet({ host, httpPort, grpcPort, metricsPort }: Listening): Promise<void> {
+  async #greet({ host: listensOn, httpPort, grpcPort, metricsPort }: Listening): Promise<void> {
     const { config, terminal, release, registry, datasets, currentFolder } = this.#parts;
+    const host = reachable(listensOn);
     const address = `http://${host}:${httpPort}`;
     terminal.line(`Hourglass ${release} is up.`);
     terminal.line(`  REST     ${address}  (the contract is at ${address}/docs)`);
@@ -152,4 +153,10 @@ export class Up {
       promise.then(resolve, reject);
     });
   }
+}
+
+/** An address to type: "every address" is none, and those with colons stand in brackets. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
