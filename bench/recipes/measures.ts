@@ -275,7 +275,7 @@ const latentMap = measured(async (subject) => {
     engine,
     codes(project(train), train.count, trainLabels),
     codes(project(test), test.count, testLabels),
-    5,
+    { k: 5 },
   );
   await engine.dispose();
   const folder = path.resolve(import.meta.dirname, '../pictures');

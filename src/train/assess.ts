@@ -19,6 +19,8 @@ export interface AssessOptions {
   readonly weights: NdArrays;
   /** rows that the model was trained on */
   readonly training: RowRange;
+  /** called now and then; a throw ends it */
+  readonly tick?: (() => void) | undefined;
 }
 
 type Metrics = Record<string, number>;
@@ -58,7 +60,7 @@ async function measurePhases(options: AssessOptions): Promise<Metrics> {
 }
 
 async function measure(
-  { dataset, engine, spec, weights }: AssessOptions,
+  { dataset, engine, spec, weights, tick }: AssessOptions,
   phase: Phase,
   batch: number,
 ): Promise<Metrics> {
@@ -70,6 +72,7 @@ async function measure(
     range: { start: 0, end: rows },
     batch: Math.min(batch, rows),
     seed: spec.training.seed,
+    tick,
   });
   try {
     return await evaluation.measure(weights);
@@ -79,18 +82,20 @@ async function measure(
 }
 
 async function assessCodes(options: AssessOptions): Promise<Assessment> {
-  const { plan, spec, dataset, engine, weights, training } = options;
+  const { plan, spec, dataset, engine, weights, training, tick } = options;
   const { linearProbe: probe, neighbours, codes: format } = spec.training.evaluation;
   if (!probe && neighbours === 0 && format === 'none') return { metrics: {}, files: {} };
-  const common = { engine, dataset, model: plan.autoencoder, weights };
+  const common = { engine, dataset, model: plan.autoencoder, weights, tick };
   const train = await encodeRows({ ...common, split: 'train', range: training });
   const test = await encodeRows({ ...common, split: 'test', range: { start: 0, end: dataset.info.rows.test } });
   const files = format === 'none' ? {} : { ...codeFiles(train, 'train', format), ...codeFiles(test, 'test', format) };
   const metrics: Metrics = {};
   if (test.rows === 0) return { metrics, files };
-  if (neighbours > 0) metrics['test.neighbours.error'] = await nearestNeighbours(engine, train, test, neighbours);
+  if (neighbours > 0)
+    metrics['test.neighbours.error'] = await nearestNeighbours(engine, train, test, { k: neighbours, tick });
   // last, for it changes the codes
-  if (probe) metrics['test.probe.error'] = await linearProbe(engine, train, test, dataset.info.classes ?? 0);
+  if (probe)
+    metrics['test.probe.error'] = await linearProbe(engine, train, test, { classes: dataset.info.classes ?? 0, tick });
   return { metrics, files };
 }
 

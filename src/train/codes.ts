@@ -34,9 +34,19 @@ export interface EncodeOptions {
   readonly weights: NdArrays;
   readonly split: SplitName;
   readonly range: RowRange;
+  /** called between batches; a throw ends it */
+  readonly tick?: (() => void) | undefined;
 }
 
-export async function encodeRows({ engine, dataset, model, weights, split, range }: EncodeOptions): Promise<Codes> {
+export async function encodeRows({
+  engine,
+  dataset,
+  model,
+  weights,
+  split,
+  range,
+  tick,
+}: EncodeOptions): Promise<Codes> {
   const source = dataset.split(split);
   const size = sizeOf(model.codeShape);
   const rows = range.end - range.start;
@@ -55,6 +65,7 @@ export async function encodeRows({ engine, dataset, model, weights, split, range
   try {
     await executable.setConstants(pick(weights, parameters));
     for (let at = 0; at < rows; at += batch) {
+      tick?.();
       const count = Math.min(batch, rows - at);
       const data = new Float32Array(batch * source.rowSize);
       await source.readRange(range.start + at, range.start + at + count, data);
@@ -106,7 +117,12 @@ const probeSteps = 4000;
 const probeBatch = 100;
 
 /** Share of wrongly classified test rows by a softmax layer on standardised codes. Changes the codes. */
-export async function linearProbe(engine: Engine, train: Codes, test: Codes, classes: number): Promise<number> {
+export async function linearProbe(
+  engine: Engine,
+  train: Codes,
+  test: Codes,
+  { classes, tick }: { readonly classes: number; readonly tick?: (() => void) | undefined },
+): Promise<number> {
   standardise(train, test);
   const identity = identityModel([train.size]);
   const perEpoch = Math.max(1, Math.floor(train.rows / probeBatch));
@@ -123,7 +139,7 @@ export async function linearProbe(engine: Engine, train: Codes, test: Codes, cla
       seed: 1,
       training: { start: 0, end: train.rows },
       heldOut: { start: 0, end: 0 },
-      afterChunk: async () => {},
+      afterChunk: async () => tick?.(),
       afterEpoch: async () => {},
     },
     {
@@ -150,7 +166,12 @@ export async function linearProbe(engine: Engine, train: Codes, test: Codes, cla
 }
 
 /** Share of wrongly classified test rows by the vote of the k nearest training codes; the nearest of the tied classes wins. */
-export async function nearestNeighbours(engine: Engine, train: Codes, test: Codes, k: number): Promise<number> {
+export async function nearestNeighbours(
+  engine: Engine,
+  train: Codes,
+  test: Codes,
+  { k, tick }: { readonly k: number; readonly tick?: (() => void) | undefined },
+): Promise<number> {
   const { rows, size } = train;
   const chunk = Math.max(1, Math.floor(2 ** 24 / rows));
   const executable = await engine.compile({
@@ -172,6 +193,7 @@ export async function nearestNeighbours(engine: Engine, train: Codes, test: Code
   try {
     await executable.setConstants({ codes: { dtype: 'float32', shape: [rows, size], data: train.values } });
     for (let at = 0; at < test.rows; at += chunk) {
+      tick?.();
       const data = new Float32Array(chunk * size);
       data.set(test.values.subarray(at * size, Math.min(test.rows, at + chunk) * size));
       const { nearest } = await executable.run({ z: { dtype: 'float32', shape: [1, chunk, size], data } });

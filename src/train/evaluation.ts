@@ -32,6 +32,8 @@ export interface EvaluationOptions {
   readonly range: RowRange;
   readonly batch: number;
   readonly seed: number;
+  /** called between chunks; a throw ends the evaluation */
+  readonly tick?: (() => void) | undefined;
 }
 
 export class Evaluation {
@@ -39,12 +41,14 @@ export class Evaluation {
   readonly #executable: Executable;
   readonly #feeder: Feeder;
   readonly #rows: number;
+  readonly #tick: (() => void) | undefined;
 
-  private constructor(phase: Phase, executable: Executable, feeder: Feeder, rows: number) {
+  private constructor(phase: Phase, executable: Executable, feeder: Feeder, { range, tick }: EvaluationOptions) {
     this.#phase = phase;
     this.#executable = executable;
     this.#feeder = feeder;
-    this.#rows = rows;
+    this.#rows = range.end - range.start;
+    this.#tick = tick;
   }
 
   static async compile(phase: Phase, options: EvaluationOptions): Promise<Evaluation> {
@@ -64,7 +68,7 @@ export class Evaluation {
       shuffle: false,
     });
     const executable = await engine.compile(heldOutProgram(phase, { batch, row }));
-    return new Evaluation(phase, executable, feeder, range.end - range.start);
+    return new Evaluation(phase, executable, feeder, options);
   }
 
   /** Means over the rows, with the same noise every time. */
@@ -74,6 +78,7 @@ export class Evaluation {
     const sums: Record<string, number> = {};
     let left = this.#rows;
     for (let chunk = 0; chunk < this.#feeder.chunks; chunk++) {
+      this.#tick?.();
       const outputs = await this.#executable.run(await this.#feeder.chunk(0, chunk));
       let values = 0;
       for (const [name, { data }] of Object.entries(outputs)) {

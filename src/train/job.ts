@@ -103,6 +103,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
         earlyStopping,
         afterChunk: (running, chunk) => steering.afterChunk(running, chunk),
         afterEpoch: (running) => steering.afterEpoch(running),
+        tick: () => steering.stopIfAsked(),
       },
       state,
     );
@@ -116,8 +117,9 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
   const weights = pick(state.weights, published);
   const metadata = { producer: 'hourglass', version: options.release ?? '0' };
-  const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training });
-  const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, ...rows });
+  const tick = () => steering.evaluating();
+  const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training, tick });
+  const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
   return {
     weights,
     files: {

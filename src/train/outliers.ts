@@ -24,6 +24,8 @@ export interface OutlierOptions {
   readonly weights: NdArrays;
   readonly training: RowRange;
   readonly heldOut: RowRange;
+  /** called between batches; a throw ends it */
+  readonly tick?: (() => void) | undefined;
 }
 
 const batch = 256;
@@ -68,7 +70,7 @@ async function meanAndSpread(split: Split, training: RowRange): Promise<NdArrays
   };
 }
 
-async function scoreRows({ engine, dataset, heldOut }: OutlierOptions, weights: NdArrays, model: Autoencoder) {
+async function scoreRows({ engine, dataset, heldOut, tick }: OutlierOptions, weights: NdArrays, model: Autoencoder) {
   const parameters = { ...allParameters(model), ...outlierParameters(model) };
   const executable = await engine.compile({
     name: 'outliers',
@@ -84,6 +86,7 @@ async function scoreRows({ engine, dataset, heldOut }: OutlierOptions, weights: 
   try {
     await executable.setConstants(pick(weights, parameters));
     for await (const { data, rows } of blocks(dataset.split('train'), heldOut)) {
+      tick?.();
       const { score } = await executable.run({ x: float32([1, batch, ...model.inputShape], data) });
       scores.push(...(score as NdArray<'float32'>).data.subarray(0, rows));
     }

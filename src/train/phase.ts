@@ -31,6 +31,8 @@ export interface PhaseContext {
   /** after each chunk: position and sums are those of the work that comes next */
   afterChunk(state: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void>;
   afterEpoch(state: RunningPhase): Promise<void>;
+  /** between chunks of an evaluation; a throw ends the phase */
+  readonly tick?: () => void;
 }
 
 /** Where a phase begins: fresh, or as a checkpoint left it. */
@@ -112,7 +114,7 @@ class RunningPhaseImpl implements RunningPhase {
   }
 
   static async begin(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<RunningPhaseImpl> {
-    const { engine, dataset, training, heldOut, seed } = context;
+    const { engine, dataset, training, heldOut, seed, tick } = context;
     const batch = batchOf(phase, training);
     const rule = optimizer(phase.optimizer, specsOf(phase.trainable));
     const train = await engine.compile(trainingProgram(phase, { batch, row: dataset.info.shape }, rule));
@@ -123,7 +125,7 @@ class RunningPhaseImpl implements RunningPhase {
     await train.setState({ ...pick(start.weights, learned(phase)), ...fresh, ...start.moments });
     const evaluation =
       heldOut.end > heldOut.start
-        ? await Evaluation.compile(phase, { engine, dataset, split: 'train', range: heldOut, batch, seed })
+        ? await Evaluation.compile(phase, { engine, dataset, split: 'train', range: heldOut, batch, seed, tick })
         : undefined;
     return new RunningPhaseImpl(phase, context, start, { train, evaluation, optimizer: rule });
   }
@@ -208,17 +210,20 @@ class RunningPhaseImpl implements RunningPhase {
       sums[name] = (sums[name] ?? 0) + sum;
       if (name === 'loss') mean = sum / data.length;
     }
-    if (!Number.isFinite(mean)) {
-      const step = epoch * this.#feeder.steps + chunk * this.#chunkSize;
-      throw new HourglassError(
-        'diverged',
-        `The loss became ${mean} in phase "${this.#phase.name}", epoch ${epoch + 1}, around step ${step + 1}. ` +
-          `Try a smaller learning rate (it is ${this.#phase.optimizer.learningRate}).`,
-        { field: '/training/optimizer/learningRate', found: this.#phase.optimizer.learningRate },
-      );
-    }
+    const step = epoch * this.#feeder.steps + chunk * this.#chunkSize;
+    this.#demandFinite(mean, `epoch ${epoch + 1}, around step ${step + 1}`);
     this.progress = { ...this.progress, sums };
     return mean;
+  }
+
+  #demandFinite(loss: number, where: string): void {
+    if (Number.isFinite(loss)) return;
+    const { name, optimizer } = this.#phase;
+    throw new HourglassError(
+      'diverged',
+      `The loss became ${loss} in phase "${name}", ${where}. Try a smaller learning rate (it is ${optimizer.learningRate}).`,
+      { field: '/training/optimizer/learningRate', found: optimizer.learningRate },
+    );
   }
 
   async #closeEpoch(): Promise<void> {
@@ -226,6 +231,7 @@ class RunningPhaseImpl implements RunningPhase {
     const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / this.#feeder.steps]));
     const metrics = { ...means, ...(await this.#evaluate()) };
     const heldOut = metrics['heldOut.loss'];
+    if (heldOut !== undefined) this.#demandFinite(heldOut, `on held-out rows after epoch ${position.epoch + 1}`);
     this.progress = {
       ...this.progress,
       position: { ...position, epoch: position.epoch + 1, chunk: 0 },

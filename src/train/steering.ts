@@ -23,6 +23,7 @@ export class Steering {
   readonly #options: SteeringOptions;
   #savedAt = performance.now();
   #toldAt = 0;
+  #isEvaluating = false;
 
   constructor(options: SteeringOptions) {
     this.#options = options;
@@ -34,7 +35,22 @@ export class Steering {
     this.#tell(running, chunk.loss, false);
     const due = performance.now() - this.#savedAt >= checkpointSeconds * 1000;
     if (due || signal?.aborted) await this.#save(running);
-    if (signal?.aborted) throw new HourglassError('cancelled', 'The training was cancelled.');
+    this.stopIfAsked();
+  }
+
+  /** Throws `cancelled` when the signal was aborted. */
+  stopIfAsked(): void {
+    if (this.#options.signal?.aborted) throw new HourglassError('cancelled', 'The training was cancelled.');
+  }
+
+  /** Tells that the trained model is being looked at. */
+  evaluating(): void {
+    this.stopIfAsked();
+    const now = performance.now();
+    if (this.#isEvaluating && now - this.#toldAt < progressMilliseconds) return;
+    this.#isEvaluating = true;
+    this.#toldAt = now;
+    this.#options.onProgress?.({ phase: 'evaluate', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 100 });
   }
 
   async afterEpoch(running: RunningPhase): Promise<void> {

@@ -63,15 +63,15 @@ describe('neighbours', () => {
       if (votes.find((vote) => count(vote) === most) !== test.labels[i]) wrong++;
     }
     expect(wrong).toBeGreaterThan(5);
-    expect(await nearestNeighbours(engine, train, test, 5)).toBeCloseTo(wrong / 70, 10);
+    expect(await nearestNeighbours(engine, train, test, { k: 5 })).toBeCloseTo(wrong / 70, 10);
   });
 });
 
 describe('a linear probe', () => {
   it('finds classes that are apart, and no more than chance where there is nothing to find', async () => {
-    expect(await linearProbe(engine, clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test'), 3)).toBe(0);
+    expect(await linearProbe(engine, clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test'), { classes: 3 })).toBe(0);
     const shuffled = clouds(600, 5, 'train');
-    expect(await linearProbe(engine, shuffled, clouds(90, 5, 'test'), 3)).toBeGreaterThan(0.4);
+    expect(await linearProbe(engine, shuffled, clouds(90, 5, 'test'), { classes: 3 })).toBeGreaterThan(0.4);
   });
 });
 

@@ -55,7 +55,15 @@ describe('a training job', () => {
     expect(epochs[3]?.metrics.loss).toBeLessThan(0.36);
     expect(epochs[3]?.metrics['heldOut.loss']).toBeLessThan(0.36);
     expect(metrics['heldOut.loss']).toBe(epochs[3]?.metrics['heldOut.loss']);
-    expect(progress.at(-1)).toMatchObject({ phase: 'train', epoch: 4, epochs: 4, step: 76, steps: 76, percent: 100 });
+    expect(progress.at(-1)).toMatchObject({ phase: 'evaluate', percent: 100 });
+    expect(progress.findLast(({ phase }) => phase === 'train')).toMatchObject({
+      phase: 'train',
+      epoch: 4,
+      epochs: 4,
+      step: 76,
+      steps: 76,
+      percent: 100,
+    });
     expect(Object.keys(weights)).toHaveLength(8);
     expect(model.operations).toContain('denoise');
     expect([model.inputShape, model.codeShape]).toEqual([[14, 14, 1], [8]]);
@@ -126,6 +134,15 @@ describe('a training job', () => {
       code: 'diverged',
       message: /phase "train", epoch \d.*learning rate/,
     });
+  });
+
+  it('is cancelled while it is evaluated, too', async () => {
+    const stop = new AbortController();
+    const cancelled = train(specOf({ epochs: 1 }), {
+      signal: stop.signal,
+      onProgress: ({ phase }) => phase === 'evaluate' && stop.abort(),
+    });
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('what guards the checkpoints can stop it', async () => {
