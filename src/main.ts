@@ -248,5 +248,6 @@ main().catch((error: unknown) => {
   const taken = error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
   const known = taken || (error instanceof Error && forPeople.includes(error.name));
   console.error(known ? error.message : error);
+  if (taken) console.error('Choose other ports: HOURGLASS_HTTP_PORT, HOURGLASS_GRPC_PORT, HOURGLASS_METRICS_PORT.');
   process.exit(known ? hopelessCode : 1);
 });
