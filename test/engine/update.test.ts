@@ -202,3 +202,39 @@ describe('memory', () => {
     await engine.dispose();
   });
 });
+
+describe('threads', () => {
+  const large = program({ w: f32(600, 1000), m: f32(600, 1000) }, { g: f32(600, 1000) }, ({ w, m }, { g }) => {
+    const moved = tf.add(tf.mul(m!, 0.5), g!);
+    return { w: tf.sub(w!, tf.div(moved, tf.add(tf.sqrt(tf.abs(m!)), 1))), m: moved };
+  });
+
+  async function state(p: Program, threads: number): Promise<NdArrays> {
+    const engine = createOnnxEngine({ threads });
+    const executable = await engine.compile(p);
+    await executable.setState(randomArrays(p.state, 'state'));
+    await executable.run(randomArrays(p.feeds, 'feeds', [steps]));
+    const result = await executable.getState();
+    await engine.dispose();
+    return result;
+  }
+
+  it('do parts of one update, where ONNX Runtime takes shared memory: the same bits', async () => {
+    const one = await state(large, 1);
+    for (const threads of [2, 3]) {
+      const several = await state(large, threads);
+      for (const name of ['w', 'm']) {
+        expect(Buffer.compare(Buffer.from(several[name]!.data.buffer), Buffer.from(one[name]!.data.buffer))).toBe(0);
+      }
+    }
+  });
+
+  it('stay out of it when an array is computed from a number that is replaced', () => {
+    const p = program({ w: f32(8), scale: f32() }, {}, ({ w, scale }) => ({
+      w: tf.mul(w!, scale!),
+      scale: tf.mul(scale!, 0.5),
+    }));
+    expect(planUpdate(recordStep(p)).parallel).toBe(false);
+    expect(planUpdate(recordStep(large)).parallel).toBe(true);
+  });
+});

@@ -155,7 +155,7 @@ export function createOnnxEngine({
         const bytes = stepModel(step, metadata);
         return new ScanExecutable(program, Session.create(bytes, { device, threads }), bytes.byteLength, onDispose);
       };
-      const fused = fuse ? updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
+      const fused = fuse ? await updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
       const executable: Executable = fused ?? scanned();
       open.add(executable);
       return executable;

@@ -4,8 +4,16 @@
  */
 
 import { type NdArray, type NdArrays, sizeOf, zeros } from '../../../base/ndarray.ts';
-import { instantiate, linearMemory, pageBytes } from '../../../base/webassembly.ts';
+import {
+  instantiate,
+  type LinearMemory,
+  linearMemory,
+  pageBytes,
+  type SharedMemory,
+  sharedMemory,
+} from '../../../base/webassembly.ts';
 import { Session } from '../../../runtime/session.ts';
+import { type PartedModule, Team } from '../../../runtime/team.ts';
 import { checkArrays, checkFeeds } from '../../checks.ts';
 import type { Executable, MemoryReport, Program } from '../../engine.ts';
 import { reachable, type Value } from '../graph.ts';
@@ -40,7 +48,7 @@ export function gradientModel(step: RecordedStep, plan: UpdatePlan, metadata: Me
 type Views = Readonly<Record<string, NdArray>>;
 
 /** A view of linear memory for each port, by name. */
-function viewsOf(ports: readonly ModelPort[], buffer: ArrayBuffer, layout: Layout): Views {
+function viewsOf(ports: readonly ModelPort[], buffer: ArrayBufferLike, layout: Layout): Views {
   const view = ({ value }: ModelPort): NdArray => {
     const { type, shape } = value;
     const [address, size] = [layout.addressOf(value), sizeOf(shape)];
@@ -63,13 +71,25 @@ export interface UpdateOptions {
   readonly onDispose: () => void;
 }
 
+/** So many new numbers of state are worth waking other threads for. */
+const worthThreads = 2 ** 19;
+
+/** Found out once: onnxruntime-node on Node 20 refuses typed arrays over shared memory, which its Node-API does not know. */
+let sharedRefused = false;
+
 /** Undefined where nothing can be fused, or where state and gradients do not fit into one linear memory (4 GiB). */
-export function updateExecutable(options: UpdateOptions): Executable | undefined {
+export async function updateExecutable(options: UpdateOptions): Promise<Executable | undefined> {
   const plan = planUpdate(options.step);
   const computed = plan.handed.length + plan.moved.length + options.step.outputs.length;
   if (plan.groups.length === 0 || computed === 0) return undefined;
+  const numbers = plan.groups.reduce((sum, { size, targets }) => sum + size * targets.length, 0);
   try {
-    return new UpdateExecutable(options, plan);
+    if (options.threads > 1 && plan.parallel && numbers >= worthThreads && !sharedRefused) {
+      const executable = new UpdateExecutable(options, plan, true);
+      if (await executable.join(options.threads)) return executable;
+      sharedRefused = true;
+    }
+    return new UpdateExecutable(options, plan, false);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -83,7 +103,10 @@ class UpdateExecutable implements Executable {
   readonly #report: MemoryReport;
   readonly #session: Session;
   readonly #runGradients: (feeds: NdArrays, into: NdArrays) => void;
-  readonly #update: () => void;
+  readonly #kernel: Uint8Array;
+  readonly #memory: LinearMemory | SharedMemory;
+  #update: () => void;
+  #team: Team | undefined;
   readonly #state: Views;
   readonly #constants: Views;
   /** short feeds that the fused pass reads: copied in each step */
@@ -92,7 +115,7 @@ class UpdateExecutable implements Executable {
   readonly #fed: readonly string[];
   #disposed = false;
 
-  constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan) {
+  constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan, shared: boolean) {
     this.#program = program;
     this.#step = step;
     this.#onDispose = onDispose;
@@ -102,7 +125,7 @@ class UpdateExecutable implements Executable {
     for (const { value } of [...step.state, ...step.constants, ...numbers, ...plan.handed, ...plan.moved]) {
       layout.place(value);
     }
-    const memory = linearMemory(layout.bytes);
+    const memory = shared ? sharedMemory(layout.bytes) : linearMemory(layout.bytes);
     const views = (ports: readonly ModelPort[]) => viewsOf(ports, memory.buffer, layout);
     this.#state = views(step.state);
     this.#constants = views(step.constants);
@@ -110,8 +133,11 @@ class UpdateExecutable implements Executable {
     this.#moved = views(plan.moved);
 
     const targetOf = (name: string): Value => step.state.find((port) => port.name === name)!.value;
-    const kernel = updateModule(plan, layout, targetOf, memory.buffer.byteLength / pageBytes);
-    this.#update = instantiate<{ update: () => void }>(kernel, { host: { memory } }).update;
+    const kernel = updateModule(plan, layout, targetOf, memory.buffer.byteLength / pageBytes, shared);
+    const { update } = instantiate<PartedModule>(kernel, { host: { memory } });
+    this.#update = () => update(0, 1);
+    this.#kernel = kernel;
+    this.#memory = memory;
 
     const model = gradientModel(step, plan, metadata);
     this.#session = Session.create(model, { threads });
@@ -125,25 +151,44 @@ class UpdateExecutable implements Executable {
     this.#report = { residentBytes: layout.bytes, programBytes: model.byteLength + kernel.byteLength };
   }
 
+  /** Lets other threads take part in the update. Where ONNX Runtime refuses shared memory: false, and the end of this. */
+  async join(threads: number): Promise<boolean> {
+    try {
+      this.#runGradients(slicesOf(this.#fed, zeroFeeds(this.#program), 0), this.#outputsAt(this.#emptyOutputs(1), 0));
+    } catch {
+      this.#session.dispose();
+      return false;
+    }
+    this.#team = await Team.start(this.#kernel, this.#memory as SharedMemory, threads);
+    this.#update = () => this.#team?.run();
+    return true;
+  }
+
   async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
     this.#checkAlive();
     const count = checkFeeds(this.#program, feeds, steps);
     await new Promise(setImmediate);
-    const outputs = Object.fromEntries(
-      this.#step.outputs.map(({ name, value: { type, shape } }) => [
-        name,
-        zeros(type === 'int64' ? 'int32' : type, [count, ...shape]),
-      ]),
-    );
+    const outputs = this.#emptyOutputs(count);
     for (let step = 0; step < count; step++) {
       for (const [name, { data }] of Object.entries(this.#numbers)) data.set(sliceOf(feeds[name]!, step).data);
-      const fed = Object.fromEntries(this.#fed.map((name) => [`feeds/${name}`, sliceOf(feeds[name]!, step)]));
-      const into = Object.entries(outputs).map(([name, array]) => [`outputs/${name}`, sliceOf(array, step)]);
-      this.#runGradients(fed, Object.fromEntries(into));
+      this.#runGradients(slicesOf(this.#fed, feeds, step), this.#outputsAt(outputs, step));
       this.#update();
       copyInto(this.#state, this.#moved);
     }
     return outputs;
+  }
+
+  #emptyOutputs(count: number): NdArrays {
+    const empty = ({ name, value: { type, shape } }: ModelPort) =>
+      [name, zeros(type === 'int64' ? 'int32' : type, [count, ...shape])] as const;
+    return Object.fromEntries(this.#step.outputs.map(empty));
+  }
+
+  /** Where the outputs of a step go, by the model's names. */
+  #outputsAt(outputs: NdArrays, step: number): NdArrays {
+    return Object.fromEntries(
+      Object.entries(outputs).map(([name, array]) => [`outputs/${name}`, sliceOf(array, step)]),
+    );
   }
 
   async setState(state: NdArrays): Promise<void> {
@@ -169,6 +214,7 @@ class UpdateExecutable implements Executable {
   }
 
   async dispose(): Promise<void> {
+    await this.#team?.dispose();
     this.#session.dispose();
     this.#disposed = true;
     this.#onDispose();
@@ -178,6 +224,13 @@ class UpdateExecutable implements Executable {
     if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
 }
+
+/** Feeds of a step by the model's names. */
+const slicesOf = (names: readonly string[], feeds: NdArrays, step: number): NdArrays =>
+  Object.fromEntries(names.map((name) => [`feeds/${name}`, sliceOf(feeds[name]!, step)]));
+
+const zeroFeeds = ({ feeds }: Program): NdArrays =>
+  Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, zeros(dtype, [1, ...shape])]));
 
 /** Entry `index` of an array's leading axis, in place. */
 function sliceOf({ dtype, shape, data }: NdArray, index: number): NdArray {

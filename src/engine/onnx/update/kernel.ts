@@ -3,10 +3,7 @@
 import { sizeOf } from '../../../base/ndarray.ts';
 import { type Node, splatOf, type Value } from '../graph.ts';
 import { fusedOperands, isSingle, type UpdatePlan } from './plan.ts';
-import { type Local, type Simd, UpdateFunction } from './wasm.ts';
-
-const lanes = 4;
-const lineBytes = 64;
+import { type Local, lineBytes, type Simd, UpdateFunction } from './wasm.ts';
 
 const instructions: Readonly<Record<string, Simd>> = {
   ...{ Add: 'add', Sub: 'sub', Mul: 'mul', Div: 'div', Max: 'max', Min: 'min', Sqrt: 'sqrt', Neg: 'neg', Abs: 'abs' },
@@ -33,6 +30,8 @@ function compute(f: UpdateFunction, { op }: Node, operands: readonly Local[]): L
   }
 }
 
+const linesOf = (bytes: number): number => Math.ceil(bytes / lineBytes);
+
 /** Where values live: float32 at 64-byte lines, so that the padding of one never touches another. */
 export class Layout {
   readonly #addresses = new Map<Value, number>();
@@ -43,7 +42,7 @@ export class Layout {
     if (this.#addresses.has(value)) return;
     this.#addresses.set(value, this.#end);
     const bytes = sizeOf(value.shape) * (value.type === 'bool' ? 1 : 4);
-    this.#end += Math.ceil(bytes / lineBytes) * lineBytes;
+    this.#end += linesOf(bytes) * lineBytes;
   }
 
   addressOf(value: Value): number {
@@ -67,6 +66,7 @@ export function updateModule(
   layout: Layout,
   targetOf: (name: string) => Value,
   memoryPages: number,
+  shared: boolean,
 ): Uint8Array {
   const f = new UpdateFunction();
   const addresses = new Map<Value, number>(plan.handed.map(({ value }) => [value, layout.addressOf(value)]));
@@ -99,7 +99,7 @@ export function updateModule(
   for (const { targets } of plan.groups) for (const { value } of targets) prepare(value, seen);
 
   for (const { size, targets } of plan.groups) {
-    f.loop(Math.ceil(size / lanes) * lanes * 4, () => {
+    f.loop(linesOf(4 * size), () => {
       const local = new Map<Value, Local>(singles);
       const evaluate = (value: Value): Local => {
         const known = local.get(value);
@@ -115,7 +115,7 @@ export function updateModule(
       for (const [target, result] of results) f.store(layout.addressOf(target), result);
     });
   }
-  return f.module(memoryPages);
+  return f.module(memoryPages, shared);
 }
 
 function nodeOf(value: Value): Node {

@@ -33,6 +33,8 @@ export interface UpdatePlan {
   readonly moved: readonly ModelPort[];
   /** values that the fused pass reads where they are: inputs of the step and numbers inside them */
   readonly leaves: ReadonlyMap<Value, Element>;
+  /** whether threads may do parts of the arrays at the same time: no array is computed from a number that is replaced */
+  readonly parallel: boolean;
 }
 
 export const isSingle = (value: Value): boolean => sizeOf(value.shape) === 1;
@@ -86,16 +88,17 @@ export function planUpdate(step: RecordedStep): UpdatePlan {
   const handed = new Map<Value, string>();
   const leaves = new Map<Value, Element>();
 
-  function collect(value: Value, reads: Set<Value>): void {
+  function collect(value: Value, reads: Set<Value>, numbers: Set<Value>): void {
     if (splatOf(value) !== undefined || reads.has(value)) return;
     const element = readable.has(value) ? { of: value, index: 0 } : elementOf(value);
     if (element && readable.has(element.of)) {
       leaves.set(value, element);
       reads.add(element.of);
+      if (isSingle(value)) numbers.add(element.of);
       return;
     }
     const operands = fusedOperands(value);
-    for (const operand of operands ?? []) collect(operand, reads);
+    for (const operand of operands ?? []) collect(operand, reads, numbers);
     if (!operands && !handed.has(value)) handed.set(value, String(handed.size));
   }
 
@@ -107,20 +110,28 @@ export function planUpdate(step: RecordedStep): UpdatePlan {
     if (value === state) continue;
     if (value.type === 'float32') {
       const reads = new Set<Value>();
-      collect(value, reads);
-      updates.push({ port: { name: port.name, value }, touched: reads.add(state) });
+      const numbers = new Set<Value>();
+      collect(value, reads, numbers);
+      updates.push({ port: { name: port.name, value }, state, touched: reads.add(state), numbers });
     } else {
       moved.push(port);
     }
   }
   const ports = [...handed].map(([value, name]) => ({ name, value }));
-  return { groups: grouped(updates), handed: ports, moved, leaves };
+  const replaced = new Set(updates.map(({ state }) => state));
+  const arrays = updates.filter(({ state }) => !isSingle(state));
+  const parallel = !arrays.some(({ numbers }) => [...numbers].some((number) => replaced.has(number)));
+  return { groups: grouped(updates), handed: ports, moved, leaves, parallel };
 }
 
 interface Update {
   readonly port: ModelPort;
-  /** the state it writes, and what it reads */
+  /** the value that it replaces */
+  readonly state: Value;
+  /** that, and the values that it reads or reads a number of */
   readonly touched: ReadonlySet<Value>;
+  /** the values that it reads a number of */
+  readonly numbers: ReadonlySet<Value>;
 }
 
 /** Joins updates that touch the same value of their own size; single numbers are read before any group is written. */

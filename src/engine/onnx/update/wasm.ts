@@ -1,6 +1,6 @@
 /**
- * Writes a WebAssembly module with one function `update` of no arguments, over an imported memory. Only what the update
- * kernels need: v128 locals, one i32 counter, loops, SIMD instructions. Binary format: WebAssembly Core Specification 2.0, §5.
+ * Writes a WebAssembly module with one function `update(part, parts)` over an imported memory. Only what the update kernels
+ * need: v128 locals, loops over a part of an array, SIMD instructions. Binary format: WebAssembly Core Specification 2.0, §5.
  */
 
 /** SIMD instructions by their code after the 0xfd prefix. */
@@ -33,6 +33,7 @@ export type Simd = keyof typeof simd;
 
 const op = {
   loop: 0x03,
+  if: 0x04,
   end: 0x0b,
   brIf: 0x0d,
   localGet: 0x20,
@@ -40,6 +41,9 @@ const op = {
   i32Const: 0x41,
   i32LtU: 0x49,
   i32Add: 0x6a,
+  i32Mul: 0x6c,
+  i32DivU: 0x6e,
+  i32Shl: 0x74,
 };
 const type = { i32: 0x7f, v128: 0x7b, func: 0x60, empty: 0x40 };
 /** log2 of the alignment that an access promises */
@@ -75,12 +79,16 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...un
 /** A value on the stack that was stored in a local: the number of that local. */
 export type Local = number;
 
-/** Local 0 is the byte offset that loops count; all others are v128. */
-const counter: Local = 0;
+/** The arguments, the byte offset that loops count and where they end; all other locals are v128. */
+const [part, parts, counter, end] = [0, 1, 2, 3] as const;
+const numbered = 4;
+
+/** What loops are split by: no two parts touch the same line of a cache. */
+export const lineBytes = 64;
 
 export class UpdateFunction {
   readonly #code: number[] = [];
-  #locals = 1;
+  #locals = numbered;
 
   /** Pushes the operands, runs the instruction, keeps its result. */
   compute(instruction: Simd, ...operands: readonly Local[]): Local {
@@ -113,12 +121,26 @@ export class UpdateFunction {
     this.#code.push(0xfd, ...unsigned(simd.store), align.store, ...unsigned(address));
   }
 
-  /** Repeats what `body` writes for the offsets 0, 16, … below `bytes`. */
-  loop(bytes: number, body: () => void): void {
-    this.#code.push(op.i32Const, 0, op.localSet, counter, op.loop, type.empty);
+  /** Repeats what `body` writes for the offsets 0, 16, … below `lines` lines, as far as they are in this part. */
+  loop(lines: number, body: () => void): void {
+    const border = [
+      op.i32Const,
+      ...signed(lines),
+      op.i32Mul,
+      op.localGet,
+      parts,
+      op.i32DivU,
+      op.i32Const,
+      6,
+      op.i32Shl,
+    ];
+    this.#code.push(op.localGet, part, ...border, op.localSet, counter);
+    this.#code.push(op.localGet, part, op.i32Const, 1, op.i32Add, ...border, op.localSet, end);
+    const below = [op.localGet, counter, op.localGet, end, op.i32LtU];
+    this.#code.push(...below, op.if, type.empty, op.loop, type.empty);
     body();
     this.#code.push(op.localGet, counter, op.i32Const, 16, op.i32Add, op.localSet, counter);
-    this.#code.push(op.localGet, counter, op.i32Const, ...signed(bytes), op.i32LtU, op.brIf, 0, op.end);
+    this.#code.push(...below, op.brIf, 0, op.end, op.end);
   }
 
   #keep(): Local {
@@ -127,17 +149,18 @@ export class UpdateFunction {
     return local;
   }
 
-  /** The module: imports `memory` from `host`, exports `update`. */
-  module(memoryPages: number): Uint8Array {
+  /** The module: imports `memory` of so many pages from `host`, exports `update`. */
+  module(memoryPages: number, shared: boolean): Uint8Array {
     const locals = [
-      [1, type.i32],
-      [...unsigned(this.#locals - 1), type.v128],
+      [numbered - 2, type.i32],
+      [...unsigned(this.#locals - numbered), type.v128],
     ];
     const body = [...vector(locals), ...this.#code, op.end];
+    const memory = [0x02, shared ? 0x03 : 0x01, ...unsigned(memoryPages), ...unsigned(memoryPages)];
     return Uint8Array.from([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(1, vector([[type.func, 0, 0]])),
-      ...section(2, vector([[...text('host'), ...text('memory'), 0x02, 0x00, ...unsigned(memoryPages)]])),
+      ...section(1, vector([[type.func, 2, type.i32, type.i32, 0]])),
+      ...section(2, vector([[...text('host'), ...text('memory'), ...memory]])),
       ...section(3, vector([[0]])),
       ...section(7, vector([[...text('update'), 0x00, 0]])),
       ...section(10, vector([[...unsigned(body.length), ...body]])),
