@@ -78,6 +78,8 @@ const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all' }: SessionOp
   executionMode: 'sequential',
   graphOptimizationLevel: optimize === 'none' ? 'disabled' : 'all',
   logSeverityLevel: 4,
+  // its threads wait for work by spinning: not beyond a run, when others need the processor
+  extra: { session: { force_spinning_stop: '1' } },
 });
 
 function load(model: Uint8Array | string, options: SessionOptions): RawSession {
