@@ -229,7 +229,7 @@ async function main(): Promise<void> {
   const [name = '--help', ...rest] = process.argv.slice(2);
   if (name === '--version') return console.log(release);
   if (name === '--help' || name === 'help') return console.log(`${usage}\n${settingsHelp()}`);
-  const role = roles[name];
+  const role = Object.hasOwn(roles, name) ? roles[name] : undefined;
   if (!role || rest.length > 0) {
     throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);
   }
@@ -245,9 +245,12 @@ function forTerminal(): Record<string, string | undefined> {
 const forPeople = ['StartError', 'ConfigError', 'DataLockError', 'EmbeddedRedisError', 'EvictionPolicyError'];
 
 main().catch((error: unknown) => {
-  const taken = error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
-  const known = taken || (error instanceof Error && forPeople.includes(error.name));
-  console.error(known ? error.message : error);
-  if (taken) console.error('Choose other ports: HOURGLASS_HTTP_PORT, HOURGLASS_GRPC_PORT, HOURGLASS_METRICS_PORT.');
+  const facts: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};
+  const isPort = facts.syscall === 'listen';
+  const isFolder = facts.path !== undefined && ['EACCES', 'EROFS', 'ENOSPC', 'ENOTDIR'].includes(facts.code ?? '');
+  const known = isPort || isFolder || forPeople.includes(facts.name ?? '');
+  console.error(known ? facts.message : error);
+  if (isPort) console.error('Choose other ports: HOURGLASS_HTTP_PORT, HOURGLASS_GRPC_PORT, HOURGLASS_METRICS_PORT.');
+  if (isFolder) console.error('Choose another folder for the data: HOURGLASS_DATA_DIR.');
   process.exit(known ? hopelessCode : 1);
 });
