@@ -6,6 +6,7 @@ import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { tensorflowEngine, tensorflowInstalled } from '../../src/engine/tensorflow.ts';
+import { type Device, requireDevice } from '../../src/runtime/session.ts';
 import { expectAgreement } from './engine/agreement.ts';
 import { arrays } from './engine/arrays.ts';
 import { elementwise } from './engine/elementwise.ts';
@@ -15,13 +16,32 @@ interface Contender {
   readonly name: string;
   readonly installed: boolean;
   readonly create: () => Promise<Engine>;
+  /** where a device computes with less than float32's precision */
+  readonly tolerance?: number;
   /** cases that an engine's libraries answer otherwise, with the reason */
   readonly differs: Readonly<Record<string, string>>;
+}
+
+function works(device: Device): boolean {
+  try {
+    requireDevice(device);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const contenders: readonly Contender[] = [
   { name: 'onnx', installed: true, create: async () => createOnnxEngine(), differs: {} },
   { name: 'onnx in a Scan', installed: true, create: async () => createOnnxEngine({ fuse: false }), differs: {} },
+  {
+    name: 'onnx on webgpu',
+    installed: works('webgpu'),
+    create: async () => createOnnxEngine({ device: 'webgpu' }),
+    // WGSL allows sin and cos an absolute error of 2⁻¹¹, and compilers to assume that there is no NaN
+    tolerance: 1e-3,
+    differs: { isNaN: 'shaders need not know NaN' },
+  },
   {
     name: 'tensorflow',
     installed: tensorflowInstalled(),
@@ -36,8 +56,8 @@ const contenders: readonly Contender[] = [
   },
 ];
 
-for (const { name, installed, create, differs } of contenders) {
-  describe.runIf(installed)(installed ? name : `${name} (skipped: not installed, see npm run setup:tensorflow)`, () => {
+for (const { name, installed, create, differs, tolerance } of contenders) {
+  describe.runIf(installed)(installed ? name : `${name} (skipped: not here)`, () => {
     let engine: Engine;
     let oracle: Engine;
     let tensors: number;
@@ -56,7 +76,7 @@ for (const { name, installed, create, differs } of contenders) {
         for (const testCase of cases) {
           const reason = differs[testCase.name];
           it.skipIf(reason)(reason ? `${testCase.name} (${reason})` : testCase.name, () =>
-            expectAgreement(engine, oracle, testCase),
+            expectAgreement(engine, oracle, tolerance ? { ...testCase, tolerance } : testCase),
           );
         }
       });

@@ -107,6 +107,24 @@ function convolveBack(g: Graph, given: Value, filter: Filter, info: Info): Value
   const output = { type: 'float32', shape: [info.batchSize, info.inChannels, info.inHeight, info.inWidth] } as const;
   // tfjs allows a gradient larger than the output and reads its first rows
   const dy = slice(g, given, [0, 0, 0, 0], [info.batchSize, info.outChannels, info.outHeight, info.outWidth]);
+  const multiplier = info.outChannels / group;
+  if (group > 1 && multiplier > 1) {
+    // one output of each channel at a time: ONNX Runtime's WebGPU mistakes a group with several
+    const shape = [info.batchSize, group, multiplier, info.outHeight, info.outWidth];
+    const window = weight.shape.slice(1);
+    const parts = Array.from({ length: multiplier }, (_, m) => {
+      const part = slice(g, reshape(g, dy, shape), [0, 0, m, 0, 0], shape.with(2, 1));
+      const weights = slice(
+        g,
+        reshape(g, weight, [group, multiplier, ...window]),
+        [0, m, 0, 0, 0],
+        [group, 1, ...window],
+      );
+      const own = { weight: reshape(g, weights, [group, ...window]), group };
+      return convolveBack(g, reshape(g, part, shape.toSpliced(2, 1)), own, { ...info, outChannels: group });
+    });
+    return parts.reduce((total, part) => add(g, total, part));
+  }
   const sweep = sweepOf(info);
   const back = turnedSweep(sweep);
   const single = group === 1 || group === info.outChannels;
