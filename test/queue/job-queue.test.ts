@@ -1,4 +1,6 @@
 // The queue as clients see it, on a real server: submission, idempotency keys, lists, deletion, events, outages.
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
@@ -6,6 +8,7 @@ import { EvictionPolicyError } from '../../src/queue/redis.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import type { JobEvent } from '../../src/spec/job.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
+import { fillUp, mayMount, mountSmallDisk } from '../helpers/small-disk.ts';
 import { jobSpec, openQueue } from './fixtures.ts';
 
 let redis: TestRedis;
@@ -162,6 +165,31 @@ it('says queue-storage-full when the memory is used up, and works again afterwar
     client.disconnect();
   }
   expect((await queue.submit(jobSpec())).state).toBe('queued');
+});
+
+it.skipIf(!mayMount())('says queue-storage-full while the disk of the server is full', async () => {
+  const folder = path.join(redis.dir, 'small');
+  const disk = mountSmallDisk(folder, 1024);
+  const small = await startRedis('--dir', folder);
+  const own = await openQueue(small.url);
+  const outcome = (): Promise<string> =>
+    own.submit(jobSpec()).then(
+      (job) => job.state,
+      (error) => error.code,
+    );
+  try {
+    const { id } = await own.submit(jobSpec());
+    fillUp(path.join(folder, 'stuffing'));
+    // the server notices with the first write that does not fit
+    await expect.poll(outcome).toBe('queue-storage-full');
+    rmSync(path.join(folder, 'stuffing'));
+    await expect.poll(outcome, { timeout: 10_000 }).toBe('queued');
+    expect((await own.get(id)).state).toBe('queued');
+  } finally {
+    await own.close();
+    await small.stop();
+    disk.unmount();
+  }
 });
 
 it('says queue-unavailable while the server is frozen or gone, and works again when it is back', async () => {

@@ -1,7 +1,6 @@
 // Worker processes that freeze, are told to stop, run out of disk, or lose their parent: who goes on, and that exactly one
 // version comes out.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { descendants, Fleet } from '../../bench/faults/fleet.ts';
 import { addWaves, ended, openRegistry, waveSpec } from '../../bench/faults/jobs.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
+import { fillUp, mayMount, mountSmallDisk } from '../helpers/small-disk.ts';
 import { openQueue, until } from '../queue/fixtures.ts';
 
 let redis: TestRedis;
@@ -103,14 +103,11 @@ it('leaves no training process behind when the worker is killed', async () => {
   });
 });
 
-const mounted = mayMount();
-
-it.skipIf(!mounted)(
+it.skipIf(!mayMount())(
   'keeps the last checkpoint when the disk is full, waits, and goes on when there is room',
   async () => {
     const jobs = path.join(dataFolder, 'jobs');
-    mkdirSync(jobs);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', jobs]);
+    const disk = mountSmallDisk(jobs, 256);
     try {
       fleet.start();
       const { id } = await queue.submit(waveSpec('full', long));
@@ -119,7 +116,7 @@ it.skipIf(!mounted)(
       await trains(id, 1);
       await until(() => existsSync(path.join(jobs, id, 'run-1')) && checkpoints().length > 0);
       const stuffing = path.join(jobs, 'stuffing');
-      fill(stuffing);
+      fillUp(stuffing);
       const waiting = await until(async () => {
         const job = await queue.get(id);
         return job.waitingFor === 'storage-full' && job;
@@ -134,34 +131,8 @@ it.skipIf(!mounted)(
       await ended(queue, id, 20_000);
       await fleet.stop();
     } finally {
-      execFileSync('umount', ['-l', jobs]);
+      disk.unmount();
     }
   },
   90_000,
 );
-
-/** Writes until nothing more fits. */
-function fill(file: string): void {
-  for (let size = 2 ** 16; size >= 1; size = Math.floor(size / 2)) {
-    try {
-      for (;;) writeFileSync(file, Buffer.alloc(size, 1), { flag: 'a' });
-    } catch {
-      // a smaller piece may still fit
-    }
-  }
-  expect(statSync(file).size).toBeGreaterThan(0);
-}
-
-function mayMount(): boolean {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
-    execFileSync('umount', [folder], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
