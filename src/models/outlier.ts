@@ -1,36 +1,63 @@
 /**
- * How unusual a row is to an autoencoder: what is lost in reconstruction, as a share of what there was to reconstruct.
+ * How unusual a row is to an autoencoder: how much worse it comes back than rows with as much to reconstruct usually do.
  *
- *   s = ln( (‖x − x̂‖² + ε) / (‖x − μ‖² + ε) )        μ: mean of the training rows,  ε: a thousandth of the mean ‖x − μ‖²
+ *   s = ln(‖x − x̂‖² + ε) − (α + β·ln(d(x) + ε))
  *
- * The plain error calls a simple picture usual, however badly it comes back; the share does not. Low scores are unusual as
- * well: rows simpler than any of the training rows.
+ *   d(x): for pictures their detail, the squared differences between neighbouring pixels, summed; else ‖x − μ‖²
+ *
+ * α and β are fitted on held-out rows, so the plain error of a simple picture that comes back badly is not hidden behind that
+ * of detailed ones that come back well. Low scores are unusual as well.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { sizeOf } from '../base/ndarray.ts';
+import { type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
 import { type Autoencoder, codeOf, reconstructionOf } from './autoencoder.ts';
 import { parameter } from './layers.ts';
 import type { Parameters } from './parameters.ts';
 
-const meanName = 'outlier/mean';
-const floorName = 'outlier/floor';
+/** What the score needs beside the model's weights: μ, ε, [α, β]. */
+export const outlierNames = { mean: 'outlier/mean', floor: 'outlier/floor', line: 'outlier/line' } as const;
 
-/** What the score needs beside the model: mean row, and ε. */
-export const outlierParameters = (model: Autoencoder): Parameters => ({
-  [meanName]: { shape: [sizeOf(model.inputShape)], init: { type: 'zeros' } },
-  [floorName]: { shape: [], init: { type: 'constant', value: 1 } },
+/** mean and floor come from training rows, the line from `outlierFeatures` of held-out rows */
+export const featureParameters = (model: Autoencoder): Parameters => ({
+  [outlierNames.mean]: { shape: [sizeOf(model.inputShape)], init: { type: 'zeros' } },
+  [outlierNames.floor]: { shape: [], init: { type: 'constant', value: 1 } },
 });
 
-export const outlierNames = { mean: meanName, floor: floorName } as const;
+const isPicture = (shape: Shape): boolean => shape.length === 3 && (shape[0] ?? 0) > 1 && (shape[1] ?? 0) > 1;
 
-/** x [batch, …] → [batch]; larger is more unusual. */
-export function outlierScore(model: Autoencoder, p: Tensors, x: tf.Tensor): tf.Tensor1D {
+const sumOfSquares = (x: tf.Tensor): tf.Tensor1D => tf.sum(tf.square(tf.reshape(x, [x.shape[0] ?? 0, -1])), 1);
+
+/** Squared differences between neighbours below and beside, summed: [batch, height, width, channels] → [batch] */
+function detail(x: tf.Tensor): tf.Tensor1D {
+  const [rows = 0, height = 0, width = 0, channels = 0] = x.shape;
+  const part = (top: number, left: number, h: number, w: number) =>
+    tf.slice(x, [0, top, left, 0], [rows, h, w, channels]);
+  const below = tf.sub(part(1, 0, height - 1, width), part(0, 0, height - 1, width));
+  const beside = tf.sub(part(0, 1, height, width - 1), part(0, 0, height, width - 1));
+  return tf.add(sumOfSquares(below), sumOfSquares(beside));
+}
+
+/** x [batch, …] → ln of error and of what there was to reconstruct, [batch] each */
+export function outlierFeatures(
+  model: Autoencoder,
+  p: Tensors,
+  x: tf.Tensor,
+): { error: tf.Tensor1D; content: tf.Tensor1D } {
   const rows = x.shape[0] ?? 0;
-  const flat = (t: tf.Tensor) => tf.reshape(t, [rows, -1]);
-  const distance = (a: tf.Tensor, b: tf.Tensor) =>
-    tf.add(tf.sum(tf.square(tf.sub(a, b)), 1), parameter(p, floorName)) as tf.Tensor1D;
-  const answer = flat(reconstructionOf(model, p, codeOf(model, p, x)));
-  return tf.sub(tf.log(distance(flat(x), answer)), tf.log(distance(flat(x), parameter(p, meanName))));
+  const floor = parameter(p, outlierNames.floor);
+  const answer = reconstructionOf(model, p, codeOf(model, p, x));
+  const flat = tf.reshape(x, [rows, -1]);
+  const error = sumOfSquares(tf.sub(flat, tf.reshape(answer, [rows, -1])));
+  const content = isPicture(model.inputShape) ? detail(x) : sumOfSquares(tf.sub(flat, parameter(p, outlierNames.mean)));
+  return { error: tf.log(tf.add(error, floor)), content: tf.log(tf.add(content, floor)) };
+}
+
+/** x [batch, …] → [batch]; around 0 for rows like the held-out ones */
+export function outlierScore(model: Autoencoder, p: Tensors, x: tf.Tensor): tf.Tensor1D {
+  const { error, content } = outlierFeatures(model, p, x);
+  const line = parameter(p, outlierNames.line);
+  const at = (i: number) => tf.reshape(tf.slice(line, [i], [1]), []);
+  return tf.sub(error, tf.add(at(0), tf.mul(content, at(1))));
 }

@@ -1,4 +1,4 @@
-/** Fits the outlier score of a trained model: the mean of the training rows, then quantiles of the score on held-out rows. */
+/** Fits the outlier score of a trained model: mean and spread on training rows, line and quantiles on held-out rows. */
 
 import { float32, type NdArray, type NdArrays } from '../base/ndarray.ts';
 import { calibrate, type OutlierCalibration } from '../base/outliers.ts';
@@ -6,13 +6,13 @@ import type { Dataset, Split } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { type Autoencoder, allParameters } from '../models/autoencoder.ts';
 import { parameter } from '../models/layers.ts';
-import { outlierNames, outlierParameters, outlierScore } from '../models/outlier.ts';
+import { featureParameters, outlierFeatures, outlierNames } from '../models/outlier.ts';
 import { specsOf } from '../models/parameters.ts';
 import { pick } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 
 export interface OutlierFit {
-  /** mean row and floor, by the names of the score's parameters */
+  /** by the names of the score's parameters */
   readonly weights: NdArrays;
   readonly calibration: OutlierCalibration;
 }
@@ -34,11 +34,26 @@ const maxRows = 20_000;
 
 /** Undefined where no rows are held out. */
 export async function fitOutliers(options: OutlierOptions): Promise<OutlierFit | undefined> {
-  const { dataset, model, training, heldOut } = options;
+  const { dataset, training, heldOut } = options;
   if (heldOut.end <= heldOut.start) return undefined;
-  const weights = await meanAndSpread(dataset.split('train'), training);
-  const scores = await scoreRows(options, { ...options.weights, ...weights }, model);
-  return { weights, calibration: calibrate(scores) };
+  const spread = await meanAndSpread(dataset.split('train'), training);
+  const { error, content } = await featuresOf(options, { ...options.weights, ...spread });
+  const [alpha, beta] = lineThrough(content, error);
+  const weights = { ...spread, [outlierNames.line]: float32([2], Float32Array.of(alpha, beta)) };
+  return { weights, calibration: calibrate(error.map((value, i) => value - alpha - beta * (content[i] as number))) };
+}
+
+/** Least squares: y ≈ α + β·x. */
+function lineThrough(x: readonly number[], y: readonly number[]): [alpha: number, beta: number] {
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const [mx, my] = [mean(x), mean(y)];
+  let [xx, xy] = [0, 0];
+  for (const [i, value] of x.entries()) {
+    xx += (value - mx) ** 2;
+    xy += (value - mx) * ((y[i] as number) - my);
+  }
+  const beta = xx > 0 ? xy / xx : 0;
+  return [my - beta * mx, beta];
 }
 
 async function* blocks(split: Split, { start, end }: RowRange): AsyncGenerator<{ data: Float32Array; rows: number }> {
@@ -70,8 +85,17 @@ async function meanAndSpread(split: Split, training: RowRange): Promise<NdArrays
   };
 }
 
-async function scoreRows({ engine, dataset, heldOut, tick }: OutlierOptions, weights: NdArrays, model: Autoencoder) {
-  const parameters = { ...allParameters(model), ...outlierParameters(model) };
+interface Features {
+  readonly error: number[];
+  readonly content: number[];
+}
+
+/** Of all held-out rows. */
+async function featuresOf(
+  { engine, dataset, model, heldOut, tick }: OutlierOptions,
+  weights: NdArrays,
+): Promise<Features> {
+  const parameters = { ...allParameters(model), ...featureParameters(model) };
   const executable = await engine.compile({
     name: 'outliers',
     state: {},
@@ -79,19 +103,21 @@ async function scoreRows({ engine, dataset, heldOut, tick }: OutlierOptions, wei
     feeds: { x: { dtype: 'float32', shape: [batch, ...model.inputShape] } },
     step: ({ constants, feeds }) => ({
       state: {},
-      outputs: { score: outlierScore(model, constants, parameter(feeds, 'x')) },
+      outputs: { ...outlierFeatures(model, constants, parameter(feeds, 'x')) },
     }),
   });
-  const scores: number[] = [];
+  const features: Features = { error: [], content: [] };
   try {
     await executable.setConstants(pick(weights, parameters));
     for await (const { data, rows } of blocks(dataset.split('train'), heldOut)) {
       tick?.();
-      const { score } = await executable.run({ x: float32([1, batch, ...model.inputShape], data) });
-      scores.push(...(score as NdArray<'float32'>).data.subarray(0, rows));
+      const outputs = await executable.run({ x: float32([1, batch, ...model.inputShape], data) });
+      for (const name of ['error', 'content'] as const) {
+        features[name].push(...(outputs[name] as NdArray<'float32'>).data.subarray(0, rows));
+      }
     }
   } finally {
     await executable.dispose();
   }
-  return scores;
+  return features;
 }
