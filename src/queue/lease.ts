@@ -85,10 +85,10 @@ export class Lease {
 
   /** Sends what is waiting. Throws when Redis is away; nothing is forgotten then. */
   async flush(): Promise<void> {
-    await this.#sending?.catch(() => undefined);
+    await this.#sending;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#progress !== '' || this.#mark !== '' || this.#epochs.length > 0) await this.#send();
+    if (this.#isWaiting) await this.#send();
   }
 
   close(): void {
@@ -96,15 +96,22 @@ export class Lease {
     this.#timer = undefined;
   }
 
+  get #isWaiting(): boolean {
+    return this.#progress !== '' || this.#mark !== '' || this.#epochs.length > 0;
+  }
+
+  /** One report is under way at a time, so that they arrive in order. */
   #schedule(): void {
-    if (this.#timer) return;
+    if (this.#timer || this.#sending) return;
     const wait = Math.max(0, this.#lastSent + reportEveryMs - Date.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#sending = this.#send().catch(() => {
-        // Redis is away: try again later
-        if (!this.signal.aborted) this.#schedule();
-      });
+      this.#sending = this.#send()
+        .catch(() => undefined) // Redis is away: what was not sent is still waiting
+        .finally(() => {
+          this.#sending = undefined;
+          if (this.#isWaiting && !this.signal.aborted) this.#schedule();
+        });
     }, wait);
   }
 
