@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { env, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { HourglassError } from '../base/errors.ts';
-import { type DType, type NdArray, type NdArrays, showShape } from '../base/ndarray.ts';
+import { type DType, type NdArray, type NdArrays, type Shape, showShape } from '../base/ndarray.ts';
 import { brokenDevice, type Device, probeModel, unknownDevice } from './device.ts';
 
 export type { Device } from './device.ts';
@@ -20,6 +20,26 @@ export interface SessionOptions {
   readonly threads?: number;
   /** `all` (default) or `none`: whether ONNX Runtime may rewrite the graph when it loads */
   readonly optimize?: 'all' | 'none';
+  /** threads wait for the next run by sleeping, not by spinning for a while: when others have work between the runs */
+  readonly sleepBetweenRuns?: boolean;
+  /** outputs that stay in the device's memory (webgpu only); such a session is run by `runHeld` */
+  readonly held?: readonly string[];
+}
+
+/** A tensor in a device's memory. It takes that memory until it is disposed. */
+export interface DeviceTensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  dispose(): void;
+}
+export type DeviceTensors = Readonly<Record<string, DeviceTensor>>;
+
+const rawOf = new WeakMap<DeviceTensor, Tensor>();
+
+function deviceTensor(dtype: DType, raw: Tensor): DeviceTensor {
+  const tensor = { dtype, shape: raw.dims, dispose: () => raw.dispose() };
+  rawOf.set(tensor, raw);
+  return tensor;
 }
 
 /** An input or output of a model. A symbolic dimension such as `batch` is its name. */
@@ -71,15 +91,15 @@ function portOf(raw: RawPort): Port {
   return { name: raw.name, dtype, shape };
 }
 
-const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all' }: SessionOptions): object => ({
+const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held }: SessionOptions): object => ({
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   executionMode: 'sequential',
   graphOptimizationLevel: optimize === 'none' ? 'disabled' : 'all',
   logSeverityLevel: 4,
-  // its threads wait for work by spinning: not beyond a run, when others need the processor
-  extra: { session: { force_spinning_stop: '1' } },
+  ...(held && { preferredOutputLocation: Object.fromEntries(held.map((name) => [name, 'gpu-buffer'])) }),
+  ...(sleepBetweenRuns && { extra: { session: { force_spinning_stop: '1' } } }),
 });
 
 function load(model: Uint8Array | string, options: SessionOptions): RawSession {
@@ -192,6 +212,27 @@ export class Session {
         {},
       );
     };
+  }
+
+  /** Runs with inputs from the host and from the device; the outputs that the session holds come back as device tensors. */
+  runHeld(feeds: NdArrays, held: DeviceTensors): { readonly outputs: NdArrays; readonly held: DeviceTensors } {
+    if (!this.#raw) throw new HourglassError('internal', 'The session was disposed.');
+    const given: Record<string, Tensor> = {};
+    for (const port of this.inputs) {
+      const tensor = held[port.name];
+      if (tensor) given[port.name] = rawOf.get(tensor)!;
+      else checkFeed(port, feeds[port.name]);
+    }
+    const others = this.inputs.map((port) => port.name).filter((name) => !(name in given));
+    const raw = this.#raw.run({ ...given, ...toTensors(feeds, new Set(others)) }, this.#fetches, {});
+    const outputs: Record<string, NdArray> = {};
+    const stays: Record<string, DeviceTensor> = {};
+    for (const port of this.outputs) {
+      const tensor = raw[port.name]!;
+      if (tensor.location === 'gpu-buffer') stays[port.name] = deviceTensor(port.dtype, tensor);
+      else outputs[port.name] = fromTensor(port, tensor);
+    }
+    return { outputs, held: stays };
   }
 
   /** `runSync` behind a promise, after other events of this thread had their turn. */

@@ -140,7 +140,7 @@ class UpdateExecutable implements Executable {
     this.#memory = memory;
 
     const model = gradientModel(step, plan, metadata);
-    this.#session = Session.create(model, { threads });
+    this.#session = Session.create(model, { threads, sleepBetweenRuns: shared });
     const used = new Set(this.#session.inputs.map(({ name }) => name));
     this.#fed = step.feeds.map(({ name }) => name).filter((name) => used.has(`feeds/${name}`));
     const resident = [...within('state', step.state), ...within('constants', step.constants)];
