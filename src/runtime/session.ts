@@ -91,7 +91,7 @@ function portOf(raw: RawPort): Port {
   return { name: raw.name, dtype, shape };
 }
 
-const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held }: SessionOptions): object => ({
+const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held, sleepBetweenRuns }: SessionOptions) => ({
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
