@@ -11,6 +11,7 @@ import { expectAgreement } from './engine/agreement.ts';
 import { arrays } from './engine/arrays.ts';
 import { elementwise } from './engine/elementwise.ts';
 import { images } from './engine/images.ts';
+import { describeState } from './engine/state.ts';
 
 interface Contender {
   readonly name: string;
@@ -71,6 +72,7 @@ for (const { name, installed, create, differs, tolerance } of contenders) {
       await oracle.dispose();
       expect(tf.memory().numTensors, 'tensors left behind').toBe(tensors);
     });
+    describe('state', () => describeState(() => engine));
     for (const [family, cases] of Object.entries({ elementwise, images, arrays })) {
       describe(family, () => {
         for (const testCase of cases) {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { float32, type NdArrays } from '../../src/base/ndarray.ts';
 import type { Program, Tensors } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { type Device, requireDevice } from '../../src/runtime/session.ts';
 
 const sizes = [6, 4, 2, 4, 6];
 const batch = 8;
@@ -52,9 +53,24 @@ function adam(): Program {
   };
 }
 
-it('trains like tfjs on its cpu backend', async () => {
+const works = (device: Device): boolean => {
+  try {
+    requireDevice(device);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+it.each([
+  { device: 'cpu', fuse: true },
+  { device: 'cpu', fuse: false },
+  { device: 'webgpu', fuse: false },
+  { device: 'cuda', fuse: false },
+] as const)('trains like tfjs on its cpu backend: $device, fused $fuse', async ({ device, fuse }) => {
+  if (!works(device)) return;
   const program = adam();
-  const engine = createOnnxEngine();
+  const engine = createOnnxEngine({ device, fuse });
   const executable = await engine.compile(program);
   const start: Record<string, ReturnType<typeof float32>> = {};
   let seed = 1;

@@ -1,6 +1,7 @@
 /**
  * The `onnx` engine: records a program and runs it with ONNX Runtime. On a CPU the new state is computed beside it in one
- * pass over memory (update/); on other devices the step is wrapped in a Scan over K steps, so that state stays there.
+ * pass over memory (update/); on WebGPU state is held in the device's memory (resident.ts); on CUDA, and for programs
+ * without state, the step is wrapped in a Scan over K steps.
  */
 
 import { type NdArray, type NdArrays, type TensorSpecs, zeros } from '../../base/ndarray.ts';
@@ -10,6 +11,7 @@ import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
 import type { Value } from './graph.ts';
 import { clockName, type ModelPort, type RecordedStep, stepModel } from './model.ts';
 import { record } from './record.ts';
+import { ResidentExecutable } from './resident.ts';
 import { updateExecutable } from './update/executable.ts';
 
 export interface OnnxEngineOptions {
@@ -155,8 +157,11 @@ export function createOnnxEngine({
         const bytes = stepModel(step, metadata);
         return new ScanExecutable(program, Session.create(bytes, { device, threads }), bytes.byteLength, onDispose);
       };
-      const fused = fuse ? await updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
-      const executable: Executable = fused ?? scanned();
+      const beside = async (): Promise<Executable | undefined> => {
+        if (device === 'webgpu') return new ResidentExecutable(program, step, device, metadata, onDispose);
+        return fuse ? await updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
+      };
+      const executable: Executable = (await beside()) ?? scanned();
       open.add(executable);
       return executable;
     },
