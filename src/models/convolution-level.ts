@@ -38,8 +38,11 @@ export interface DecoderLevel extends Learned {
   apply(p: Tensors, z: tf.Tensor, pass?: Pass, places?: tf.Tensor): tf.Tensor;
 }
 
-/** X ∗ W + b with W [kernel, kernel, in, out], same padding. */
-function convolution(options: LevelOptions, stride: 1 | 2): Layer {
+/**
+ * X ∗ W + b with W [kernel, kernel, in, out], same padding. `power`: mean square of its input beside that of a map of full
+ * values, for weights that begin with outputs of the right size.
+ */
+function convolution(options: LevelOptions, stride: 1 | 2, power = 1): Layer {
   const { name, kernel, from, to, activation } = options;
   const [weight, bias] = [`${name}/weight`, `${name}/bias`];
   const area = kernel * kernel;
@@ -47,7 +50,7 @@ function convolution(options: LevelOptions, stride: 1 | 2): Layer {
     parameters: {
       [weight]: {
         shape: [kernel, kernel, from[2], to[2]],
-        init: initialiserFor(activation, area * from[2], area * to[2]),
+        init: initialiserFor(activation, area * from[2] * power, area * to[2]),
       },
       [bias]: { shape: [to[2]], init: { type: 'zeros' } },
     },
@@ -97,7 +100,10 @@ export function encoderLevel(options: LevelOptions & { pooling: Pooling; recordS
 
 export function decoderLevel(options: LevelOptions & { unpooling: Unpooling }): DecoderLevel {
   const { name, unpooling, normalise } = options;
-  const convolve = unpooling === 'transposed' ? transposedConvolution(options) : convolution(options, 1);
+  const convolve =
+    unpooling === 'transposed'
+      ? transposedConvolution(options)
+      : convolution(options, 1, unpooling === 'even' ? 1 / 16 : 1 / 4);
   const norm = normalise ? [batchNorm(`${name}/norm`, options.to[2])] : [];
   const draw = `${name}/place`;
   const noise: NoiseFeed = { from: 'noise', distribution: { type: 'uniform' }, shape: options.from };
