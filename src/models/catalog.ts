@@ -9,6 +9,7 @@ import { convolutionalAutoencoder } from './convolutional.ts';
 import { greedyPhases } from './deep.ts';
 import { beliefPhases } from './deep-belief.ts';
 import { type DenseOptions, denseAutoencoder } from './dense.ts';
+import { stages } from './k-sparse.ts';
 import { parameter } from './layers.ts';
 import { linearAutoencoder } from './linear.ts';
 import type { Objective, Phase, WeightChange } from './objective.ts';
@@ -28,12 +29,13 @@ export function planJob(context: PlanContext): Plan {
     case 'dense':
     case 'tied':
     case 'sparse':
-    case 'k-sparse':
     case 'denoising':
     case 'contractive':
     case 'deep':
     case 'stacked-denoising':
       return planReconstruction(context, denseAutoencoder(model, shape), model);
+    case 'k-sparse':
+      return planKSparse(context, model);
     case 'convolutional':
       return planReconstruction(context, convolutionalAutoencoder(model, shape), model);
     case 'variational':
@@ -70,6 +72,25 @@ function planReconstruction(context: PlanContext, model: Autoencoder, options: R
     cost: model.cost,
   });
   return planOf(context, model, [...pretrain, train], { denoises: corruption !== undefined });
+}
+
+/** Phases of fewer and fewer active units, the last of which is published. */
+function planKSparse(context: PlanContext, model: ModelOf<'k-sparse'>): Plan {
+  const { shape } = context.data;
+  const { epochs } = context.spec.training;
+  const phases = stages(model.active, model.code, model.halvings, epochs).map(({ active, epochs }, i, all): Phase => {
+    const { phases } = planReconstruction(context, denseAutoencoder({ ...model, active }, shape), model);
+    const { report, ...phase } = phases[0] as Phase;
+    const isLast = i === all.length - 1;
+    return {
+      ...phase,
+      name: isLast ? 'train' : `train with ${active} active`,
+      epochs,
+      ...(isLast && report && { report }),
+    };
+  });
+  const denoises = model.corruption !== undefined;
+  return planOf(context, denseAutoencoder(model, shape), phases, { denoises });
 }
 
 function penaltiesOf(options: Reconstructing, { codeShape }: Autoencoder): Penalty[] {

@@ -4,6 +4,7 @@
  *
  *   x ─► a = x·W + b ─► z = a on supp_k(a), else 0 ─► x̂ = z·Wᵀ + b′
  *
+ * With k small from the beginning some units are never among the largest and learn nothing, so training comes down to k.
  * Makhzani & Frey 2013, "k-Sparse autoencoders".
  */
 
@@ -26,4 +27,22 @@ export function keepLargest(a: tf.Tensor, k: number): tf.Tensor {
     };
   });
   return masked(a);
+}
+
+export interface Stage {
+  readonly active: number;
+  readonly epochs: number;
+}
+
+/** k·2ⁿ, …, 2k, together half of the epochs as far as they can be divided, then k. */
+export function stages(active: number, units: number, halvings: number, epochs: number): Stage[] {
+  const each = Math.max(1, Math.floor(epochs / 2 / Math.max(1, halvings)));
+  const before: Stage[] = [];
+  let left = epochs;
+  for (let i = halvings; i > 0 && left > each; i--) {
+    if (active * 2 ** i > units) continue;
+    before.push({ active: active * 2 ** i, epochs: each });
+    left -= each;
+  }
+  return [...before, { active, epochs: left }];
 }

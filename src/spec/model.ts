@@ -112,6 +112,13 @@ export const KSparseModel = Type.Object(
       default: 25,
       description: 'k: only the k largest code units stay, the rest are 0',
     }),
+    halvings: Type.Integer({
+      minimum: 0,
+      maximum: 8,
+      default: 3,
+      description:
+        'the first half of the epochs comes down to k in so many steps from k · 2^halvings, so that no unit dies',
+    }),
   },
   closed,
 );

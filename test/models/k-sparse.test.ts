@@ -1,7 +1,7 @@
 // Of each row exactly k units stay, and gradients flow through those alone.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, it } from 'vitest';
-import { keepLargest } from '../../src/models/k-sparse.ts';
+import { keepLargest, stages } from '../../src/models/k-sparse.ts';
 import { expectGradient, expectNear, numbers, startCpu, values } from './cpu.ts';
 
 beforeAll(startCpu);
@@ -25,4 +25,20 @@ it('gradients flow through the units that stayed', () => {
   const a = tf.tensor([0.9, -0.5, 0.1, 0.6]);
   expectGradient(loss, a);
   expectNear(values(tf.grad(loss)(a)), [1.8, 0, 0, 4.8]);
+});
+
+it('comes down to k in the first half of the epochs', () => {
+  expect(stages(25, 1000, 3, 20)).toEqual([
+    { active: 200, epochs: 3 },
+    { active: 100, epochs: 3 },
+    { active: 50, epochs: 3 },
+    { active: 25, epochs: 11 },
+  ]);
+  expect(stages(25, 60, 3, 20)).toEqual([
+    { active: 50, epochs: 3 },
+    { active: 25, epochs: 17 },
+  ]);
+  expect(stages(25, 1000, 0, 5)).toEqual([{ active: 25, epochs: 5 }]);
+  expect(stages(25, 1000, 3, 1)).toEqual([{ active: 25, epochs: 1 }]);
+  expect(stages(25, 1000, 3, 2).at(-1)).toEqual({ active: 25, epochs: 1 });
 });
