@@ -128,9 +128,10 @@ writeFileSync(
 
 Last result of \`npm run faults -- --kills ${kills}\`, ${new Date().toISOString().slice(0, 10)}, ${machine}.
 
-SIGKILL at random moments. Two workers train small jobs (256 rows of 16 values, a checkpoint at each epoch); redis-server stays away for up to 4 s; eight clients submit with idempotency keys and try again until they
-have an answer. A job counts as lost when it was acknowledged and did not end, as doubled when it published two versions or
-when one key became two jobs. Weights are compared by checksum with those of an undisturbed job of the same seed.
+SIGKILL at random moments. Two workers train small jobs (256 rows of 16 values, a checkpoint at each epoch); redis-server stays
+away for up to 4 s; eight clients submit with idempotency keys and try again until they have an answer. A job counts as lost when
+it was acknowledged and did not end, as doubled when it published two versions or when one key became two jobs. Weights are
+compared by checksum with those of an undisturbed job of the same seed.
 
 ${table}
 
