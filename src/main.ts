@@ -236,9 +236,12 @@ async function main(): Promise<void> {
   await role(loadConfig(name === 'up' ? forTerminal() : process.env));
 }
 
-/** `hourglass up` is for a person: lines to read, and only those that matter, unless the settings say otherwise. */
+/**
+ * `hourglass up` is for a person: lines to read, and only those that matter, and an end at once, as there is no other gateway
+ * to which a load balancer could turn. Settings may say otherwise.
+ */
 function forTerminal(): Record<string, string | undefined> {
-  return { ...variablesOf({ logFormat: 'text', logLevel: 'warn' }), ...process.env };
+  return { ...variablesOf({ logFormat: 'text', logLevel: 'warn', drainMs: '0s' }), ...process.env };
 }
 
 /** Errors whose message is all that a person needs. */

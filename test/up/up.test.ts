@@ -26,7 +26,6 @@ beforeAll(async () => {
     HOURGLASS_HTTP_PORT: String(http),
     HOURGLASS_GRPC_PORT: String(grpc),
     HOURGLASS_METRICS_PORT: String(metricsPort),
-    HOURGLASS_DRAIN: '0s',
   };
 });
 const started: ChildProcess[] = [];
