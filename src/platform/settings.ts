@@ -151,7 +151,12 @@ export const settings = {
   ),
   keepAliveMs: limits('HOURGLASS_KEEP_ALIVE', duration(0, hour), '72s', 'idle connections stay open'),
   heartbeatMs: limits('HOURGLASS_HEARTBEAT', duration(100, hour), '15s', 'comment line on a quiet event stream'),
-  drainMs: limits('HOURGLASS_DRAIN', duration(0, hour), '5s', 'on SIGTERM: keep accepting while not ready; 0s under `hourglass up`'),
+  drainMs: limits(
+    'HOURGLASS_DRAIN',
+    duration(0, hour),
+    '5s',
+    'on SIGTERM: keep accepting while not ready; 0s under `hourglass up`',
+  ),
   graceMs: limits('HOURGLASS_GRACE', duration(0, hour), '20s', 'then: finish what is in flight, at most'),
 
   logLevel: log(
