@@ -6,6 +6,7 @@
 import sharp from 'sharp';
 import { HourglassError } from '../base/errors.ts';
 import { type Shape, showShape } from '../base/ndarray.ts';
+import { toPixels } from '../base/picture.ts';
 
 // pictures are small and many: caches only hold memory, and parallel work comes from decoding several at once
 sharp.cache(false);
@@ -111,12 +112,6 @@ export async function encodePng(pixels: Uint8Array, { height, width, channels }:
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .png({ compressionLevel: 6 })
     .toBuffer();
-}
-
-/** The nearest of 256 steps from `low` (black) to `high` (white); what is beyond is cut. */
-export function toPixels(row: Float32Array, [low, high]: readonly [number, number] = [0, 1]): Uint8Array {
-  const scale = high > low ? 255 / (high - low) : 0;
-  return Uint8Array.from(row, (value) => Math.min(255, Math.max(0, Math.round((value - low) * scale))));
 }
 
 /** One row of a model's output as a PNG. Throws `shape-mismatch` when rows of this shape are not pictures. */

@@ -3,6 +3,7 @@
 import { endianness } from 'node:os';
 import { HourglassError } from '../base/errors.ts';
 import { type NdArray, showShape, sizeOf } from '../base/ndarray.ts';
+import { grayScale } from '../base/picture.ts';
 import { imageToRow, pictureShape, rowToPng } from '../data/image.ts';
 import type { Prediction, PredictTarget } from '../serve/predictor.ts';
 
@@ -75,14 +76,4 @@ export async function picturesOfRows(
     pictures.push(await rowToPng(outputs.data.subarray(start, start + size), rowShape, grayScale(inputRange)));
   }
   return pictures;
-}
-
-/**
- * The values of black and white. A model's range is that of the rows it was trained on, which need not have used all of
- * their scale: the darkest of all pictures may not be black.
- */
-function grayScale([low, high]: readonly [number, number]): readonly [number, number] {
-  if (low >= 0 && high <= 1) return [0, 1];
-  if (low >= 0 && high <= 255) return [0, 255];
-  return [low, high];
 }
