@@ -7,7 +7,21 @@ import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../../base/ndarray.ts';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
-import { add, cast, concat, expand, gemm, matMul, mul, pad, reshape, reverse, slice, transpose } from '../nodes.ts';
+import {
+  add,
+  cast,
+  concat,
+  expand,
+  gemm,
+  matMul,
+  mul,
+  pad,
+  reshape,
+  reverse,
+  slice,
+  transpose,
+  turnedImage,
+} from '../nodes.ts';
 import { activate } from './elementwise.ts';
 import {
   channelsFirst,
@@ -16,6 +30,7 @@ import {
   type Info,
   inFormat,
   paddingOf,
+  toChannelsFirst,
   toChannelsLast,
   windows,
 } from './geometry.ts';
@@ -176,32 +191,39 @@ const placesOf = (info: Info): [number, number][] =>
 /** Up to this many products per image, a product per image and a sum of them is faster than one product over all. */
 const smallProduct = 4096;
 
-/** Σ over images and positions of a[n, ·, p] b[n, ·, p]: [batch, rows, …] and [batch, columns, …] → [rows, columns]. */
+/**
+ * Σ over images and positions p of a[n, ·, p] b[n, p, ·]: NCHW and NHWC → [channels of a, channels of b]. An NHWC image that was
+ * turned is read as it was.
+ */
 function positionsProduct(g: Graph, a: Value, b: Value): Value {
   const [batch, rows] = a.shape as [number, number];
-  const columns = b.shape[1]!;
+  const columns = b.shape.at(-1)!;
   const positions = sizeOf(a.shape.slice(2));
+  const turned = turnedImage(b);
   if (rows * columns <= smallProduct) {
-    const [left, right] = [reshape(g, a, [batch, rows, positions]), reshape(g, b, [batch, columns, positions])];
-    return sum(g, matMul(g, left, transpose(g, right, [0, 2, 1])), [0]);
+    const right = turned
+      ? transpose(g, reshape(g, turned, [batch, columns, positions]), [0, 2, 1])
+      : reshape(g, b, [batch, positions, columns]);
+    return sum(g, matMul(g, reshape(g, a, [batch, rows, positions]), right), [0]);
   }
   const long = (x: Value, channels: number) =>
     reshape(g, transpose(g, reshape(g, x, [batch, channels, positions]), [1, 0, 2]), [channels, batch * positions]);
-  return gemm(g, long(a, rows), long(b, columns), { transB: true });
+  if (turned) return gemm(g, long(a, rows), long(turned, columns), { transB: true });
+  return gemm(g, long(a, rows), reshape(g, b, [batch * positions, columns]));
 }
 
 /**
- * Gradient by the filter (HWIO), of NCHW values: a product over all positions of what meets there. Stacking shifted copies
+ * Gradient by the filter (HWIO), of NHWC values: a product over all positions of what meets there. Stacking shifted copies
  * is what costs, so the side with fewer channels is stacked (the gradient's side only for stride 1).
  */
 function filterGradient(g: Graph, x: Value, dy: Value, info: Info): Value {
   const { filterHeight, filterWidth, inChannels, outChannels } = info;
   if (info.strideHeight === 1 && info.strideWidth === 1 && outChannels < inChannels) {
-    const stacked = concat(g, gradientWindows(g, dy, info), 1);
-    const dw = reshape(g, positionsProduct(g, stacked, x), [filterHeight, filterWidth, outChannels, inChannels]);
-    return transpose(g, dw, [0, 1, 3, 2]);
+    const stacked = concat(g, gradientWindows(g, toChannelsFirst(g, dy), info), 1);
+    const product = positionsProduct(g, stacked, x);
+    return transpose(g, reshape(g, product, [filterHeight, filterWidth, outChannels, inChannels]), [0, 1, 3, 2]);
   }
-  const stacked = concat(g, inputWindows(g, x, info), 1);
+  const stacked = concat(g, inputWindows(g, toChannelsFirst(g, x), info), 1);
   return reshape(g, positionsProduct(g, stacked, dy), [filterHeight, filterWidth, inChannels, outChannels]);
 }
 
@@ -261,7 +283,8 @@ lower<tf.Conv2DBackpropFilterInputs, tf.Conv2DBackpropFilterAttrs>(
   tf.Conv2DBackpropFilter,
   ({ g, inputs: { x, dy }, attrs }) => {
     const info = convolutionInfo(x.shape, attrs.filterShape, attrs);
-    return filterGradient(g, channelsFirst(g, x, attrs.dataFormat), channelsFirst(g, dy, attrs.dataFormat), info);
+    const last = (image: Value) => (attrs.dataFormat === 'NCHW' ? toChannelsLast(g, image) : image);
+    return filterGradient(g, last(x), last(dy), info);
   },
 );
 
