@@ -4,6 +4,7 @@
  */
 
 import type { FrameKind } from '../codec/frame-header.ts';
+import type { FrameReceipt } from '../codec/receipt.ts';
 import type { DatasetInfo } from '../data/dataset.ts';
 import type { JobPage, ListQuery } from '../queue/job-queue.ts';
 import type { Manifest } from '../registry/manifest.ts';
@@ -64,26 +65,13 @@ export interface EncodeFrameOptions extends CallOptions {
   readonly search?: boolean;
 }
 
-/** What the server says of a frame that it encoded. */
-export interface FrameReceipt {
-  readonly model: string;
-  readonly version: number;
-  readonly decoder: string;
-  readonly kind: FrameKind;
-  readonly rows: number;
-  readonly quality: number;
-  readonly qualities: number;
-  readonly rawBytes: number;
-  readonly wireBytes: number;
-  readonly ratio: number;
-  readonly estimatedPsnr: number;
-  /** there when the model cannot reach what was asked */
-  readonly shortfall?: string;
-}
-
 const octets = 'application/octet-stream';
 const frameType = 'application/vnd.hourglass.frame';
 const path = (...parts: readonly string[]): string => `/${parts.map(encodeURIComponent).join('/')}`;
+
+/** `crypto.randomUUID` is missing on pages that are not served over https. */
+const randomKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 function query(values: Readonly<Record<string, unknown>>): string {
   const given = Object.entries(values).filter(([, value]) => value !== undefined);
@@ -99,10 +87,7 @@ export class HourglassClient {
   }
 
   readonly jobs = {
-    submit: (
-      job: JobRequest,
-      { idempotencyKey = crypto.randomUUID(), signal }: SubmitJobOptions = {},
-    ): Promise<JobView> =>
+    submit: (job: JobRequest, { idempotencyKey = randomKey(), signal }: SubmitJobOptions = {}): Promise<JobView> =>
       this.#json<JobView>({
         method: 'POST',
         path: '/v1/jobs',

@@ -10,12 +10,24 @@ import { encodeFrame } from '../codec/frame.ts';
 import type { FrameKind } from '../codec/frame-header.ts';
 import { type Profile, type Quality, quantise } from '../codec/profile.ts';
 import { profileFromBytes } from '../codec/profile-bytes.ts';
-import { openDense, type RunEncoder } from './dense-runtime.ts';
-import { readTar } from './tar.ts';
+import type { DeviceReceipt } from '../codec/receipt.ts';
+import { openBuiltIn, type RunEncoder } from './built-in-runtime.ts';
+import {
+  type BundleManifest,
+  type EncoderVariant,
+  type GoldenVectors,
+  guarded,
+  hexOf,
+  openBundle,
+  type Weights,
+} from './bundle.ts';
+import { type Pixels, rowOfPixels } from './picture.ts';
 
 export interface EncoderOptions {
-  /** runs `encoder.onnx`, such as `onnxRuntime(ort)`; default: the built-in runtime for dense encoders */
+  /** runs the encoder's ONNX file, such as `onnxRuntime(ort)`; default: the built-in runtime */
   readonly runtime?: (model: Uint8Array, inputShape: readonly number[]) => Promise<RunEncoder>;
+  /** default: float32 */
+  readonly weights?: Weights;
 }
 
 /** At most one of `quality`, `maxBytes` and `psnr`; with none the finest quality. */
@@ -32,67 +44,67 @@ export interface FrameOptions {
 
 export interface EncodedRows {
   readonly frame: Uint8Array;
-  readonly quality: number;
-  /** dB, of this quality on held-out rows */
-  readonly estimatedPsnr: number;
-  /** one byte a value, as an 8-bit picture has it */
-  readonly rawBytes: number;
-}
-
-/** What of a bundle's manifest is read. */
-export interface BundleManifest {
-  readonly format: number;
-  readonly model: string;
-  readonly decoder: string;
-  readonly inputShape: readonly number[];
-  readonly codeShape: readonly number[];
-  readonly inputRange: readonly [number, number];
-  readonly files: readonly { readonly path: string; readonly sha256: string }[];
-}
-
-interface Golden {
-  readonly inputs: string;
-  readonly rows: number;
-  readonly cases: readonly { readonly quality: number; readonly symbols: readonly number[]; readonly frame: string }[];
+  readonly receipt: DeviceReceipt;
 }
 
 /**
  * Throws `model-corrupt` when the bundle is damaged, `unsupported-schema` when a newer release made it, `device-unavailable`
- * when the encoder needs a runtime that was not given.
+ * when the encoder needs a runtime that was not given, `operation-not-supported` when the bundle lacks the weights.
  */
 export async function loadEncoder(bundle: Uint8Array, options: EncoderOptions = {}): Promise<Encoder> {
-  const { manifest, file } = await openBundle(bundle);
-  const model = file('encoder.onnx');
-  const run = options.runtime ? await options.runtime(model, manifest.inputShape) : guarded(() => openDense(model));
+  const { manifest, bytes, json } = openBundle(bundle);
+  const variant = variantOf(manifest, options.weights ?? 'float32');
+  const model = await bytes(variant.encoder);
+  const run = options.runtime
+    ? await options.runtime(model, manifest.inputShape)
+    : guarded(() => openBuiltIn(model, manifest.inputShape));
   if (!run) {
     throw new HourglassError(
       'device-unavailable',
-      'The built-in runtime runs dense encoders only. Hand in a runtime: loadEncoder(bundle, { runtime: onnxRuntime(ort) }).',
+      'The built-in runtime lacks an operator of this encoder. Hand in a runtime: loadEncoder(bundle, { runtime: onnxRuntime(ort) }).',
     );
   }
   const hash = Uint8Array.from(manifest.decoder.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
-  const profile = { hash, ...profileFromBytes(file('codec.bin')) };
-  const golden = guarded(() => JSON.parse(new TextDecoder().decode(file('golden.json'))) as Golden);
-  return new Encoder(manifest, profile, golden, run);
+  const body = profileFromBytes(await bytes('codec.bin'));
+  return new Encoder({ manifest, variant, profile: { hash, ...body }, golden: await json(variant.golden), run });
+}
+
+function variantOf({ model, variants = [] }: BundleManifest, weights: Weights): EncoderVariant {
+  const found = variants.find((variant) => variant.weights === weights);
+  if (found) return found;
+  if (weights === 'float32') return { weights, encoder: 'encoder.onnx', golden: 'golden.json', qualities: [] };
+  throw new HourglassError(
+    'operation-not-supported',
+    `The bundle of ${model} has no ${weights} weights. Load it without asking for them.`,
+    { field: 'weights', expected: ['float32', ...variants.map((variant) => variant.weights)], found: weights },
+  );
+}
+
+interface EncoderParts {
+  readonly manifest: BundleManifest;
+  readonly variant: EncoderVariant;
+  readonly profile: Profile;
+  readonly golden: GoldenVectors;
+  readonly run: RunEncoder;
 }
 
 export class Encoder {
   readonly manifest: BundleManifest;
-  readonly #profile: Profile;
-  readonly #golden: Golden;
-  readonly #run: RunEncoder;
+  readonly #parts: EncoderParts;
   #verified: Promise<void> | undefined;
 
-  constructor(manifest: BundleManifest, profile: Profile, golden: Golden, run: RunEncoder) {
-    this.manifest = manifest;
-    this.#profile = profile;
-    this.#golden = golden;
-    this.#run = run;
+  constructor(parts: EncoderParts) {
+    this.manifest = parts.manifest;
+    this.#parts = parts;
   }
 
-  /** from coarse to fine: bytes of a row in a batch, dB */
+  /** from coarse to fine: bytes of a row in a batch, dB with these weights */
   get qualities(): readonly Pick<Quality, 'bytesPerRow' | 'psnr'>[] {
-    return this.#profile.qualities;
+    const { profile, variant } = this.#parts;
+    return profile.qualities.map(({ bytesPerRow, psnr }, i) => ({
+      bytesPerRow,
+      psnr: variant.qualities[i]?.psnr ?? psnr,
+    }));
   }
 
   /** values of one row */
@@ -102,7 +114,7 @@ export class Encoder {
 
   /** Codes [count, units] before quantisation, as the decoder takes them. */
   codes(rows: Float32Array): Promise<Float32Array> {
-    return this.#run(rows, rows.length / this.rowSize);
+    return this.#parts.run(rows, rows.length / this.rowSize);
   }
 
   /** Throws `device-unavailable` when this device does not get the golden vectors' symbols. */
@@ -111,11 +123,45 @@ export class Encoder {
     return this.#verified;
   }
 
+  /** `encode` for a picture such as a canvas's ImageData, brought to the model's size. */
+  async encodePicture(picture: Pixels, options: FrameOptions = {}): Promise<EncodedRows> {
+    return this.encode(rowOfPixels(picture, this.manifest), options);
+  }
+
   /**
    * A frame of rows [count, values] in the model's range. Verifies before the first one. Throws `shape-mismatch`, `non-finite`,
-   * `empty-batch`, `invalid-request` for options that contradict each other or cannot come true.
+   * `empty-batch`, `invalid-request` for options that contradict each other or cannot come true, and what `verify` throws.
    */
   async encode(rows: Float32Array, options: FrameOptions = {}): Promise<EncodedRows> {
+    const count = this.#checkRows(rows);
+    const { quality, maxBytes, psnr, kind = count === 1 ? 'compact' : 'batch' } = options;
+    if ([quality, maxBytes, psnr].filter((dial) => dial !== undefined).length > 1) {
+      throw new HourglassError('invalid-request', 'quality, maxBytes and psnr exclude each other. Give one of them.');
+    }
+    await this.verify();
+    const codes = await this.codes(rows);
+    const { qualities } = this;
+    const finest = qualities.length - 1;
+    const at = (index: number, shortfall?: string): EncodedRows => {
+      const frame = this.#frame(codes, index, kind);
+      return { frame, receipt: this.#receipt({ frame, kind, index, rows, shortfall }) };
+    };
+    const best = `${this.manifest.model} reaches about ${qualities[finest]?.psnr.toFixed(1)} dB at quality ${finest}`;
+    if (quality !== undefined) {
+      return quality > finest ? at(finest, `${best}; there is no quality ${quality}.`) : at(quality);
+    }
+    if (psnr !== undefined) {
+      const reaching = qualities.findIndex((candidate) => candidate.psnr >= psnr);
+      return reaching < 0 ? at(finest, `${best}, not ${psnr} dB.`) : at(reaching);
+    }
+    for (let index = finest; ; index--) {
+      const encoded = at(index);
+      if (encoded.frame.length <= (maxBytes ?? Number.POSITIVE_INFINITY)) return encoded;
+      if (index === 0) throw tooFewBytes(encoded.frame.length, maxBytes);
+    }
+  }
+
+  #checkRows(rows: Float32Array): number {
     const count = rows.length / this.rowSize;
     if (count === 0) throw new HourglassError('empty-batch', 'There are no rows to encode.');
     if (!Number.isInteger(count)) {
@@ -125,53 +171,39 @@ export class Encoder {
       );
     }
     if (!rows.every(Number.isFinite)) throw new HourglassError('non-finite', 'A value of the rows is not finite.');
-    const { quality, maxBytes, psnr, kind = count === 1 ? 'compact' : 'batch' } = options;
-    if ([quality, maxBytes, psnr].filter((dial) => dial !== undefined).length > 1) {
-      throw new HourglassError('invalid-request', 'quality, maxBytes and psnr exclude each other. Give one of them.');
-    }
-    await this.verify();
-    const codes = await this.codes(rows);
-    const at = (index: number): EncodedRows => ({
-      frame: this.#frame(codes, index, kind),
-      quality: index,
-      estimatedPsnr: this.#quality(index).psnr,
-      rawBytes: rows.length,
-    });
-    const finest = this.#profile.qualities.length - 1;
-    if (quality !== undefined) return at(Math.min(quality, finest));
-    if (psnr !== undefined) {
-      const reaching = this.#profile.qualities.findIndex((candidate) => candidate.psnr >= psnr);
-      return at(reaching < 0 ? finest : reaching);
-    }
-    for (let index = finest; index > 0; index--) {
-      const encoded = at(index);
-      if (encoded.frame.length <= (maxBytes ?? Number.POSITIVE_INFINITY)) return encoded;
-    }
-    const coarsest = at(0);
-    if (coarsest.frame.length <= (maxBytes ?? Number.POSITIVE_INFINITY)) return coarsest;
-    throw new HourglassError('invalid-request', `These rows take ${coarsest.frame.length} bytes at least.`, {
-      field: 'maxBytes',
-      expected: { atLeast: coarsest.frame.length },
-      found: maxBytes,
-    });
+    return count;
   }
 
-  #quality(index: number): Quality {
-    const quality = this.#profile.qualities[index];
-    if (!quality) throw new HourglassError('invalid-request', `There is no quality ${index}; 0 is the coarsest.`);
-    return quality;
+  #receipt({ frame, kind, index, rows, shortfall }: ReceiptFacts): DeviceReceipt {
+    const { manifest, qualities } = this;
+    return {
+      model: manifest.model,
+      decoder: manifest.decoder,
+      kind,
+      rows: rows.length / this.rowSize,
+      quality: index,
+      qualities: qualities.length,
+      rawBytes: rows.length,
+      wireBytes: frame.length,
+      ratio: hundredths(rows.length / frame.length),
+      estimatedPsnr: hundredths(qualities[index]?.psnr ?? 0),
+      ...(shortfall !== undefined && { shortfall }),
+    };
   }
 
   #frame(codes: Float32Array, index: number, kind: FrameKind): Uint8Array {
-    return encodeFrame(this.#profile, quantise(this.#quality(index), codes), { kind, quality: index });
+    const { profile } = this.#parts;
+    const quality = profile.qualities[index];
+    if (!quality) throw new HourglassError('invalid-request', `There is no quality ${index}; 0 is the coarsest.`);
+    return encodeFrame(profile, quantise(quality, codes), { kind, quality: index });
   }
 
   async #verify(): Promise<void> {
-    const { inputs, rows, cases } = this.#golden;
-    const bytes = Uint8Array.from(atob(inputs), (character) => character.charCodeAt(0));
-    const codes = await this.#run(new Float32Array(bytes.buffer), rows);
-    for (const { quality, symbols, frame } of cases) {
-      const found = quantise(this.#quality(quality), codes);
+    const { golden, profile, run } = this.#parts;
+    const bytes = Uint8Array.from(atob(golden.inputs), (character) => character.charCodeAt(0));
+    const codes = await run(new Float32Array(bytes.buffer), golden.rows);
+    for (const { quality, symbols, frame } of golden.cases) {
+      const found = quantise(profile.qualities[quality] as Quality, codes);
       const same = found.length === symbols.length && found.every((symbol, i) => symbol === symbols[i]);
       if (same && hexOf(this.#frame(codes, quality, 'batch')) === frame) continue;
       throw new HourglassError(
@@ -182,34 +214,19 @@ export class Encoder {
   }
 }
 
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-const damaged = (): HourglassError => new HourglassError('model-corrupt', 'The bundle is damaged. Get it again.');
-
-function guarded<T>(read: () => T): T {
-  try {
-    return read();
-  } catch {
-    throw damaged();
-  }
+interface ReceiptFacts {
+  readonly frame: Uint8Array;
+  readonly kind: FrameKind;
+  readonly index: number;
+  readonly rows: Float32Array;
+  readonly shortfall: string | undefined;
 }
 
-async function openBundle(bundle: Uint8Array) {
-  const files = guarded(() => readTar(bundle));
-  const file = (path: string): Uint8Array => {
-    const bytes = files.get(path);
-    if (!bytes) throw damaged();
-    return bytes;
-  };
-  const manifest = guarded(() => JSON.parse(new TextDecoder().decode(file('manifest.json'))) as BundleManifest);
-  if (manifest.format !== 1) {
-    throw new HourglassError('unsupported-schema', `The bundle's format is ${manifest.format}; this release reads 1.`);
-  }
-  // pages that are not served over https have no subtle crypto; the golden vectors hold there all the same
-  const { subtle } = globalThis.crypto ?? {};
-  for (const { path, sha256 } of manifest.files) {
-    const bytes = file(path) as Uint8Array<ArrayBuffer>;
-    if (subtle && hexOf(new Uint8Array(await subtle.digest('SHA-256', bytes))) !== sha256) throw damaged();
-  }
-  return { manifest, file };
-}
+const hundredths = (value: number): number => Math.round(100 * value) / 100;
+
+const tooFewBytes = (least: number, maxBytes: number | undefined): HourglassError =>
+  new HourglassError('invalid-request', `These rows take ${least} bytes at least.`, {
+    field: 'maxBytes',
+    expected: { atLeast: least },
+    found: maxBytes,
+  });

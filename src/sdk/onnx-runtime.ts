@@ -1,6 +1,6 @@
 /** Encoders on onnxruntime-web or onnxruntime-node, whichever module the application hands in. */
 
-import type { RunEncoder } from './dense-runtime.ts';
+import type { RunEncoder } from './built-in-runtime.ts';
 
 /** What is used of either module. */
 export interface OnnxRuntimeModule {

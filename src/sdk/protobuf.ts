@@ -12,16 +12,25 @@ export interface Field {
 
 const empty = new Uint8Array();
 
-/** Varints up to 2^53 from a position on. Throws RangeError when the bytes end inside of one. */
+/** Varints up to 2^53 from a position on, ten bytes long ones as negative numbers. Throws RangeError when the bytes end inside. */
 function varintAt(bytes: Uint8Array, from: number): readonly [value: number, end: number] {
   let value = 0;
   for (let at = from, scale = 1; at < bytes.length && at < from + 10; at++, scale *= 128) {
     const byte = bytes[at] as number;
     value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return [value, at + 1];
+    if (byte < 0x80) return [at === from + 9 ? negativeOf(bytes.subarray(from, at + 1)) : value, at + 1];
   }
   throw new RangeError('the message ends inside of a number');
 }
+
+/** Beyond 2^53, where the sum above is no longer exact. */
+const negativeOf = (digits: Uint8Array): number =>
+  Number(
+    BigInt.asIntN(
+      64,
+      digits.reduceRight((sum, byte) => sum * 128n + BigInt(byte & 0x7f), 0n),
+    ),
+  );
 
 /** The numbers of a packed field. */
 export function packedOf(bytes: Uint8Array): number[] {

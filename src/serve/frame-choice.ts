@@ -4,6 +4,7 @@ import { HourglassError } from '../base/errors.ts';
 import { encodeFrame, progressiveRows } from '../codec/frame.ts';
 import type { FrameKind } from '../codec/frame-header.ts';
 import { type Profile, type Quality, quantise } from '../codec/profile.ts';
+import type { FrameReceipt } from '../codec/receipt.ts';
 import { searchSymbols } from '../codec/search.ts';
 import type { CodedManifest } from './frame-index.ts';
 
@@ -19,27 +20,6 @@ export interface FrameWish {
   readonly psnr?: number | undefined;
   /** let the encoder try neighbouring symbols through the decoder: a better picture in as many bytes, for more work */
   readonly search?: boolean | undefined;
-}
-
-export interface Receipt {
-  readonly model: string;
-  readonly version: number;
-  /** SHA-256 of decoder and tables */
-  readonly decoder: string;
-  readonly kind: FrameKind;
-  readonly rows: number;
-  readonly quality: number;
-  readonly qualities: number;
-  /** the rows at one byte a value, as an 8-bit picture has them */
-  readonly rawBytes: number;
-  /** the frame with all its framing */
-  readonly wireBytes: number;
-  /** rawBytes / wireBytes */
-  readonly ratio: number;
-  /** dB; of this quality on held-out rows */
-  readonly estimatedPsnr: number;
-  /** said when the model cannot do what was asked */
-  readonly shortfall?: string;
 }
 
 export interface FitOptions {
@@ -58,14 +38,14 @@ export interface FitOptions {
 const searchRows = 64;
 
 /** Throws `invalid-request` for wishes that contradict each other or cannot come true, `batch-too-large`. */
-export async function fitFrame(options: FitOptions): Promise<{ frame: Uint8Array; receipt: Receipt }> {
+export async function fitFrame(options: FitOptions): Promise<{ frame: Uint8Array; receipt: FrameReceipt }> {
   const { manifest, profile, codes, inputs, wish } = options;
   const rows = codes.length / profile.order.length;
   const kind = kindOf(wish, rows);
   if (wish.search && rows > searchRows) throw tooManyRows('search takes', searchRows, rows);
   const { index, shortfall } = await chooseQuality(options, kind);
   const frame = await encodeAt(options, kind, index);
-  const receipt: Receipt = {
+  const receipt: FrameReceipt = {
     model: manifest.name,
     version: manifest.version,
     decoder: manifest.codec.hash,

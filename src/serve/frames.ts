@@ -10,9 +10,10 @@ import { type DecodedFrame, decodeFrame } from '../codec/frame.ts';
 import { parseHeader } from '../codec/frame-header.ts';
 import { dequantise, type Profile, type Quality } from '../codec/profile.ts';
 import { profileFromBytes } from '../codec/profile-bytes.ts';
+import type { FrameReceipt } from '../codec/receipt.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
-import { type FrameWish, fitFrame, type Receipt } from './frame-choice.ts';
+import { type FrameWish, fitFrame } from './frame-choice.ts';
 import { type CodedManifest, FrameIndex } from './frame-index.ts';
 import type { Prediction, Predictor } from './predictor.ts';
 
@@ -25,7 +26,7 @@ export interface EncodeFrameRequest extends FrameWish {
 
 export interface EncodedFrame {
   readonly frame: Uint8Array;
-  readonly receipt: Receipt;
+  readonly receipt: FrameReceipt;
 }
 
 export interface DecodeFrameRequest {

@@ -57,10 +57,10 @@ describe('an encoder on a device', () => {
     const native = await loadEncoder(bundle, { runtime });
     expect(builtIn.qualities.length).toBeGreaterThan(4);
     for (const quality of builtIn.qualities.keys()) {
-      const { frame } = await client.encodeFrame('phone', { data: rows, rows: 20 }, { quality });
+      const { frame, receipt } = await client.encodeFrame('phone', { data: rows, rows: 20 }, { quality });
       for (const encoder of [builtIn, native]) {
         const encoded = await encoder.encode(rows, { quality });
-        expect(encoded.quality).toBe(quality);
+        expect({ ...encoded.receipt, version: 1 }).toEqual(receipt);
         expect(Buffer.from(encoded.frame).equals(frame)).toBe(true);
       }
     }
@@ -75,7 +75,11 @@ describe('an encoder on a device', () => {
     expect(answer.data.length).toBe(rowSize);
     const small = await encoder.encode(one, { maxBytes: finest.frame.length - 1 });
     expect(small.frame.length).toBeLessThan(finest.frame.length);
-    expect(small.estimatedPsnr).toBeLessThan(finest.estimatedPsnr);
+    expect(small.receipt.estimatedPsnr).toBeLessThan(finest.receipt.estimatedPsnr);
+    expect((await encoder.encode(one, { psnr: 99 })).receipt).toEqual({
+      ...finest.receipt,
+      shortfall: expect.stringContaining('not 99 dB'),
+    });
     await expect(encoder.encode(one, { maxBytes: 3 })).rejects.toMatchObject({ code: 'invalid-request' });
     await expect(encoder.encode(rows.subarray(1))).rejects.toMatchObject({ code: 'shape-mismatch' });
     await expect(encoder.encode(one.map(() => Number.NaN))).rejects.toMatchObject({ code: 'non-finite' });

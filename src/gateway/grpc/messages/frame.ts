@@ -3,8 +3,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import type { FrameKind as FrameKindName } from '../../../codec/frame-header.ts';
+import type { FrameReceipt } from '../../../codec/receipt.ts';
 import { type EncodeFrameRequest, FrameKind, type FrameReceiptSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
-import type { FrameWish, Receipt } from '../../../serve/frame-choice.ts';
+import type { FrameWish } from '../../../serve/frame-choice.ts';
 
 const numbers = {
   compact: FrameKind.COMPACT,
@@ -36,7 +37,7 @@ const outside = (field: string, found: unknown, expected: unknown): HourglassErr
     found,
   });
 
-export const receiptMessage = (receipt: Receipt): MessageInitShape<typeof FrameReceiptSchema> => ({
+export const receiptMessage = (receipt: FrameReceipt): MessageInitShape<typeof FrameReceiptSchema> => ({
   ...receipt,
   kind: numbers[receipt.kind],
   rawBytes: BigInt(receipt.rawBytes),

@@ -1,0 +1,27 @@
+/** What a frame costs, as whoever encoded it says: a server, or a device, which does not know the number of its version. */
+
+import type { FrameKind } from './frame-header.ts';
+
+export interface DeviceReceipt {
+  readonly model: string;
+  /** SHA-256 of decoder and tables; the frame carries its beginning */
+  readonly decoder: string;
+  readonly kind: FrameKind;
+  readonly rows: number;
+  readonly quality: number;
+  readonly qualities: number;
+  /** the rows at one byte a value, as an 8-bit picture has them */
+  readonly rawBytes: number;
+  /** the frame with all its framing */
+  readonly wireBytes: number;
+  /** rawBytes / wireBytes */
+  readonly ratio: number;
+  /** dB; of this quality on held-out rows */
+  readonly estimatedPsnr: number;
+  /** said when the model cannot do what was asked */
+  readonly shortfall?: string;
+}
+
+export interface FrameReceipt extends DeviceReceipt {
+  readonly version: number;
+}

@@ -1,0 +1,78 @@
+/** A bundle's files, each checked against the manifest before it is used. */
+
+import { HourglassError } from '../base/errors.ts';
+import { readTar } from './tar.ts';
+
+/** `int8`: a quarter of the size, at a small cost that the manifest states. */
+export type Weights = 'float32' | 'int8';
+
+/** What of a bundle's manifest is read. */
+export interface BundleManifest {
+  readonly format: number;
+  readonly model: string;
+  readonly decoder: string;
+  readonly inputShape: readonly number[];
+  readonly codeShape: readonly number[];
+  readonly inputRange: readonly [number, number];
+  /** the same encoder in other weights; absent in bundles of older releases */
+  readonly variants?: readonly EncoderVariant[];
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
+}
+
+export interface EncoderVariant {
+  readonly weights: Weights;
+  readonly encoder: string;
+  readonly golden: string;
+  /** by quality, on held-out rows: the share of symbols that equal those of float32 weights, and dB */
+  readonly qualities: readonly { readonly equalSymbols: number; readonly psnr: number }[];
+}
+
+export interface GoldenVectors {
+  readonly inputs: string;
+  readonly rows: number;
+  readonly cases: readonly { readonly quality: number; readonly symbols: readonly number[]; readonly frame: string }[];
+}
+
+export interface OpenBundle {
+  readonly manifest: BundleManifest;
+  /** Throws `model-corrupt`. */
+  bytes(path: string): Promise<Uint8Array>;
+  /** Throws `model-corrupt`. */
+  json<T>(path: string): Promise<T>;
+}
+
+const damaged = (): HourglassError => new HourglassError('model-corrupt', 'The bundle is damaged. Get it again.');
+
+/** Whatever `read` throws is a damaged bundle. */
+export function guarded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch {
+    throw damaged();
+  }
+}
+
+export const hexOf = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const parse = <T>(bytes: Uint8Array): T => guarded(() => JSON.parse(new TextDecoder().decode(bytes)) as T);
+
+/** Throws `model-corrupt`, `unsupported-schema` when a newer release made it. */
+export function openBundle(bundle: Uint8Array): OpenBundle {
+  const files = guarded(() => readTar(bundle));
+  const manifest = parse<BundleManifest>(files.get('manifest.json') ?? new Uint8Array());
+  if (manifest.format !== 1) {
+    throw new HourglassError('unsupported-schema', `The bundle's format is ${manifest.format}; this release reads 1.`);
+  }
+  const bytes = async (path: string): Promise<Uint8Array> => {
+    const found = files.get(path);
+    const entry = manifest.files.find((file) => file.path === path);
+    if (!found || !entry) throw damaged();
+    // pages that are not served over https have no subtle crypto; the golden vectors hold there all the same
+    const { subtle } = globalThis.crypto ?? {};
+    const hash = await subtle?.digest('SHA-256', found as Uint8Array<ArrayBuffer>);
+    if (hash && hexOf(new Uint8Array(hash)) !== entry.sha256) throw damaged();
+    return found;
+  };
+  return { manifest, bytes, json: async (path) => parse(await bytes(path)) };
+}
