@@ -122,7 +122,7 @@ const meanActivation = measured(async (subject) => {
 
 const psnr = (mse: number): number => -10 * Math.log10(Math.max(mse, 1e-10));
 
-/** Mean over test rows of the PSNR inside the hole: the model, the mean picture of the training rows, PCA from what is seen. */
+/** PSNR inside the holes of all test rows: the model, the mean picture of the training rows, PCA from what is seen. */
 const hole = measured(async (subject) => {
   const { count, size, data } = await subject.rows('test');
   const { info } = await subject.dataset();
@@ -142,17 +142,13 @@ const hole = measured(async (subject) => {
   const mean = Float32Array.from(data, (_, i) => pca.mean[i % size] as number);
   const filled = seen.map((value, i) => (noise[i] === 0 ? (mean[i] as number) : value));
   const inHole = (answer: Float32Array): number => {
-    let sum = 0;
-    for (let row = 0; row < count; row++) {
-      let [error, pixels] = [0, 0];
-      for (let i = row * size; i < (row + 1) * size; i++) {
-        if (noise[i] !== 0) continue;
-        error += (Math.min(1, Math.max(0, answer[i] as number)) - (data[i] as number)) ** 2;
-        pixels++;
-      }
-      sum += psnr(error / pixels);
+    let [error, pixels] = [0, 0];
+    for (const [i, value] of data.entries()) {
+      if (noise[i] !== 0) continue;
+      error += (Math.min(1, Math.max(0, answer[i] as number)) - value) ** 2;
+      pixels++;
     }
-    return sum / count;
+    return psnr(error / pixels);
   };
   return {
     'test.hole.psnr': inHole(await subject.reconstruct(seen, count)),
@@ -234,7 +230,7 @@ const pixels = measured(async (subject) => {
   }
   const lines = shown.map((line) => joined(line.slice(0, 6)));
   const png = await pictureGrid(lines, 6, [side, side, 1], [0, 1]);
-  writeFileSync(path.resolve(import.meta.dirname, `../pictures/${subject.context.name}.png`), png);
+  writeFileSync(pictureOf(subject.context.name), png);
   const total = confusion.reduce((a, b) => a + b, 0);
   const each = Array.from({ length: classCount }, (_, c) => {
     const hit = confusion[c * classCount + c] as number;
@@ -288,6 +284,28 @@ const latentMap = measured(async (subject) => {
   return { 'test.pca.neighbours': error };
 });
 
+const pictureOf = (name: string): string => path.resolve(import.meta.dirname, `../pictures/${name}.png`);
+
+/** The picture of the version's report. */
+const pictures: Measure = async ({ instance, job, name }) => {
+  writeFileSync(pictureOf(name), await instance.file(job, 'pictures.png'));
+  return {};
+};
+
+/** What codes drawn from N(0, I) decode to. */
+const samples = measured(async (subject) => {
+  const { context } = subject;
+  const { model, training } = context.job.spec;
+  const { info } = await subject.dataset();
+  const [lines, columns, code] = [6, 16, Number(model.code)];
+  const codes = new RandomStream(training.seed, 'samples').normal(new Float32Array(lines * columns * code));
+  const rows = await subject.apply('decoder.onnx', codes, lines * columns);
+  const width = rows.length / lines;
+  const each = Array.from({ length: lines }, (_, line) => rows.subarray(line * width, (line + 1) * width));
+  writeFileSync(pictureOf(context.name), await pictureGrid(each, columns, info.shape, info.range));
+  return {};
+});
+
 /** The main job's figures divided by those of the untied one. */
 const ratio: Measure = async ({ metrics }) =>
   Object.fromEntries(
@@ -299,6 +317,8 @@ const ratio: Measure = async ({ metrics }) =>
 
 export const measures: Readonly<Record<string, Measure>> = {
   principal,
+  pictures,
+  samples,
   ratio,
   pixels,
   'mean-activation': meanActivation,

@@ -3,6 +3,7 @@
  * which is fine-tuned with the labels; the autoencoder itself stays as it was. With a frozen encoder there is no copy.
  *
  *   x ─ encoder (copy) ─► z ─ hidden … ─► logits ─ softmax ─► p(class ∣ x)
+ *   └ corrupted              └ units left out                                  in training, where the head says so
  *
  *   cross-entropy  L = −ln p(label)          sse  L = Σ (p − one-hot(label))²
  *
@@ -14,12 +15,14 @@ import { sizeOf } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
 import type { Head } from '../spec/parts.ts';
 import { type Autoencoder, allParameters, type Pass } from './autoencoder.ts';
+import { corrupt, corruptionNoise } from './denoising.ts';
 import { applyAll, denseStack, parameter, parametersOf } from './layers.ts';
 import type { NoiseFeed, Objective, Phase, WeightChange } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 
 const prefix = 'classifier/';
 const keepName = 'keep';
+const corruptionName = 'corruption';
 const keepNoise = (size: number, dropout: number): NoiseFeed => ({
   from: 'noise',
   distribution: { type: 'bernoulli', probability: 1 - dropout },
@@ -48,8 +51,14 @@ const only = (parameters: Parameters, rename: (name: string) => string): Paramet
       .map(([name, value]) => [rename(name), value]),
   );
 
-export function classifier(model: Autoencoder, head: Head, classes: number): Classifier {
-  const { hidden, activation, freezeEncoder, dropout } = head;
+export interface Labelled {
+  readonly classes: number;
+  /** of the data: smallest and largest value */
+  readonly range: readonly [number, number];
+}
+
+export function classifier(model: Autoencoder, head: Head, { classes, range }: Labelled): Classifier {
+  const { hidden, activation, freezeEncoder, dropout, corruption } = head;
   const inner = hidden.map(() => activation);
   const layers = denseStack(`${prefix}head`, [sizeOf(model.codeShape), ...hidden, classes], [...inner, 'linear']);
   const own = (name: string) => (freezeEncoder ? name : `${prefix}${name}`);
@@ -58,8 +67,12 @@ export function classifier(model: Autoencoder, head: Head, classes: number): Cla
     classes,
     parameters: { ...(freezeEncoder ? {} : only(model.parameters, own)), ...parametersOf(layers) },
     statistics: freezeEncoder ? {} : only(model.statistics, own),
-    noise: dropout > 0 ? { [keepName]: keepNoise(sizeOf(model.codeShape), dropout) } : {},
-    logits(p, x, pass) {
+    noise: {
+      ...(corruption && { [corruptionName]: corruptionNoise(corruption, model.inputShape) }),
+      ...(dropout > 0 && { [keepName]: keepNoise(sizeOf(model.codeShape), dropout) }),
+    },
+    logits(p, clean, pass) {
+      const x = pass && corruption ? corrupt(clean, parameter(pass.noise, corruptionName), corruption, range) : clean;
       const view = Object.fromEntries(names.map((name) => [name, parameter(p, own(name))]));
       const inner: Pass | undefined = pass && { noise: pass.noise, statistics: {} };
       const code = model.encode(view, x, freezeEncoder ? undefined : inner).at(-1) ?? x;

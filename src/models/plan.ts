@@ -35,7 +35,7 @@ export function planOf(
   abilities: Partial<Pick<Plan, 'denoises' | 'generates' | 'likelihoodPhase'>> = {},
 ): Plan {
   const { head } = spec.model;
-  const onTop = head && classifier(autoencoder, head, data.classes ?? 0);
+  const onTop = head && classifier(autoencoder, head, { classes: data.classes ?? 0, range: data.range });
   const all = onTop ? [...phases, classifierPhase(autoencoder, onTop, head, spec.training.batchSize)] : phases;
   return {
     autoencoder,

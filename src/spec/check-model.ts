@@ -13,7 +13,8 @@ export const invalid = (field: string, message: string, expected: unknown, found
 export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
-  if ('corruption' in model && model.corruption) checkCorruption(model.corruption, dataset);
+  if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
+  if ('corruption' in model && model.corruption) checkCorruption(model.corruption, dataset, '/model/corruption');
   if ('active' in model && model.active !== undefined && model.active > model.code) {
     throw invalid(
       '/model/active',
@@ -84,12 +85,12 @@ function checkHead(dataset: DatasetFacts | undefined): void {
   }
 }
 
-function checkCorruption(corruption: Corruption, dataset: DatasetFacts | undefined): void {
+function checkCorruption(corruption: Corruption, dataset: DatasetFacts | undefined, field: string): void {
   if (corruption.type !== 'hole' || !dataset) return;
   const [height = 0, width = 0] = dataset.shape;
   if (dataset.shape.length !== 3) {
     throw invalid(
-      '/model/corruption/type',
+      `${field}/type`,
       `A "hole" is cut into pictures (height, width, channels), but a row of the data set has shape [${dataset.shape.join(', ')}]. Use "masking".`,
       '[height, width, channels]',
       dataset.shape,
@@ -97,7 +98,7 @@ function checkCorruption(corruption: Corruption, dataset: DatasetFacts | undefin
   }
   if (corruption.size > Math.min(height, width)) {
     throw invalid(
-      '/model/corruption/size',
+      `${field}/size`,
       `The hole's side is ${corruption.size}, but the pictures are ${height} × ${width}.`,
       Math.min(height, width),
       corruption.size,

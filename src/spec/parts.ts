@@ -89,6 +89,11 @@ export const Head = Type.Object(
       default: 0,
       description: 'share of the code that each training step leaves out (Srivastava et al. 2014)',
     }),
+    corruption: Type.Optional(
+      Type.Union(Corruption.anyOf, {
+        description: 'noise on the rows that it is trained with, drawn anew at each step; rows to classify get none',
+      }),
+    ),
     freezeEncoder: Type.Boolean({ default: false, description: 'true: train the head alone, on fixed codes' }),
     epochs: Type.Integer({ minimum: 1, maximum: 100_000, default: 5 }),
     optimizer: withDefault(OptimizerSpec, { type: 'adam' }),

@@ -127,9 +127,9 @@ export async function linearProbe(
   const identity = identityModel([train.size]);
   const perEpoch = Math.max(1, Math.floor(train.rows / probeBatch));
   const head = { ...probeHead, epochs: Math.max(probeHead.epochs, Math.ceil(probeSteps / perEpoch)) };
-  const onTop = classifier(identity, head, classes);
-  const phase = classifierPhase(identity, onTop, head, probeBatch);
   const dataset = asDataset(train, test, classes);
+  const onTop = classifier(identity, head, { classes, range: dataset.info.range });
+  const phase = classifierPhase(identity, onTop, head, probeBatch);
   const { weights } = await trainPhase(
     phase,
     {

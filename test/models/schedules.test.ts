@@ -110,6 +110,26 @@ describe('a classifier on top', () => {
     }
   });
 
+  it('is trained with noise on the rows where the head says so, and answers without', () => {
+    const { phases, classifier } = planOf({ ...model, head: { corruption: { type: 'masking', probability: 0.25 } } });
+    expect(phases.at(-1)?.objective.feeds.corruption).toMatchObject({
+      shape: [14, 14, 1],
+      distribution: { probability: 0.75 },
+    });
+    const p = tensors(initialise(classifier!.parameters, 1));
+    const [x, mask] = [
+      numbers([2, 14, 14, 1]),
+      tf.tensor(
+        Array.from({ length: 392 }, (_, i) => i % 2),
+        [2, 14, 14, 1],
+      ),
+    ];
+    const trained = values(classifier!.logits(p, x, { noise: { corruption: mask }, statistics: {} }));
+    expectNear(classifier!.logits(p, tf.mul(x, mask)), [...trained]);
+    const served = values(classifier!.logits(p, x));
+    expect(Math.max(...served.map((value, i) => Math.abs(value - (trained[i] as number))))).toBeGreaterThan(0.01);
+  });
+
   it('with a frozen encoder has nothing but its own layer', async () => {
     const { phases } = planOf({ ...model, head: { freezeEncoder: true, hidden: [6] } });
     expect(Object.keys(phases.at(-1)!.trainable).filter((name) => name.endsWith('weight'))).toEqual([

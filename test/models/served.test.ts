@@ -1,0 +1,186 @@
+// Every type of model goes the whole way on real parts: a job over HTTP, trained and published by `hourglass up`, answers
+// over HTTP that are those of the published files.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { float32, type NdArray } from '../../src/base/ndarray.ts';
+import type { SplitName } from '../../src/data/dataset.ts';
+import type { Manifest } from '../../src/registry/manifest.ts';
+import { Session } from '../../src/runtime/session.ts';
+import type { JobView } from '../../src/spec/job.ts';
+import { ModelSpec, type ModelType } from '../../src/spec/model.ts';
+import { freePorts } from '../helpers/ports.ts';
+import { digits } from '../train/digits.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
+const dataset = digits({ train: 240, test: 40, small: true });
+const shape = [14, 14, 1] as const;
+const small = { hidden: [20, 12], code: 6 };
+const head = { epochs: 1 };
+
+/** One job for each type, some with a classifier on top. */
+const models: Readonly<Record<ModelType, object>> = {
+  linear: { code: 6 },
+  dense: { ...small, head },
+  tied: small,
+  deep: small,
+  sparse: { code: 24 },
+  'k-sparse': { code: 40, active: 5 },
+  denoising: small,
+  'stacked-denoising': { ...small, head },
+  contractive: { code: 24 },
+  convolutional: { channels: [4], code: 'map', head },
+  variational: small,
+  rbm: { code: 20 },
+  'deep-belief': small,
+};
+
+let up: ChildProcess;
+let url = '';
+let output = '';
+const jobs = new Map<string, JobView>();
+
+beforeAll(async () => {
+  const [http, grpc, metrics] = await freePorts(3);
+  url = `http://127.0.0.1:${http}`;
+  up = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'up'], {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH,
+      HOURGLASS_DATA_DIR: dataDir,
+      HOURGLASS_HTTP_PORT: String(http),
+      HOURGLASS_GRPC_PORT: String(grpc),
+      HOURGLASS_METRICS_PORT: String(metrics),
+      HOURGLASS_STARTER: 'off',
+      HOURGLASS_WORKER_CONCURRENCY: '2',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [up.stdout, up.stderr]) stream?.on('data', (chunk) => (output += chunk));
+  await until(async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200);
+  const uploaded = await fetch(`${url}/v1/datasets`, { method: 'POST', body: await form() });
+  expect(uploaded.status, await uploaded.text()).toBe(201);
+  for (const [type, model] of Object.entries(models)) {
+    const job = { name: type, dataset: 'tiny', model: { type, ...model }, training: { epochs: 1, batchSize: 20 } };
+    jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
+  }
+}, 60_000);
+
+afterAll(async () => {
+  const exited = new Promise((resolve) => up.once('exit', resolve));
+  up.kill('SIGTERM');
+  await exited;
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  while (!(await check())) {
+    if (up.exitCode !== null) throw new Error(`hourglass stopped with ${up.exitCode}:\n${output}`);
+    await sleep(100);
+  }
+}
+
+async function call<T>(status: number, to: string, body?: unknown): Promise<T> {
+  const response = await fetch(url + to, {
+    ...(body !== undefined && {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    }),
+  });
+  const answer = await response.text();
+  expect(response.status, answer).toBe(status);
+  return JSON.parse(answer) as T;
+}
+
+async function rowsOf(split: SplitName, count: number): Promise<Float32Array> {
+  const rows = new Float32Array(count * dataset.split(split).rowSize);
+  await dataset.split(split).readRange(0, count, rows);
+  return rows;
+}
+
+function idx(dims: readonly number[], data: Uint8Array): Blob {
+  const header = Buffer.alloc(4 + 4 * dims.length);
+  header.writeUInt32BE(0x0800 + dims.length, 0);
+  for (const [i, dim] of dims.entries()) header.writeUInt32BE(dim, 4 + 4 * i);
+  return new Blob([new Uint8Array(header), new Uint8Array(data)]);
+}
+
+async function form(): Promise<FormData> {
+  const upload = new FormData();
+  upload.set('name', 'tiny');
+  for (const [split, prefix] of [
+    ['train', ''],
+    ['test', 'test-'],
+  ] as const) {
+    const { length } = dataset.split(split);
+    const bytes = Uint8Array.from(await rowsOf(split, length), (value) => Math.round(value * 255));
+    const labels = (await dataset.split(split).labels()) as Uint8Array;
+    upload.set(`${prefix}rows`, idx([length, 14, 14], bytes), `${prefix}rows.idx`);
+    upload.set(`${prefix}labels`, idx([length], labels), `${prefix}labels.idx`);
+  }
+  return upload;
+}
+
+/** What a published file gives for rows, [batch, …row]. */
+async function answerOf(type: string, file: string, rows: NdArray<'float32'>): Promise<Float32Array> {
+  const response = await fetch(`${url}/v1/models/${type}/versions/1/files/${file}`);
+  expect(response.status, file).toBe(200);
+  const session = Session.create(new Uint8Array(await response.arrayBuffer()));
+  try {
+    const [answer] = Object.values(session.runSync({ [session.inputs[0]?.name ?? '']: rows }));
+    return Float32Array.from((answer as NdArray<'float32'>).data);
+  } finally {
+    session.dispose();
+  }
+}
+
+function expectClose(found: readonly number[], wanted: ArrayLike<number>): void {
+  expect(found).toHaveLength(wanted.length);
+  for (const [i, value] of found.entries()) expect(value).toBeCloseTo(wanted[i] as number, 4);
+}
+
+const count = 3;
+
+describe.each(Object.keys(models))('%s', (type) => {
+  it('is trained by a job over HTTP, published, and answers with what was published', {
+    timeout: 240_000,
+  }, async () => {
+    await until(async () => {
+      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
+      jobs.set(type, job);
+      return job.state !== 'queued' && job.state !== 'running';
+    });
+    expect(jobs.get(type)).toMatchObject({ state: 'succeeded', model: type, version: 1 });
+    const manifest = await call<Manifest>(200, `/v1/models/${type}/versions/1`);
+
+    const rows = await rowsOf('test', count);
+    const inputs = Array.from({ length: count }, (_, i) => [...rows.subarray(i * 196, (i + 1) * 196)]);
+    const { codes } = await call<{ codes: number[][] }>(200, `/v1/models/${type}/encode`, { inputs });
+    const z = (codes as unknown[]).flat(4) as number[];
+    expectClose(z, await answerOf(type, 'encoder.onnx', float32([count, ...shape], rows)));
+
+    const { outputs } = await call<{ outputs: number[][] }>(200, `/v1/models/${type}/decode`, { codes });
+    const decoded = await answerOf(type, 'decoder.onnx', float32([count, ...manifest.codeShape], Float32Array.from(z)));
+    expectClose(outputs.flat(), decoded);
+    const again = await call<{ outputs: number[][] }>(200, `/v1/models/${type}/reconstruct`, { inputs });
+    expectClose(again.outputs.flat(), decoded);
+    const spread = Math.max(...decoded) - Math.min(...decoded);
+    expect(spread, 'all pixels alike').toBeGreaterThan(0.01);
+
+    const denoised = manifest.operations.includes('denoise');
+    expect(denoised).toBe('corruption' in (manifest.lineage.spec as { model: object }).model);
+    if (denoised) await call(200, `/v1/models/${type}/denoise`, { inputs });
+  });
+});
+
+it('no type is left out', () => {
+  const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
+    (member) => member.properties.type.const,
+  );
+  expect(Object.keys(models).toSorted()).toEqual(types.toSorted());
+});
