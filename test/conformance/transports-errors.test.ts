@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatasetService } from '../../src/gen/hourglass/v1/dataset_pb.ts';
 import { InferenceService } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { RegistryService } from '../../src/gen/hourglass/v1/registry_pb.ts';
+import { SweepService } from '../../src/gen/hourglass/v1/sweep_pb.ts';
 import { TrainingService } from '../../src/gen/hourglass/v1/training_pb.ts';
 import { metaOf, times } from '../serve/serving.ts';
 import { type Both, grpcRefusal, type RestAnswer, restRefusal, startBoth } from './both.ts';
@@ -112,6 +113,45 @@ describe('a job that cannot be', () => {
       both.grpc.call(listJobs, { limit: 5000 }),
       'invalid-request',
     );
+  });
+});
+
+describe('a sweep that cannot be', () => {
+  const { submitSweep, getSweep, listSweeps, cancelSweep } = SweepService.method;
+  const job = { name: 'swept', dataset: 'mnist', model: { type: 'dense' } };
+  const search = { type: 'grid', parameters: { '/model/code': [8, 16] } };
+
+  it.each<[string, string, JsonObject]>([
+    ['no job', 'invalid-request', { search }],
+    ['no search', 'invalid-request', { job }],
+    ['an unknown kind of search', 'invalid-spec', { job, search: { ...search, type: 'guess' } }],
+    ['nothing to try', 'invalid-spec', { job, search: { type: 'grid', parameters: {} } }],
+    ['a parameter elsewhere', 'invalid-spec', { job, search: { type: 'grid', parameters: { '/name': ['a'] } } }],
+    ['a trial that cannot work', 'invalid-spec', { job, search: { type: 'grid', parameters: { '/model/code': [0] } } }],
+    ['an unknown field', 'unknown-field', { job, search: { ...search, colour: 'red' } }],
+    ['an unknown data set', 'dataset-not-found', { job: { ...job, dataset: 'nothing' }, search }],
+    ['a priority without measure', 'invalid-spec', { job, search, priority: 5000 }],
+  ])('has %s', async (_, code, body) => {
+    await expectSame(both.rest.send('POST', '/v1/sweeps', body), both.grpc.call(submitSweep, body), code);
+  });
+
+  it('has a key that was used for another, is not there, or is a job', async () => {
+    const headers = { 'idempotency-key': 'sweep-once' };
+    await both.rest.send('POST', '/v1/sweeps', { job, search }, headers);
+    const other = { job: { ...job, name: 'other' }, search };
+    const again = both.grpc.call(submitSweep, { ...other, idempotencyKey: 'sweep-once' });
+    await expectSame(both.rest.send('POST', '/v1/sweeps', other, headers), again, 'idempotency-key-reused');
+    const { id: ofJob } = await both.grpc.call(TrainingService.method.submitJob, job);
+    for (const id of ['nothing', '0123456789abcdefghjkmnpqrs', ofJob]) {
+      const path = `/v1/sweeps/${id}`;
+      await expectSame(both.rest.send('GET', path), both.grpc.call(getSweep, { id }), 'job-not-found');
+      await expectSame(both.rest.send('POST', `${path}/cancel`), both.grpc.call(cancelSweep, { id }), 'job-not-found');
+    }
+  });
+
+  it('is listed by a limit that is none', async () => {
+    const rest = both.rest.send('GET', '/v1/sweeps?limit=101');
+    await expectSame(rest, both.grpc.call(listSweeps, { limit: 101 }), 'invalid-request');
   });
 });
 

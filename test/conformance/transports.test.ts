@@ -1,11 +1,13 @@
 // One suite for both transports: the same question gets the same answer.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image.ts';
 import { DatasetSchema, DatasetService } from '../../src/gen/hourglass/v1/dataset_pb.ts';
 import { InferenceService, OutputFormat, type TensorSchema } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { ModelSchema, RegistryService } from '../../src/gen/hourglass/v1/registry_pb.ts';
+import { type Sweep, SweepSchema, SweepService } from '../../src/gen/hourglass/v1/sweep_pb.ts';
 import {
   type Job,
   type JobEvent,
@@ -87,6 +89,16 @@ describe('jobs', () => {
     }
   });
 
+  it('say alike what they wait for', async () => {
+    const { id } = await both.grpc.call(submitJob, submission);
+    const client = new Redis(both.redis.url);
+    await client.hset(`{test}:job:${id}`, 'waitingFor', 'storage-full');
+    client.disconnect();
+    const rest = await both.rest.get(`/v1/jobs/${id}`);
+    expect(rest).toMatchObject({ state: 'queued', waitingFor: 'storage-full' });
+    expect(jobOf(await both.grpc.call(getJob, { id }))).toEqual(rest);
+  });
+
   it('are listed alike', async () => {
     const rest = (await both.rest.get('/v1/jobs?state=queued&limit=1')) as { jobs: unknown[]; nextCursor: string };
     const page = await both.grpc.call(listJobs, { state: 1, limit: 1 });
@@ -113,6 +125,50 @@ describe('jobs', () => {
     const headers = { 'idempotency-key': 'across' };
     const { id } = (await both.rest.send('POST', '/v1/jobs', submission, headers)).json as { id: string };
     expect((await both.grpc.call(submitJob, { ...submission, idempotencyKey: 'across' })).id).toBe(id);
+  });
+});
+
+describe('sweeps', () => {
+  const { submitSweep, getSweep, listSweeps, cancelSweep } = SweepService.method;
+  const job = { name: 'swept', dataset: 'mnist', model: { type: 'dense' } };
+  const search = { type: 'grid', parameters: { '/model/code': [8, 16], '/training/optimizer/learningRate': [1e-3] } };
+  type View = { id: string; createdAt: string; trials: { id: string }[] };
+  const sweepOf = (sweep: Sweep) => ({ warnings: [], ...(plain(toJson(SweepSchema, sweep)) as View) });
+
+  it('are resolved, shown, listed and cancelled alike', async () => {
+    const rest = (await both.rest.send('POST', '/v1/sweeps', { job, search, priority: 3 })).json as View;
+    const grpc = sweepOf(await both.grpc.call(submitSweep, { job, search, priority: 3 }));
+    const { id, createdAt } = grpc;
+    expect(grpc).toEqual({
+      ...rest,
+      id,
+      createdAt,
+      trials: rest.trials.map((t, i) => ({ ...t, id: grpc.trials[i]?.id })),
+    });
+    expect(rest.trials).toMatchObject(
+      search.parameters['/model/code'].map((code) => ({ parameters: { '/model/code': code } })),
+    );
+    for (const one of [rest, grpc]) {
+      expect(sweepOf(await both.grpc.call(getSweep, { id: one.id }))).toEqual(
+        await both.rest.get(`/v1/sweeps/${one.id}`),
+      );
+    }
+    const { sweeps } = await both.grpc.call(listSweeps, { limit: 2 });
+    expect({ sweeps: sweeps.map(sweepOf) }).toEqual(await both.rest.get('/v1/sweeps?limit=2'));
+    expect(sweeps.map((sweep) => sweep.id)).toEqual([grpc.id, rest.id]);
+    const cancelled = sweepOf(await both.grpc.call(cancelSweep, { id: rest.id }));
+    expect(cancelled).toMatchObject({ state: 'cancelled', trials: [{ state: 'cancelled' }, { state: 'cancelled' }] });
+    expect((await both.rest.send('POST', `/v1/sweeps/${rest.id}/cancel`)).json).toEqual(cancelled);
+    expect(sweepOf(await both.grpc.call(cancelSweep, { id: rest.id }))).toEqual(cancelled);
+    await both.rest.send('POST', `/v1/sweeps/${grpc.id}/cancel`);
+    expect(sweepOf(await both.grpc.call(getSweep, { id: grpc.id }))).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('are one sweep by one key, across transports', async () => {
+    const headers = { 'idempotency-key': 'swept-across' };
+    const { id } = (await both.rest.send('POST', '/v1/sweeps', { job, search }, headers)).json as View;
+    expect((await both.grpc.call(submitSweep, { job, search, idempotencyKey: 'swept-across' })).id).toBe(id);
+    await both.grpc.call(cancelSweep, { id });
   });
 });
 

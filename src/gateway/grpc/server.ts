@@ -13,6 +13,7 @@ import { ServerReflection as ServerReflectionV1alpha } from '../../gen/grpc/refl
 import { DatasetService } from '../../gen/hourglass/v1/dataset_pb.ts';
 import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import { RegistryService } from '../../gen/hourglass/v1/registry_pb.ts';
+import { SweepService } from '../../gen/hourglass/v1/sweep_pb.ts';
 import { TrainingService } from '../../gen/hourglass/v1/training_pb.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
@@ -32,6 +33,7 @@ import { healthService } from './services/health.ts';
 import { inferenceService } from './services/inference.ts';
 import { createReflection } from './services/reflection.ts';
 import { registryService } from './services/registry.ts';
+import { sweepService } from './services/sweep.ts';
 import { trainingService } from './services/training.ts';
 
 export type GrpcConfig = Pick<
@@ -121,7 +123,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
 
 function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const { config, predictor } = parts;
-  const own = [TrainingService, InferenceService, RegistryService, DatasetService];
+  const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details]);
   const watchers = new Budget(config.maxWatchers, 'open event streams', (open) =>
@@ -130,6 +132,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const names = own.map(({ typeName }) => typeName);
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
+    bindService(SweepService, sweepService(parts), runtime),
     bindService(InferenceService, inferenceService({ ...config, predictor, frames: new FrameCodec(parts) }), runtime),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts), runtime),

@@ -14,6 +14,7 @@ import { file_grpc_reflection_v1alpha_reflection } from '../../../src/gen/grpc/r
 import { file_hourglass_v1_dataset } from '../../../src/gen/hourglass/v1/dataset_pb.ts';
 import { file_hourglass_v1_inference } from '../../../src/gen/hourglass/v1/inference_pb.ts';
 import { file_hourglass_v1_registry } from '../../../src/gen/hourglass/v1/registry_pb.ts';
+import { file_hourglass_v1_sweep } from '../../../src/gen/hourglass/v1/sweep_pb.ts';
 import { file_hourglass_v1_training } from '../../../src/gen/hourglass/v1/training_pb.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -90,6 +91,7 @@ it('keeps every name and number on the wire', async () => {
     file_hourglass_v1_dataset,
     file_hourglass_v1_inference,
     file_hourglass_v1_registry,
+    file_hourglass_v1_sweep,
     file_hourglass_v1_training,
   ];
   await expect(`${files.flatMap(wireOf).join('\n')}\n`).toMatchFileSnapshot('../../golden/grpc-wire.txt');

@@ -38,6 +38,7 @@ describe.each([
       'hourglass.v1.DatasetService',
       'hourglass.v1.InferenceService',
       'hourglass.v1.RegistryService',
+      'hourglass.v1.SweepService',
       'hourglass.v1.TrainingService',
     ]);
   });
@@ -45,6 +46,7 @@ describe.each([
   it.each([
     ['hourglass.v1.TrainingService'],
     ['hourglass.v1.Job'],
+    ['hourglass.v1.Sweep'],
     ['hourglass.v1.Job.metrics'],
     ['hourglass.v1.TrainingService.SubmitJob'],
     ['hourglass.v1.JobState'],

@@ -5,13 +5,14 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { HourglassError } from '../../../base/errors.ts';
 import {
   type JobEventSchema,
+  type JobFailureSchema,
   type JobProgressSchema,
   type JobSchema,
   JobState as StateNumber,
 } from '../../../gen/hourglass/v1/training_pb.ts';
-import type { JobEvent, JobProgress, JobState, JobView } from '../../../spec/job.ts';
+import type { JobEvent, JobFailure, JobProgress, JobState, JobView } from '../../../spec/job.ts';
 
-const stateNumbers = {
+export const stateNumbers = {
   queued: StateNumber.QUEUED,
   running: StateNumber.RUNNING,
   cancelling: StateNumber.CANCELLING,
@@ -34,7 +35,7 @@ export function jobStateOf(number: StateNumber): JobState | undefined {
 /** An object as it would stand in a JSON answer; a Struct cannot hold `undefined` or typed arrays. */
 export const jsonObject = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
 
-const timestamp = (text: string) => timestampFromDate(new Date(text));
+export const timestamp = (text: string) => timestampFromDate(new Date(text));
 
 const progressMessage = ({ loss, samplesPerSecond, etaSeconds, ...rest }: JobProgress) =>
   ({
@@ -43,6 +44,11 @@ const progressMessage = ({ loss, samplesPerSecond, etaSeconds, ...rest }: JobPro
     ...(samplesPerSecond !== undefined && { samplesPerSecond }),
     ...(etaSeconds !== undefined && { etaSeconds }),
   }) satisfies MessageInitShape<typeof JobProgressSchema>;
+
+export const failureMessage = ({ reason, message, log = [], signal }: JobFailure) =>
+  ({ reason, message, log, ...(signal !== undefined && { signal }) }) satisfies MessageInitShape<
+    typeof JobFailureSchema
+  >;
 
 export function jobMessage(job: JobView): MessageInitShape<typeof JobSchema> {
   const { id, spec, attempts, warnings, progress, failure } = job;
@@ -59,19 +65,13 @@ export function jobMessage(job: JobView): MessageInitShape<typeof JobSchema> {
     ...(job.startedAt !== undefined && { startedAt: timestamp(job.startedAt) }),
     ...(job.finishedAt !== undefined && { finishedAt: timestamp(job.finishedAt) }),
     attempts,
+    ...(job.waitingFor !== undefined && { waitingFor: job.waitingFor }),
     warnings,
     ...(progress && { progress: progressMessage(progress) }),
     ...(job.model !== undefined && { model: job.model }),
     ...(job.version !== undefined && { version: job.version }),
     ...(job.metrics && { metrics: job.metrics }),
-    ...(failure && {
-      failure: {
-        reason: failure.reason,
-        message: failure.message,
-        log: failure.log ?? [],
-        ...(failure.signal !== undefined && { signal: failure.signal }),
-      },
-    }),
+    ...(failure && { failure: failureMessage(failure) }),
   };
 }
 

@@ -64,12 +64,12 @@ function answerTo(question: Question, index: DescriptorIndex, services: { name: 
   }
 }
 
-/** The file and all that it imports, so that one answer is enough. */
+/** The file and all that it imports, so that one answer is enough; each before what it imports itself. */
 function describe(file: DescFile | undefined, name: string) {
   if (!file) return notFound(name);
   const all = new Set<DescFile>();
   collect(file, all);
-  const fileDescriptorProto = [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  const fileDescriptorProto = [...all].reverse().map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
   return { case: 'fileDescriptorResponse' as const, value: { fileDescriptorProto } };
 }
 
@@ -80,11 +80,11 @@ const failure = (errorCode: number, errorMessage: string) => ({
   value: { errorCode, errorMessage },
 });
 
-/** Adds a file and its imports, the file itself first. */
+/** Adds a file and its imports, these first. */
 function collect(file: DescFile, into: Set<DescFile>): void {
   if (into.has(file)) return;
-  into.add(file);
   for (const imported of file.dependencies) collect(imported, into);
+  into.add(file);
 }
 
 class DescriptorIndex {

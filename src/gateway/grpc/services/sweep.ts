@@ -1,0 +1,41 @@
+/** SweepService: jobs that are tried with several values, of which the best is published. */
+
+import { type Static, Type } from 'typebox';
+import type { DatasetStore } from '../../../data/dataset.ts';
+import type { SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
+import type { JobQueue } from '../../../queue/job-queue.ts';
+import { checkRequest } from '../../check.ts';
+import { submitSweep } from '../../submit.ts';
+import { sweepMessage } from '../messages/sweep.ts';
+import type { Implementation } from '../service.ts';
+
+const PageSize = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })) });
+type PageSize = Static<typeof PageSize>;
+
+export interface SweepParts {
+  readonly queue: JobQueue;
+  readonly datasets: DatasetStore;
+}
+
+export function sweepService(parts: SweepParts): Implementation<typeof SweepService> {
+  const { sweeps } = parts.queue;
+  return {
+    async submitSweep({ job, search, priority, idempotencyKey }) {
+      const given = { job, search, ...(priority !== undefined && { priority }) };
+      return sweepMessage(await submitSweep(parts, given, idempotencyKey === '' ? undefined : idempotencyKey));
+    },
+
+    async getSweep({ id }) {
+      return sweepMessage(await sweeps.get(id));
+    },
+
+    async listSweeps({ limit }) {
+      const { limit: most } = checkRequest(PageSize, limit === 0 ? {} : { limit }) as PageSize;
+      return { sweeps: (await sweeps.list(most)).map(sweepMessage) };
+    },
+
+    async cancelSweep({ id }) {
+      return sweepMessage(await sweeps.cancel(id));
+    },
+  };
+}
