@@ -37,7 +37,7 @@ export class Heartbeat {
   #isStopped = false;
   #onlyRenews = false;
   #upkeep: Promise<void> | undefined;
-  #redeliveredAt = 0;
+  #redeliveredAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
@@ -98,8 +98,8 @@ export class Heartbeat {
       if (stalled.length > 0) log.warn({ jobs: stalled }, 'jobs of a silent worker are queued again');
     }
     await delivery.handOver();
-    if (!mayCheck || Date.now() - this.#redeliveredAt < redeliverEveryMs) return;
-    this.#redeliveredAt = Date.now();
+    if (!mayCheck || performance.now() - this.#redeliveredAt < redeliverEveryMs) return;
+    this.#redeliveredAt = performance.now();
     const found = await delivery.redeliver();
     if (found.length > 0) log.warn({ jobs: found }, 'jobs without a delivery are queued again');
   }

@@ -88,7 +88,7 @@ export class JobConsumer {
   readonly #held = new Set<Held>();
   readonly #workerId = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
   readonly #heartbeat: Heartbeat;
-  /** when draining has to be over, whatever Redis says */
+  /** when draining has to be over, whatever Redis says; on the clock of performance.now() */
   #drainedBy: number | undefined;
 
   private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
@@ -157,11 +157,11 @@ export class JobConsumer {
    * when Redis is away: others then find the jobs by their locks.
    */
   async drain(): Promise<void> {
-    this.#drainedBy = Date.now() + drainMs;
+    this.#drainedBy = performance.now() + drainMs;
     this.#heartbeat.onlyRenew();
     await this.#worker.pause(true);
     for (const { lease } of this.#held) lease.stop('draining');
-    while (this.#held.size > 0 && Date.now() < this.#drainedBy) await delay(20);
+    while (this.#held.size > 0 && performance.now() < this.#drainedBy) await delay(20);
     // a server that is away must not keep us
     await Promise.race([this.#heartbeat.stop(), delay(1000)]);
     await Promise.race([this.#worker.close(), delay(3000)]);
@@ -285,7 +285,7 @@ export class JobConsumer {
       try {
         return await call();
       } catch (error) {
-        if (this.#drainedBy !== undefined && Date.now() > this.#drainedBy - settleMs) {
+        if (this.#drainedBy !== undefined && performance.now() > this.#drainedBy - settleMs) {
           this.#log.error({ reason: (error as Error).message }, 'Redis is away; the job is found again by its lock');
           return undefined;
         }

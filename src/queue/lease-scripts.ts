@@ -48,7 +48,7 @@ if state == 'running' then
   end
 end
 local attempt = redis.call('HINCRBY', key, 'attempts', 1)
-redis.call('HSETNX', key, 'startedAt', now)
+redis.call('HSETNX', key, 'startedAt', math.max(now, redis.call('HGET', key, 'createdAt')))
 redis.call('HSET', key, 'owner', worker, 'startMark', record[3] or '')
 redis.call('HDEL', key, 'waitingFor')
 move(id, 'running')
@@ -129,13 +129,23 @@ return 'again'
  * each job. → ['quiet' or 'check', server time, then (id, attempt, 'lost' or 'cancelling') for those that must stop]
  *
  * After Redis was away, every lease looks expired although the workers live on. The gap in the common heartbeat shows it:
- * for one lock time nobody looks for dead workers, so that all can renew first.
+ * for one lock time nobody looks for dead workers, so that all can renew first. The same when the clock was set forward. When
+ * it was set back, what should expire soon would stay for as long: that is put right.
  */
 export const renewScript = jobScript(`
 local lock, gap = tonumber(ARGV[1]), tonumber(ARGV[2])
-local before = redis.call('GET', base .. 'heartbeat')
+local before = redis.call('GET', base .. 'heartbeat') or now
 redis.call('SET', base .. 'heartbeat', now)
-if before and now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
+if now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
+if before - now > gap then
+  redis.call('DEL', base .. 'quiet', base .. 'redelivered', base .. 'training:stalled-check')
+  for _, index in ipairs({'jobs:running', 'jobs:cancelling', 'sweeps:running', 'sweeps:cancelling'}) do
+    for _, id in ipairs(redis.call('ZRANGE', base .. index, 0, -1)) do
+      local key = base .. 'training:' .. id .. '-' .. redis.call('HGET', base .. 'job:' .. id, 'delivery') .. ':lock'
+      if redis.call('PTTL', key) > lock then redis.call('PEXPIRE', key, lock) end
+    end
+  end
+end
 local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check', now}
 for i = 3, #ARGV, 4 do
   local id, attempt, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -185,7 +195,8 @@ return {'best', best, tonumber(job[1]), job[2]}
 
 /**
  * Delivers anew what BullMQ no longer knows, whatever the reason: it gives up on a job after many stalls, and a server may
- * have lost its last writes. Also sweeps whose trials have all ended without BullMQ noticing. → the ids
+ * have lost its last writes. Also sweeps whose trials have all ended without BullMQ noticing, and jobs that wait for a time
+ * which a wrong clock has set: nothing waits for more than a minute. → the ids
  */
 export const orphansScript = jobScript(`
 local found = {}
@@ -209,7 +220,9 @@ for _, kind in ipairs({'jobs', 'sweeps'}) do
       local delivered = id .. '-' .. record[1]
       local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
       if not redis.call('ZSCORE', base .. 'pending', id) and not sweepWaits then
-        if redis.call('EXISTS', base .. 'training:' .. delivered) == 0 then
+        -- BullMQ's score: milliseconds times 4096
+        local due = (redis.call('ZSCORE', base .. 'training:delayed', delivered) or 0) / 4096
+        if redis.call('EXISTS', base .. 'training:' .. delivered) == 0 or due - now > 120000 then
           redeliver(id)
         elseif record[2] and redis.call('ZSCORE', base .. 'training:waiting-children', delivered)
           and isOver(cjson.decode(record[2])) then

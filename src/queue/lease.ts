@@ -37,7 +37,7 @@ export class Lease {
   #epochs: EpochMetrics[] = [];
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lastSent = 0;
+  #lastSent = Number.NEGATIVE_INFINITY;
 
   constructor(claim: Claim, client: Redis, base: string) {
     this.claim = claim;
@@ -103,7 +103,7 @@ export class Lease {
   /** One report is under way at a time, so that they arrive in order. */
   #schedule(): void {
     if (this.#timer || this.#sending) return;
-    const wait = Math.max(0, this.#lastSent + reportEveryMs - Date.now());
+    const wait = Math.max(0, this.#lastSent + reportEveryMs - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#sending = this.#send()
@@ -116,7 +116,7 @@ export class Lease {
   }
 
   async #send(): Promise<void> {
-    this.#lastSent = Date.now();
+    this.#lastSent = performance.now();
     const { id, attempt } = this.claim;
     const [progress, mark, epochs] = [this.#progress, this.#mark, this.#epochs];
     [this.#progress, this.#mark, this.#epochs] = ['', '', []];

@@ -1,6 +1,7 @@
 /**
  * Connections to Redis, and what its failures mean to a client of the queue. Every command connection gives up within
- * `timeoutMs`; nothing waits in line for a server that is away.
+ * `timeoutMs`; nothing waits in line for a server that is away. A connection over which nothing comes any more, although
+ * nobody closed it (a pulled cable, a firewall that forgot it), is noticed and made anew.
  */
 
 import { isIP } from 'node:net';
@@ -27,11 +28,13 @@ export const keyBase = (settings: RedisSettings): string => `{${settings.prefix}
 export type ConnectionKind = 'commands' | 'patient' | 'subscriber';
 
 export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log: Logger): Redis {
-  const client = new Redis({
+  const options = {
     ...addressOf(settings.url),
     ...behaviour(kind, settings.timeoutMs),
     replyMapping: 'legacy',
-  });
+  } as const;
+  const client = kind === 'patient' ? new PatientRedis(options) : new Redis(options);
+  if (kind === 'subscriber') keepAsking(client);
   let reported = false;
   client.on('error', (error: Error) => {
     // one line per outage, not one per attempt
@@ -66,10 +69,11 @@ export function addressOf(url: string): RedisOptions {
 
 function behaviour(kind: ConnectionKind, timeoutMs: number): RedisOptions {
   const reconnect: RedisOptions = {
-    retryStrategy: (attempt) => Math.min(50 * attempt, 1000),
+    retryStrategy: (attempt) => Math.min(50 * attempt, 500),
     connectTimeout: timeoutMs,
-    keepAlive: 5000,
-    maxLoadingRetryTime: 1000,
+    // commands without any answer for so long end the connection, those of its opening too
+    socketTimeout: Math.round(timeoutMs * 1.5),
+    maxLoadingRetryTime: 500,
   };
   switch (kind) {
     case 'commands':
@@ -79,16 +83,44 @@ function behaviour(kind: ConnectionKind, timeoutMs: number): RedisOptions {
         autoResendUnfulfilledCommands: false,
         maxRetriesPerRequest: 0,
         commandTimeout: timeoutMs,
-        // a peer that vanished without closing: pending commands without any answer end the connection
-        socketTimeout: timeoutMs * 3,
       };
     case 'patient':
-      return { ...reconnect, maxRetriesPerRequest: null, socketTimeout: 15_000 };
+      return { ...reconnect, maxRetriesPerRequest: null };
     case 'subscriber':
       return { ...reconnect, maxRetriesPerRequest: null, autoResubscribe: true };
     default:
       return kind satisfies never;
   }
+}
+
+/** BullMQ blocks for up to 10 s */
+const longestReadMs = 13_000;
+
+/** BullMQ duplicates its connection for reads that block: silence is no fault there, but for the opening. */
+class PatientRedis extends Redis {
+  override duplicate<Override extends Partial<RedisOptions> | undefined = undefined>(override?: Override) {
+    const duplicate = super.duplicate<Override>(override);
+    duplicate.options.socketTimeout = longestReadMs;
+    let opening: NodeJS.Timeout | undefined;
+    const opened = (): void => clearTimeout(opening);
+    duplicate.on('connect', () => {
+      const { stream } = duplicate;
+      opening = setTimeout(() => stream.destroy(), this.options.socketTimeout);
+    });
+    duplicate.on('ready', opened).on('close', opened);
+    return duplicate;
+  }
+}
+
+const askEveryMs = 1000;
+
+/** One that only listens would never learn that its connection is dead. */
+function keepAsking(client: Redis): void {
+  const timer = setInterval(() => {
+    if (client.status === 'ready') client.ping().catch(() => undefined);
+  }, askEveryMs);
+  timer.unref();
+  client.once('end', () => clearInterval(timer));
 }
 
 const unavailable = (cause?: unknown): HourglassError =>

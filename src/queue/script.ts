@@ -85,7 +85,8 @@ end
 local function finish(id, to)
   local key = base .. 'job:' .. id
   move(id, to)
-  redis.call('HSET', key, 'finishedAt', now)
+  local times = redis.call('HMGET', key, 'createdAt', 'startedAt')
+  redis.call('HSET', key, 'finishedAt', math.max(now, times[1] or 0, times[2] or 0))
   redis.call('HDEL', key, 'owner', 'waitingFor')
   redis.call('ZREM', base .. 'pending', id)
   redis.call('ZADD', base .. 'finished', now, id)

@@ -104,13 +104,13 @@ class Running {
     const part = this.#part.name;
     let child: ChildProcess | undefined = first;
     for (;;) {
-      const since = Date.now();
+      const since = performance.now();
       if (child) await gone(child);
       if (this.#stopping) return;
       const { exitCode, signalCode } = child ?? {};
       const { hopelessCode } = this.#part;
       if (hopelessCode !== undefined && exitCode === hopelessCode) return onHopeless?.(part);
-      if (Date.now() - since > healthyMs) this.#pauseMs = firstPauseMs;
+      if (performance.now() - since > healthyMs) this.#pauseMs = firstPauseMs;
       log.warn({ part, exitCode, signal: signalCode, pauseMs: this.#pauseMs }, 'ended unexpectedly, starting it again');
       await delay(this.#pauseMs, undefined, { signal: this.#pause.signal }).catch(() => undefined);
       if (this.#stopping) return;

@@ -47,12 +47,12 @@ export async function runAttempt(
   };
   const lines = followOutput(child, log);
   let ending: Ending | undefined;
-  let heardAt = Date.now();
+  let heardAt = performance.now();
   let killedFor: 'hung' | 'memory' | undefined;
   let force: NodeJS.Timeout | undefined;
 
   child.on('message', (message: FromChild) => {
-    heardAt = Date.now();
+    heardAt = performance.now();
     hear(message);
     if (isReport(message)) pass(lease, message);
     else ending = message;
@@ -65,7 +65,7 @@ export async function runAttempt(
     child.kill('SIGKILL');
   };
   const watch = setInterval(async () => {
-    if (Date.now() - heardAt > settings.stepTimeoutMs) killedFor ??= 'hung';
+    if (performance.now() - heardAt > settings.stepTimeoutMs) killedFor ??= 'hung';
     const resident = settings.memoryBytes === null ? undefined : await residentBytes(child.pid ?? 0);
     if (resident !== undefined && settings.memoryBytes !== null && resident > settings.memoryBytes) {
       killedFor ??= 'memory';
