@@ -69,6 +69,7 @@ export const metricTable = {
   modelEvictions: counter('model_evictions', 'Model versions dropped from memory to make room', none),
 
   queueUp: gauge('queue_up', '1 when the queue answers, else 0', none),
+  queueTruncated: counter('queue_truncated', 'Times that the file of the embedded queue had lost its end', none),
   queueJobs: gauge('queue_jobs', 'Jobs in the queue by state', { state: jobState }),
   jobsFinished: counter('jobs_finished', 'Jobs that ended', { outcome: jobOutcome }),
   jobFailures: counter('job_failures', 'Jobs that failed, by reason', { reason: { atMost: 40 } }),

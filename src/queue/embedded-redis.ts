@@ -33,8 +33,18 @@ export class EmbeddedRedisError extends Error {
 const maxSocketPath = 100;
 const guarded = '(read _ <&3; kill -TERM $$ 2>/dev/null) & exec "$0" - 3<&-';
 
-/** `program`: redis-server or one that works alike. */
-export async function embeddedRedis(dataDir: string, log: Logger, program = 'redis-server'): Promise<EmbeddedRedis> {
+export interface EmbeddedRedisOptions {
+  /** redis-server or one that works alike */
+  readonly program?: string;
+  /** called when its file had lost its end, as after a power failure, and was loaded without it */
+  readonly onTruncated?: () => void;
+}
+
+export async function embeddedRedis(
+  dataDir: string,
+  log: Logger,
+  { program = 'redis-server', onTruncated = () => undefined }: EmbeddedRedisOptions = {},
+): Promise<EmbeddedRedis> {
   const folder = path.join(dataDir, 'redis');
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
@@ -70,7 +80,11 @@ export async function embeddedRedis(dataDir: string, log: Logger, program = 'red
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(configuration);
     child.once('exit', () => child.stdio[3]?.destroy());
-    const lines = followLog(child, log);
+    const truncated = (): void => {
+      log.warn("the end of the queue's append-only file was cut off: what it held is lost, all before it was loaded");
+      onTruncated();
+    };
+    const lines = followLog(child, log, truncated);
     if (await answers(child, url, log)) return child;
     throw new EmbeddedRedisError(reasonOf(lines, folder, program));
   };
@@ -80,13 +94,14 @@ export async function embeddedRedis(dataDir: string, log: Logger, program = 'red
 const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;
 
 /** The server's own lines: warnings go to our log. Returns the last ones as they come. */
-function followLog(child: ChildProcess, log: Logger): string[] {
+function followLog(child: ChildProcess, log: Logger, truncated: () => void): string[] {
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue;
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line);
       if (lines.length > 50) lines.shift();
+      if (line.includes('loaded anyway because aof-load-truncated')) truncated();
       // <pid>:<role> <date and time> <level> <text>; # is a warning
       const text = /^\d+:[A-Z] .{24} ([.\-*#]) (.*)$/.exec(line);
       const unimportant =

@@ -113,8 +113,9 @@ export class Up {
   }
 
   async #startRedis(): Promise<string> {
-    const { config, log } = this.#parts;
-    const redis = await embeddedRedis(config.dataDir, log);
+    const { config, log, metrics } = this.#parts;
+    metrics.count('queueTruncated', 0);
+    const redis = await embeddedRedis(config.dataDir, log, { onTruncated: () => metrics.count('queueTruncated', 1) });
     await this.#supervisor.start({ name: 'redis', stopMs: redisStopMs, isFoundation: true, launch: redis.launch });
     return redis.url;
   }

@@ -129,6 +129,6 @@ it('refuses a file that is damaged in the middle, and leaves it as it is', async
 });
 
 it('says so when there is no redis-server', async () => {
-  const redis = await embeddedRedis(folder, quiet, 'no-such-redis-server');
+  const redis = await embeddedRedis(folder, quiet, { program: 'no-such-redis-server' });
   await expect(redis.launch()).rejects.toThrow(/not installed.*REDIS_URL/);
 });
