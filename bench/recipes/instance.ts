@@ -60,6 +60,10 @@ export class Instance {
     return instance;
   }
 
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
   /** Tries again, as a client should, while the answer is 503: a busy machine may be slow to answer. */
   async #json<T>(method: string, url: string, body?: unknown): Promise<T> {
     let response: Response;
