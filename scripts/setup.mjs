@@ -143,7 +143,8 @@ function hashOfSources() {
       .update('\0')
       .update(readFileSync(path.join(root, file)))
       .update('\0');
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) add(file);
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-pages.mjs'])
+    add(file);
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, withFileTypes: true });
   for (const file of sources
     .filter((f) => f.isFile())
@@ -165,6 +166,8 @@ function build() {
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
     const { ok, output } = run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh]);
     if (!ok) throw new SetupError(`the build failed:\n${output}`);
+    const pages = run(process.execPath, [path.join(root, 'scripts/build-pages.mjs'), fresh]);
+    if (!pages.ok) throw new SetupError(`the build of the pages failed:\n${pages.output}`);
     writeFileSync(path.join(fresh, '.sources'), hash);
     if (existsSync(path.join(root, 'dist'))) renameSync(path.join(root, 'dist'), old);
     renameSync(fresh, path.join(root, 'dist'));

@@ -28,6 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
   gateway: ['base', 'platform', 'spec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
   up: ['base', 'platform', 'spec', 'data', 'registry', 'queue'],
   sdk: ['base', 'codec', 'data', 'queue', 'registry', 'spec'],
+  dashboard: ['sdk'],
 };
 
 /** package (prefix) → the files that may import it */

@@ -73,7 +73,7 @@ export const settings = {
     'hourglass',
     'prefix of every key in Redis',
   ),
-  redisTimeoutMs: queue('HOURGLASS_REDIS_TIMEOUT', duration(50, 60 * second), '900ms', 'longest wait for one command'),
+  redisTimeoutMs: queue('HOURGLASS_REDIS_TIMEOUT', duration(50, 60 * second), '800ms', 'longest wait for one command'),
   jobLockMs: queue('HOURGLASS_JOB_LOCK', duration(second, hour), '6s', 'a worker silent for this long loses its job'),
   jobHistory: queue('HOURGLASS_JOB_HISTORY', integer(1, 1_000_000), '10000', 'finished jobs that are kept'),
   eventHistory: queue('HOURGLASS_EVENT_HISTORY', integer(10, 1_000_000), '10000', 'events kept per job for replay'),
@@ -126,6 +126,7 @@ export const settings = {
   loadedModels: serving('HOURGLASS_LOADED_MODELS', integer(1, 10_000), '16', 'model versions kept in memory'),
   loadedBytes: serving('HOURGLASS_LOADED_BYTES', bytes(2 ** 20), '1GiB', 'memory of the model versions kept there'),
   deadlineMs: serving('HOURGLASS_DEADLINE', duration(10, hour), '30s', 'longest time for the answer of one prediction'),
+  demo: serving('HOURGLASS_DEMO', onOff, 'on', 'the page /demo, which encodes in the browser'),
 
   maxBodyBytes: limits('HOURGLASS_MAX_BODY', bytes(1024, 2 ** 30), '64MiB', 'REST body or gRPC message'),
   maxBodyMemoryBytes: limits('HOURGLASS_MAX_BODY_MEMORY', bytes(2 ** 20), '512MiB', 'REST bodies in memory at once'),

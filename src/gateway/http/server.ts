@@ -25,6 +25,7 @@ import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
+import { demoRoutes } from './routes/demo.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -138,6 +139,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     const routes = scope as unknown as App;
     healthRoutes(routes, routeParts);
     contractRoutes(routes);
+    demoRoutes(routes, routeParts);
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
     sweepRoutes(routes, routeParts);
