@@ -1,8 +1,10 @@
 // Workers' side of the queue, with real BullMQ workers on a real server: who gets a job, how it ends, and who may write.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Delivery } from '../../src/queue/delivery.ts';
 import { JobConsumer, type Outcome, type Train } from '../../src/queue/job-consumer.ts';
 import type { Lease } from '../../src/queue/lease.ts';
+import { connectRedis, untilReady } from '../../src/queue/redis.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import type { JobView } from '../../src/spec/job.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
@@ -223,4 +225,25 @@ it('delivers again what BullMQ has lost', async () => {
   await consumer.drain();
   await queue.close();
   client.disconnect();
+});
+
+it('delivers again what waits for a time that a wrong clock has set', async () => {
+  const prefix = `consumer-${++prefixes}`;
+  const queue = await openQueue(redis.url, { prefix });
+  const settings = consumerSettings(redis.url, { prefix });
+  const { id } = await queue.submit(jobSpec());
+  const client = connectRedis(settings, 'commands', quiet);
+  await untilReady(client, 5000);
+  const delivery = new Delivery(client, settings, 1000, quiet);
+  await delivery.handOver();
+  await delivery.close();
+  // as BullMQ notes it: milliseconds times 4096
+  const [delivered, inAnHour] = [`${id}-1`, (Date.now() + 3600_000) * 4096];
+  expect(await client.zrem(`{${prefix}}:training:prioritized`, delivered)).toBe(1);
+  await client.zadd(`{${prefix}}:training:delayed`, inAnHour, delivered);
+  client.disconnect();
+  const consumer = await JobConsumer.open(settings, async () => success, quiet);
+  expect((await ended(queue, id)).state).toBe('succeeded');
+  await consumer.drain();
+  await queue.close();
 });

@@ -197,6 +197,21 @@ describe('stopping', () => {
     expect(late.status).toBe('UNAVAILABLE');
   });
 
+  it('sends its clients elsewhere (GOAWAY), and finishes what they have begun', async () => {
+    const predictor = await withPredictor(false);
+    const session = http2.connect(`http://127.0.0.1:${running.port}`);
+    const away = new Promise<number>((resolve) => session.once('goaway', resolve));
+    const call = running.client.call(encode, small);
+    await asked(predictor);
+    await new Promise((resolve) => session.ping(resolve)); // it is connected
+    const closed = running.server.close(10_000);
+    expect(await away).toBe(http2.constants.NGHTTP2_NO_ERROR);
+    predictor.open();
+    expect((await call).codes?.values).toEqual([0.25, 0.5]);
+    await closed;
+    expect(session.closed).toBe(true);
+  });
+
   it('has room for so many event streams and no more', async () => {
     running = await startServer({ queue: silent as JobQueue });
     const watch = () => running.client.stream(TrainingService.method.watchJob, { id: '1' }).next();
