@@ -14,8 +14,11 @@ export const FileEntry = Type.Object({
 });
 export type FileEntry = Static<typeof FileEntry>;
 
-export const Operation = Type.Enum(['encode', 'decode', 'denoise', 'reconstruct']);
+/** `outliers`: encode can say how unusual each row is */
+export const Operation = Type.Enum(['encode', 'decode', 'denoise', 'reconstruct', 'classify', 'generate', 'outliers']);
 export type Operation = Static<typeof Operation>;
+/** operations that a client asks with rows or codes */
+export type RowOperation = Exclude<Operation, 'generate' | 'outliers'>;
 
 export const Codec = Type.Object(
   {
@@ -47,6 +50,11 @@ export const Manifest = Type.Object({
   inputShape: Type.Array(Type.Integer({ minimum: 1 })),
   codeShape: Type.Array(Type.Integer({ minimum: 1 })),
   inputRange: Type.Tuple([Type.Number(), Type.Number()]),
+  classes: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'what the classes that classify tells apart are called, by their number',
+    }),
+  ),
   /** lineage: enough to train the same weights again */
   lineage: Type.Object({
     jobId: Type.String(),

@@ -20,7 +20,14 @@ import { isDamage, ModelCache } from './model-cache.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
 import { overloadError, within } from './refusal.ts';
 import { checkRows, findNonFinite } from './rows.ts';
-import { inputShapeOf, operationError, outputShapeOf, type ServedLane, type ServedModel } from './served-model.ts';
+import {
+  inputShapeOf,
+  operationError,
+  outputShapeOf,
+  type ServedLane,
+  type ServedModel,
+  takesCodes,
+} from './served-model.ts';
 
 export interface PredictorOptions {
   readonly registry: Registry;
@@ -120,7 +127,7 @@ export class ModelPredictor implements Predictor {
   ): Promise<Prediction> {
     const { manifest } = served;
     const lane = served.lane(operation);
-    const noun = operation === 'decode' ? 'code' : 'input';
+    const noun = takesCodes(operation) ? 'code' : 'input';
     const shape = inputShapeOf(manifest, operation);
     const rows = checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch });
     const { data, finite } = await this.#batcher.submit(lane, inputs.data, rows, signal);
@@ -131,15 +138,16 @@ export class ModelPredictor implements Predictor {
       version: manifest.version,
       outputs: float32(answerShape(manifest, operation, inputs.shape), data),
       rowShape: manifest.inputShape,
+      ...(operation === 'classify' && manifest.classes && { classes: manifest.classes }),
     };
   }
 
   #nonFiniteAnswer(served: ServedModel, operation: Operation, inputs: Float32Array): HourglassError {
     const [low, high] = served.manifest.inputRange;
     const span = high - low;
-    const ordinary = operation !== 'decode' && inputs.every((value) => value >= low - span && value <= high + span);
+    const ordinary = !takesCodes(operation) && inputs.every((value) => value >= low - span && value <= high + span);
     if (!ordinary) {
-      const trained = operation === 'decode' ? '' : ` It was trained on values from ${low} to ${high}.`;
+      const trained = takesCodes(operation) ? '' : ` It was trained on values from ${low} to ${high}.`;
       return new HourglassError(
         'non-finite',
         `${served.key} has no finite answer to these values: some are too large.${trained} Scale them down.`,
@@ -197,13 +205,16 @@ function observe(metrics: Metrics): BatchObserver<ServedLane> {
   };
 }
 
-/** Rows come back in the form in which they were sent: flat or in the model's shape. Decoded rows are flat. */
+/** Rows come back in the form in which they were sent: flat or in the model's shape. Rows made from codes are flat. */
 function answerShape(manifest: Manifest, operation: Operation, asked: Shape): Shape {
   const [rows = 0] = asked;
   switch (operation) {
     case 'encode':
+    case 'classify':
+    case 'outliers':
       return [rows, ...outputShapeOf(manifest, operation)];
     case 'decode':
+    case 'generate':
       return [rows, sizeOf(outputShapeOf(manifest, operation))];
     case 'denoise':
     case 'reconstruct':

@@ -15,17 +15,22 @@ export interface PredictRequest {
 export interface Prediction {
   readonly model: string;
   readonly version: number;
-  /** [batch, …code] for encode, flat rows for decode, the form of the inputs for the others */
+  /**
+   * [batch, …code] for encode, flat rows for decode and generate, [batch, classes] for classify, [batch] for outliers, the form
+   * of the inputs for the others
+   */
   readonly outputs: NdArray<'float32'>;
   /** the model's own row shape, for answers that are pictures */
   readonly rowShape: readonly number[];
+  /** names of the classes, for classify */
+  readonly classes?: readonly string[];
 }
 
 /** The version that would answer a request, and what a row of it looks like. */
 export interface PredictTarget {
   readonly model: string;
   readonly version: number;
-  /** of the inputs: the code's shape for decode, else the model's own row shape, such as [28, 28, 1] */
+  /** of the inputs: the code's shape for decode and generate, else the model's own row shape, such as [28, 28, 1] */
   readonly inputShape: readonly number[];
   /** smallest and largest value of a row as trained, what black and white of a picture are mapped to */
   readonly inputRange: readonly [number, number];

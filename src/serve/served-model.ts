@@ -7,7 +7,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { ModelPool, ModelShapes, ModelSource } from '../runtime/pool.ts';
 import type { Lane, LaneRun } from './batcher.ts';
 
-type Part = 'encoder' | 'decoder';
+type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers';
 
 /** Which files answer an operation, one after the other. */
 const chains: Readonly<Record<Operation, readonly Part[]>> = {
@@ -15,6 +15,9 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
   decode: ['decoder'],
   denoise: ['encoder', 'decoder'],
   reconstruct: ['encoder', 'decoder'],
+  classify: ['classifier'],
+  generate: ['decoder'],
+  outliers: ['outliers'],
 };
 
 const fileOf = (part: Part): string => `${part}.onnx`;
@@ -107,16 +110,34 @@ export class ServedModel {
   #ordinaryRow(operation: Operation): Float32Array<ArrayBuffer> {
     const [low, high] = this.manifest.inputRange;
     const row = new Float32Array(sizeOf(inputShapeOf(this.manifest, operation)));
-    return operation === 'decode' ? row : row.fill((low + high) / 2);
+    return takesCodes(operation) ? row : row.fill((low + high) / 2);
   }
 }
 
+export const takesCodes = (operation: Operation): boolean => operation === 'decode' || operation === 'generate';
+
 export function inputShapeOf({ inputShape, codeShape }: Manifest, operation: Operation): readonly number[] {
-  return operation === 'decode' ? codeShape : inputShape;
+  return takesCodes(operation) ? codeShape : inputShape;
 }
 
-export function outputShapeOf({ inputShape, codeShape }: Manifest, operation: Operation): readonly number[] {
-  return operation === 'encode' ? codeShape : inputShape;
+/** Of one row of the answer; [] is a single number. */
+export function outputShapeOf(manifest: Manifest, operation: Operation): readonly number[] {
+  const { inputShape, codeShape, classes = [] } = manifest;
+  switch (operation) {
+    case 'encode':
+      return codeShape;
+    case 'decode':
+    case 'denoise':
+    case 'reconstruct':
+    case 'generate':
+      return inputShape;
+    case 'classify':
+      return [classes.length];
+    case 'outliers':
+      return [];
+    default:
+      return operation satisfies never;
+  }
 }
 
 export function operationError({ name, version, operations }: Manifest, operation: Operation): HourglassError {

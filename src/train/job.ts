@@ -54,7 +54,15 @@ export interface TrainedModel {
    * held-out rows `outliers.onnx` (x → score) and `outliers.json` (its calibration: src/base/outliers.ts).
    */
   readonly files: Readonly<Record<string, Uint8Array>>;
-  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct')[];
+  readonly operations: readonly (
+    | 'encode'
+    | 'decode'
+    | 'denoise'
+    | 'reconstruct'
+    | 'classify'
+    | 'generate'
+    | 'outliers'
+  )[];
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
   readonly codeShape: Shape;
@@ -127,7 +135,15 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
       ...(outliers && outlierFiles(autoencoder, weights, outliers, metadata)),
       ...assessed.files,
     },
-    operations: ['encode', 'decode', 'reconstruct', ...(plan.denoises ? (['denoise'] as const) : [])],
+    operations: [
+      'encode',
+      'decode',
+      'reconstruct',
+      ...(plan.denoises ? (['denoise'] as const) : []),
+      ...(classifier ? (['classify'] as const) : []),
+      ...(plan.generates ? (['generate'] as const) : []),
+      ...(outliers ? (['outliers'] as const) : []),
+    ],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,
     metrics: {

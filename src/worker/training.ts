@@ -7,7 +7,7 @@
 import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
-import type { Dataset } from '../data/dataset.ts';
+import type { Dataset, DatasetInfo } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import { FsStore } from '../registry/fs-store.ts';
 import type { Manifest } from '../registry/manifest.ts';
@@ -95,6 +95,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
           inputShape: [...trained.inputShape],
           codeShape: [...trained.codeShape],
           inputRange: [dataset.info.range[0], dataset.info.range[1]],
+          ...(trained.operations.includes('classify') && { classes: classNamesOf(dataset.info) }),
           lineage: {
             jobId: id,
             spec,
@@ -155,6 +156,10 @@ async function bundleOf(
     return undefined;
   }
 }
+
+/** A class without a name is called by its number. */
+const classNamesOf = ({ classes = 0, classNames = [] }: DatasetInfo): string[] =>
+  Array.from({ length: classes }, (_, i) => classNames[i] ?? String(i));
 
 /** An earlier attempt may publish at the same time, with reports that name other times: the first one counts. */
 async function publishOnce(registry: Registry, name: string, id: string, publication: Publication): Promise<Manifest> {

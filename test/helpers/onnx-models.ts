@@ -49,6 +49,35 @@ export function scaling(input: number, code: number, factor: number): ModelFiles
   };
 }
 
+/**
+ * What a version with a head has besides: p = softmax of the first `classes` values of x; the score of a row is the sum of its
+ * values, calibrated on held-out rows whose scores were 0, 1, … 100.
+ */
+export function headed(input: number, classes: number): Readonly<Record<string, Uint8Array>> {
+  const rows = { x: { dtype: 'float32', shape: [input] } } as const;
+  const W = matrix(input, classes, (row, column) => (row === column ? 1 : 0));
+  const classifier = {
+    name: 'classifier',
+    inputs: rows,
+    weights: { W },
+    call: (inputs: Readonly<Record<string, tf.Tensor>>, weights: Readonly<Record<string, tf.Tensor>>) => ({
+      probabilities: tf.softmax(tf.matMul(inputs.x as tf.Tensor2D, weights.W as tf.Tensor2D)),
+    }),
+  };
+  const outliers = {
+    name: 'outliers',
+    inputs: rows,
+    weights: {},
+    call: (inputs: Readonly<Record<string, tf.Tensor>>) => ({ score: tf.sum(inputs.x as tf.Tensor2D, 1) }),
+  };
+  const calibration = { rows: 101, quantiles: Array.from({ length: 101 }, (_, i) => i) };
+  return {
+    'classifier.onnx': exportOnnx(classifier, metadata),
+    'outliers.onnx': exportOnnx(outliers, metadata),
+    'outliers.json': Buffer.from(JSON.stringify(calibration)),
+  };
+}
+
 /** Dense sigmoid layers with irregular weights, whose answers use every bit. */
 export function irregular(input: number, code: number): ModelFiles {
   const weight = (row: number, column: number) => Math.sin(1 + row * 12.9898 + column * 78.233) / Math.sqrt(input);

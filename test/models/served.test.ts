@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import type { SplitName } from '../../src/data/dataset.ts';
-import type { Manifest } from '../../src/registry/manifest.ts';
+import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
 import type { JobView } from '../../src/spec/job.ts';
 import { ModelSpec, type ModelType } from '../../src/spec/model.ts';
@@ -146,6 +146,14 @@ function expectClose(found: readonly number[], wanted: ArrayLike<number>): void 
 
 const count = 3;
 
+/** What only some models, or only some questions, are answered with. */
+interface Answers {
+  readonly outputs: number[][];
+  readonly probabilities: number[][];
+  readonly classes: string[];
+  readonly outliers: { score: number; pValue: number }[];
+}
+
 describe.each(Object.keys(models))('%s', (type) => {
   it('is trained by a job over HTTP, published, and answers with what was published', {
     timeout: 240_000,
@@ -172,9 +180,35 @@ describe.each(Object.keys(models))('%s', (type) => {
     const spread = Math.max(...decoded) - Math.min(...decoded);
     expect(spread, 'all pixels alike').toBeGreaterThan(0.01);
 
-    const denoised = manifest.operations.includes('denoise');
-    expect(denoised).toBe('corruption' in (manifest.lineage.spec as { model: object }).model);
-    if (denoised) await call(200, `/v1/models/${type}/denoise`, { inputs });
+    const { model } = manifest.lineage.spec as { model: { head?: object; corruption?: object } };
+    const special = { denoise: model.corruption, classify: model.head, generate: type === 'variational' || undefined };
+    for (const [operation, reason] of Object.entries(special)) {
+      const asked = operation === 'generate' ? { count, seed: 1 } : { inputs };
+      const answer = await call<Answers>(reason ? 200 : 409, `/v1/models/${type}/${operation}`, asked);
+      expect(manifest.operations.includes(operation as Operation), operation).toBe(reason !== undefined);
+      if (operation === 'generate' && reason) expect(answer.outputs).toHaveLength(count);
+      if (operation !== 'classify' || !reason) continue;
+      const probabilities = await answerOf(type, 'classifier.onnx', float32([count, ...shape], rows));
+      expectClose(answer.probabilities.flat(), probabilities);
+      expect(answer.classes).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
+    }
+
+    const unusual = inputs.map((row) => row.map((_, i) => i % 2));
+    const both = { inputs: [...inputs, ...unusual] };
+    const { outliers } = await call<Answers>(200, `/v1/models/${type}/encode?outliers=true`, both);
+    const scores = await answerOf(
+      type,
+      'outliers.onnx',
+      float32([2 * count, ...shape], Float32Array.from(both.inputs.flat())),
+    );
+    expectClose(
+      outliers.map(({ score }) => score),
+      scores,
+    );
+    for (const { pValue } of outliers) {
+      expect(pValue).toBeGreaterThan(0);
+      expect(pValue).toBeLessThanOrEqual(1);
+    }
   });
 });
 

@@ -21,6 +21,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { FrameCodec } from '../../serve/frames.ts';
+import { OutlierRater } from '../../serve/outliers.ts';
 import type { Predictor } from '../../serve/predictor.ts';
 import { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
@@ -133,7 +134,11 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
     bindService(SweepService, sweepService(parts), runtime),
-    bindService(InferenceService, inferenceService({ ...config, predictor, frames: new FrameCodec(parts) }), runtime),
+    bindService(
+      InferenceService,
+      inferenceService({ ...config, predictor, frames: new FrameCodec(parts), rater: new OutlierRater(parts) }),
+      runtime,
+    ),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts), runtime),
     bindService(Health, healthService(parts.readiness, names), runtime),

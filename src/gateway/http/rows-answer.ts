@@ -6,6 +6,8 @@ import type { FastifyReply } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
 import type { Operation } from '../../registry/manifest.ts';
+import { labelsOf } from '../../serve/classes.ts';
+import type { Outlier } from '../../serve/outliers.ts';
 import type { Prediction, PredictTarget } from '../../serve/predictor.ts';
 import { writeNumbers } from '../json/write.ts';
 import { bytesOfRows, picturesOfRows } from '../rows.ts';
@@ -13,7 +15,17 @@ import { json, octets, png } from './media.ts';
 
 export type RowsType = typeof json | typeof octets | typeof png;
 
-const outputOf = (operation: Operation): 'codes' | 'outputs' => (operation === 'encode' ? 'codes' : 'outputs');
+/** What the answer of an operation is called in JSON. */
+function outputOf(operation: Operation): string {
+  if (operation === 'encode') return 'codes';
+  return operation === 'classify' ? 'probabilities' : 'outputs';
+}
+
+/** What an answer in JSON says besides its rows. */
+export interface Besides {
+  readonly outliers?: readonly Outlier[] | undefined;
+  readonly seed?: number;
+}
 
 /** `target` is needed for pictures, whose black and white it tells. */
 export async function sendRows(
@@ -22,9 +34,10 @@ export async function sendRows(
   operation: Operation,
   prediction: Prediction,
   target: PredictTarget | undefined,
+  besides: Besides = {},
 ): Promise<FastifyReply> {
   const { model, version, outputs } = prediction;
-  const payload = await payloadOf(type, operation, prediction, target);
+  const payload = await payloadOf(type, operation, prediction, target, besides);
   return reply
     .type(type)
     .header('cache-control', 'no-store')
@@ -39,10 +52,14 @@ async function payloadOf(
   operation: Operation,
   prediction: Prediction,
   target: PredictTarget | undefined,
+  besides: Besides,
 ): Promise<Buffer | Readable> {
   switch (type) {
     case json:
-      return jsonAnswer(outputOf(operation), prediction);
+      return jsonAnswer(outputOf(operation), prediction, {
+        ...(operation === 'classify' && { labels: labelsOf(prediction), classes: prediction.classes }),
+        ...besides,
+      });
     case octets: {
       const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);
       return Buffer.from(buffer, byteOffset, byteLength);
@@ -72,12 +89,14 @@ export function refuseSeveral({ shape: [rows = 0] }: NdArray): void {
 }
 
 /** Small answers in one piece, large ones as they are read. */
-function jsonAnswer(name: string, { model, version, outputs }: Prediction): Buffer | Readable {
+function jsonAnswer(name: string, { model, version, outputs }: Prediction, others: object): Buffer | Readable {
+  const rest = JSON.stringify(others).slice(1);
+  const tail = Buffer.from(rest === '}' ? rest : `,${rest}`);
   const head = `{"model":${JSON.stringify(model)},"version":${version},"${name}":`;
   const pieces = writeNumbers(outputs);
   const first = pieces.next();
   const second = pieces.next();
-  if (second.done) return Buffer.concat([Buffer.from(head), first.value as Buffer, Buffer.from('}')]);
+  if (second.done) return Buffer.concat([Buffer.from(head), first.value as Buffer, tail]);
   return Readable.from(
     (async function* () {
       yield Buffer.from(head);
@@ -87,7 +106,7 @@ function jsonAnswer(name: string, { model, version, outputs }: Prediction): Buff
         await breathe();
         yield piece;
       }
-      yield Buffer.from('}');
+      yield tail;
     })(),
     { objectMode: false },
   );

@@ -2,12 +2,12 @@
 
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
-import type { Operation } from '../../registry/manifest.ts';
+import type { RowOperation } from '../../registry/manifest.ts';
 import type { PredictTarget } from '../../serve/predictor.ts';
 import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../rows.ts';
 import type { RowsBody } from './body.ts';
 
-export const inputOf = (operation: Operation): 'codes' | 'inputs' => (operation === 'decode' ? 'codes' : 'inputs');
+export const inputOf = (operation: RowOperation): 'codes' | 'inputs' => (operation === 'decode' ? 'codes' : 'inputs');
 
 export interface RowsMembers {
   readonly model: string | undefined;
@@ -17,7 +17,7 @@ export interface RowsMembers {
 /** Of a JSON body, whose tensors are read already. Throws `invalid-request`, `unknown-field`, `invalid-type`. */
 export function rowsMembers(
   value: unknown,
-  operation: Operation,
+  operation: RowOperation,
 ): { model: string | undefined; rows: NdArray<'float32'> } {
   const name = inputOf(operation);
   const fields = ['model', name];

@@ -90,8 +90,53 @@ const answered = { model: Type.String(), version: Type.Integer({ minimum: 1 }) }
 
 export const RowsRequest = Type.Object({ model, inputs: Rows }, closed);
 export const CodesRequest = Type.Object({ model, codes: Rows }, closed);
-export const CodesAnswer = Type.Object({ ...answered, codes: Rows });
+export const CodesAnswer = Type.Object({
+  ...answered,
+  codes: Rows,
+  outliers: Type.Optional(
+    Type.Array(
+      Type.Object({
+        score: Type.Number({
+          description: 'around 0 for ordinary rows; more is reconstructed worse than rows like it are',
+        }),
+        pValue: Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 1,
+          description:
+            'how often rows that the model was not trained on, but that are like those it was, are as far out; two-sided',
+        }),
+      }),
+      { description: 'of each row, where ?outliers=true asked for it' },
+    ),
+  ),
+});
+export const ClassesAnswer = Type.Object({
+  ...answered,
+  probabilities: Type.Array(Type.Array(Type.Number({ minimum: 0, maximum: 1 })), {
+    description: 'of each row by class, together 1',
+  }),
+  labels: Type.Array(Type.Integer({ minimum: 0 }), { description: 'number of the most probable class of each row' }),
+  classes: Type.Array(Type.String(), { description: 'what the classes are called, by their number' }),
+});
+export const GenerateRequest = Type.Object(
+  {
+    count: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1, description: 'rows to make' }),
+    seed: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 0xffff_ffff,
+        description: 'the same seed, the same rows; default: a new one',
+      }),
+    ),
+  },
+  closed,
+);
+export type GenerateRequest = Static<typeof GenerateRequest>;
 export const OutputsAnswer = Type.Object({ ...answered, outputs: Rows });
+export const GeneratedAnswer = Type.Object({
+  ...OutputsAnswer.properties,
+  seed: Type.Integer({ description: 'asked for again, it gives the same rows' }),
+});
 
 export const Readiness = Type.Object({
   ready: Type.Boolean(),
@@ -140,7 +185,10 @@ export const components = {
   RowsRequest,
   CodesRequest,
   CodesAnswer,
+  ClassesAnswer,
   OutputsAnswer,
+  GenerateRequest,
+  GeneratedAnswer,
   FrameAnswer,
   Readiness,
   Info,

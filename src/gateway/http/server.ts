@@ -26,6 +26,7 @@ import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { demoRoutes } from './routes/demo.ts';
+import { generateRoutes } from './routes/generate.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -147,6 +148,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     modelRoutes(routes, routeParts);
     bundleRoutes(routes, routeParts);
     predictionRoutes(routes, routeParts);
+    generateRoutes(routes, routeParts);
     refuse(routes);
   });
   return app;

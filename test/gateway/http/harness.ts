@@ -16,7 +16,7 @@ import { ModelPool } from '../../../src/runtime/pool.ts';
 import { ModelPredictor } from '../../../src/serve/model-predictor.ts';
 import type { Predictor } from '../../../src/serve/predictor.ts';
 import { RestClient } from '../../conformance/both.ts';
-import { scaling } from '../../helpers/onnx-models.ts';
+import { headed, scaling } from '../../helpers/onnx-models.ts';
 import { startRedis, type TestRedis } from '../../helpers/redis.ts';
 import { openQueue } from '../../queue/fixtures.ts';
 import { metaOf } from '../../serve/serving.ts';
@@ -43,7 +43,7 @@ export interface GatewayChanges {
   readonly predictor?: Predictor;
 }
 
-/** Serves the models `digits` (versions 1 and 2, 28×28 → 32, `decode` gives the code back), and `tiny` (2×2 → 2). */
+/** Serves the models `digits` (versions 1 and 2, 28×28 → 32, `decode` gives the code back), and `tiny` (2×2 → 2, two classes). */
 export async function startGateway(changes: GatewayChanges = {}): Promise<TestGateway> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-rest-'));
   const redis = await startRedis();
@@ -91,7 +91,9 @@ async function publishModels(registry: Registry): Promise<void> {
       meta: metaOf(`digits-${version}`, { inputShape: [28, 28, 1], codeShape: [32] }),
     });
   }
-  await registry.publish('tiny', { files: { ...scaling(4, 2, 1) }, meta: metaOf('tiny') });
+  const operations = ['encode', 'decode', 'denoise', 'reconstruct', 'classify', 'generate', 'outliers'] as const;
+  const meta = metaOf('tiny', { operations: [...operations], classes: ['low', 'high'] });
+  await registry.publish('tiny', { files: { ...scaling(4, 2, 1), ...headed(4, 2) }, meta });
 }
 
 /** Writes bytes to a socket of their own and gives back everything that comes until the other side closes. */

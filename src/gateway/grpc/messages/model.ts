@@ -16,6 +16,9 @@ const operationNumbers = {
   decode: OperationNumber.DECODE,
   denoise: OperationNumber.DENOISE,
   reconstruct: OperationNumber.RECONSTRUCT,
+  classify: OperationNumber.CLASSIFY,
+  generate: OperationNumber.GENERATE,
+  outliers: OperationNumber.OUTLIERS,
 } as const satisfies Record<Operation, OperationNumber>;
 
 export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShape<typeof FileEntrySchema> => ({
@@ -26,6 +29,7 @@ export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShap
 
 export function versionMessage(manifest: Manifest): MessageInitShape<typeof ModelVersionSchema> {
   const { name, version, createdAt, operations, inputShape, codeShape, inputRange, lineage, metrics, files } = manifest;
+  const { classes = [] } = manifest;
   const { spec, dataset, ...rest } = lineage;
   return {
     name,
@@ -35,6 +39,7 @@ export function versionMessage(manifest: Manifest): MessageInitShape<typeof Mode
     inputShape,
     codeShape,
     inputRange,
+    classes: [...classes],
     lineage: {
       ...rest,
       ...(typeof spec === 'object' && spec !== null && { spec: jsonObject(spec) }),

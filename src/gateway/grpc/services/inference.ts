@@ -1,5 +1,6 @@
-/** InferenceService: encode, decode, denoise and reconstruct with a trained model; frames of devices. */
+/** InferenceService: encode, decode, denoise, reconstruct, classify and generate with a trained model; frames of devices. */
 
+import { randomInt } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import type { NdArray } from '../../../base/ndarray.ts';
@@ -12,7 +13,10 @@ import {
   type Tensor,
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { Operation } from '../../../registry/manifest.ts';
+import { labelsOf } from '../../../serve/classes.ts';
 import type { FrameCodec } from '../../../serve/frames.ts';
+import { generate } from '../../../serve/generate.ts';
+import type { OutlierRater } from '../../../serve/outliers.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
 import type { Call } from '../call.ts';
@@ -43,9 +47,17 @@ interface Answer {
   readonly target: PredictTarget | undefined;
 }
 
+interface Asked extends Answer {
+  readonly inputs: NdArray<'float32'>;
+}
+
+/** one above the largest seed that is drawn for a client who names none */
+const maxSeed = 0xffff_ffff;
+
 export interface InferenceParts {
   readonly predictor: Predictor;
   readonly frames: FrameCodec;
+  readonly rater: OutlierRater;
   readonly maxImagePixels: number;
   /** longest time for one answer */
   readonly deadlineMs: number;
@@ -54,21 +66,22 @@ export interface InferenceParts {
 export function inferenceService({
   predictor,
   frames,
+  rater,
   maxImagePixels,
   deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
-  async function ask({ operation, model, content, format }: Question, call: Call): Promise<Answer> {
+  async function ask({ operation, model, content, format }: Question, call: Call): Promise<Asked> {
     const { signal } = call;
     call.limit(deadlineMs);
     if (content.kind === 'tensor' && format !== OutputFormat.PNG) {
       const inputs = tensorArray(content.tensor, content.field, predictor.maxBatch);
-      return { prediction: await predictor.predict({ operation, model, inputs, signal }), target: undefined };
+      return { prediction: await predictor.predict({ operation, model, inputs, signal }), inputs, target: undefined };
     }
     const target = await predictor.resolve(operation, model);
     const inputs = await rowsOf(content, target);
     // The resolved version, so that one published in between does not answer rows of another shape.
     const reference = `${target.model}@${target.version}`;
-    return { prediction: await predictor.predict({ operation, model: reference, inputs, signal }), target };
+    return { prediction: await predictor.predict({ operation, model: reference, inputs, signal }), inputs, target };
   }
 
   async function rowsOf(content: Content, target: PredictTarget): Promise<NdArray<'float32'>> {
@@ -94,16 +107,33 @@ export function inferenceService({
 
   return {
     async encode(request, call) {
-      const question = questionOf('encode', request);
-      if (question.format === OutputFormat.PNG) {
-        throw new HourglassError('not-acceptable', 'Codes are not pictures. Ask for values or raw bytes.', {
-          field: '/outputFormat',
-          expected: ['values', 'raw'],
-        });
-      }
-      const { prediction } = await ask(question, call);
+      const question = notPictures(questionOf('encode', request), 'Codes');
+      const { prediction, inputs } = await ask(question, call);
       const { model, version, outputs } = prediction;
-      return { model, version, codes: tensorMessage(outputs, question.format === OutputFormat.RAW) };
+      const asked = { model: `${model}@${version}`, inputs, signal: call.signal };
+      return {
+        model,
+        version,
+        codes: tensorMessage(outputs, question.format === OutputFormat.RAW),
+        outliers: request.outliers ? await rater.rate(asked) : [],
+      };
+    },
+
+    async classify(request, call) {
+      const question = notPictures(questionOf('classify', request), 'Probabilities');
+      const { prediction } = await ask(question, call);
+      const { model, version, outputs, classes = [] } = prediction;
+      const probabilities = tensorMessage(outputs, question.format === OutputFormat.RAW);
+      return { model, version, probabilities, labels: labelsOf(prediction), classes: [...classes] };
+    },
+
+    async generate({ model, count, seed = randomInt(maxSeed), outputFormat }, call) {
+      call.limit(deadlineMs);
+      const format = formatOf(outputFormat, undefined);
+      const prediction = await generate(predictor, { model, count: count || 1, seed, signal: call.signal });
+      const reference = `${prediction.model}@${prediction.version}`;
+      const target = format === OutputFormat.PNG ? await predictor.resolve('generate', reference) : undefined;
+      return { ...(await rowsAnswer({ prediction, target }, format)), seed };
     },
 
     async decode({ model, codes, outputFormat }, call) {
@@ -147,6 +177,15 @@ function questionOf(operation: Operation, { model, content, outputFormat }: Rows
   }
   const tensor = content.case === 'inputs' ? content.value : undefined;
   return { operation, model, content: contentOf(tensor, 'inputs'), format: formatOf(outputFormat, tensor) };
+}
+
+/** Throws `not-acceptable`. */
+function notPictures(question: Question, what: string): Question {
+  if (question.format !== OutputFormat.PNG) return question;
+  throw new HourglassError('not-acceptable', `${what} are not pictures. Ask for values or raw bytes.`, {
+    field: '/outputFormat',
+    expected: ['values', 'raw'],
+  });
 }
 
 function contentOf(tensor: Tensor | undefined, field: 'inputs' | 'codes'): Content {

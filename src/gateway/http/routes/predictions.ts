@@ -1,12 +1,14 @@
 /**
- * Answers of models: encode, decode, denoise, reconstruct, under the model's path or in short. Rows come as JSON, raw
- * float32 or a picture, codes also as a frame, and go out as the client accepts.
+ * Answers of models to rows: encode, decode, denoise, reconstruct, classify, under the model's path or in short. Rows come as
+ * JSON, raw float32 or a picture, codes also as a frame, and go out as the client accepts.
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Operation } from '../../../registry/manifest.ts';
+import { HourglassError } from '../../../base/errors.ts';
+import type { RowOperation } from '../../../registry/manifest.ts';
 import { FrameCodec } from '../../../serve/frames.ts';
+import { OutlierRater } from '../../../serve/outliers.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { type FrameQuery, frameQuery, sendFrame, wishOf } from '../frames.ts';
@@ -19,11 +21,12 @@ import { problem, ref } from '../schemas.ts';
 const tags = ['predictions'];
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-const summaries: Readonly<Record<Operation, string>> = {
+const summaries: Readonly<Record<RowOperation, string>> = {
   encode: 'Rows to codes',
   decode: 'Codes to rows',
   denoise: 'Noisy rows to clean rows',
   reconstruct: 'Rows through the code and back',
+  classify: 'Rows to classes, by a model with a classifier on top',
 };
 
 const resize = Type.Optional(
@@ -31,11 +34,21 @@ const resize = Type.Optional(
 );
 const model = Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' }));
 const closed = { additionalProperties: false } as const;
-const queryOf = (operation: Operation) => ({ resize, ...(operation === 'encode' && frameQuery) });
+const encodeQuery = {
+  outliers: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: 'say of each row how unusual it is to the model; answers in JSON only',
+    }),
+  ),
+  ...frameQuery,
+};
+const queryOf = (operation: RowOperation) => ({ resize, ...(operation === 'encode' && encodeQuery) });
 
 /** A query of any operation. */
 interface Asked extends FrameQuery {
   readonly resize?: boolean;
+  readonly outliers?: boolean;
 }
 
 const ReferenceParams = Type.Object({
@@ -43,9 +56,9 @@ const ReferenceParams = Type.Object({
 });
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
-  const frames = new FrameCodec(parts);
-  for (const operation of Object.keys(summaries) as Operation[]) {
-    const answer = answerer(operation, parts, frames);
+  const helpers = { frames: new FrameCodec(parts), rater: new OutlierRater(parts) };
+  for (const operation of Object.keys(summaries) as RowOperation[]) {
+    const answer = answerer(operation, parts, helpers);
     const { config, schema } = describe(operation);
     const query = queryOf(operation);
     app.post(
@@ -71,17 +84,27 @@ export function predictionRoutes(app: App, parts: RouteParts): void {
   }
 }
 
-function describe(operation: Operation) {
+/** Types of an answer, the preferred one first. */
+function offeredBy(operation: RowOperation) {
+  if (operation === 'encode') return [json, octets, frame] as const;
+  return operation === 'classify' ? ([json, octets] as const) : ([json, octets, png] as const);
+}
+
+const answers = {
+  encode: { anyOf: [ref('CodesAnswer'), ref('FrameAnswer')] },
+  decode: ref('OutputsAnswer'),
+  denoise: ref('OutputsAnswer'),
+  reconstruct: ref('OutputsAnswer'),
+  classify: ref('ClassesAnswer'),
+} as const satisfies Record<RowOperation, object>;
+
+function describe(operation: RowOperation) {
   const takes = operation === 'decode' ? codeTypes : rowTypes;
   const asked = { [json]: { schema: ref(operation === 'decode' ? 'CodesRequest' : 'RowsRequest') } };
   const others = Object.fromEntries(takes.slice(1).map((type) => [type, binary]));
-  const answered = {
-    [json]: {
-      schema: operation === 'encode' ? { anyOf: [ref('CodesAnswer'), ref('FrameAnswer')] } : ref('OutputsAnswer'),
-    },
-    [octets]: binary,
-    [operation === 'encode' ? frame : png]: binary,
-  };
+  const answered = Object.fromEntries(
+    offeredBy(operation).map((type) => [type, type === json ? { schema: answers[operation] } : binary]),
+  );
   return {
     config: { body: 'rows', takes, tensors: [inputOf(operation)] },
     schema: {
@@ -116,11 +139,21 @@ type Answer = (
   asked: Asked,
 ) => Promise<FastifyReply>;
 
-function answerer(operation: Operation, { predictor, config, metrics }: RouteParts, frames: FrameCodec): Answer {
-  const offered = operation === 'encode' ? ([json, octets, frame] as const) : ([json, octets, png] as const);
-  return async (request, reply, named, { resize = false, ...wished }) => {
+interface Helpers {
+  readonly frames: FrameCodec;
+  readonly rater: OutlierRater;
+}
+
+function answerer(
+  operation: RowOperation,
+  { predictor, config, metrics }: RouteParts,
+  { frames, rater }: Helpers,
+): Answer {
+  const offered = offeredBy(operation);
+  return async (request, reply, named, { resize = false, outliers = false, ...wished }) => {
     metrics.observe('stageDuration', reply.elapsedTime / 1000, { stage: 'read', operation });
-    const type = negotiate(request.headers.accept, offered);
+    const type = negotiate<(typeof offered)[number]>(request.headers.accept, offered);
+    if (outliers && type !== json) throw jsonOnly(type);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
     const body = request.body as RowsBody;
     const wish = wishOf(wished, type === frame);
@@ -134,7 +167,7 @@ function answerer(operation: Operation, { predictor, config, metrics }: RoutePar
       }
       const members = body.form === 'json' ? rowsMembers(body.value, operation) : undefined;
       const asked = oneModel(named, members?.model);
-      if (members && type !== png && type !== frame) {
+      if (members && type !== png && type !== frame && !outliers) {
         return { prediction: await predictor.predict({ operation, model: asked, inputs: members.rows, signal }) };
       }
       const target = await predictor.resolve(operation, asked);
@@ -144,7 +177,11 @@ function answerer(operation: Operation, { predictor, config, metrics }: RoutePar
       // The resolved version, so that one published in between does not answer rows of another shape.
       const model = `${target.model}@${target.version}`;
       if (type === frame) return { encoded: await frames.encode({ model, inputs, signal, ...wish }) };
-      return { prediction: await predictor.predict({ operation, model, inputs, signal }), target };
+      const [prediction, rated] = await Promise.all([
+        predictor.predict({ operation, model, inputs, signal }),
+        outliers ? rater.rate({ model, inputs, signal }) : undefined,
+      ]);
+      return { prediction, target, rated };
     };
     const answered = await orAborted(ask(), signal);
 
@@ -153,6 +190,14 @@ function answerer(operation: Operation, { predictor, config, metrics }: RoutePar
       metrics.observe('stageDuration', (performance.now() - start) / 1000, { stage: 'write', operation });
     });
     if (answered.encoded) return sendFrame(reply, answered.encoded, wished.receipt === 'json');
-    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target);
+    const besides = answered.rated && { outliers: answered.rated };
+    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target, besides);
   };
 }
+
+const jsonOnly = (type: string): HourglassError =>
+  new HourglassError('invalid-request', `?outliers is said in JSON. Send Accept: ${json} with it.`, {
+    field: 'Accept',
+    expected: json,
+    found: type,
+  });

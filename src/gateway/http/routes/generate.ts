@@ -1,0 +1,55 @@
+/** New rows from a model that has a prior to draw codes from. */
+
+import { randomInt } from 'node:crypto';
+import { Type } from 'typebox';
+import { generate } from '../../../serve/generate.ts';
+import { checkRequest } from '../../check.ts';
+import { cancellation, orAborted } from '../cancellation.ts';
+import { json, negotiate, octets, png } from '../media.ts';
+import type { App, RouteParts } from '../parts.ts';
+import { refuseSeveral, sendRows } from '../rows-answer.ts';
+import { GenerateRequest, problem, ref } from '../schemas.ts';
+
+const offered = [json, octets, png] as const;
+const binary = { schema: { type: 'string', format: 'binary' } };
+const maxSeed = 0xffff_ffff;
+
+export function generateRoutes(app: App, { predictor, config }: RouteParts): void {
+  app.post(
+    '/v1/models/:model/generate',
+    {
+      config: { body: 'json' },
+      schema: {
+        tags: ['predictions'],
+        summary: 'New rows: codes drawn from N(0, I), decoded by a variational model',
+        params: Type.Object({ model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }) }),
+        body: ref('GenerateRequest'),
+        response: {
+          200: {
+            description: 'In the accepted type; X-Hourglass-Model and X-Hourglass-Shape say the same of binary answers',
+            content: { [json]: { schema: ref('GeneratedAnswer') }, [octets]: binary, [png]: binary },
+          },
+          400: problem('The body cannot be read, or has unknown fields'),
+          404: problem('No such model, version or alias'),
+          406: problem('No answer in the accepted types, or several rows as one picture'),
+          409: problem('The model has no prior to draw from'),
+          413: problem('Too many rows'),
+          422: problem('A count or a seed that is none'),
+          429: problem('Too much work is waiting; Retry-After says when to come back'),
+          503: problem('The model is damaged, or the server is stopping'),
+          504: problem('No answer in time'),
+        },
+      },
+    },
+    async ({ headers, params: { model }, body }, reply) => {
+      const type = negotiate(headers.accept, offered);
+      const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
+      const { count, seed = randomInt(maxSeed) } = checkRequest(GenerateRequest, body) as GenerateRequest;
+      const prediction = await orAborted(generate(predictor, { model, count, seed, signal }), signal);
+      if (type === png) refuseSeveral(prediction.outputs);
+      const { model: name, version } = prediction;
+      const target = type === png ? await predictor.resolve('generate', `${name}@${version}`) : undefined;
+      return sendRows(reply, type, 'generate', prediction, target, { seed });
+    },
+  );
+}

@@ -1,0 +1,66 @@
+/**
+ * How unusual rows are to a model, for every transport: the score of the version's own program, and its p-value against rows
+ * that the version was not trained on.
+ */
+
+import type { NdArray } from '../base/ndarray.ts';
+import { type OutlierCalibration, pValue } from '../base/outliers.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Predictor } from './predictor.ts';
+
+export interface Outlier {
+  /** around 0 for ordinary rows; more is worse reconstructed than rows of its kind are */
+  readonly score: number;
+  /** two-sided, in (0, 1]: how often held-out rows are as far out */
+  readonly pValue: number;
+}
+
+export interface OutlierQuestion {
+  /** `digits@2` */
+  readonly model: string;
+  /** [batch, …row] */
+  readonly inputs: NdArray<'float32'>;
+  readonly signal?: AbortSignal;
+}
+
+const calibrationsKept = 100;
+
+export class OutlierRater {
+  readonly #registry: Registry;
+  readonly #predictor: Predictor;
+  /** by `digits@2`, the longest unused first */
+  readonly #calibrations = new Map<string, Promise<OutlierCalibration>>();
+
+  constructor({ registry, predictor }: { readonly registry: Registry; readonly predictor: Predictor }) {
+    this.#registry = registry;
+    this.#predictor = predictor;
+  }
+
+  /** One for each row. Throws what `Predictor.predict` throws: `operation-not-supported` where no rows were held out. */
+  async rate({ model, inputs, signal }: OutlierQuestion): Promise<Outlier[]> {
+    const { outputs } = await this.#predictor.predict({
+      operation: 'outliers',
+      model,
+      inputs,
+      ...(signal && { signal }),
+    });
+    const calibration = await this.#calibration(model);
+    return Array.from(outputs.data, (score) => ({ score, pValue: pValue(calibration, score) }));
+  }
+
+  #calibration(model: string): Promise<OutlierCalibration> {
+    const known = this.#calibrations.get(model) ?? this.#read(model);
+    this.#calibrations.delete(model);
+    this.#calibrations.set(model, known);
+    known.catch(() => this.#calibrations.delete(model));
+    const [oldest] = this.#calibrations.keys();
+    if (this.#calibrations.size > calibrationsKept && oldest !== undefined) this.#calibrations.delete(oldest);
+    return known;
+  }
+
+  async #read(model: string): Promise<OutlierCalibration> {
+    const manifest = await this.#registry.resolve(model);
+    const bytes = await this.#registry.readFile(manifest, 'outliers.json');
+    return JSON.parse(Buffer.from(bytes).toString()) as OutlierCalibration;
+  }
+}

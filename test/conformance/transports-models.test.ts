@@ -1,0 +1,161 @@
+// What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
+import { CallFailed } from '../gateway/grpc/client.ts';
+import { headed } from '../helpers/onnx-models.ts';
+import { metaOf, times } from '../serve/serving.ts';
+import { type Both, startBoth } from './both.ts';
+
+const { encode, classify, generate } = InferenceService.method;
+let both: Both;
+beforeAll(async () => {
+  both = await startBoth({ maxBatch: 1000 });
+  await both.registry.publish('full', {
+    files: { ...times(2), ...headed(4, 3) },
+    meta: metaOf('job-1', {
+      operations: ['encode', 'decode', 'classify', 'generate', 'outliers'],
+      classes: ['cat', 'dog', 'owl'],
+    }),
+  });
+  await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
+});
+afterAll(() => both.stop());
+
+const rows = [
+  [0, 3, 1, 0],
+  [2, 0, 0, 48],
+];
+const inputs = { case: 'inputs' as const, value: { shape: [2, 4], values: rows.flat() } };
+const rest = async (to: string, body: unknown) => (await both.rest.send('POST', to, body)).json;
+const refusal = (call: Promise<unknown>) =>
+  call.then(
+    () => 'answered',
+    (error) => (error instanceof CallFailed ? error.failure.code : error),
+  );
+
+describe('classify', () => {
+  const softmax = (row: number[]) => {
+    const powers = row.slice(0, 3).map(Math.exp);
+    return powers.map((power) => power / powers.reduce((a, b) => a + b));
+  };
+
+  it('gives probabilities, the most probable class, and the names of all', async () => {
+    const answer = (await rest('/v1/models/full/classify', { inputs: rows })) as Record<string, unknown>;
+    expect(answer).toMatchObject({ model: 'full', version: 1, labels: [1, 0], classes: ['cat', 'dog', 'owl'] });
+    for (const [i, row] of (answer.probabilities as number[][]).entries()) {
+      const wanted = softmax(rows[i] as number[]);
+      for (const [j, p] of row.entries()) expect(p).toBeCloseTo(wanted[j] as number, 6);
+    }
+    const same: ClassifyResponse = await both.grpc.call(classify, { model: 'full', content: inputs });
+    const { model, version, labels, classes, probabilities } = same;
+    expect({ model, version, labels, classes }).toEqual({ model: 'full', version: 1, labels: [1, 0], classes });
+    expect(probabilities).toMatchObject({
+      shape: [2, 3],
+      values: (answer.probabilities as number[][]).flat().map(Math.fround),
+    });
+    expect(await rest('/classify', { model: 'full', inputs: rows })).toEqual(answer);
+  });
+
+  it('is refused by a model without a classifier, and never a picture', async () => {
+    expect(await rest('/v1/models/plain/classify', { inputs: rows })).toMatchObject({
+      status: 409,
+      code: 'operation-not-supported',
+    });
+    expect(await refusal(both.grpc.call(classify, { model: 'plain', content: inputs }))).toBe(
+      'operation-not-supported',
+    );
+    const png = { accept: 'image/png' };
+    expect((await both.rest.send('POST', '/v1/models/full/classify', { inputs: rows }, png)).status).toBe(406);
+    const picture = { model: 'full', content: inputs, outputFormat: OutputFormat.PNG };
+    expect(await refusal(both.grpc.call(classify, picture))).toBe('not-acceptable');
+  });
+});
+
+describe('generate', () => {
+  const made = async (body: object) =>
+    (await rest('/v1/models/full/generate', body)) as { outputs: number[][]; seed: number };
+
+  it('gives the same rows for the same seed, and others for another', async () => {
+    const first = await made({ count: 500, seed: 7 });
+    expect(first).toMatchObject({ model: 'full', version: 1, seed: 7 });
+    expect(first.outputs).toHaveLength(500);
+    expect((await made({ count: 500, seed: 7 })).outputs).toEqual(first.outputs);
+    expect((await made({ count: 500, seed: 8 })).outputs).not.toEqual(first.outputs);
+    const same = await both.grpc.call(generate, { model: 'full', count: 500, seed: 7 });
+    expect(same).toMatchObject({ model: 'full', version: 1, seed: 7 });
+    expect(same.content.case === 'outputs' && same.content.value.values).toEqual(first.outputs.flat().map(Math.fround));
+    // the decoder is the identity on the code, of which there are two values, each from N(0, 1)
+    const drawn = first.outputs.flatMap((row) => row.slice(0, 2));
+    const mean = drawn.reduce((a, b) => a + b) / drawn.length;
+    const variance = drawn.reduce((sum, z) => sum + (z - mean) ** 2, 0) / drawn.length;
+    expect(Math.abs(mean)).toBeLessThan(0.15);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.2);
+  });
+
+  it('makes one row with a seed of its own when not asked for more', async () => {
+    const [one, other] = [await made({}), await made({})];
+    expect(one.outputs).toHaveLength(1);
+    expect(one.seed).not.toBe(other.seed);
+    expect((await made({ seed: one.seed })).outputs).toEqual(one.outputs);
+    const { content, seed } = await both.grpc.call(generate, { model: 'full' });
+    expect(content.case === 'outputs' && content.value.shape).toEqual([1, 4]);
+    expect((await made({ seed })).outputs.flat().map(Math.fround)).toEqual(
+      content.case === 'outputs' && content.value.values,
+    );
+  });
+
+  it('gives a picture where one is wanted', async () => {
+    const answer = await both.rest.send('POST', '/v1/models/full/generate', { seed: 3 }, { accept: 'image/png' });
+    expect(answer.bytes.subarray(1, 4).toString()).toBe('PNG');
+    const format = { outputFormat: OutputFormat.PNG };
+    const { content } = await both.grpc.call(generate, { model: 'full', seed: 3, ...format });
+    expect(content.case === 'images' && Buffer.from(content.value.files[0] ?? [])).toEqual(answer.bytes);
+  });
+
+  it('is refused by a model without a prior, and in too large a number', async () => {
+    expect(await rest('/v1/models/plain/generate', {})).toMatchObject({ status: 409, code: 'operation-not-supported' });
+    expect(await refusal(both.grpc.call(generate, { model: 'plain' }))).toBe('operation-not-supported');
+    expect(await rest('/v1/models/full/generate', { count: 1001 })).toMatchObject({
+      status: 413,
+      code: 'batch-too-large',
+      field: '/count',
+    });
+    expect(await refusal(both.grpc.call(generate, { model: 'full', count: 1001 }))).toBe('batch-too-large');
+    expect(await rest('/v1/models/full/generate', { count: 0 })).toMatchObject({ field: '/count' });
+    expect(await rest('/v1/models/full/generate', { number: 3 })).toMatchObject({ code: 'unknown-field' });
+  });
+});
+
+describe('encode', () => {
+  it('says how unusual each row is where it is asked', async () => {
+    const answer = (await rest('/v1/models/full/encode?outliers=true', { inputs: rows })) as Record<string, unknown>;
+    const plain = await rest('/v1/models/full/encode', { inputs: rows });
+    // scores of 4 and 50 beside held-out ones from 0 to 100: 2·(.04·101 + 1)/102, and the middle
+    const outliers = [
+      { score: 4, pValue: (2 * (0.04 * 101 + 1)) / 102 },
+      { score: 50, pValue: 1 },
+    ];
+    const { outliers: found, ...others } = answer as { outliers: { score: number; pValue: number }[] };
+    expect(others).toEqual(plain);
+    expect(found).toHaveLength(2);
+    for (const [i, { score, pValue }] of outliers.entries()) {
+      expect(found[i]?.score).toBeCloseTo(score, 5);
+      expect(found[i]?.pValue).toBeCloseTo(pValue, 5);
+    }
+    const same = await both.grpc.call(encode, { model: 'full', content: inputs, outliers: true });
+    expect(same.outliers.map(({ score, pValue }) => ({ score, pValue }))).toEqual(found);
+    expect((await both.grpc.call(encode, { model: 'full', content: inputs })).outliers).toEqual([]);
+  });
+
+  it('says so in JSON only, of models that can', async () => {
+    const octets = { accept: 'application/octet-stream' };
+    const binary = await both.rest.send('POST', '/v1/models/full/encode?outliers=true', { inputs: rows }, octets);
+    expect(binary.json).toMatchObject({ status: 400, field: 'Accept' });
+    expect(await rest('/v1/models/plain/encode?outliers=true', { inputs: rows })).toMatchObject({
+      code: 'operation-not-supported',
+    });
+    const asked = both.grpc.call(encode, { model: 'plain', content: inputs, outliers: true });
+    expect(await refusal(asked)).toBe('operation-not-supported');
+    expect(await rest('/v1/models/full/decode?outliers=true', { codes: [[1, 2]] })).toMatchObject({ status: 400 });
+  });
+});
