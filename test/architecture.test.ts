@@ -17,7 +17,7 @@ const mayImport: Record<string, readonly string[]> = {
   models: ['base', 'spec', 'engine'],
   train: ['base', 'platform', 'spec', 'data', 'models', 'engine'],
   report: ['base', 'platform', 'spec', 'data', 'runtime', 'gen'],
-  bundle: ['base', 'codec', 'runtime', 'data', 'spec'],
+  bundle: ['base', 'codec', 'runtime', 'data', 'spec', 'gen'],
   registry: ['base', 'platform', 'spec'],
   queue: ['base', 'platform', 'spec'],
   worker: [

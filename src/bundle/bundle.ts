@@ -3,6 +3,7 @@
  * `bundle.tar`, everything a device needs to encode for it.
  *
  *   bundle.tar   manifest.json (decoder's hash, shapes, files with SHA-256) · encoder.onnx · codec.bin · golden.json
+ *                encoder.int8.onnx · golden.int8.json
  */
 
 import { createHash } from 'node:crypto';
@@ -16,6 +17,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { type Coder, type ModelFiles, openCoder } from './coder.ts';
 import { goldenVectors } from './golden.ts';
 import { fitLadder } from './ladder.ts';
+import { encoderVariants } from './variants.ts';
 
 export interface BundleOptions extends ModelFiles {
   readonly name: string;
@@ -70,7 +72,7 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
     return {
       files: {
         'codec.bin': codecBytes,
-        'bundle.tar': await archive(options, { coder, profile, range, codec, codecBytes }),
+        'bundle.tar': await archive(options, { coder, profile, range, codec, codecBytes, measureRows }),
       },
       codec,
     };
@@ -88,17 +90,25 @@ interface Contents {
   readonly range: readonly [number, number];
   readonly codec: CodecSummary;
   readonly codecBytes: Uint8Array;
+  readonly measureRows: Float32Array;
 }
 
 async function archive(
-  { name, inputShape, codeShape, encoder }: BundleOptions,
-  { coder, profile, range, codec, codecBytes }: Contents,
+  options: BundleOptions,
+  { coder, profile, range, codec, codecBytes, measureRows }: Contents,
 ): Promise<Uint8Array> {
-  const golden = await goldenVectors({ coder, profile, rowSize: sizeOf(inputShape), range });
+  const { name, inputShape, codeShape, encoder, threads = 1 } = options;
+  const rowSize = sizeOf(inputShape);
+  const golden = await goldenVectors({ coder, profile, rowSize, range });
+  const { files: variantFiles, variants } = await encoderVariants({
+    ...{ coder, profile, measureRows, rowSize, range, threads },
+    model: options,
+  });
   const files: Record<string, Uint8Array> = {
     'encoder.onnx': encoder,
     'codec.bin': codecBytes,
     'golden.json': Buffer.from(JSON.stringify(golden)),
+    ...variantFiles,
   };
   const manifest = {
     format: 1,
@@ -108,6 +118,7 @@ async function archive(
     codeShape,
     inputRange: range,
     qualities: codec.qualities.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })),
+    variants,
     files: Object.entries(files).map(([path, bytes]) => ({
       path,
       bytes: bytes.length,

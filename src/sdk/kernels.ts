@@ -228,28 +228,12 @@ const slice: Kernel = {
   },
 };
 
-/** x · scale, a scale for each index along one axis; zero is zero. */
-const dequantise: Kernel = {
-  attributes: ['axis'],
-  run([x, scale], attributes) {
-    const dims = x?.dims ?? [];
-    const [axis = 1] = attributes('axis') ?? [];
-    const inner = sizeOf(dims.slice(axis + 1));
-    const count = scale?.data.length ?? 0;
-    return tensor(
-      dims,
-      Float32Array.from(x?.data ?? [], (q, i) => q * at(scale?.data ?? [], Math.floor(i / inner) % count)),
-    );
-  },
-};
-
 const same: Kernel = { attributes: ['to'], run: ([x]) => x ?? tensor([0]) };
 
 export const kernels: Readonly<Record<string, Kernel>> = {
   Add: binary((a, b) => a + b),
   Cast: same,
   Conv: convolution,
-  DequantizeLinear: dequantise,
   Div: binary((a, b) => a / b),
   Expand: expand,
   Gemm: dense,

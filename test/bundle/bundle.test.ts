@@ -53,7 +53,8 @@ describe('a published codec', () => {
     const { files, codec } = await buildBundle(flatShapes);
     expect((await buildBundle(flatShapes)).files).toEqual(files);
     const inside = await filesOf(files['bundle.tar']);
-    expect(Object.keys(inside)).toEqual(['manifest.json', 'encoder.onnx', 'codec.bin', 'golden.json']);
+    const parts = ['encoder.onnx', 'codec.bin', 'golden.json', 'encoder.int8.onnx', 'golden.int8.json'];
+    expect(Object.keys(inside)).toEqual(['manifest.json', ...parts]);
     const manifest = JSON.parse(Buffer.from(inside['manifest.json'] ?? []).toString());
     expect(manifest).toMatchObject({ format: 1, model: 'digits', decoder: codec.hash, inputRange: [0, 1] });
     for (const { path, sha256 } of manifest.files) {

@@ -6,7 +6,7 @@ import { loadEncoder } from '../../src/sdk/encoder.ts';
 import { type OnnxRuntimeModule, onnxRuntime } from '../../src/sdk/onnx-runtime.ts';
 import { Outbox } from '../../src/sdk/outbox.ts';
 import { ProblemError } from '../../src/sdk/transport.ts';
-import { filesOf } from '../bundle/archive.ts';
+import { filesOf, packed } from '../bundle/archive.ts';
 import { publishCoded, rowSize, testRows } from '../bundle/published.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
 
@@ -83,6 +83,27 @@ describe('an encoder on a device', () => {
     await expect(encoder.encode(one, { maxBytes: 3 })).rejects.toMatchObject({ code: 'invalid-request' });
     await expect(encoder.encode(rows.subarray(1))).rejects.toMatchObject({ code: 'shape-mismatch' });
     await expect(encoder.encode(one.map(() => Number.NaN))).rejects.toMatchObject({ code: 'non-finite' });
+  });
+
+  it('runs on weights of one byte, whose frames the same decoder takes', async () => {
+    const exact = await loadEncoder(bundle);
+    for (const options of [{}, { runtime }]) {
+      const small = await loadEncoder(bundle, { ...options, weights: 'int8' });
+      await small.verify();
+      const { frame, receipt } = await small.encode(rows);
+      expect((await client.decodeFrame(frame)).rows).toBe(20);
+      expect(receipt.decoder).toBe(exact.manifest.decoder);
+      const [of32, of8] = [exact.qualities.at(-1)?.psnr ?? 0, small.qualities.at(-1)?.psnr ?? 0];
+      expect(Math.abs(of8 - of32)).toBeLessThan(0.2);
+      expect(of8).not.toBe(of32);
+    }
+    const { variants, ...older } = exact.manifest;
+    expect(variants?.map(({ weights }) => weights)).toEqual(['int8']);
+    const without = packed({ ...(await filesOf(bundle)), 'manifest.json': Buffer.from(JSON.stringify(older)) });
+    await (await loadEncoder(await without)).verify();
+    await expect(loadEncoder(await without, { weights: 'int8' })).rejects.toMatchObject({
+      code: 'operation-not-supported',
+    });
   });
 
   it('sends nothing when the device computes other codes than the golden vectors', async () => {
