@@ -12,8 +12,8 @@ export interface Eigensystem {
   readonly vectors: Float64Array;
 }
 
-/** iterations for one eigenvalue; about two are needed */
-const maxIterations = 60;
+/** sweeps for each eigenvalue, taken over all of them; about two are needed */
+const maxSweeps = 30;
 /** beside entries of size 1 taken as 0, and large enough for its square to be a normal number */
 const negligible = 1e-140;
 
@@ -123,20 +123,21 @@ function accumulate(reflectors: Float64Array, betas: Float64Array, n: number): F
 function implicitQl(d: Float64Array, e: Float64Array, z: Float64Array, n: number): void {
   const turns: Turns = { cosines: new Float64Array(n), sines: new Float64Array(n) };
   e[n - 1] = 0;
+  let size = 0;
+  for (let i = 0; i < n; i++) size = Math.max(size, Math.abs(d[i]!) + Math.abs(e[i]!));
+  // Beside the whole matrix, not beside its neighbours: Householder's reduction has already rounded by as much, and where data
+  // has fewer rows than columns most of the matrix is such rounding, which never settles on values of its own.
+  const rounding = negligible + Number.EPSILON * size;
+  let sweeps = maxSweeps * n;
   for (let l = 0; l < n; l++) {
-    for (let iteration = 0; ; iteration++) {
+    for (;;) {
       let m = l;
-      while (m < n - 1 && couples(d, e, m)) m++;
+      while (m < n - 1 && Math.abs(e[m]!) > rounding) m++;
       if (m === l) break;
-      if (iteration === maxIterations) throw new Error('the eigenvalues did not converge');
+      if (sweeps-- === 0) throw new Error('the eigenvalues did not converge');
       rotate(z, n, sweep(d, e, turns, l, m), m, turns);
     }
   }
-}
-
-/** Whether the entry beside the diagonal at i is more than rounding. */
-function couples(d: Float64Array, e: Float64Array, i: number): boolean {
-  return Math.abs(e[i]!) > negligible + Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!));
 }
 
 interface Turns {

@@ -76,6 +76,22 @@ describe('symmetricEigen', () => {
     expect(orthogonality).toBeLessThan(1e-12);
   });
 
+  it('settles where most of the matrix is rounding: data of fewer rows than columns', () => {
+    const [rows, n] = [40, 300];
+    const data = new RandomStream(3, 'few').normal(new Float32Array(rows * n));
+    const covariance = symmetric(n, (i, j) => {
+      let sum = 0;
+      for (let at = 0; at < rows * n; at += n) sum += data[at + i]! * data[at + j]!;
+      return sum;
+    });
+    const { equation, orthogonality } = residuals(covariance, n);
+    expect(equation).toBeLessThan(1e-14);
+    expect(orthogonality).toBeLessThan(1e-12);
+    const { values } = symmetricEigen(covariance, n);
+    expect(values[rows - 1]).toBeGreaterThan(100);
+    expect(Math.abs(values[rows]!) / values[0]!).toBeLessThan(1e-13);
+  });
+
   it('property: A·v = λ·v with orthonormal v, of any size', () => {
     const matrix = fc
       .integer({ min: 1, max: 12 })
