@@ -24,6 +24,8 @@ export class Steering {
   #savedAt = performance.now();
   #toldAt = 0;
   #isEvaluating = false;
+  /** of the training, whose numbers stay to be seen while the model is looked at */
+  #last: JobProgress = { phase: '', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 0 };
 
   constructor(options: SteeringOptions) {
     this.#options = options;
@@ -50,7 +52,7 @@ export class Steering {
     if (this.#isEvaluating && now - this.#toldAt < progressMilliseconds) return;
     this.#isEvaluating = true;
     this.#toldAt = now;
-    this.#options.onProgress?.({ phase: 'evaluate', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 100 });
+    this.#options.onProgress?.({ ...this.#last, phase: 'evaluate', percent: 100 });
   }
 
   async afterEpoch(running: RunningPhase): Promise<void> {
@@ -65,7 +67,8 @@ export class Steering {
     if (!always && now - this.#toldAt < progressMilliseconds) return;
     this.#toldAt = now;
     const { phase } = running.progress.position;
-    this.#options.onProgress?.(this.#options.meter.at(phase, running.stepsDone, loss));
+    this.#last = this.#options.meter.at(phase, running.stepsDone, loss);
+    this.#options.onProgress?.(this.#last);
   }
 
   async #save(running: RunningPhase): Promise<void> {

@@ -62,13 +62,22 @@ async function submitStarter({ queue, datasets }: StarterParts): Promise<JobView
   return queue.submit(spec, { warnings });
 }
 
+/** What a job does when it does not train, with what a person may wonder about while it lasts. */
+const otherPhases: Readonly<Record<string, string>> = {
+  data: 'data',
+  evaluate: 'evaluate on test rows, beside PCA',
+  publish: 'publish',
+  done: 'done',
+};
+
 export function describe({ phase, epoch, epochs, percent, loss, samplesPerSecond, etaSeconds }: JobProgress): string {
+  const trains = !Object.hasOwn(otherPhases, phase);
   return [
     `${Math.floor(percent)} %`.padStart(5),
-    epochs > 0 ? `${phase}, epoch ${epoch} of ${epochs}` : phase,
+    trains && epochs > 0 ? `${phase}, epoch ${epoch} of ${epochs}` : (otherPhases[phase] ?? phase),
     loss === undefined ? '' : `loss ${loss.toPrecision(4)}`,
-    samplesPerSecond === undefined ? '' : `${Math.round(samplesPerSecond).toLocaleString('en')} rows/s`,
-    etaSeconds === undefined ? '' : `${Math.ceil(etaSeconds)} s left`,
+    trains && samplesPerSecond !== undefined ? `${Math.round(samplesPerSecond).toLocaleString('en')} rows/s` : '',
+    trains && etaSeconds !== undefined ? `${Math.ceil(etaSeconds)} s left` : '',
   ]
     .filter((part) => part !== '')
     .join('   ');

@@ -55,7 +55,7 @@ describe('a training job', () => {
     expect(epochs[3]?.metrics.loss).toBeLessThan(0.36);
     expect(epochs[3]?.metrics['heldOut.loss']).toBeLessThan(0.36);
     expect(metrics['heldOut.loss']).toBe(epochs[3]?.metrics['heldOut.loss']);
-    expect(progress.at(-1)).toMatchObject({ phase: 'evaluate', percent: 100 });
+    expect(progress.at(-1)).toMatchObject({ phase: 'evaluate', percent: 100, epoch: 4, epochs: 4 });
     expect(progress.findLast(({ phase }) => phase === 'train')).toMatchObject({
       phase: 'train',
       epoch: 4,

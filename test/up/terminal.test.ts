@@ -40,3 +40,11 @@ it('says how far a job is', () => {
   );
   expect(describeProgress({ ...progress, phase: 'data', epochs: 0 })).toBe(' 39 %   data');
 });
+
+it('tells no speed and no time of what comes after the training', () => {
+  const trained = { epoch: 5, epochs: 5, step: 100, steps: 100, samplesPerSecond: 23_456.7, etaSeconds: 0, loss: 0.1 };
+  expect(describeProgress({ ...trained, phase: 'evaluate', percent: 97 })).toBe(
+    ' 97 %   evaluate on test rows, beside PCA   loss 0.1000',
+  );
+  expect(describeProgress({ ...trained, phase: 'done', percent: 100 })).toBe('100 %   done   loss 0.1000');
+});
