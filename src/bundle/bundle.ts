@@ -16,13 +16,15 @@ import { profileFromBytes, profileToBytes } from '../codec/profile-bytes.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { type Coder, type ModelFiles, openCoder } from './coder.ts';
 import { goldenVectors } from './golden.ts';
-import { fitLadder } from './ladder.ts';
+import { fitLadder, type TrainedQuantiser } from './ladder.ts';
 import { encoderVariants } from './variants.ts';
 
 export interface BundleOptions extends ModelFiles {
   readonly name: string;
   readonly dataset: Dataset;
   readonly threads?: number;
+  /** of a model trained for compression */
+  readonly quantiser?: TrainedQuantiser;
 }
 
 /** What the version's manifest says of its codec. */
@@ -47,7 +49,7 @@ const maxUnits = 2048;
  * with the reason when codes of this model cannot be coded.
  */
 export async function buildBundle(options: BundleOptions): Promise<Bundle> {
-  const { dataset, inputShape, codeShape } = options;
+  const { dataset, inputShape, codeShape, quantiser } = options;
   const rowSize = sizeOf(inputShape);
   const units = sizeOf(codeShape);
   if (units > maxUnits) throw uncodable(`its code has ${units} units; up to ${maxUnits} are coded`);
@@ -57,7 +59,7 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const { fitRows, measureRows } = await readRows(dataset, rowSize);
   const coder = openCoder(options, options.threads);
   try {
-    const { body, lambdas } = await fitLadder({ coder, fitRows, measureRows, rowSize, codeShape, span });
+    const { body, lambdas } = await fitLadder({ coder, fitRows, measureRows, rowSize, codeShape, span, quantiser });
     if (body.qualities.length === 0) throw uncodable('its codes carry nothing that could be sent');
     const codecBytes = profileToBytes(body);
     const hash = createHash('sha256').update(options.decoder).update(codecBytes).digest();

@@ -20,6 +20,16 @@ export interface LadderOptions {
   readonly codeShape: readonly number[];
   /** width of the data's range, PSNR's peak */
   readonly span: number;
+  /** where the model was trained with its codes quantised */
+  readonly quantiser?: TrainedQuantiser | undefined;
+}
+
+/** What codes were quantised with in training. */
+export interface TrainedQuantiser {
+  /** of each unit */
+  readonly steps: ArrayLike<number>;
+  /** squared error, summed over a row, that one bit was worth */
+  readonly lambda: number;
 }
 
 export interface Ladder {
@@ -36,11 +46,13 @@ const finestEnergyShare = 0.01;
 const coarsestShare = 0.4;
 /** No quality is finer than this, dB. */
 const finestPsnr = 50;
+/** λ of the qualities of a model trained for compression, of the λ it was trained at. */
+const trainedRatios = [8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8];
 const ln2 = Math.LN2;
 
 /** Empty of qualities when the codes say nothing: the decoder ignores them, or they never move. */
 export async function fitLadder(options: LadderOptions): Promise<Ladder> {
-  const { coder, fitRows, measureRows, rowSize, codeShape, span } = options;
+  const { coder, fitRows, measureRows, rowSize, codeShape, span, quantiser } = options;
   const codes = await coder.encode(fitRows);
   const measured = await coder.encode(measureRows);
   const units = codes.length / (fitRows.length / rowSize);
@@ -51,8 +63,10 @@ export async function fitLadder(options: LadderOptions): Promise<Ladder> {
   const energies = variances.map((variance, j) => variance * (sensitivity[j] as number));
   const qualities: Quality[] = [];
   const lambdas: number[] = [];
-  for (const lambda of prices(energies, ownError, rowSize * span * span)) {
-    const fitted: Quality = { units: fitUnits({ codes, units, sensitivity, lambda }), bytesPerRow: 0, psnr: 0 };
+  const all = quantiser ? pricesAround(quantiser.lambda) : prices(energies, ownError, rowSize * span * span);
+  for (const lambda of all) {
+    const steps = quantiser && stepsAt(quantiser, lambda);
+    const fitted: Quality = { units: fitUnits({ codes, units, sensitivity, lambda, steps }), bytesPerRow: 0, psnr: 0 };
     const decoded = await coder.decode(dequantise(fitted, quantise(fitted, measured)));
     const psnr = Math.min(99, 10 * Math.log10(span ** 2 / meanSquaredError(decoded, measureRows)));
     const bytes = bytesPerRow(fitted, measured);
@@ -82,6 +96,13 @@ function prices(energies: readonly number[], ownError: number, peak: number): nu
   const count = energies.length > 256 ? 4 : 8;
   return Array.from({ length: count }, (_, i) => high * (low / high) ** (i / (count - 1)));
 }
+
+/** λ from coarse to fine around the one that a model was trained at, where it is at its best. */
+const pricesAround = (lambda: number): number[] => trainedRatios.map((ratio) => lambda * ratio);
+
+/** Δ grows with √λ, as it does at high rate. */
+const stepsAt = ({ steps, lambda: trained }: TrainedQuantiser, lambda: number): Float32Array =>
+  Float32Array.from(steps, (step) => step * Math.sqrt(lambda / trained));
 
 /** s_j: mean squared change of the output per squared change of unit j, by central steps of a fifth of its deviation. */
 async function sensitivityOf(

@@ -16,6 +16,8 @@ export interface FitOptions {
   readonly sensitivity: ArrayLike<number>;
   /** squared error, summed over a row's values, that one bit is worth; larger is coarser */
   readonly lambda: number;
+  /** of each unit, where they are known from training; default: those that are optimal at high rate */
+  readonly steps?: ArrayLike<number> | undefined;
   /** of the step that is optimal at high rate; smaller steps leave more to the choice of symbols. Default 0.9 */
   readonly stepScale?: number;
 }
@@ -23,23 +25,23 @@ export interface FitOptions {
 const rounds = 6;
 
 /** Entropy-constrained scalar quantiser per unit: steps from λ and s_j, then symbols and tables refitted in turn. */
-export function fitUnits({ codes, units, sensitivity, lambda, stepScale = 0.9 }: FitOptions): Unit[] {
+export function fitUnits({ codes, units, sensitivity, lambda, steps, stepScale = 0.9 }: FitOptions): Unit[] {
   const rows = codes.length / units;
   if (!Number.isInteger(rows) || rows < 1) throw new RangeError('codes are whole rows, at least one');
   return Array.from({ length: units }, (_, j) => {
     const values = Float32Array.from({ length: rows }, (_, row) => codes[row * units + j] as number);
-    return fitUnit(values, sensitivity[j] as number, lambda, stepScale);
+    // at high rate D = sΔ²/12 and R = h − log2 Δ, so D + λR is least at Δ² = 6λ / (s ln 2)
+    const step = steps?.[j] ?? stepScale * Math.sqrt((6 * lambda) / ((sensitivity[j] as number) * Math.LN2));
+    return fitUnit(values, sensitivity[j] as number, lambda, step);
   });
 }
 
-function fitUnit(values: Float32Array, sensitivity: number, lambda: number, stepScale: number): Unit {
+function fitUnit(values: Float32Array, sensitivity: number, lambda: number, wanted: number): Unit {
   const offset = Math.fround(values.reduce((a, b) => a + b, 0) / values.length);
   const constant: Unit = { step: 1, offset, table: constantTable(0), bitWeight: 0 };
   if (!(sensitivity > 0)) return constant;
-  // at high rate D = sΔ²/12 and R = h − log2 Δ, so D + λR is least at Δ² = 6λ / (s ln 2)
   const reach = values.reduce((most, value) => Math.max(most, Math.abs(value - offset)), 0);
-  const optimal = stepScale * Math.sqrt((6 * lambda) / (sensitivity * Math.LN2));
-  const step = Math.fround(Math.max(optimal, reach / 1000));
+  const step = Math.fround(Math.max(wanted, reach / 1000));
   const bitWeight = lambda / sensitivity;
   let unit: Unit = { step, offset, table: tableOf(values.map((v) => Math.round((v - offset) / step))), bitWeight };
   let before: Float32Array | undefined;

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../base/ndarray.ts';
 import type { ModelOf } from '../spec/model.ts';
 import type { Autoencoder } from './autoencoder.ts';
+import { rateModel, trainedQuantiser } from './compression.ts';
 import { contractionPenalty } from './contractive.ts';
 import { convolutionalAutoencoder } from './convolutional.ts';
 import { greedyPhases } from './deep.ts';
@@ -50,15 +51,16 @@ export function planJob(context: PlanContext): Plan {
 }
 
 /** What jobs for reconstruction have in common; types that cannot be combined with a part just do not have it. */
-type Reconstructing = Pick<ModelOf<'dense'>, 'loss' | 'outputActivation' | 'corruption' | 'sparsity'> &
+type Reconstructing = Pick<ModelOf<'dense'>, 'loss' | 'outputActivation' | 'corruption' | 'sparsity' | 'compression'> &
   Partial<Pick<ModelOf<'deep'>, 'contraction' | 'pretraining' | 'hidden' | 'activation' | 'codeActivation'>>;
 
 /** All autoencoders trained to reconstruct: layer by layer first where the job asks for it, then as a whole. */
 function planReconstruction(context: PlanContext, model: Autoencoder, options: Reconstructing): Plan {
-  const { corruption, pretraining } = options;
+  const { corruption, pretraining, compression } = options;
   const { range } = context.data;
   const { batchSize } = context.spec.training;
-  const whole = { loss: options, corruption, range, penalties: penaltiesOf(options, model) };
+  const rate = compression && rateModel({ compression, ...model, loss: options.loss, range });
+  const whole = { loss: options, corruption, range, rate, penalties: penaltiesOf(options, model) };
   const pretrain =
     pretraining && model.levels
       ? greedyPhases({ ...pretraining, levels: model.levels.levels, corruption, range, batchSize })
@@ -67,11 +69,14 @@ function planReconstruction(context: PlanContext, model: Autoencoder, options: R
     name: pretrain.length > 0 ? 'fine-tune' : 'train',
     begin: pretrain.length > 0 ? (model.levels?.unroll ?? []) : [],
     objective: reconstruction(model, whole),
-    trainable: model.parameters,
+    trainable: { ...model.parameters, ...rate?.parameters },
     statistics: statisticsFor(model, whole),
     cost: model.cost,
   });
-  return planOf(context, model, [...pretrain, train], { denoises: corruption !== undefined });
+  return planOf(context, model, [...pretrain, train], {
+    denoises: corruption !== undefined,
+    ...(compression && { quantiser: (weights) => trainedQuantiser(weights, compression) }),
+  });
 }
 
 /** Phases of fewer and fewer active units, the last of which is published. */

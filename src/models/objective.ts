@@ -44,7 +44,7 @@ interface Evaluated {
   readonly feeds: Readonly<Record<string, Feed>>;
   /**
    * Values per row, [batch] each. Their means over held-out rows are reported after each epoch; `loss` is what early
-   * stopping compares. Penalties are left out.
+   * stopping compares. Penalties are left out, the price of bits is in.
    */
   heldOut(p: Tensors, feeds: Tensors): Readonly<Record<string, Tensor1D>> & { readonly loss: Tensor1D };
 }

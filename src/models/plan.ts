@@ -1,10 +1,11 @@
 /** What a job will do, as data: the autoencoder it publishes and the phases that train it. */
 
-import type { Shape } from '../base/ndarray.ts';
+import type { NdArrays, Shape } from '../base/ndarray.ts';
 import type { JobSpec } from '../spec/job.ts';
 import type { DatasetFacts } from '../spec/resolve.ts';
 import { type Autoencoder, allParameters } from './autoencoder.ts';
 import { type Classifier, classifier, classifierPhase } from './classifier.ts';
+import type { TrainedQuantiser } from './compression.ts';
 import type { Phase } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -18,6 +19,8 @@ export interface Plan {
   readonly denoises: boolean;
   /** codes drawn from N(0, I) decode to new inputs */
   readonly generates: boolean;
+  /** what codes are to be quantised with, from all trained weights; absent where they were not quantised in training */
+  readonly quantiser?: (weights: NdArrays) => TrainedQuantiser;
   /** measures −ln p(x) by importance sampling; not for training */
   readonly likelihoodPhase?: (samples: number) => Phase;
 }
@@ -32,7 +35,7 @@ export function planOf(
   { spec, data }: PlanContext,
   autoencoder: Autoencoder,
   phases: readonly Phase[],
-  abilities: Partial<Pick<Plan, 'denoises' | 'generates' | 'likelihoodPhase'>> = {},
+  abilities: Partial<Pick<Plan, 'denoises' | 'generates' | 'likelihoodPhase' | 'quantiser'>> = {},
 ): Plan {
   const { head } = spec.model;
   const onTop = head && classifier(autoencoder, head, { classes: data.classes ?? 0, range: data.range });

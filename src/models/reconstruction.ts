@@ -1,14 +1,15 @@
 /**
  * The objective that all feed-forward autoencoders share: reconstruct the clean input from the (possibly corrupted) input,
- * plus penalties.
+ * plus penalties; with compression the code is quantised on its way, and its bits cost.
  *
- *   x ─ corrupt ─► x̃ ─ encode ─► z ─ decode ─► x̂       L = mean over rows of loss(x̂, x) + Σ λ · penalty
+ *   x ─ corrupt ─► x̃ ─ encode ─► z ─ (quantise) ─► decode ─► x̂       L = mean over rows of loss(x̂, x) + Σ λ · penalty
  */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
 import type { Corruption } from '../spec/model.ts';
 import type { Autoencoder, Pass } from './autoencoder.ts';
+import type { RateModel } from './compression.ts';
 import { corrupt, corruptionNoise } from './denoising.ts';
 import { parameter } from './layers.ts';
 import { lossPerRow, type ReconstructionLoss } from './losses.ts';
@@ -35,6 +36,7 @@ export interface ReconstructionOptions {
   readonly loss: ReconstructionLoss;
   readonly corruption?: Corruption | undefined;
   readonly penalties: readonly Penalty[];
+  readonly rate?: RateModel | undefined;
   /** of the data: smallest and largest value */
   readonly range: readonly [number, number];
 }
@@ -42,9 +44,9 @@ export interface ReconstructionOptions {
 const corruptionName = 'corruption';
 
 export function reconstruction(model: Autoencoder, options: ReconstructionOptions): Objective {
-  const { corruption, range, loss, penalties } = options;
+  const { corruption, range, loss, penalties, rate } = options;
   const noise: Record<string, NoiseFeed> = Object.assign(
-    { ...model.noise },
+    { ...model.noise, ...rate?.noise },
     ...penalties.map((penalty) => penalty.noise),
   );
   if (corruption) noise[corruptionName] = corruptionNoise(corruption, model.inputShape);
@@ -60,9 +62,17 @@ export function reconstruction(model: Autoencoder, options: ReconstructionOption
       const x = inputOf(feeds);
       const layers = model.encode(p, x, pass);
       const code = layers.at(-1) ?? x;
-      const error = tf.mean(lossPerRow(model.decode(p, code, pass), parameter(feeds, 'x'), loss)) as tf.Scalar;
-      const metrics: Record<string, tf.Scalar> = penalties.length > 0 ? { reconstruction: error } : {};
+      const coding = rate?.noisy(p, code, feeds);
+      const output = model.decode(p, coding?.code ?? code, pass);
+      const error = tf.mean(lossPerRow(output, parameter(feeds, 'x'), loss)) as tf.Scalar;
+      const metrics: Record<string, tf.Scalar> = rate || penalties.length > 0 ? { reconstruction: error } : {};
       let total = error;
+      if (rate && coding) {
+        const bits = tf.mean(coding.bits) as tf.Scalar;
+        metrics.bytes = tf.div(bits, 8);
+        total = tf.add(total, rate.price(p, bits));
+        rate.steer(p, bits, pass);
+      }
       for (const penalty of penalties) {
         const value = penalty.value({ p, layers }, pass);
         metrics[penalty.name] = value;
@@ -73,11 +83,19 @@ export function reconstruction(model: Autoencoder, options: ReconstructionOption
     heldOut(p, feeds) {
       const x = inputOf(feeds);
       const code = model.encode(p, x).at(-1) ?? x;
-      return { loss: lossPerRow(model.decode(p, code), parameter(feeds, 'x'), loss) };
+      const errors = (z: tf.Tensor): tf.Tensor1D => lossPerRow(model.decode(p, z), parameter(feeds, 'x'), loss);
+      if (!rate) return { loss: errors(code) };
+      const coding = rate.rounded(p, code);
+      const error = errors(coding.code);
+      return {
+        loss: tf.add(error, rate.price(p, coding.bits)),
+        reconstruction: error,
+        bytes: tf.div(coding.bits, 8),
+      };
     },
   };
 }
 
-/** Of the model and of its penalties. */
-export const statisticsFor = (model: Autoencoder, { penalties }: ReconstructionOptions): Parameters =>
-  Object.assign({ ...model.statistics }, ...penalties.map((penalty) => penalty.statistics));
+/** Of the model, of its rate and of its penalties. */
+export const statisticsFor = (model: Autoencoder, { penalties, rate }: ReconstructionOptions): Parameters =>
+  Object.assign({ ...model.statistics, ...rate?.statistics }, ...penalties.map((penalty) => penalty.statistics));

@@ -4,7 +4,7 @@ import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { type DatasetFacts, isUnitRange } from './derived.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
-import type { Contraction, Corruption } from './parts.ts';
+import type { Compression, Contraction, Corruption } from './parts.ts';
 
 export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
   new HourglassError('invalid-spec', message, { field, expected, found });
@@ -25,6 +25,7 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
   }
   if ('sparsity' in model && model.sparsity) checkSparsity(model);
   if ('contraction' in model && model.contraction) checkContraction(model, model.contraction);
+  if ('compression' in model && model.compression) checkCompression(model, model.compression);
   if (model.type === 'convolutional') checkConvolutional(model, dataset);
   if (model.type === 'variational' && model.samples > 1 && model.beta !== 1) {
     throw invalid(
@@ -142,6 +143,43 @@ function checkContraction(model: Extract<ModelSpec, { contraction?: unknown }>, 
       `"exact" pulls every code unit back through the encoder: at most ${maxExactCode} units, here there are ${model.code}. Use "estimate"${oneLayer ? ' or "closed-form"' : ''}.`,
       maxExactCode,
       model.code,
+    );
+  }
+}
+
+function checkCompression(model: Extract<ModelSpec, { compression?: unknown }>, { lambda, bytes }: Compression): void {
+  if ((lambda === undefined) === (bytes === undefined)) {
+    throw invalid(
+      '/model/compression',
+      `"model.compression" has ${lambda === undefined ? 'neither' : 'both'} "lambda" ${lambda === undefined ? 'nor' : 'and'} "bytes". Give one of the two.`,
+      'one of lambda and bytes',
+      model.compression,
+    );
+  }
+  const clashes: [boolean, string, string][] = [
+    [
+      'active' in model && model.active !== undefined,
+      'active',
+      'switches units off, which noise would switch on again',
+    ],
+    [
+      'contraction' in model && model.contraction !== undefined,
+      'contraction',
+      'shrinks the code, and its steps with it',
+    ],
+    [
+      'unpooling' in model && model.unpooling === 'switches',
+      'unpooling',
+      'as "switches" puts places into the code, which bear no noise',
+    ],
+  ];
+  for (const [clash, member, why] of clashes) {
+    if (!clash) continue;
+    throw invalid(
+      '/model/compression',
+      `"model.compression" quantises the code in training, but "model.${member}" ${why}. Use one of the two.`,
+      `one of compression and ${member}`,
+      member,
     );
   }
 }

@@ -29,7 +29,8 @@ export type Incomplete = { [T in ModelType]: Partial<ModelOf<T>> & { type: T } }
 
 /**
  * Data in [0,1] (assumed where nothing is known) gets cross-entropy on sigmoid outputs, a Bernoulli likelihood, binary
- * visible units; other data gets squared error on linear outputs, a Gaussian likelihood, Gaussian visible units.
+ * visible units; other data gets squared error on linear outputs, a Gaussian likelihood, Gaussian visible units. Compression
+ * is about squared errors, so it gets those in either case.
  */
 export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined): void {
   const unit = isUnitRange(facts);
@@ -53,8 +54,9 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
 }
 
 function deriveOutput(model: Extract<Incomplete, { outputActivation?: unknown }>, unit: boolean): void {
-  model.loss ??= unit ? 'bce' : 'mse';
-  model.outputActivation ??= model.loss === 'bce' ? 'sigmoid' : 'linear';
+  const squared = 'compression' in model && model.compression !== undefined;
+  model.loss ??= unit && !squared ? 'bce' : 'mse';
+  model.outputActivation ??= model.loss === 'bce' || (squared && unit) ? 'sigmoid' : 'linear';
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

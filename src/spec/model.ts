@@ -7,6 +7,7 @@ import { type Static, Type } from 'typebox';
 import { withDefault } from './default.ts';
 import {
   Activation,
+  Compression,
   Contraction,
   Contrastive,
   Corruption,
@@ -38,6 +39,7 @@ const combinations = {
   corruption: Type.Optional(Corruption),
   sparsity: Type.Optional(Sparsity),
   contraction: Type.Optional(Contraction),
+  compression: Type.Optional(Compression),
   head: Type.Optional(Head),
 };
 
@@ -69,6 +71,7 @@ export const LinearModel = Type.Object(
     code: code(32),
     loss: Loss,
     corruption: combinations.corruption,
+    compression: combinations.compression,
     head: combinations.head,
   },
   closed,
@@ -176,6 +179,7 @@ export const ConvolutionalModel = Type.Object(
     ...output,
     corruption: combinations.corruption,
     sparsity: combinations.sparsity,
+    compression: combinations.compression,
     head: combinations.head,
     pretraining: Type.Optional(Pretraining),
   },

@@ -78,6 +78,27 @@ export const Contraction = Type.Object(
 );
 export type Contraction = Static<typeof Contraction>;
 
+export const Compression = Type.Object(
+  {
+    lambda: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1e6,
+        description: 'λ: the squared error, summed over a row, that one bit of its code is worth; larger is coarser',
+      }),
+    ),
+    bytes: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1e6,
+        description: 'in place of lambda: bytes of a row, without framing, that training comes to by moving λ',
+      }),
+    ),
+  },
+  { ...closed, description: 'quantises the code in training and makes its bits part of the loss; give one of both' },
+);
+export type Compression = Static<typeof Compression>;
+
 export const Head = Type.Object(
   {
     hidden: Type.Array(Type.Integer({ minimum: 1, maximum: 65_536 }), { maxItems: 4, default: [] }),

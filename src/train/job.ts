@@ -10,6 +10,7 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { allParameters } from '../models/autoencoder.ts';
 import { planJob } from '../models/catalog.ts';
+import type { TrainedQuantiser } from '../models/compression.ts';
 import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
@@ -66,6 +67,8 @@ export interface TrainedModel {
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
   readonly codeShape: Shape;
+  /** of a training for compression: what its codes are to be quantised with */
+  readonly quantiser?: TrainedQuantiser;
   /** `train.loss`, `heldOut.loss`, `train.seconds`, `parameters` */
   readonly metrics: Readonly<Record<string, number>>;
   /** every epoch of every phase, those before a resume too */
@@ -146,6 +149,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     ],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,
+    ...(plan.quantiser && { quantiser: plan.quantiser(state.weights) }),
     metrics: {
       ...(last.loss !== undefined && { 'train.loss': last.loss }),
       ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),

@@ -144,12 +144,15 @@ async function evaluate(
 async function bundleOf(
   { spec, engine: { threads } }: Assignment,
   dataset: Dataset,
-  { files, inputShape, codeShape }: TrainedModel,
+  { files, inputShape, codeShape, quantiser }: TrainedModel,
 ): Promise<Bundle | undefined> {
   const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
   if (!encoder || !decoder) return undefined;
   try {
-    return await buildBundle({ ...{ name: spec.name, dataset, threads, inputShape, codeShape }, encoder, decoder });
+    return await buildBundle({
+      ...{ name: spec.name, dataset, threads, inputShape, codeShape, encoder, decoder },
+      ...(quantiser && { quantiser }),
+    });
   } catch (error) {
     if (!(error instanceof HourglassError) || error.code !== 'operation-not-supported') throw error;
     console.warn(error.message);

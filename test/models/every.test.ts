@@ -26,6 +26,7 @@ const models: Readonly<Record<string, object>> = {
   linear: { type: 'linear', code: 6 },
   dense: { type: 'dense', ...small },
   'dense, tanh, sse': { type: 'dense', ...small, activation: 'tanh', loss: 'sse', outputActivation: 'linear' },
+  'dense, compressed': { type: 'dense', ...small, compression: { lambda: 0.05 } },
   tied: { type: 'tied', ...small },
   deep: { type: 'deep', ...small },
   'deep, tied': { type: 'deep', ...small, tied: true, activation: 'sigmoid' },
@@ -67,6 +68,13 @@ const models: Readonly<Record<string, object>> = {
     code: 'map',
     unpooling: 'switches',
     codeActivation: 'tanh',
+  },
+  'convolutional, compressed to so many bytes': {
+    type: 'convolutional',
+    channels: [4],
+    code: 'map',
+    pooling: 'stride',
+    compression: { bytes: 8 },
   },
   'convolutional, strides, denoising': {
     type: 'convolutional',
