@@ -55,7 +55,7 @@ export const metricTable = {
 
   stageDuration: histogram(
     'stage_duration_seconds',
-    'Time of a prediction by stage: reading the body, waiting for its batch, running the model, writing the answer',
+    'Time of a prediction by stage: the request arrives and is read, waits for its batch, the model runs, the answer leaves',
     { stage: ['read', 'wait', 'run', 'write'], operation },
     latency,
   ),

@@ -27,6 +27,8 @@ export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string
 export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 const overflow = 'other';
+/** Gauges of prom-client that are called as counters are; they sum what stands beside them by type. */
+const misnamed = /_nodejs_active_\w+_total$/;
 const ownNames = new Set(Object.values(metricTable).map((row) => row.name as string));
 
 export class Metrics {
@@ -84,7 +86,7 @@ export class Metrics {
   async snapshot(): Promise<MetricsSnapshot> {
     await Promise.allSettled(this.#beforeRead.map(async (refresh) => refresh()));
     const all = await this.#registry.getMetricsAsJSON();
-    return all.filter(({ name }) => !ownNames.has(name) || this.#recorded.has(name));
+    return all.filter(({ name }) => (ownNames.has(name) ? this.#recorded.has(name) : !misnamed.test(name)));
   }
 
   /** In the text format of Prometheus. */

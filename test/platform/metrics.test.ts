@@ -20,6 +20,13 @@ describe('the table', () => {
     expect(new Set(rows.map((row) => row.name)).size).toBe(rows.length);
   });
 
+  it('holds for what a process tells of itself as well', async () => {
+    const text = await new Metrics('gateway').render();
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
+    expect(types.length).toBeGreaterThan(10);
+    for (const [name, type] of types) expect([name, name?.endsWith('_total')]).toEqual([name, type === 'counter']);
+  });
+
   it('bounds the values of every label', () => {
     for (const { labels, name } of rows) {
       const series = Object.values(labels).map((values) => ('atMost' in values ? values.atMost : values.length));

@@ -5,7 +5,9 @@
 
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status as statusCode } from '@grpc/grpc-js';
 import { errorTable, HourglassError } from '../../base/errors.ts';
+import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import type { Logger } from '../../platform/log.ts';
+import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
@@ -25,6 +27,25 @@ const transport = 'grpc';
 /** Codes that tell of trouble on our side; the rest is the client's. */
 const serverFaults = new Set(Object.entries(errorTable).flatMap(([code, { http }]) => (http >= 500 ? [code] : [])));
 
+/** What the calls that predict do, for the metrics of their stages. */
+const operations = {
+  encode: 'encode',
+  decode: 'decode',
+  denoise: 'denoise',
+  reconstruct: 'reconstruct',
+  classify: 'classify',
+  generate: 'generate',
+  encodeFrame: 'encode',
+  decodeFrame: 'decode',
+} as const satisfies Record<keyof typeof InferenceService.method, LabelsOf<'stageDuration'>['operation']>;
+const { method: predictions, typeName } = InferenceService;
+const operationOf = new Map(
+  Object.entries(operations).map(([method, operation]) => [
+    `/${typeName}/${predictions[method as keyof typeof operations].name}`,
+    operation,
+  ]),
+);
+
 /** As much as Node.js takes of headers over HTTP/1. */
 const maxMetadataBytes = 16 * 1024;
 
@@ -34,6 +55,12 @@ export function observe(options: Observation): ServerInterceptor {
     const begun = performance.now();
     let requestId = '';
     let outcome: string = 'cancelled';
+    const operation = operationOf.get(path);
+    let answeredAt: number | undefined;
+    const stage = (name: 'read' | 'write', since: number): void => {
+      if (operation === undefined) return;
+      metrics.observe('stageDuration', (performance.now() - since) / 1000, { stage: name, operation });
+    };
     metrics.move('requestsInFlight', 1, { transport });
 
     // All endings pass the innermost call, also those that grpc-js decides without asking anybody.
@@ -67,6 +94,10 @@ export function observe(options: Observation): ServerInterceptor {
             if (bytes > maxMetadataBytes) call.sendStatus(toStatus(tooMuchMetadata(bytes), requestId));
             else proceed(received);
           },
+          onReceiveMessage(message, proceed) {
+            stage('read', begun);
+            proceed(message);
+          },
           onReceiveHalfClose(proceed) {
             clearTimeout(timer);
             proceed();
@@ -74,6 +105,7 @@ export function observe(options: Observation): ServerInterceptor {
           /** the end of every call, whatever it was */
           onCancel() {
             clearTimeout(timer);
+            if (answeredAt !== undefined) stage('write', answeredAt);
             const seconds = (performance.now() - begun) / 1000;
             metrics.move('requestsInFlight', -1, { transport });
             metrics.count('requests', 1, { transport, route: path, code: outcome });
@@ -82,6 +114,10 @@ export function observe(options: Observation): ServerInterceptor {
             log[level]({ requestId, method: path, code: outcome, seconds }, 'answered');
           },
         }),
+      sendMessage(message, proceed) {
+        answeredAt = performance.now();
+        proceed(message);
+      },
     });
   };
 }

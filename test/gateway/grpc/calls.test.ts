@@ -130,6 +130,21 @@ describe('every call', () => {
     });
   });
 
+  it('tells how long its request and its answer were on their way, when it predicts', async () => {
+    await withPredictor(true);
+    await running.client.call(encode, small);
+    await failureOf(running.client.call(encode, { content: { case: undefined } }));
+    await failureOf(running.client.call(TrainingService.method.getJob, { id: '1' }));
+    await vi.waitFor(async () => {
+      const text = await running.metrics.render();
+      const counts = [...text.matchAll(/stage_duration_seconds_count\{stage="(\w+)",operation="(\w+)".*\} (\d+)/g)];
+      expect(counts.map(([, ...found]) => found)).toEqual([
+        ['read', 'encode', '2'],
+        ['write', 'encode', '1'],
+      ]);
+    });
+  });
+
   it('names the time after which trying again makes sense', async () => {
     running = await startServer();
     const failure = await failureOf(running.client.call(TrainingService.method.getJob, { id: '1' }));
