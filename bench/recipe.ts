@@ -1,6 +1,7 @@
 /**
  * `npm run recipe -- NAME …` trains recipes through the normal job path (HTTP, queue, worker, registry), prints what they
- * reach beside what they are held against, and updates models.md. `--all` runs every one; `--threads 2` is the default.
+ * reach beside what they are held against, and updates models.md. `--all` runs every one; `--threads 2` is the default;
+ * `--resume` goes on where an earlier run of the same recipe was stopped.
  */
 
 import os from 'node:os';
@@ -17,6 +18,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     all: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     data: { type: 'string', default: 'data/recipes' },
   },
@@ -46,13 +48,14 @@ async function run(instance: Instance, name: string, recipe: Recipe): Promise<Re
   const began = performance.now();
   for (const [key, request] of Object.entries(recipe.jobs)) {
     console.log(`${name}: training ${key}`);
-    const job = await instance.train(request, showProgress);
+    const job = await instance.train(request, { onProgress: showProgress, resume: options.resume });
     if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
     jobs.set(key, job);
     for (const warning of job.warnings) console.log(`  ${warning}`);
     for (const [metric, value] of Object.entries(job.metrics ?? {})) metrics[`${key} ${metric}`] = value;
   }
-  const seconds = (performance.now() - began) / 1000;
+  const trained = [...jobs.values()].reduce((sum, { metrics = {} }) => sum + (metrics['train.seconds'] ?? 0), 0);
+  const seconds = options.resume ? trained : (performance.now() - began) / 1000;
   for (const { name: measure, job: key } of recipe.measures ?? []) {
     const job = jobs.get(key);
     const take = measures[measure];

@@ -1,7 +1,7 @@
 /** An instance of Hourglass of its own, to which recipes post their jobs as any client would. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,9 +82,15 @@ export class Instance {
     return (await response.json()) as T;
   }
 
-  /** Posts a job and waits for its end. Throws when it does not succeed. */
-  async train(request: unknown, onProgress: (job: JobView) => void): Promise<JobView> {
-    this.#key = randomUUID();
+  /**
+   * Posts a job and waits for its end; with `resume` goes on with the job that an earlier run posted for the same request.
+   * Throws when it does not succeed.
+   */
+  async train(
+    request: unknown,
+    { onProgress, resume }: { onProgress: (job: JobView) => void; resume: boolean },
+  ): Promise<JobView> {
+    this.#key = resume ? createHash('sha256').update(JSON.stringify(request)).digest('hex') : randomUUID();
     let job = await this.#json<JobView>('POST', '/v1/jobs', request);
     while (job.state === 'queued' || job.state === 'running') {
       await sleep(1000);

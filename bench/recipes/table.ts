@@ -6,7 +6,7 @@ import type { Figure, Recipe } from './recipe.ts';
 
 export interface Result {
   readonly seeds: readonly number[];
-  /** wall clock from submission to the end of all jobs */
+  /** wall clock from submission to the end of all jobs; where stopped runs were gone on with, of the training steps alone */
   readonly seconds: number;
   /** cores, threads, processor, Node */
   readonly machine: string;
