@@ -48,7 +48,7 @@ async function run(instance: Instance, name: string, recipe: Recipe): Promise<Re
   const began = performance.now();
   for (const [key, request] of Object.entries(recipe.jobs)) {
     console.log(`${name}: training ${key}`);
-    const job = await instance.train(request, { onProgress: showProgress, resume: options.resume });
+    const job = await instance.train(request, showProgress, options.resume);
     if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
     jobs.set(key, job);
     for (const warning of job.warnings) console.log(`  ${warning}`);

@@ -86,10 +86,7 @@ export class Instance {
    * Posts a job and waits for its end; with `resume` goes on with the job that an earlier run posted for the same request.
    * Throws when it does not succeed.
    */
-  async train(
-    request: unknown,
-    { onProgress, resume }: { onProgress: (job: JobView) => void; resume: boolean },
-  ): Promise<JobView> {
+  async train(request: unknown, onProgress: (job: JobView) => void, resume = false): Promise<JobView> {
     this.#key = resume ? createHash('sha256').update(JSON.stringify(request)).digest('hex') : randomUUID();
     let job = await this.#json<JobView>('POST', '/v1/jobs', request);
     while (job.state === 'queued' || job.state === 'running') {
