@@ -54,18 +54,21 @@ export function beliefPhases({ levels, model, pretraining, batchSize }: BeliefOp
       frozen: encoderParameters(below),
       epochs: pretraining.epochs,
       batchSize,
-      optimizer: rbmOptimizer(unbounded ? pretraining.gaussianLearningRate : pretraining.learningRate),
+      optimizer: rbmOptimizer(
+        unbounded ? pretraining.gaussianLearningRate : pretraining.learningRate,
+        pretraining.epochs,
+      ),
     };
   });
 }
 
-/** Momentum .5 at first, .9 after five epochs: Hinton & Salakhutdinov 2006. */
-const rbmOptimizer = (learningRate: number): OptimizerSpec => ({
+/** Momentum .5 at first, .9 after five epochs (Hinton & Salakhutdinov 2006), or after half of them where they are fewer than ten. */
+const rbmOptimizer = (learningRate: number, epochs: number): OptimizerSpec => ({
   type: 'sgd',
   learningRate,
   momentum: 0.9,
   initialMomentum: 0.5,
-  initialMomentumEpochs: 5,
+  initialMomentumEpochs: Math.min(5, Math.floor(epochs / 2)),
   weightDecay: 0,
   schedule: { type: 'constant' },
 });

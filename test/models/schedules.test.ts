@@ -72,6 +72,18 @@ describe('greedy pretraining', () => {
     );
   });
 
+  it.each([
+    [4, 2],
+    [30, 5],
+  ])('machines trained for %i epochs raise their momentum after %i', (epochs, early) => {
+    const { phases } = planOf({ type: 'deep-belief', ...layers, pretraining: { epochs } });
+    expect(phases[0]?.optimizer).toMatchObject({
+      momentum: 0.9,
+      initialMomentum: 0.5,
+      initialMomentumEpochs: early,
+    });
+  });
+
   it('denoising levels see corrupted codes and are asked for clean ones', () => {
     const { phases } = planOf({ type: 'stacked-denoising', ...layers });
     expect(phases.map(({ objective }) => objective.feeds.corruption)).toMatchObject([
