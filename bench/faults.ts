@@ -58,7 +58,8 @@ const parts: { readonly [P in PartName]: () => Promise<Results[P]> } = {
       const address = `http://127.0.0.1:${port}`;
       return killGateway({ queue, fleet: gateway, address, clients: 8, kills: shares.gateway, limitMs, random });
     }),
-  takeover: () => inOwnWorld(({ queue, fleet }) => measureTakeover(queue, fleet('worker'), Math.min(20, kills)), usual),
+  takeover: () =>
+    inOwnWorld(({ queue, fleet }) => measureTakeover(queue, fleet('worker'), Math.min(20, kills), 10), usual),
   outages: async () => {
     const survived: SurvivedOutage[] = [];
     for (const outage of outages) {

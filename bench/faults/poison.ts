@@ -20,7 +20,7 @@ export interface Poisoned {
 }
 
 /** Its weights, their gradients and the optimizer's state take more than the limit below. */
-const poison = (name: string): JobSpec =>
+export const poison = (name: string): JobSpec =>
   resolveJobSpec({
     name,
     dataset: 'waves',

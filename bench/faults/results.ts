@@ -8,7 +8,7 @@ import type { Killed } from './kill-workers.ts';
 import type { SurvivedOutage } from './outages.ts';
 import type { Poisoned } from './poison.ts';
 import type { RolledOut } from './rollouts.ts';
-import type { Takeover } from './takeover.ts';
+import type { Spread, Takeover } from './takeover.ts';
 
 export interface Results {
   readonly workers: Killed;
@@ -51,7 +51,7 @@ export function readResults(): Read {
 }
 
 /** Nothing lost, nothing doubled, nothing answered as it should not be. Times are for the reader. */
-export function isWell({ workers, redis, gateway, outages = [], poison, rollouts }: Read): boolean {
+export function isWell({ workers, redis, gateway, takeover, outages = [], poison, rollouts }: Read): boolean {
   const accounts = [workers, redis].flatMap((account) =>
     account ? [account.lost + account.failed + account.doubled + account.weightsDiffer] : [],
   );
@@ -61,6 +61,7 @@ export function isWell({ workers, redis, gateway, outages = [], poison, rollouts
   const others = [
     (gateway?.lost ?? 0) + (gateway?.doubled ?? 0),
     poison?.healthyFailed ?? 0,
+    takeover?.badExits.length ?? 0,
     (rollouts?.failed.length ?? 0) + (rollouts?.badExits.length ?? 0),
   ];
   return [...accounts, ...survived, ...others].every((count) => count === 0);
@@ -120,11 +121,22 @@ again ${gateway.retries} times.`;
 
 function takeover({ takeover: measured }: Read): string | undefined {
   if (!measured) return undefined;
-  const { median, p95, longest, kills: count } = measured;
+  const { kills: count, killed, stops, handedOver, stopped, badExits } = measured;
+  const line = (name: string, { median, p95, longest }: Spread): string[] => [
+    name,
+    ...[median, p95, longest].map((value) => `${value.toFixed(1)} s`),
+  ];
+  const rows = [
+    line('killed → claimed by another', killed),
+    line('told to stop → claimed by another', handedOver),
+    line('told to stop → ended', stopped),
+  ];
   return `## Takeover
 
-With the default lock of 6 s a killed worker's job was claimed by another one after ${median.toFixed(1)} s (median),
-${p95.toFixed(1)} s (95th percentile) and ${longest.toFixed(1)} s at most, in ${count} kills.`;
+One job, ${count} times killed with its worker and ${stops} times handed over by a worker that was told to stop (SIGTERM), with the
+default lock of 6 s. Exit codes other than 0: ${badExits.length}.
+
+${table(['worker', 'median', '95th percentile', 'longest'], rows)}`;
 }
 
 function outages({ outages: survived }: Read): string | undefined {

@@ -40,7 +40,7 @@ export function workerSettings(url: string, folder: DataFolder, changes: Partial
     checkpointSeconds: 15,
     engine: { engine: 'onnx', device: 'cpu', threads: 1 },
     release: '0.0.0-test',
-    environment: { PATH: '/usr/bin:/bin' },
+    environment: { PATH: '/usr/bin:/bin', ORT_DISABLE_TELEMETRY: '1' },
     stepTimeoutMs: 30_000,
     stopTimeoutMs: 5_000,
     memoryBytes: null,

@@ -7,7 +7,7 @@ import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { JobEvent, JobSpec } from '../../src/spec/job.ts';
+import type { JobEvent, JobProgress, JobSpec } from '../../src/spec/job.ts';
 import { resolveSweep } from '../../src/spec/sweep.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
@@ -45,8 +45,13 @@ it('trains a job, tells its progress, and publishes one version with its lineage
     { epoch: 2 },
     { epoch: 3 },
   ]);
-  const percents = events.flatMap((event) => (event.type === 'progress' ? [event.data.percent] : []));
+  const progress = events.flatMap((event) => (event.type === 'progress' ? [event.data] : []));
+  const percents = progress.map(({ percent }) => percent);
   expect(percents.toSorted((a, b) => a - b)).toEqual(percents);
+  const { phase, samplesPerSecond, etaSeconds } = progress.at(-1) as JobProgress;
+  expect(phase).toBe('done');
+  expect(samplesPerSecond).toBeGreaterThan(0);
+  expect(etaSeconds).toBe(0);
 
   const registry = await Registry.open(await FsStore.open(folder.registry));
   const manifest = await registry.resolve('waves');
