@@ -81,7 +81,7 @@ export async function decodeImage(bytes: Uint8Array, { shape, resize, maxPixels 
   if (!resize && (found.height !== height || found.width !== width)) {
     throw new HourglassError(
       'shape-mismatch',
-      `The picture is ${found.height} high and ${found.width} wide; ${height} × ${width} is needed. Ask for resizing, or send that size.`,
+      `The picture is ${found.height} high and ${found.width} wide; ${height} × ${width} is needed. Send that size, or ask for "resize".`,
       { expected: [height, width], found: [found.height, found.width] },
     );
   }

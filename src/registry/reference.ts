@@ -63,7 +63,7 @@ function refuse(part: string, found: string, rule: string): HourglassError {
   const shown = found.length > 80 ? `${found.slice(0, 80)}…` : found;
   return new HourglassError(
     'invalid-reference',
-    `${JSON.stringify(shown)} is not a ${part}: allowed is ${rule}. Write a model as ${allowed}.`,
+    `${JSON.stringify(shown)} is no ${part}: allowed is ${rule}. Write a model as ${allowed}.`,
     { field: 'model', expected: rule, found: shown },
   );
 }

@@ -7,13 +7,27 @@ const style = `
 :root { color-scheme: light dark; --line: #8884; --quiet: #888; --mark: #2a7; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 4rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-code, .path { font-family: ui-monospace, monospace; font-size: .92em; }
-nav a { margin-right: 1rem; } a { color: inherit; }
+code, .path, pre { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
+pre { border: 1px solid var(--line); border-radius: .4rem; overflow-x: auto; overflow-wrap: normal; padding: .6rem .8rem; }
+nav { display: flex; flex-wrap: wrap; gap: 0 1rem; } a { color: inherit; } [id] { scroll-margin-top: 3rem; }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; padding: .3rem .8rem; }
 summary { cursor: pointer; } .method { color: var(--mark); display: inline-block; font-weight: 600; width: 4.5rem; }
 table { border-collapse: collapse; margin: .5rem 0; width: 100%; } h4 { margin: .8rem 0 0; }
 td, th { border-top: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; }
-.quiet { color: var(--quiet); }`;
+.quiet { color: var(--quiet); }
+@media (max-width: 40rem) { table, tbody, tr, td { display: block; } th { display: none; }
+td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: .3rem 0; } }`;
+
+/** The way from a job to answers, for somebody who has never seen this. */
+const inShort = `URL=127.0.0.1:8080
+# train: the answer names the job
+curl -s $URL/v1/jobs -H 'content-type: application/json' -d '{
+  "name": "digits", "dataset": "mnist", "model": { "type": "denoising", "code": 32 } }'
+# follow it
+curl -sN $URL/v1/jobs/ID/events
+# ask the model, with a picture or with rows of numbers
+curl -s "$URL/v1/models/digits/encode?resize=true" -H 'content-type: image/png' --data-binary @digit.png
+curl -s $URL/v1/models/digits/denoise -H 'content-type: application/json' -d '{"inputs": [[0, 0.5, …]]}'`;
 
 export function contractPage({ info, tags = [], paths, components }: Contract): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
@@ -25,19 +39,21 @@ export function contractPage({ info, tags = [], paths, components }: Contract): 
   });
   const schemas = Object.entries(components.schemas).map(
     ([name, schema]) =>
-      `<details id="schema-${name}"><summary class="path">${name}</summary>${showObject(schema)}</details>`,
+      // the id within: a link to what is inside of a closed box opens it
+      `<details><summary class="path">${name}</summary><div id="schema-${name}">${showObject(schema)}</div></details>`,
   );
   const errors = Object.entries(errorTable).map(
     ([code, { http, grpc, title }]) =>
       `<tr id="${code}"><td><code>${code}</code></td><td>${http}</td><td>${grpc}</td><td>${escaped(title)}</td></tr>`,
   );
-  const links = [...tags.map(({ name }) => name), 'schemas', 'errors'];
+  const links = ['start', ...tags.map(({ name }) => name), 'schemas', 'errors'];
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(info.title)} ${escaped(info.version)}</title><style>${style}</style></head><body>
 <h1>${escaped(info.title)} <span class="quiet">${escaped(info.version)}</span></h1>
 <p>${escaped(info.description)} For programs: <a href="openapi.yaml">openapi.yaml</a>.</p>
 <nav>${links.map((name) => `<a href="#${name}">${name}</a>`).join('')}</nav>
+<h2 id="start">start</h2><pre>${escaped(inShort)}</pre>
 ${sections.join('\n')}
 <h2 id="schemas">schemas</h2>${schemas.join('\n')}
 <h2 id="errors">errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457) with one of these codes.</p>
