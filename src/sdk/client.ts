@@ -54,6 +54,30 @@ export interface Answer extends Rows {
   readonly version: number;
 }
 
+export interface Classification {
+  readonly model: string;
+  readonly version: number;
+  /** of each row by class, together 1 */
+  readonly probabilities: readonly (readonly number[])[];
+  /** number of the most probable class of each row */
+  readonly labels: readonly number[];
+  /** what the classes are called, by their number */
+  readonly classes: readonly string[];
+}
+
+/** How unusual a row is to a model. */
+export interface Outlier {
+  /** around 0 for ordinary rows */
+  readonly score: number;
+  /** two-sided, in (0, 1]: how often rows like those it was trained on are as far out */
+  readonly pValue: number;
+}
+
+export interface GenerateOptions extends CallOptions {
+  /** the same seed, the same rows; default: a new one */
+  readonly seed?: number;
+}
+
 /** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
 export interface EncodeFrameOptions extends CallOptions {
   readonly kind?: FrameKind;
@@ -180,6 +204,31 @@ export class HourglassClient {
     return this.#predict('reconstruct', model, rows, options);
   }
 
+  /** By a model with a classifier on top. */
+  classify(model: string, rows: Rows, options?: CallOptions): Promise<Classification> {
+    return this.#ask(path('v1', 'models', model, 'classify'), rows, options);
+  }
+
+  /** How unusual each row is to a model. */
+  async outliers(model: string, rows: Rows, options?: CallOptions): Promise<readonly Outlier[]> {
+    const url = `${path('v1', 'models', model, 'encode')}?outliers=true`;
+    return (await this.#ask<{ outliers: readonly Outlier[] }>(url, rows, options)).outliers;
+  }
+
+  /** New rows from a variational model. */
+  async generate(model: string, count: number, { seed, signal }: GenerateOptions = {}): Promise<Answer> {
+    const response = await this.#transport.send({
+      method: 'POST',
+      path: path('v1', 'models', model, 'generate'),
+      body: JSON.stringify({ count, seed }),
+      headers: { 'content-type': 'application/json', accept: octets },
+      signal,
+      repeatable: true,
+    });
+    const [name = model, version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
+    return { model: name, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows: count };
+  }
+
   /** Rows to a frame on the server, for devices that cannot run the encoder. */
   async encodeFrame(
     model: string,
@@ -211,6 +260,18 @@ export class HourglassClient {
     const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
     const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
     return { model, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows };
+  }
+
+  /** Rows as bytes, the answer as JSON. */
+  #ask<T>(url: string, { data }: Rows, { signal }: CallOptions = {}): Promise<T> {
+    return this.#json<T>({
+      method: 'POST',
+      path: url,
+      body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      headers: { 'content-type': octets, accept: 'application/json' },
+      signal,
+      repeatable: true,
+    });
   }
 
   async #predict(

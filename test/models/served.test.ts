@@ -10,6 +10,7 @@ import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import type { SplitName } from '../../src/data/dataset.ts';
 import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
+import { HourglassClient } from '../../src/sdk/client.ts';
 import type { JobView } from '../../src/spec/job.ts';
 import { ModelSpec, type ModelType } from '../../src/spec/model.ts';
 import { freePorts } from '../helpers/ports.ts';
@@ -146,14 +147,6 @@ function expectClose(found: readonly number[], wanted: ArrayLike<number>): void 
 
 const count = 3;
 
-/** What only some models, or only some questions, are answered with. */
-interface Answers {
-  readonly outputs: number[][];
-  readonly probabilities: number[][];
-  readonly classes: string[];
-  readonly outliers: { score: number; pValue: number }[];
-}
-
 describe.each(Object.keys(models))('%s', (type) => {
   it('is trained by a job over HTTP, published, and answers with what was published', {
     timeout: 240_000,
@@ -184,23 +177,25 @@ describe.each(Object.keys(models))('%s', (type) => {
     const special = { denoise: model.corruption, classify: model.head, generate: type === 'variational' || undefined };
     for (const [operation, reason] of Object.entries(special)) {
       const asked = operation === 'generate' ? { count, seed: 1 } : { inputs };
-      const answer = await call<Answers>(reason ? 200 : 409, `/v1/models/${type}/${operation}`, asked);
+      await call(reason ? 200 : 409, `/v1/models/${type}/${operation}`, asked);
       expect(manifest.operations.includes(operation as Operation), operation).toBe(reason !== undefined);
-      if (operation === 'generate' && reason) expect(answer.outputs).toHaveLength(count);
-      if (operation !== 'classify' || !reason) continue;
-      const probabilities = await answerOf(type, 'classifier.onnx', float32([count, ...shape], rows));
-      expectClose(answer.probabilities.flat(), probabilities);
-      expect(answer.classes).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
+    }
+    const client = new HourglassClient({ baseUrl: url });
+    if (special.classify) {
+      const { probabilities, classes } = await client.classify(type, { data: rows, rows: count });
+      expectClose(probabilities.flat(), await answerOf(type, 'classifier.onnx', float32([count, ...shape], rows)));
+      expect(classes).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
+    }
+    if (special.generate) {
+      const first = await client.generate(type, count, { seed: 1 });
+      expect(first.data).toHaveLength(count * 196);
+      expect(await client.generate(type, count, { seed: 1 })).toEqual(first);
     }
 
-    const unusual = inputs.map((row) => row.map((_, i) => i % 2));
-    const both = { inputs: [...inputs, ...unusual] };
-    const { outliers } = await call<Answers>(200, `/v1/models/${type}/encode?outliers=true`, both);
-    const scores = await answerOf(
-      type,
-      'outliers.onnx',
-      float32([2 * count, ...shape], Float32Array.from(both.inputs.flat())),
-    );
+    const stripes = Float32Array.from({ length: 196 }, (_, i) => i % 2);
+    const data = Float32Array.from([...rows, ...stripes]);
+    const outliers = await client.outliers(type, { data, rows: count + 1 });
+    const scores = await answerOf(type, 'outliers.onnx', float32([count + 1, ...shape], data));
     expectClose(
       outliers.map(({ score }) => score),
       scores,
