@@ -21,6 +21,10 @@ import type { TrainingWorker } from './worker/worker.ts';
 const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
 
+// Official builds of ONNX Runtime report their use to their maker unless told not to before they start. Whoever wants that
+// sets it to 0; processes that this one starts inherit it.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
 const usage = `hourglass ${release}: trains autoencoders from a job queue and serves encode, decode and denoise
 
   hourglass up        everything on this machine: redis-server, gateway and worker
