@@ -230,9 +230,10 @@ function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | 
 const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker };
 
 async function main(): Promise<void> {
-  const [name = '--help', ...rest] = process.argv.slice(2);
+  const asked = process.argv.slice(2);
+  const [name = '--help', ...rest] = asked.some((word) => ['--help', '-h', 'help'].includes(word)) ? [] : asked;
   if (name === '--version') return console.log(release);
-  if (name === '--help' || name === 'help') return console.log(`${usage}\n${settingsHelp()}`);
+  if (name === '--help') return console.log(`${usage}\n${settingsHelp()}`);
   const role = Object.hasOwn(roles, name) ? roles[name] : undefined;
   if (!role || rest.length > 0) {
     throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);

@@ -90,10 +90,10 @@ export function settingRows(): readonly { variable: string; fallback: string | n
   return table.map(([, { variable, fallback, kind, doc }]) => ({ variable, fallback, allowed: kind.allowed, doc }));
 }
 
-/** Levenshtein distance ≤ 3, the closest one. */
+/** The closest by Levenshtein's distance, of at most 3 and at most half of what is the word's own. */
 function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = 4;
+  let bestDistance = 1 + Math.min(3, (word.length - prefix.length) / 2);
   for (const candidate of candidates) {
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

@@ -37,6 +37,7 @@ it('prints help with every setting, and its version', () => {
   expect(help.stdout).toMatch(/hourglass up .*\n.*hourglass gateway .*\n.*hourglass worker/);
   expect(help.stdout).toContain('HOURGLASS_DATA_DIR');
   expect(help.stdout).toContain('REDIS_URL');
+  expect(run(['up', '--help'])).toEqual(help);
   expect(run(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
