@@ -25,6 +25,11 @@ export interface Publication {
   readonly meta: ManifestMeta;
 }
 
+export interface DeleteOptions {
+  /** although frames may still arrive */
+  readonly force?: boolean;
+}
+
 export interface RegistryOptions {
   /** leftovers of crashed publishers are removed at start when they are older; default 24 h */
   readonly orphanAgeMs?: number;
@@ -161,11 +166,15 @@ export class Registry {
     await this.#store.deleteNote(name, aliasNote(alias));
   }
 
-  /** Throws `model-not-found`, `version-not-found`, `version-in-use` while an alias points at it. */
-  async deleteVersion(name: string, version: number): Promise<void> {
+  /**
+   * Throws `model-not-found`, `version-not-found`, `version-in-use` while an alias points at it, `frames-expected` without
+   * `force` when devices can have its encoder: no other version decodes what they send.
+   */
+  async deleteVersion(name: string, version: number, { force = false }: DeleteOptions = {}): Promise<void> {
     const state = await this.#index.state(checkName(name));
     requireLive(state, version);
     refuseInUse(state, version);
+    if (!force) await this.#refuseFrames(name, [version]);
     await this.#store.setNote(name, deletedNote(version), new Date().toISOString());
     try {
       refuseInUse(await this.#index.state(name), version);
@@ -176,10 +185,14 @@ export class Registry {
     await this.#store.prune(name, String(version), ownFiles);
   }
 
-  /** Deletes all versions and aliases at once; the numbers stay taken. Throws `model-not-found`. */
-  async deleteModel(name: string): Promise<void> {
+  /**
+   * Deletes all versions and aliases at once; the numbers stay taken. Throws `model-not-found`, and `frames-expected` as
+   * `deleteVersion` does.
+   */
+  async deleteModel(name: string, { force = false }: DeleteOptions = {}): Promise<void> {
     const state = await this.#index.state(checkName(name));
     requireLive(state);
+    if (!force) await this.#refuseFrames(name, state.live);
     await this.#store.setNote(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
     for (const alias of state.aliases.keys()) await this.#store.deleteNote(name, aliasNote(alias));
     for (const version of state.live) await this.#store.prune(name, String(version), ownFiles);
@@ -198,6 +211,19 @@ export class Registry {
       if (times.some((time) => !(Date.parse(time ?? '') < limit))) continue;
       for (const version of all) if (!live.includes(version)) await this.#store.prune(name, String(version), ownFiles);
     }
+  }
+
+  /** Throws `frames-expected`. A version whose manifest cannot be read decodes nothing any more. */
+  async #refuseFrames(name: string, versions: readonly number[]): Promise<void> {
+    const read = await Promise.allSettled(versions.map((version) => this.#index.manifest(name, version)));
+    const coded = read.flatMap((result) => (result.status === 'fulfilled' && result.value.codec ? [result.value] : []));
+    if (coded.length === 0) return;
+    const names = coded.map(({ version }) => `${name}@${version}`);
+    throw new HourglassError(
+      'frames-expected',
+      `Devices may still send frames of ${names.join(', ')}, which nothing else decodes. Delete with force when none will come.`,
+      { field: 'force', expected: true, found: coded.map(({ version }) => version) },
+    );
   }
 
   async #ofJob(state: ModelState, jobId: string): Promise<Manifest | undefined> {

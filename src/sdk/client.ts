@@ -16,6 +16,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface DeleteOptions extends CallOptions {
+  /** although devices may still send frames of it */
+  readonly force?: boolean;
+}
+
 export interface SubmitJobOptions extends CallOptions {
   /** default: a random key, so that a retried submission gives the first job */
   readonly idempotencyKey?: string;
@@ -181,10 +186,12 @@ export class HourglassClient {
       }),
     deleteAlias: (name: string, alias: string, options: CallOptions = {}): Promise<void> =>
       this.#delete(path('v1', 'models', name, 'aliases', alias), options),
-    deleteVersion: (name: string, version: number, options: CallOptions = {}): Promise<void> =>
-      this.#delete(path('v1', 'models', name, 'versions', String(version)), options),
-    delete: (name: string, options: CallOptions = {}): Promise<void> =>
-      this.#delete(path('v1', 'models', name), options),
+    /** Throws `frames-expected` without `force` when devices may still send frames of it. */
+    deleteVersion: (name: string, version: number, { force, ...options }: DeleteOptions = {}): Promise<void> =>
+      this.#delete(`${path('v1', 'models', name, 'versions', String(version))}${query({ force })}`, options),
+    /** Throws `frames-expected` as `deleteVersion` does. */
+    delete: (name: string, { force, ...options }: DeleteOptions = {}): Promise<void> =>
+      this.#delete(`${path('v1', 'models', name)}${query({ force })}`, options),
   };
 
   /** @param model `digits`, `digits@2`, `digits:stable` */

@@ -84,7 +84,8 @@ function readTensor(bytes: Uint8Array, tensors: Map<string, Tensor>): void {
     if (field.number === 1) dims.push(...numbersOf(field));
     if (field.number === 2) type = field.value;
     if (field.number === 8) name = textOf(field.bytes);
-    if (field.number === 9) raw = field.bytes.slice();
+    // a copy: values must be aligned, and slices of a Buffer share its memory
+    if (field.number === 9) raw = new Uint8Array(field.bytes);
   }
   const data = valuesOf(type, raw);
   if (data && data.length === dims.reduce((a, b) => a * b, 1)) tensors.set(name, { dims, data });

@@ -7,6 +7,7 @@ import {
   InferenceService,
   OutputFormat,
 } from '../../src/gen/hourglass/v1/inference_pb.ts';
+import { RegistryService } from '../../src/gen/hourglass/v1/registry_pb.ts';
 import { publishCoded, rowSize, testRows } from '../bundle/published.ts';
 import { type Both, grpcRefusal, restRefusal, startBoth } from './both.ts';
 
@@ -83,6 +84,20 @@ describe('frames', () => {
       const grpc = await grpcRefusal(both.grpc.call(decodeFrame, { frame, ...(model && { model }) }));
       expect(grpc).toEqual(rest);
     }
+  });
+
+  it('that may still arrive keep their version from being deleted, unless that is forced', async () => {
+    await publishCoded(both.registry, 'gone', 8);
+    await publishCoded(both.registry, 'gone-too', 8);
+    const { deleteVersion, deleteModel } = RegistryService.method;
+    const rest = restRefusal(await both.rest.send('DELETE', '/v1/models/gone/versions/1'));
+    expect(rest.code).toBe('frames-expected');
+    expect(await grpcRefusal(both.grpc.call(deleteVersion, { name: 'gone', version: 1 }))).toEqual(rest);
+    const model = restRefusal(await both.rest.send('DELETE', '/v1/models/gone-too'));
+    expect(await grpcRefusal(both.grpc.call(deleteModel, { name: 'gone-too' }))).toEqual(model);
+    expect((await both.rest.send('DELETE', '/v1/models/gone/versions/1?force=true')).status).toBe(204);
+    await both.grpc.call(deleteModel, { name: 'gone-too', force: true });
+    expect(await both.registry.listModels()).not.toContain('gone-too');
   });
 
   it('cannot be wished beyond bounds', async () => {

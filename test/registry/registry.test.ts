@@ -157,6 +157,19 @@ describe('deletion', () => {
     expect(await codeOf(registry.resolve('digits'))).toBe('model-not-found');
   });
 
+  it('is refused while frames may still arrive, unless it is forced', async () => {
+    const { registry, gateway } = await twoRegistries();
+    const { files, meta } = publicationOf('a');
+    await registry.publish('digits', { files, meta: { ...meta, codec: { hash: 'ab'.repeat(32), qualities: [] } } });
+    await registry.publish('digits', publicationOf('b'));
+    expect(await codeOf(gateway.deleteVersion('digits', 1))).toBe('frames-expected');
+    expect(await codeOf(gateway.deleteModel('digits'))).toBe('frames-expected');
+    expect((await registry.getModel('digits')).versions.length).toBe(2);
+    await gateway.deleteVersion('digits', 1, { force: true });
+    await gateway.deleteModel('digits');
+    expect(await codeOf(registry.resolve('digits'))).toBe('model-not-found');
+  });
+
   it('frees the files but never the number', async () => {
     const { root, registry, gateway } = await twoRegistries();
     await registry.publish('digits', publicationOf('a'));

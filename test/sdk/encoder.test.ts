@@ -99,6 +99,7 @@ describe('an encoder on a device', () => {
     }
     const { variants, ...older } = exact.manifest;
     expect(variants?.map(({ weights }) => weights)).toEqual(['int8']);
+    // a Buffer, as Node reads files
     const without = packed({ ...(await filesOf(bundle)), 'manifest.json': Buffer.from(JSON.stringify(older)) });
     await (await loadEncoder(await without)).verify();
     await expect(loadEncoder(await without, { weights: 'int8' })).rejects.toMatchObject({

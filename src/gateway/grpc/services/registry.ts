@@ -36,13 +36,13 @@ export function registryService(registry: Registry): Implementation<typeof Regis
       return {};
     },
 
-    async deleteVersion({ name, version }) {
-      await registry.deleteVersion(name, version);
+    async deleteVersion({ name, version, force }) {
+      await registry.deleteVersion(name, version, { force });
       return {};
     },
 
-    async deleteModel({ name }) {
-      await registry.deleteModel(name);
+    async deleteModel({ name, force }) {
+      await registry.deleteModel(name, { force });
       return {};
     },
 

@@ -14,6 +14,13 @@ const FileParams = Type.Object({
   file: Type.String({ description: 'as the manifest lists it' }),
 });
 
+const DeleteQuery = Type.Object(
+  {
+    force: Type.Optional(Type.Boolean({ default: false, description: 'although devices may still send frames of it' })),
+  },
+  { additionalProperties: false },
+);
+
 const contentTypes: Readonly<Record<string, string>> = {
   json: 'application/json',
   html: 'text/html; charset=utf-8',
@@ -54,11 +61,16 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Delete a model with all versions and aliases',
         params: ModelParams,
-        response: { 204: noContent('Deleted'), 404: problem('No such model') },
+        querystring: DeleteQuery,
+        response: {
+          204: noContent('Deleted'),
+          404: problem('No such model'),
+          409: problem('Frames of its versions may still arrive: ?force=true deletes all the same'),
+        },
       },
     },
-    async ({ params }, reply) => {
-      await registry.deleteModel(params.model);
+    async ({ params, query }, reply) => {
+      await registry.deleteModel(params.model, query);
       return reply.status(204).send(undefined);
     },
   );
@@ -84,15 +96,18 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Delete a version; its number is not given again',
         params: VersionParams,
+        querystring: DeleteQuery,
         response: {
           204: noContent('Deleted'),
           404: problem('No such model or version'),
-          409: problem('An alias points to it'),
+          409: problem(
+            'An alias points to it, or frames of it may still arrive: ?force=true deletes it in the latter case',
+          ),
         },
       },
     },
-    async ({ params }, reply) => {
-      await registry.deleteVersion(params.model, parseVersion(params.version));
+    async ({ params, query }, reply) => {
+      await registry.deleteVersion(params.model, parseVersion(params.version), query);
       return reply.status(204).send(undefined);
     },
   );
