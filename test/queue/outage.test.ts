@@ -7,6 +7,7 @@ import { JobConsumer, type Outcome } from '../../src/queue/job-consumer.ts';
 import type { Lease } from '../../src/queue/lease.ts';
 import { connectRedis, untilReady } from '../../src/queue/redis.ts';
 import { startRedis } from '../helpers/redis.ts';
+import { startProxy } from '../helpers/tcp-proxy.ts';
 import { consumerSettings, jobSpec, openQueue, quiet, until } from './fixtures.ts';
 
 const lockMs = 1000;
@@ -62,6 +63,39 @@ it.each([
     for (const open of gates) open();
     await Promise.all(consumers.map((consumer) => consumer.drain()));
     await queue.close();
+    await redis.stop();
+  }
+});
+
+it('makes every connection anew over which nothing comes any more, although nobody closed it', async () => {
+  const redis = await startRedis();
+  const proxy = await startProxy(() => redis.port);
+  const url = `redis://:${redis.password}@127.0.0.1:${proxy.port}`;
+  const settings = { timeoutMs: 500 };
+  const queue = await openQueue(url, settings);
+  const consumer = await JobConsumer.open(consumerSettings(url, settings), async () => success, quiet);
+  const client = connectRedis(consumerSettings(redis.url), 'commands', quiet);
+  await untilReady(client, 5000);
+  /** ids of the connections that the server has, the dead ones too */
+  const connections = async (): Promise<string[]> =>
+    [...String(await client.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => id as string);
+  try {
+    const first = await queue.submit(jobSpec());
+    await until(async () => (await queue.get(first.id)).state === 'succeeded');
+    // commands, subscriber; commands, BullMQ's two, subscriber; and the one that looks
+    const before = await connections();
+    expect(before).toHaveLength(7);
+    proxy.stall();
+    await expect(queue.submit(jobSpec())).rejects.toMatchObject({ code: 'queue-unavailable' });
+    proxy.flow();
+    await until(async () => (await connections()).filter((id) => !before.includes(id)).length === 6);
+    const { id } = await queue.submit(jobSpec());
+    await until(async () => (await queue.get(id)).state === 'succeeded');
+  } finally {
+    await consumer.drain();
+    client.disconnect();
+    await queue.close();
+    await proxy.close();
     await redis.stop();
   }
 });
