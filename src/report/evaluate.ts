@@ -155,6 +155,12 @@ async function measure(options: EvaluateOptions, baseline: Baseline | undefined)
   return { rows, clean, ...(noisy && { noisy }), shown };
 }
 
+/** Share of the variance; all of it where there is none, as in rows that are all alike. */
+function explainedBy({ variances, totalVariance }: PrincipalComponents, components: number): number {
+  const held = variances.subarray(0, components).reduce((sum, variance) => sum + variance, 0);
+  return totalVariance > 0 ? held / totalVariance : 1;
+}
+
 function describe({ model, pca }: Answered, ofModel: string, ofPca: string): Shown[] {
   return [{ what: ofModel, rows: model }, ...(pca ? [{ what: ofPca, rows: pca }] : [])];
 }
@@ -163,7 +169,7 @@ function reportOf(options: EvaluateOptions, pca: PrincipalComponents | undefined
   const { spec, dataset, codeShape, epochs, parameters } = options;
   const { name, hash, shape, rows } = dataset.info;
   const components = componentsOf(options);
-  const explained = pca && pca.variances.subarray(0, components).reduce((sum, v) => sum + v, 0) / pca.totalVariance;
+  const explained = pca && explainedBy(pca, components);
   const notes: string[] = [];
   if (rows.test === 0) notes.push('The data set has no test rows, so nothing could be measured.');
   else if (!pca) notes.push(`Rows of more than ${largestRow} values have no PCA beside them.`);

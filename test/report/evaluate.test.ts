@@ -131,6 +131,14 @@ describe('evaluateModel', () => {
     });
   });
 
+  it('has figures for rows that are all alike, too', async () => {
+    const same = new Float32Array(360).fill(0.5);
+    const alike = memoryDataset([6, 6, 1], same, same, 'beef');
+    const { report } = await evaluateModel(options({ model: shifted(0), dataset: alike }));
+    expect(Value.Check(Report, JSON.parse(JSON.stringify(report)))).toBe(true);
+    expect(report.baseline).toMatchObject({ explainedVariance: 1 });
+  });
+
   it('stops when asked', async () => {
     await expect(
       evaluateModel(options({ model: shifted(0), signal: AbortSignal.abort(new Error('asked')) })),
