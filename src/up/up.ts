@@ -126,7 +126,8 @@ export class Up {
     const host = reachable(listensOn);
     const address = `http://${host}:${httpPort}`;
     terminal.line(`Hourglass ${release} is up.`);
-    terminal.line(`  REST     ${address}  (the contract is at ${address}/docs)`);
+    terminal.line(`  REST     ${address}  (its contract: ${address}/docs)`);
+    if (config.demo) terminal.line(`  demo     ${address}/demo  (once there is a model)`);
     terminal.line(`  gRPC     ${host}:${grpcPort}`);
     terminal.line(`  metrics  http://${host}:${metricsPort}/metrics`);
     terminal.line(`  data     ${config.dataDir}`);

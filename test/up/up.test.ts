@@ -90,6 +90,7 @@ describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
   it('trains a first model, prints lines that work, and leaves nothing behind when it is stopped', async () => {
     const { child, output, ended } = up();
     await until(() => output().includes('Stop with Ctrl-C.'));
+    expect(output()).toMatch(/REST +(http:\S+) {2}\(its contract: \1\/docs\)\n +demo +\1\/demo/);
     expect(output()).toContain('The registry is empty: training digits on mnist');
     expect(output()).toMatch(/%\s+train, epoch [1-5] of 5\s+loss 0\.\d+\s+[\d,]+ rows\/s/);
     const lines = output()
