@@ -110,15 +110,13 @@ async function choose(version: Version): Promise<void> {
   if (obstacle) return notify(obstacle);
   const reference = referenceOf(version);
   say('status', `Loading the encoder of ${reference} …`);
-  const bundle = await client.models.bundle(reference);
   const weights = select('weights').value as Weights;
+  const bundle = await client.models.bundle(reference, { weights });
   const encoder = await loadEncoder(bundle, { weights });
   await encoder.verify();
-  const { manifest, qualities } = encoder;
+  const { qualities } = encoder;
   chosen = { version, encoder, weights };
-  const file = weights === 'int8' ? 'encoder.int8.onnx' : 'encoder.onnx';
-  const size = manifest.files.find(({ path }) => path === file)?.bytes ?? 0;
-  say('status', `${reference} is ready: an encoder of ${Math.round(size / 1000)} kB runs in this browser.`);
+  say('status', `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`);
   input('quality').max = String(qualities.length - 1);
   input('quality').value = String(qualities.length - 1);
   input('bytes').max = String(Math.ceil(10 + 1.5 * (qualities.at(-1)?.bytesPerRow ?? 64)));

@@ -9,11 +9,17 @@ import type { DatasetInfo } from '../data/dataset.ts';
 import type { JobPage, ListQuery } from '../queue/job-queue.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import type { JobEvent, JobView } from '../spec/job.ts';
+import type { Weights } from './bundle.ts';
 import { parseEvents } from './events.ts';
 import { type Call, ProblemError, Transport, type TransportOptions } from './transport.ts';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+}
+
+export interface BundleOptions extends CallOptions {
+  /** leave out the encoder of other weights; default both */
+  readonly weights?: Weights;
 }
 
 export interface DeleteOptions extends CallOptions {
@@ -170,8 +176,8 @@ export class HourglassClient {
       return new Uint8Array(await response.arrayBuffer());
     },
     /** What `loadEncoder` takes. @param model `digits`, `digits@2`, `digits:stable` */
-    bundle: async (model: string, { signal }: CallOptions = {}): Promise<Uint8Array> => {
-      const url = path('v1', 'models', model, 'bundle');
+    bundle: async (model: string, { weights, signal }: BundleOptions = {}): Promise<Uint8Array> => {
+      const url = `${path('v1', 'models', model, 'bundle')}${query({ weights })}`;
       const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
       return new Uint8Array(await response.arrayBuffer());
     },

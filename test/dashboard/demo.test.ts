@@ -123,6 +123,15 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     await decoded();
   });
 
+  it('encodes with weights of one byte as well', async () => {
+    await page.locator('#weights').selectOption('int8');
+    await expect.poll(() => text('receipt')).toContain('int8');
+    await expectShown();
+    await page.locator('#weights').selectOption('float32');
+    await expect.poll(() => text('receipt')).toContain('float32');
+    await decoded();
+  });
+
   it('takes a picture of ink on paper from a file, and one from the camera', async () => {
     const svg =
       '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300"><rect width="400" height="300" fill="#e8e4da"/><path d="M150 70 L250 70 L190 230" fill="none" stroke="#223" stroke-width="22"/></svg>';

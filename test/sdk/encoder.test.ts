@@ -38,6 +38,23 @@ describe('a bundle', () => {
     });
   });
 
+  it('is smaller with one kind of weights', async () => {
+    const [float32, int8] = [
+      await client.models.bundle('phone', { weights: 'float32' }),
+      await client.models.bundle('phone', { weights: 'int8' }),
+    ];
+    expect(float32.length).toBeLessThan(bundle.length);
+    expect(int8.length).toBeLessThan(float32.length - 6000);
+    const { frame } = await (await loadEncoder(bundle, { weights: 'int8' })).encode(rows);
+    expect((await (await loadEncoder(int8, { weights: 'int8' })).encode(rows)).frame).toEqual(frame);
+    await expect(loadEncoder(int8)).rejects.toMatchObject({ code: 'model-corrupt' });
+    const { headers } = await gateway.rest.send('GET', '/v1/models/phone/bundle?weights=int8');
+    expect(headers.get('etag')).toMatch(/-int8"$/);
+    expect((await gateway.rest.send('GET', '/v1/models/phone/bundle?weights=int4')).json).toMatchObject({
+      code: 'invalid-request',
+    });
+  });
+
   it('is refused when a byte of it changed', async () => {
     const inside = await filesOf(bundle);
     for (const path of ['encoder.onnx', 'codec.bin', 'golden.json']) {

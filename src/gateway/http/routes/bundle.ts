@@ -1,5 +1,8 @@
-/** What a device needs to encode for a model: one archive, made when the version was published. */
+/** What a device needs to encode for a model: one archive, made when the version was published, or a part of it. */
 
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { extract, pack } from 'tar-stream';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { App, RouteParts } from '../parts.ts';
@@ -7,6 +10,13 @@ import { noContent, problem } from '../schemas.ts';
 
 const file = 'bundle.tar';
 const tar = 'application/x-tar';
+
+/** Files of the archive that an encoder of these weights does without. */
+const needless = {
+  float32: ['encoder.int8.onnx', 'golden.int8.json'],
+  int8: ['encoder.onnx', 'golden.json'],
+} as const;
+type Weights = keyof typeof needless;
 
 export function bundleRoutes(app: App, { predictor, registry }: RouteParts): void {
   app.get(
@@ -16,23 +26,32 @@ export function bundleRoutes(app: App, { predictor, registry }: RouteParts): voi
         tags: ['models'],
         summary: 'Get what a device needs to encode: encoder, codec tables, golden vectors, hashes',
         params: Type.Object({ model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }) }),
+        querystring: Type.Object(
+          {
+            weights: Type.Optional(
+              Type.Enum(Object.keys(needless), { description: 'leave out the encoder of other weights; default both' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         headers: Type.Object({
           'if-none-match': Type.Optional(Type.String({ description: 'ETag of a bundle at hand' })),
         }),
         response: {
           200: {
-            description: 'A tar archive; its ETag is its SHA-256, X-Hourglass-Model its version',
+            description: 'A tar archive; the same ETag is the same archive, X-Hourglass-Model is its version',
             content: { [tar]: { schema: { type: 'string', format: 'binary' } } },
           },
           304: noContent('The bundle at hand is the one'),
           400: problem('The reference is not well formed'),
           404: problem('No such model, version or alias'),
-          409: problem('No frames can be made for this version'),
+          409: problem('No frames can be made for this version, or not with these weights'),
           503: problem('The stored file is damaged'),
         },
       },
     },
-    async ({ params, headers }, reply) => {
+    async ({ params, headers, query }, reply) => {
+      const weights = query.weights as Weights | undefined;
       const { model, version } = await predictor.resolve('encode', params.model);
       const reference = `${model}@${version}`;
       const manifest = await registry.resolve(reference);
@@ -43,7 +62,7 @@ export function bundleRoutes(app: App, { predictor, registry }: RouteParts): voi
           `${reference} has no bundle: no frames can be made for it. Its encoder is at /v1/models/${model}/versions/${version}/files/encoder.onnx.`,
         );
       }
-      const etag = `"${entry.sha256}"`;
+      const etag = `"${entry.sha256}${weights ? `-${weights}` : ''}"`;
       reply
         .header('etag', etag)
         // names and aliases move on to newer versions
@@ -52,7 +71,33 @@ export function bundleRoutes(app: App, { predictor, registry }: RouteParts): voi
       const known = headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
       if (known.includes(etag) || known.includes('*')) return reply.status(304).send(undefined);
       const bytes = await registry.readFile(manifest, file);
-      return reply.type(tar).send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return reply.type(tar).send(weights ? await partOf(whole, weights, reference) : whole);
+    },
+  );
+}
+
+/** The archive for one kind of weights. Throws `operation-not-supported` when it has none. */
+async function partOf(archive: Buffer, weights: Weights, reference: string): Promise<Buffer> {
+  const part = pack();
+  const whole = buffer(part);
+  let encoders = 0;
+  for await (const entry of Readable.from([archive]).pipe(extract())) {
+    const content = await buffer(entry);
+    const { name } = entry.header;
+    if ((needless[weights] as readonly string[]).includes(name)) continue;
+    if (name.startsWith('encoder.')) encoders++;
+    part.entry(entry.header, content);
+  }
+  part.finalize();
+  if (encoders > 0) return whole;
+  throw new HourglassError(
+    'operation-not-supported',
+    `${reference} has no encoder of ${weights} weights. Ask for float32.`,
+    {
+      field: '?weights',
+      expected: ['float32'],
+      found: weights,
     },
   );
 }
