@@ -2,7 +2,7 @@
 // lets a job die again and again, restarts gateways under load, and accounts for every job. Each part writes its result to
 // bench/faults.json, from which bench/faults.md is made. Needs the build and redis-server.
 //
-//   npm run faults -- [--kills 200] [--parts workers,redis,gateway,takeover,outages,poison,rollouts]
+//   npm run faults -- [--kills 200] [--parts workers,redis,gateway,takeover,outages,poison,rollouts,watch]
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/helpers/redis.ts';
 import { killGateway } from './faults/kill-gateway.ts';
@@ -13,6 +13,7 @@ import { measurePoison } from './faults/poison.ts';
 import { isWell, keep, type PartName, partNames, type Results, readResults, writePage } from './faults/results.ts';
 import { rollOut } from './faults/rollouts.ts';
 import { measureTakeover } from './faults/takeover.ts';
+import { watchJobs } from './faults/watch.ts';
 import { inOwnWorld } from './faults/world.ts';
 
 const { values } = parseArgs({
@@ -70,6 +71,7 @@ const parts: { readonly [P in PartName]: () => Promise<Results[P]> } = {
   },
   poison: () => inOwnWorld((world) => measurePoison(world, { jobs: 40, rounds: 2, epochs: 60 })),
   rollouts: () => inOwnWorld((world) => rollOut(world, { rollouts: 20, drain: '5s' })),
+  watch: () => inOwnWorld((world) => watchJobs(world, 10)),
 };
 
 function say(text: string): void {

@@ -9,6 +9,7 @@ import type { SurvivedOutage } from './outages.ts';
 import type { Poisoned } from './poison.ts';
 import type { RolledOut } from './rollouts.ts';
 import type { Spread, Takeover } from './takeover.ts';
+import type { Watched } from './watch.ts';
 
 export interface Results {
   readonly workers: Killed;
@@ -18,9 +19,10 @@ export interface Results {
   readonly outages: readonly SurvivedOutage[];
   readonly poison: Poisoned;
   readonly rollouts: RolledOut;
+  readonly watch: readonly Watched[];
 }
 export type PartName = keyof Results;
-export const partNames = ['workers', 'redis', 'gateway', 'takeover', 'outages', 'poison', 'rollouts'] as const;
+export const partNames = ['workers', 'redis', 'gateway', 'takeover', 'outages', 'poison', 'rollouts', 'watch'] as const;
 
 type Kept = {
   readonly [P in PartName]?: { readonly date: string; readonly machine: string; readonly result: Results[P] };
@@ -77,7 +79,14 @@ export function writePage(results: Read): string {
   const kept = Object.values(readKept());
   const when = [...new Set(kept.map(({ date }) => date))].toSorted().join(' and ');
   const where = [...new Set(kept.map((one) => one.machine))].join('; ');
-  const parts = [kills(results), takeover(results), outages(results), poison(results), rollouts(results)];
+  const parts = [
+    kills(results),
+    takeover(results),
+    outages(results),
+    poison(results),
+    rollouts(results),
+    watch(results),
+  ];
   const page = `# Faults
 
 Last results of \`npm run faults -- --kills 200\`, ${when}, ${where}. The machine did other work at the same time.
@@ -182,4 +191,18 @@ Two gateways behind a proxy that sends new connections to those that are ready, 
 them was told to stop (SIGTERM) and started anew, under predictions and submissions. ${rest} answers over REST, ${grpc} over gRPC,
 ${failed.length} requests failed. ${closing} answers told their client to connect anew. /readyz said 503 after ${seconds(notReadyAfterMs)} \
 at most; the process had ended after ${seconds(longestStopMs)} at most, with exit code 0 ${badExits.length === 0 ? 'always' : `but for ${badExits.length} times`}.`;
+}
+
+function watch({ watch: watched }: Read): string | undefined {
+  if (!watched) return undefined;
+  const rows = watched.map(({ model, events, longestGapMs, incomplete, cancelledAfterMs }) => [
+    ...[model, events, seconds(longestGapMs), incomplete, seconds(cancelledAfterMs)],
+  ]);
+  const head = ['model', 'progress events', 'longest time between two', 'incomplete', 'cancelled after'];
+  return `## Watching and steering
+
+A watcher follows jobs on MNIST for 10 s each, then cancels them. Incomplete is an event without phase, samples per second or
+estimated time to the end; cancelled after is from the call to the \`end\` event.
+
+${table(head, rows)}`;
 }
