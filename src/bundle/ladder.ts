@@ -46,8 +46,8 @@ const finestEnergyShare = 0.01;
 const coarsestShare = 0.4;
 /** No quality is finer than this, dB. */
 const finestPsnr = 50;
-/** λ of the qualities of a model trained for compression, of the λ it was trained at. */
-const trainedRatios = [8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8];
+/** Qualities of a model trained for compression to either side of the λ it was trained at, where it is at its best. */
+const aroundTrained = 5;
 const ln2 = Math.LN2;
 
 /** Empty of qualities when the codes say nothing: the decoder ignores them, or they never move. */
@@ -97,8 +97,9 @@ function prices(energies: readonly number[], ownError: number, peak: number): nu
   return Array.from({ length: count }, (_, i) => high * (low / high) ** (i / (count - 1)));
 }
 
-/** λ from coarse to fine around the one that a model was trained at, where it is at its best. */
-const pricesAround = (lambda: number): number[] => trainedRatios.map((ratio) => lambda * ratio);
+/** λ from coarse to fine, each half as much as the one before the last: steps of about 0.7 dB. */
+const pricesAround = (lambda: number): number[] =>
+  Array.from({ length: 2 * aroundTrained + 1 }, (_, i) => lambda * 2 ** ((aroundTrained - i) / 2));
 
 /** Δ grows with √λ, as it does at high rate. */
 const stepsAt = ({ steps, lambda: trained }: TrainedQuantiser, lambda: number): Float32Array =>

@@ -24,4 +24,20 @@ export interface DeviceReceipt {
 
 export interface FrameReceipt extends DeviceReceipt {
   readonly version: number;
+  /** with a shortfall: what does reach it, the shortest first */
+  readonly alternatives?: readonly Alternative[];
+}
+
+/** Another way to send the same rows. */
+export interface Alternative {
+  /** frames of another model for such rows, or each row as a WebP picture */
+  readonly type: 'frame' | 'webp';
+  /** of frames: `digits-linear@2` */
+  readonly model?: string;
+  /** the model's quality, or WebP's own from 1 to 100 */
+  readonly quality: number;
+  /** for all rows; a model's as expected from held-out rows */
+  readonly bytes: number;
+  /** dB; a model's on held-out rows, WebP's on these */
+  readonly psnr: number;
 }

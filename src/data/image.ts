@@ -6,7 +6,7 @@
 import sharp from 'sharp';
 import { HourglassError } from '../base/errors.ts';
 import { type Shape, showShape } from '../base/ndarray.ts';
-import { toPixels } from '../base/picture.ts';
+import { grayScale, toPixels } from '../base/picture.ts';
 
 // pictures are small and many: caches only hold memory, and parallel work comes from decoding several at once
 sharp.cache(false);
@@ -121,4 +121,53 @@ export async function rowToPng(
   range: readonly [number, number] = [0, 1],
 ): Promise<Uint8Array> {
   return encodePng(toPixels(row, range), pictureShape(shape));
+}
+
+export interface WebpOptions {
+  /** of a row */
+  readonly shape: Shape;
+  /** of the values */
+  readonly range: readonly [number, number];
+  /** dB to reach, of the squared error's mean over all rows */
+  readonly psnr: number;
+}
+
+/** Rows as WebP pictures at the lowest quality that reaches a PSNR; undefined when they are no pictures, or none reaches it. */
+export async function rowsToWebp(
+  rows: Float32Array,
+  { shape, range, psnr }: WebpOptions,
+): Promise<{ quality: number; bytes: number; psnr: number } | undefined> {
+  const [height = 0, width = 0, channels = 1] = shape;
+  if (shape.length < 2 || shape.length > 3 || ![1, 3, 4].includes(channels)) return undefined;
+  const size = height * width * channels;
+  const pictures = Array.from({ length: rows.length / size }, (_, i) =>
+    toPixels(rows.subarray(i * size, (i + 1) * size), grayScale(range)),
+  );
+  let [low, high] = [1, 101];
+  let found: { quality: number; bytes: number; psnr: number } | undefined;
+  while (low < high) {
+    const quality = (low + high) >> 1;
+    const tried = await measureWebp(pictures, { height, width, channels }, quality);
+    if (tried.psnr >= psnr) found = { quality, ...tried };
+    [low, high] = tried.psnr >= psnr ? [low, quality] : [quality + 1, high];
+  }
+  return found;
+}
+
+async function measureWebp(
+  pictures: readonly Uint8Array[],
+  shape: PictureShape,
+  quality: number,
+): Promise<{ bytes: number; psnr: number }> {
+  const { height, width, channels } = shape;
+  const raw = { width, height, channels: channels as 1 | 3 | 4 };
+  let [bytes, error, values] = [0, 0, 0];
+  for (const pixels of pictures) {
+    const file = await sharp(pixels, { raw, limitInputPixels: false }).webp({ quality }).toBuffer();
+    const back = await decodeImage(file, { shape, maxPixels: height * width });
+    bytes += file.length;
+    values += pixels.length;
+    for (const [i, pixel] of pixels.entries()) error += (((back[i] ?? 0) - pixel) / 255) ** 2;
+  }
+  return { bytes, psnr: error === 0 ? 99 : Math.round(-1000 * Math.log10(error / values)) / 100 };
 }

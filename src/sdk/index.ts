@@ -1,7 +1,7 @@
 /** The package's entry `hourglass/sdk`: client, on-device encoder, outbox. Imports no Node module. */
 
 export { type ErrorCode, HourglassError } from '../base/errors.ts';
-export type { DeviceReceipt, FrameReceipt } from '../codec/receipt.ts';
+export type { Alternative, DeviceReceipt, FrameReceipt } from '../codec/receipt.ts';
 export type { RunEncoder } from './built-in-runtime.ts';
 export type { BundleManifest, EncoderVariant, Weights } from './bundle.ts';
 export * from './client.ts';

@@ -95,16 +95,15 @@ async function chooseQuality(
   const finest = qualities.length - 1;
   const name = `${manifest.name}@${manifest.version}`;
   const best = (qualities[finest] as Quality).psnr.toFixed(1);
-  const advice = 'For more, send codes of a model trained for it, or an image format such as WebP.';
   if (wish.psnr !== undefined) {
     const { psnr } = wish;
     const index = qualities.findIndex((quality) => quality.psnr >= psnr);
     if (index >= 0) return { index };
-    return { index: finest, shortfall: `${name} reaches about ${best} dB, not ${psnr} dB. ${advice}` };
+    return { index: finest, shortfall: `${name} reaches about ${best} dB, not ${psnr} dB.` };
   }
   if (wish.quality !== undefined) {
     if (wish.quality <= finest) return { index: wish.quality };
-    const shortfall = `${name} has qualities 0 to ${finest}, no ${wish.quality}; ${finest} reaches about ${best} dB. ${advice}`;
+    const shortfall = `${name} has qualities 0 to ${finest}, no ${wish.quality}; ${finest} reaches about ${best} dB.`;
     return { index: finest, shortfall };
   }
   if (wish.maxBytes === undefined) return { index: finest };

@@ -38,6 +38,17 @@ export class FrameIndex {
     return live;
   }
 
+  /** Of each model the newest version that codes rows of this shape and range, as far as is known here. */
+  codersOf({ inputShape, inputRange }: Manifest): CodedManifest[] {
+    const newest = new Map<string, CodedManifest>();
+    for (const manifest of [...this.#versions.values()].flat()) {
+      const isSame =
+        manifest.inputShape.join() === inputShape.join() && manifest.inputRange?.join() === inputRange?.join();
+      if (isSame && manifest.version >= (newest.get(manifest.name)?.version ?? 0)) newest.set(manifest.name, manifest);
+    }
+    return [...newest.values()];
+  }
+
   /** Reads the manifests of all models, so that whatever was published before this call is found. */
   refresh(): Promise<void> {
     if (!this.#building) return this.#build();

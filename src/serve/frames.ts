@@ -13,6 +13,7 @@ import { profileFromBytes } from '../codec/profile-bytes.ts';
 import type { FrameReceipt } from '../codec/receipt.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
+import { alternativesOf, type WebpCoder } from './alternatives.ts';
 import { type FrameWish, fitFrame } from './frame-choice.ts';
 import { type CodedManifest, FrameIndex } from './frame-index.ts';
 import type { Prediction, Predictor } from './predictor.ts';
@@ -39,20 +40,26 @@ export interface DecodeFrameRequest {
 export interface FrameCodecOptions {
   readonly registry: Registry;
   readonly predictor: Predictor;
+  /** absent: WebP is not offered where a model falls short */
+  readonly webp?: WebpCoder;
 }
 
 const profilesKept = 100;
+/** dB that an alternative to the finest quality is better at least. */
+const leastGain = 0.5;
 
 export class FrameCodec {
   readonly #registry: Registry;
   readonly #predictor: Predictor;
+  readonly #webp: WebpCoder | undefined;
   readonly #index: FrameIndex;
   /** by `digits@2`, the longest unused first */
   readonly #profiles = new Map<string, Promise<Profile>>();
 
-  constructor({ registry, predictor }: FrameCodecOptions) {
+  constructor({ registry, predictor, webp }: FrameCodecOptions) {
     this.#registry = registry;
     this.#predictor = predictor;
+    this.#webp = webp;
     this.#index = new FrameIndex(registry);
   }
 
@@ -64,7 +71,7 @@ export class FrameCodec {
     const profile = await this.#profile(manifest);
     const context = { model: reference, ...(signal && { signal }) };
     const { outputs } = await this.#predictor.predict({ operation: 'encode', inputs, ...context });
-    return fitFrame({
+    const encoded = await fitFrame({
       manifest,
       profile,
       codes: outputs.data,
@@ -77,6 +84,16 @@ export class FrameCodec {
         return (await this.#predictor.predict(request)).outputs.data;
       },
     });
+    if (encoded.receipt.shortfall === undefined) return encoded;
+    const psnr = wish.psnr ?? encoded.receipt.estimatedPsnr + leastGain;
+    const alternatives = await this.#alternatives(manifest, inputs, psnr);
+    return { ...encoded, receipt: { ...encoded.receipt, alternatives } };
+  }
+
+  async #alternatives(manifest: CodedManifest, { data, shape }: NdArray<'float32'>, psnr: number) {
+    await this.#index.refresh();
+    const coders = this.#index.codersOf(manifest);
+    return alternativesOf({ manifest, coders, inputs: data, rows: shape[0] ?? 0, psnr, webp: this.#webp });
   }
 
   /**

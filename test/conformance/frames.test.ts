@@ -47,10 +47,13 @@ describe('frames', () => {
     const rest = await restEncode(`/v1/models/two/encode${query}`, rows);
     const grpc = await both.grpc.call(encodeFrame, { model: 'two', ...inputs(rows), ...wish });
     expect(Buffer.from(grpc.frame)).toEqual(rest.bytes);
-    const { kind, rawBytes, wireBytes, $typeName, ...receipt } = grpc.receipt ?? ({} as never);
+    const { kind, rawBytes, wireBytes, $typeName, alternatives, ...receipt } = grpc.receipt ?? ({} as never);
     expect($typeName).toBe('hourglass.v1.FrameReceipt');
     expect(JSON.parse(rest.headers.get('x-hourglass-receipt') ?? '')).toEqual({
       ...receipt,
+      ...(receipt.shortfall !== undefined && {
+        alternatives: alternatives.map(({ $typeName, bytes, ...offer }) => ({ ...offer, bytes: Number(bytes) })),
+      }),
       kind: ['', 'compact', 'batch', 'standard', 'progressive'][kind],
       rawBytes: Number(rawBytes),
       wireBytes: Number(wireBytes),

@@ -6,6 +6,7 @@
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { DatasetStore } from '../../data/dataset.ts';
+import { rowsToWebp } from '../../data/image.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
@@ -136,7 +137,12 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
     bindService(SweepService, sweepService(parts), runtime),
     bindService(
       InferenceService,
-      inferenceService({ ...config, predictor, frames: new FrameCodec(parts), rater: new OutlierRater(parts) }),
+      inferenceService({
+        ...config,
+        predictor,
+        frames: new FrameCodec({ ...parts, webp: rowsToWebp }),
+        rater: new OutlierRater(parts),
+      }),
       runtime,
     ),
     bindService(RegistryService, registryService(parts.registry), runtime),

@@ -47,6 +47,20 @@ export const FrameReceipt = Type.Object({
   ratio: Type.Number({ description: 'rawBytes / wireBytes' }),
   estimatedPsnr: Type.Number({ description: 'dB, of this quality on held-out rows' }),
   shortfall: Type.Optional(Type.String({ description: 'there when the model cannot reach what was asked' })),
+  alternatives: Type.Optional(
+    Type.Array(
+      Type.Object({
+        type: Type.Enum(['frame', 'webp'], {
+          description: 'frames of another model for such rows, or each row as a WebP picture',
+        }),
+        model: Type.Optional(Type.String({ description: 'of frames' })),
+        quality: Type.Integer({ description: 'of the model, or of WebP (1 to 100)' }),
+        bytes: Type.Integer({ description: 'for all rows; of a model about' }),
+        psnr: Type.Number({ description: 'dB, of a model on held-out rows, of WebP on these' }),
+      }),
+      { description: 'with a shortfall: what does reach it, the shortest first' },
+    ),
+  ),
 });
 export const FrameAnswer = Type.Object({
   frame: Type.String({ description: 'base64', contentEncoding: 'base64' }),

@@ -85,10 +85,22 @@ describe('frames over REST', () => {
     expect(fitted.shortfall).toBeUndefined();
     const beyond = receiptOf((await encode('/encode?model=large&psnr=60')).headers);
     expect(beyond).toMatchObject({ quality: qualities - 1, shortfall: expect.stringContaining('not 60 dB') });
+    expect(beyond.alternatives).toEqual([]);
     expect((await encode('/encode?model=large&psnr=20&quality=1')).json).toMatchObject({ code: 'invalid-request' });
     expect((await gateway.rest.send('POST', '/encode?model=large&quality=1', bytesOf(1), octets)).json).toMatchObject({
       code: 'invalid-request',
     });
+  });
+
+  it('name the model that reaches what was asked, where another one does not', async () => {
+    const best = receiptOf((await encode('/encode?model=large')).headers);
+    const { alternatives } = receiptOf((await encode(`/encode?model=small&psnr=${best.estimatedPsnr - 0.1}`)).headers);
+    const [offer] = alternatives ?? [];
+    expect(alternatives).toHaveLength(1);
+    expect(offer).toMatchObject({ type: 'frame', model: `large@${best.version}` });
+    const taken = receiptOf((await encode(`/encode?model=${offer?.model}&quality=${offer?.quality}`)).headers);
+    expect(taken.estimatedPsnr).toBeGreaterThanOrEqual(best.estimatedPsnr - 0.11);
+    expect(Math.abs((offer?.bytes ?? 0) - taken.wireBytes)).toBeLessThan(0.5 * taken.wireBytes);
   });
 
   it('are refused by another model, when damaged, and when nobody here made them', async () => {
@@ -112,7 +124,7 @@ describe('frames over REST', () => {
     await publishCoded(gateway.registry, 'late', 12);
     const { bytes } = await encode('/v1/models/late/encode');
     expect((await decode('/decode', bytes)).json).toMatchObject({ model: 'late', version: 1 });
-    await gateway.registry.deleteModel('late');
+    await gateway.registry.deleteModel('late', { force: true });
     expect((await decode('/decode', bytes)).json).toMatchObject({ code: 'decoder-unknown' });
   });
 

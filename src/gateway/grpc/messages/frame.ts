@@ -42,4 +42,5 @@ export const receiptMessage = (receipt: FrameReceipt): MessageInitShape<typeof F
   kind: numbers[receipt.kind],
   rawBytes: BigInt(receipt.rawBytes),
   wireBytes: BigInt(receipt.wireBytes),
+  alternatives: (receipt.alternatives ?? []).map((offer) => ({ ...offer, bytes: BigInt(offer.bytes) })),
 });

@@ -6,6 +6,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
+import { rowsToWebp } from '../../../data/image.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
 import { FrameCodec } from '../../../serve/frames.ts';
 import { OutlierRater } from '../../../serve/outliers.ts';
@@ -56,7 +57,7 @@ const ReferenceParams = Type.Object({
 });
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
-  const helpers = { frames: new FrameCodec(parts), rater: new OutlierRater(parts) };
+  const helpers = { frames: new FrameCodec({ ...parts, webp: rowsToWebp }), rater: new OutlierRater(parts) };
   for (const operation of Object.keys(summaries) as RowOperation[]) {
     const answer = answerer(operation, parts, helpers);
     const { config, schema } = describe(operation);
