@@ -26,7 +26,7 @@ beforeAll(async () => {
     HOURGLASS_QUEUE_PREFIX: 'test',
     HOURGLASS_DATA_DIR: dataFolder,
     HOURGLASS_MAX_CRASHES: '1',
-    HOURGLASS_STEP_TIMEOUT: '10s',
+    HOURGLASS_STEP_TIMEOUT: '5s',
     HOURGLASS_TRAINING_MEMORY: '512MiB',
     HOURGLASS_TRAINING_THREADS: '1',
   });
@@ -53,7 +53,7 @@ async function befall(name: string, signal: NodeJS.Signals) {
 it.each([
   ['SIGABRT', 'crashed', 'SIGABRT', /ended by SIGABRT/],
   ['SIGSEGV', 'crashed', 'SIGSEGV', /ended by SIGSEGV/],
-  ['SIGSTOP', 'stalled', 'SIGKILL', /no progress for 10 s/],
+  ['SIGSTOP', 'stalled', 'SIGKILL', /no progress for 5 s/],
 ] as const)('%s: %s', async (signal, reason, how, message) => {
   const job = await befall(`death-${signal.toLowerCase()}`, signal);
   expect(job).toMatchObject({ state: 'failed', attempts: 1, failure: { reason, signal: how } });
@@ -61,6 +61,8 @@ it.each([
 });
 
 it('too much memory: out-of-memory', async () => {
+  await fleet.stop();
+  fleet.start({ HOURGLASS_STEP_TIMEOUT: '5m' }); // so much is slow to come by
   const { id } = await queue.submit(poison('death-memory'));
   const job = await ended(queue, id, 50_000);
   expect(job).toMatchObject({ state: 'failed', failure: { reason: 'out-of-memory', signal: 'SIGKILL' } });
