@@ -83,7 +83,8 @@ function markdown(results: Results, recipes: Readonly<Record<string, Recipe>>): 
   return `# What the models reach
 
 Written by \`npm run recipe -- NAME\`, which posts the jobs of \`recipes/NAME.json\` to an instance of its own, waits for
-their end, and updates its rows here. Figures are of test rows that no training and no choice saw.
+their end, and updates its rows here. Figures are of test rows that no training and no choice saw; they do not depend on how
+busy the machine is (the same seed gives the same weights), seconds do: most runs shared its 2 cores with other work.
 
 | row | recipe | figure | found | to reach | | anchor | beside it |
 | --- | --- | --- | --- | --- | --- | --- | --- |
