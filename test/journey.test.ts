@@ -131,6 +131,13 @@ function testDigits(rows: number): Float32Array {
   return Float32Array.from(bytes, (byte) => byte / 255);
 }
 
+/** float32 values as NumPy writes them. */
+function npyOf(shape: number[], values: Float32Array): Uint8Array<ArrayBuffer> {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`.padEnd(117).concat('\n');
+  const magic = Uint8Array.of(0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0);
+  return new Uint8Array(Buffer.concat([magic, Buffer.from(header), Buffer.from(values.buffer)]));
+}
+
 function withNoise(clean: Float32Array, sigma: number): Float32Array {
   const random = seeded(5);
   return clean.map((x) => {
@@ -238,6 +245,22 @@ describe('from a job to answers', () => {
     expect(JSON.stringify(report.body)).toMatch(/pca/i);
   });
 
+  it('trains on pictures that were uploaded, fewer of them than they have pixels', { timeout: 120_000 }, async () => {
+    const upload = await fetch(`${http}/v1/datasets?name=mine`, {
+      method: 'POST',
+      body: npyOf([300, 28, 28], testDigits(300)),
+      headers: { 'content-type': 'application/octet-stream' },
+    });
+    expect(await upload.json()).toMatchObject({ name: 'mine', shape: [28, 28, 1], rows: { train: 270, test: 30 } });
+    const body = { name: 'mine', dataset: 'mine', model: { type: 'dense', code: 8 }, training: { epochs: 2 } };
+    const posted = await call<JobView>('POST', '/v1/jobs', body);
+    expect((await follow(posted.body.id)).at(-1)).toMatchObject({ type: 'end', data: { state: 'succeeded' } });
+    const answer = await binary('/v1/models/mine/reconstruct', testDigits(2));
+    expect(answer).toHaveLength(2 * 784);
+    const report = await call<{ baseline: object }>('GET', '/v1/models/mine/versions/1/files/report.json');
+    expect(report.body.baseline).toMatchObject({ components: 8, fittedRows: 270 });
+  });
+
   it('cancels a job over gRPC', async () => {
     const submitted = await unary(TrainingService.method.submitJob, {
       name: 'never',
@@ -258,7 +281,14 @@ describe('from a job to answers', () => {
   it('counts what happened in the metrics, on their own port only', async () => {
     const text = await (await fetch(`${metrics}/metrics`)).text();
     expect(text).toMatch(/^hourglass_request_duration_seconds_count\{transport="rest",route="\/denoise".*\} 2$/m);
-    expect(text).toMatch(/^hourglass_queue_jobs\{state="succeeded".*\} 1$/m);
+    expect(text).toMatch(/^hourglass_queue_jobs\{state="succeeded".*\} 2$/m);
+    // of the three that were asked, two over REST and one over gRPC
+    for (const stage of ['read', 'wait', 'write']) {
+      expect(text).toMatch(
+        new RegExp(`stage_duration_seconds_count\\{stage="${stage}",operation="denoise".*\\} 3$`, 'm'),
+      );
+    }
+    expect(text).toMatch(/^hourglass_predicted_rows_total\{operation="denoise".*\} 2001$/m);
     expect((await fetch(`${http}/metrics`)).status).toBe(404);
   });
 
