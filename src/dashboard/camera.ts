@@ -31,12 +31,19 @@ export function connectPictures({ onPicture, onFailure }: PictureSink): void {
     } catch {
       return onFailure('The camera cannot be used: none is here, or this page may not use it. Open a file instead.');
     }
+    button('camera-take').disabled = true;
     dialog.showModal();
-    await video.play();
+    // rejects when the dialog is closed before the first picture
+    await video.play().then(
+      () => {
+        button('camera-take').disabled = false;
+      },
+      () => undefined,
+    );
   });
   button('camera-cancel').addEventListener('click', () => dialog.close());
   button('camera-take').addEventListener('click', () => {
-    if (video.videoWidth > 0) onPicture(video, video.videoWidth, video.videoHeight);
+    onPicture(video, video.videoWidth, video.videoHeight);
     dialog.close();
   });
   dialog.addEventListener('close', () => {

@@ -36,18 +36,26 @@ const frames = new Frames(client, {
     say('decoded-caption', `${decibels(psnr)}, from these bytes alone`);
     showReceipt(receipt, { ...measured, answer: { model: `${answer.model}@${answer.version}`, roundTripMs, psnr } });
     block('flow').dataset.decoded = String(frame.length);
+    say('status', chosen?.ready ?? '');
   },
   onRefused: fail,
   onWaiting: (count) => {
     show('offline', count > 0);
-    const frame = count === 1 ? '1 frame waits' : `${count} frames wait`;
-    if (count > 0)
-      say('offline', `The server cannot be reached. ${frame} in this browser, and go out when it is back.`);
+    const kept = count === 1 ? '1 frame waits in this browser and is' : `${count} frames wait in this browser and are`;
+    if (count > 0) say('offline', `The server cannot be reached. ${kept} sent when it is back.`);
   },
 });
 
 /** the model in use */
-let chosen: { readonly version: Version; readonly encoder: Encoder; readonly weights: Weights } | undefined;
+let chosen:
+  | {
+      readonly version: Version;
+      readonly encoder: Encoder;
+      readonly weights: Weights;
+      /** what is said of it */
+      readonly ready: string;
+    }
+  | undefined;
 /** what was encoded last; an answer to anything else comes too late */
 let current:
   | {
@@ -115,8 +123,9 @@ async function choose(version: Version): Promise<void> {
   const encoder = await loadEncoder(bundle, { weights });
   await encoder.verify();
   const { qualities } = encoder;
-  chosen = { version, encoder, weights };
-  say('status', `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`);
+  const ready = `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`;
+  chosen = { version, encoder, weights, ready };
+  say('status', ready);
   input('quality').max = String(qualities.length - 1);
   input('quality').value = String(qualities.length - 1);
   input('bytes').max = String(Math.ceil(10 + 1.5 * (qualities.at(-1)?.bytesPerRow ?? 64)));

@@ -1,7 +1,7 @@
 /** The model's other ability: the picture with noise goes to the server, which gives it back clean. */
 
 import { type HourglassClient, pixelsOfRow, type RowFacts } from '../sdk/index.ts';
-import { input, paint, say, show } from './page.ts';
+import { block, input, paint, say, show } from './page.ts';
 
 export class Denoiser {
   readonly #client: HourglassClient;
@@ -27,9 +27,11 @@ export class Denoiser {
       Math.min(high, Math.max(low, value + sigma * (high - low) * (this.#pattern[i] as number))),
     );
     paint('noisy', pixelsOfRow(noisy, facts));
+    block('denoise').dataset.answered = 'no';
     try {
       const { data } = await this.#client.denoise(model, { data: noisy, rows: 1 }, { signal });
       paint('denoised', pixelsOfRow(data, facts));
+      block('denoise').dataset.answered = 'yes';
     } catch (error) {
       if (!signal.aborted) this.#onFailure(error);
     }
