@@ -12,7 +12,7 @@ import { pictureGrid } from '../../src/report/grid.ts';
 import { reconstructByPca } from '../../src/report/pca.ts';
 import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
 import { scatter } from './scatter.ts';
-import { classCount, makeScene, patchAround, patchSide, side } from './scenes.ts';
+import { classCount, makeScene, patchAround, patchSide, type Sources, side } from './scenes.ts';
 import { joined, type MeasureContext, Subject } from './subject.ts';
 
 type Metrics = Readonly<Record<string, number>>;
@@ -201,9 +201,20 @@ const outliers = measured(async (subject) => {
   };
 });
 
+/** How often each class is among the pixels of training scenes; among the patches that were trained on all are equal. */
+async function classShares(sources: Sources): Promise<readonly number[]> {
+  const counts = new Array<number>(classCount).fill(0);
+  const scenes = 100;
+  for (let number = 0; number < scenes; number++) {
+    for (const label of (await makeScene(sources, 'train', number)).classes) counts[label] = (counts[label] ?? 0) + 1;
+  }
+  return counts.map((count) => count / (scenes * side * side));
+}
+
 /** Each pixel of 20 test scenes classified from the patch around it: share of right ones, and of the commonest class. */
 const pixels = measured(async (subject) => {
   const sources = { digits: await subject.dataset('mnist'), clothes: await subject.dataset('fashion-mnist') };
+  const shares = await classShares(sources);
   const [area, size] = [side * side, patchSide * patchSide];
   const confusion = new Float64Array(classCount * classCount);
   const shown: Float32Array[][] = [[], [], []];
@@ -215,7 +226,7 @@ const pixels = measured(async (subject) => {
     }
     const probabilities = await subject.apply('classifier.onnx', patches, area);
     const found = Uint8Array.from({ length: area }, (_, at) => {
-      const row = probabilities.subarray(at * classCount, (at + 1) * classCount);
+      const row = probabilities.subarray(at * classCount, (at + 1) * classCount).map((p, c) => p * (shares[c] ?? 0));
       return row.indexOf(Math.max(...row));
     });
     for (const [at, label] of found.entries()) {
