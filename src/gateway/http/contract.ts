@@ -27,11 +27,22 @@ export function describeContract(app: App, version: string): void {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
+      security: [],
       tags,
     },
+    transform: ({ schema, url, route }) => ({
+      schema: { ...schema, operationId: operationIdOf(String(route.method), url) },
+      url,
+    }),
     refResolver: { buildLocalReference: (json) => String(json.$id) },
     convertConstToEnum: false,
   });
+}
+
+/** The name of a call in generated clients: `POST /v1/jobs/:id/cancel` is postJobsIdCancel. */
+function operationIdOf(method: string, url: string): string {
+  const words = url.split(/[^a-zA-Z]+/).filter((word) => word !== '' && word !== 'v');
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
 /** What is read of the document. */
@@ -43,6 +54,7 @@ export interface Contract {
 }
 
 export interface ContractOperation {
+  readonly operationId?: string;
   readonly tags?: readonly string[];
   readonly summary?: string;
   readonly parameters?: readonly {

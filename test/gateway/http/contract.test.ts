@@ -55,6 +55,16 @@ describe('openapi.yaml', () => {
     expect(properties?.code?.enum).toEqual(Object.keys(errorTable));
   });
 
+  it('names each call for the clients that are generated from it, and no two alike', () => {
+    const names = Object.values(contract.paths).flatMap((methods) =>
+      Object.values(methods).map(({ operationId }) => operationId),
+    );
+    expect(names).toContain('postJobsIdCancel');
+    expect(names).toContain('postModelsModelEncode');
+    expect(names.every((name) => /^[a-z]+([A-Z][a-z]*)+$/.test(name ?? ''))).toBe(true);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
   it('names for each error a status that one of its codes has', () => {
     const statuses = new Set(Object.values(errorTable).map(({ http }) => String(http)));
     for (const [route, methods] of Object.entries(contract.paths)) {
