@@ -42,12 +42,21 @@ interface ScoredLine {
   readonly scores: Scores | undefined;
 }
 
-const columns: readonly { readonly key: keyof Scores; readonly head: string; readonly best: 'least' | 'most' }[] = [
-  { key: 'mse', head: 'MSE', best: 'least' },
-  { key: 'sse', head: 'SSE', best: 'least' },
-  { key: 'psnr', head: 'PSNR, dB', best: 'most' },
-  { key: 'psnrOfMean', head: 'PSNR of mean, dB', best: 'most' },
-  { key: 'bce', head: 'BCE, nats', best: 'least' },
+const decibels = (value: number): string => value.toFixed(2);
+
+interface Column {
+  readonly key: keyof Scores;
+  readonly head: string;
+  readonly best: 'least' | 'most';
+  readonly show: (value: number) => string;
+}
+
+const columns: readonly Column[] = [
+  { key: 'mse', head: 'MSE', best: 'least', show: shown },
+  { key: 'sse', head: 'SSE', best: 'least', show: shown },
+  { key: 'psnr', head: 'PSNR, dB', best: 'most', show: decibels },
+  { key: 'psnrOfMean', head: 'PSNR of mean, dB', best: 'most', show: decibels },
+  { key: 'bce', head: 'BCE, nats', best: 'least', show: shown },
 ];
 
 function scoreTable(lines: readonly ScoredLine[]): string {
@@ -55,10 +64,11 @@ function scoreTable(lines: readonly ScoredLine[]): string {
   const used = columns.filter(({ key }) => present.some(({ scores }) => scores[key] !== undefined));
   const head = used.map((column) => `<th scope="col">${column.head}</th>`).join('');
   const rows = present.map(({ name, scores }) => {
-    const cells = used.map(({ key, best }) => {
-      const all = present.map((line) => line.scores[key] ?? Number.NaN);
-      const wins = scores[key] === (best === 'least' ? Math.min(...all) : Math.max(...all));
-      return `<td${wins ? ' class="best"' : ''}>${scores[key] === undefined ? '–' : shown(scores[key])}</td>`;
+    const cells = used.map(({ key, best, show }) => {
+      const value = scores[key];
+      const all = present.flatMap((line) => line.scores[key] ?? []);
+      const wins = value === (best === 'least' ? Math.min(...all) : Math.max(...all));
+      return `<td${wins ? ' class="best"' : ''}>${value === undefined ? '–' : show(value)}</td>`;
     });
     return `<tr><td>${text(name)}</td>${cells.join('')}</tr>`;
   });
@@ -72,10 +82,10 @@ function facts({ model, dataset, reconstruction, denoising, baseline }: Report):
   const named = baseline && `PCA with ${baseline.components}`;
   if (denoising) {
     items.push([
-      `${shown(denoising.input.psnr)} → ${shown(denoising.model.psnr)} dB`,
+      `${decibels(denoising.input.psnr)} → ${decibels(denoising.model.psnr)} dB`,
       'PSNR of noisy test rows → denoised',
     ]);
-    if (denoising.pca && named) items.push([`${shown(denoising.pca.psnr)} dB`, `PSNR by ${named}`]);
+    if (denoising.pca && named) items.push([`${decibels(denoising.pca.psnr)} dB`, `PSNR by ${named}`]);
   } else if (reconstruction) {
     items.push([shown(reconstruction.model.mse), 'test MSE']);
     if (reconstruction.pca && named) items.push([shown(reconstruction.pca.mse), `test MSE of ${named}`]);

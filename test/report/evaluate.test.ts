@@ -111,6 +111,11 @@ describe('evaluateModel', () => {
     expect(html).toContain(Buffer.from(files['pictures.png']!).toString('base64'));
     expect(html).not.toMatch(/<script|src="http|href=/);
     expect(html.match(/<polyline/g)).toHaveLength(2);
+
+    const heads = [...html.matchAll(/<th scope="col">([^<]+)/g)].map(([, head]) => head);
+    expect(heads).toEqual(['MSE', 'SSE', 'PSNR, dB', 'PSNR of mean, dB', 'BCE, nats']);
+    const cells = [...html.matchAll(/<tr><td>[^<]+<\/td>(<td.*?)<\/tr>/g)].map(([, row = '']) => row.split('</td>'));
+    for (const column of heads.keys()) expect(cells.some((row) => row[column]?.includes('best'))).toBe(true);
   });
 
   it('says what could not be measured', async () => {
