@@ -77,6 +77,19 @@ describe('a job that cannot be', () => {
     expect((await grpcRefusal(both.grpc.call(submitJob, body))).code).toBe('non-finite');
   });
 
+  it('does not suit its data, or is only warned of', async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => `${i},${-i}`).join('\n');
+    const csv = { 'content-type': 'text/csv' };
+    expect((await both.rest.send('POST', '/v1/datasets?name=signed', rows, csv)).status).toBe(201);
+    const cross = { ...job, dataset: 'signed', model: { type: 'dense', code: 2, loss: 'bce' } };
+    await expectSame(both.rest.send('POST', '/v1/jobs', cross), both.grpc.call(submitJob, cross), 'invalid-spec');
+    const wide = { ...cross, model: { type: 'dense', code: 2 }, training: { batchSize: 4 } };
+    const { json } = await both.rest.send('POST', '/v1/jobs', wide);
+    const { warnings } = await both.grpc.call(submitJob, wide);
+    expect(warnings).toEqual([expect.stringContaining('not smaller than a row')]);
+    expect(json).toMatchObject({ state: 'queued', warnings });
+  });
+
   it('has a key that was used for another', async () => {
     const headers = { 'idempotency-key': 'once' };
     await both.rest.send('POST', '/v1/jobs', job, headers);
