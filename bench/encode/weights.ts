@@ -1,7 +1,7 @@
 /** What int8 weights cost on a whole test set, beside float32. */
 
 import { openCoder } from '../../src/bundle/coder.ts';
-import { dequantise, quantise } from '../../src/codec/profile.ts';
+import { dequantise, type Quality, quantise } from '../../src/codec/profile.ts';
 import { profileFromBytes } from '../../src/codec/profile-bytes.ts';
 import { openBundle } from '../../src/sdk/bundle.ts';
 
@@ -16,7 +16,7 @@ export interface CostOptions {
   readonly rows: Float32Array;
 }
 
-/** Lines of a table: encoder, file, quality, equal symbols, PSNR of either. */
+/** Lines of a table for the coarsest, a middle and the finest quality: encoder, file, quality, equal symbols, PSNR of either. */
 export async function costLines({ name, bundle, rows, ...model }: CostOptions): Promise<string[]> {
   const { bytes } = openBundle(bundle);
   const small = await bytes('encoder.int8.onnx');
@@ -26,7 +26,9 @@ export async function costLines({ name, bundle, rows, ...model }: CostOptions): 
   try {
     const [exact, codes] = [await coder.encode(rows), await smallCoder.encode(rows)];
     const lines: string[] = [];
-    for (const [index, quality] of qualities.entries()) {
+    const finest = qualities.length - 1;
+    for (const index of [0, finest >> 1, finest]) {
+      const quality = qualities[index] as Quality;
       const [wanted, found] = [quantise(quality, exact), quantise(quality, codes)];
       const equal = found.filter((symbol, i) => symbol === wanted[i]).length / found.length;
       const psnr: string[] = [];
