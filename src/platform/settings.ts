@@ -164,13 +164,13 @@ export const settings = {
     'HOURGLASS_LOG_LEVEL',
     choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
-    'least level written',
+    'least level written; warn under `hourglass up`',
   ),
   logFormat: log(
     'HOURGLASS_LOG_FORMAT',
     choice('json', 'text'),
     'json',
-    'one JSON object a line, or a line for people',
+    'one JSON object a line, or a line for people; text under `hourglass up`',
   ),
 } as const satisfies Record<string, Setting<unknown>>;
 
