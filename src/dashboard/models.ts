@@ -56,7 +56,8 @@ export async function jobSentence(client: HourglassClient, signal: AbortSignal):
   for (const state of ['running', 'queued'] as const) {
     const { jobs } = await client.jobs.list({ state, limit: 1 }, { signal });
     const [job] = jobs;
-    if (job) return `The job for ${job.spec.name} is ${state}.`;
+    const percent = job?.progress ? `, ${Math.floor(job.progress.percent)} % done` : '';
+    if (job) return `The job for ${job.spec.name} is ${state}${percent}.`;
   }
   return undefined;
 }

@@ -103,7 +103,7 @@ export class Pad {
   }
 
   #draw(down: PointerEvent): void {
-    if (down.button !== 0) return;
+    if (down.button !== 0 || !down.isPrimary) return;
     down.preventDefault();
     this.#canvas.setPointerCapture(down.pointerId);
     if (this.#replaceable) {
@@ -112,6 +112,7 @@ export class Pad {
     }
     this.#begin();
     const follow = (event: PointerEvent): void => {
+      if (!event.isPrimary) return;
       const { left, top, width, height } = this.#canvas.getBoundingClientRect();
       this.#context.lineTo(((event.clientX - left) / width) * side, ((event.clientY - top) / height) * side);
       this.#context.stroke();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   page.on('request', (request) => requests.push(request));
   await page.goto(`http://127.0.0.1:${gateway.port}/demo?model=letters`);
   await decoded();
-});
+}, 180_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();
@@ -35,6 +35,8 @@ afterAll(async () => {
 const decoded = () => page.locator('#flow[data-decoded]:not([data-decoded=""])').waitFor();
 const sentFrames = () =>
   requests.filter((request) => request.url().endsWith('/decode')).map((request) => request.postDataBuffer() as Buffer);
+/** Waits for as long as a busy machine may take. */
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 20_000 });
 const text = (id: string) => page.locator(`#${id}`).innerText();
 
 /** Values 0 to 255 of a gray canvas. */
@@ -117,7 +119,7 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     await expectShown();
     expect(Number(await text('wire-bytes'))).toBeLessThan(finest);
     await page.locator('#bytes').fill('6');
-    await expect.poll(() => text('status')).toContain(`These rows take ${coarsest} bytes at least`);
+    await eventually(() => text('status')).toContain(`These rows take ${coarsest} bytes at least`);
     await page.locator('#mode-quality').check();
     await page.locator('#quality').fill('7');
     await decoded();
@@ -125,10 +127,10 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
 
   it('encodes with weights of one byte as well', async () => {
     await page.locator('#weights').selectOption('int8');
-    await expect.poll(() => text('receipt')).toContain('int8');
+    await eventually(() => text('receipt')).toContain('int8');
     await expectShown();
     await page.locator('#weights').selectOption('float32');
-    await expect.poll(() => text('receipt')).toContain('float32');
+    await eventually(() => text('receipt')).toContain('float32');
     await decoded();
   });
 
@@ -137,17 +139,17 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
       '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300"><rect width="400" height="300" fill="#e8e4da"/><path d="M150 70 L250 70 L190 230" fill="none" stroke="#223" stroke-width="22"/></svg>';
     const buffer = await sharp(Buffer.from(svg)).jpeg().toBuffer();
     await page.locator('#file').setInputFiles({ name: 'page.jpg', mimeType: 'image/jpeg', buffer });
-    await expect.poll(() => page.locator('#invert').isChecked()).toBe(true);
+    await eventually(() => page.locator('#invert').isChecked()).toBe(true);
     await expectShown();
     const x = await pixelsOf('x');
     expect(x[0]).toBe(0);
     expect(Math.max(...x)).toBeGreaterThan(200);
     await page.locator('#file').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('no') });
-    await expect.poll(() => text('status')).toContain('notes.txt is no picture');
+    await eventually(() => text('status')).toContain('notes.txt is no picture');
     const before = sentFrames().length;
     await page.locator('#camera-button').click();
     await page.locator('#camera-take').click();
-    await expect.poll(() => sentFrames().length).toBe(before + 1);
+    await eventually(() => sentFrames().length).toBe(before + 1);
     await expectShown();
   });
 
@@ -157,11 +159,11 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     const before = sentFrames().length;
     await browser.context.setOffline(true);
     await draw(seven);
-    await expect.poll(() => text('offline')).toContain('1 frame waits');
+    await eventually(() => text('offline')).toContain('1 frame waits');
     expect(await page.evaluate(`JSON.parse(localStorage.getItem('hourglass-frames')).length`)).toBe(1);
     await browser.context.setOffline(false);
     await expectShown();
-    await expect.poll(() => page.locator('#offline').isHidden()).toBe(true);
+    await eventually(() => page.locator('#offline').isHidden()).toBe(true);
     expect(await page.evaluate(`JSON.parse(localStorage.getItem('hourglass-frames')).length`)).toBe(0);
     const sent = sentFrames().slice(before);
     expect(new Set(sent.map((frame) => frame.toString('hex'))).size).toBe(1);
@@ -186,7 +188,7 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     const before = sentFrames().length;
     await page.locator('#example').focus();
     await page.keyboard.press('Enter');
-    await expect.poll(() => sentFrames().length).toBe(before + 1);
+    await eventually(() => sentFrames().length).toBe(before + 1);
     await expectShown();
   });
 
@@ -197,9 +199,12 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     try {
       for (const name of await empty.registry.listModels()) await empty.registry.deleteModel(name);
       await page.goto(`http://127.0.0.1:${empty.port}/demo`);
-      await expect.poll(() => text('message-title')).toBe('No model yet');
-      await expect.poll(() => text('message-code')).toContain(`curl -s http://127.0.0.1:${empty.port}/v1/jobs`);
+      await eventually(() => text('message-title')).toBe('No model yet');
+      await eventually(() => text('message-code')).toContain(`curl -s http://127.0.0.1:${empty.port}/v1/jobs`);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+      const job = { name: 'letters', dataset: 'mnist', model: { type: 'dense' } };
+      expect((await empty.rest.send('POST', '/v1/jobs', job)).status).toBeLessThan(300);
+      await eventually(() => text('message-text')).toContain('The job for letters is queued.');
       await publishTrained(empty.registry, 'letters', dense, 1);
       await decoded();
       expect(await text('status')).toContain('letters@1 is ready');

@@ -28,7 +28,7 @@ beforeAll(async () => {
   client = new HourglassClient({ baseUrl: `http://127.0.0.1:${gateway.port}` });
   rows = await testDigits(count);
   browser = await startBrowser();
-});
+}, 180_000);
 afterAll(async () => {
   await browser?.close();
   await gateway?.stop();
