@@ -25,6 +25,8 @@ export interface Both {
   readonly registry: Registry;
   readonly queue: JobQueue;
   readonly redis: TestRedis;
+  /** of both gateways */
+  readonly metrics: Metrics;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
     registry,
     queue,
     redis,
+    metrics,
     async stop() {
       client.close();
       await Promise.all([http.close(1000), grpc.close(1000)]);

@@ -1,5 +1,5 @@
 // What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
 import { headed } from '../helpers/onnx-models.ts';
@@ -158,4 +158,25 @@ describe('encode', () => {
     expect(await refusal(asked)).toBe('operation-not-supported');
     expect(await rest('/v1/models/full/decode?outliers=true', { codes: [[1, 2]] })).toMatchObject({ status: 400 });
   });
+});
+
+it.each(['encode', 'generate'] as const)('%s is timed alike over both', async (operation) => {
+  const timed = async () => {
+    const text = await both.metrics.render();
+    const count = (stage: string) =>
+      new RegExp(`_count\\{stage="${stage}",operation="${operation}".*\\} (\\d+)$`, 'm').exec(text)?.[1];
+    return ['read', 'wait', 'write'].map((stage) => Number(count(stage) ?? 0));
+  };
+  for (const ask of [
+    () => rest(`/v1/models/full/${operation}`, operation === 'encode' ? { inputs: rows } : {}),
+    () =>
+      operation === 'encode'
+        ? both.grpc.call(encode, { model: 'full', content: inputs })
+        : both.grpc.call(generate, { model: 'full' }),
+  ]) {
+    const before = await timed();
+    await ask();
+    // the answer is here before the server knows that it has gone
+    await vi.waitFor(async () => expect(await timed()).toEqual(before.map((count) => count + 1)));
+  }
 });

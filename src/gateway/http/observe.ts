@@ -2,6 +2,7 @@
 
 import type { Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { whenEnded } from './ending.ts';
 
@@ -27,6 +28,24 @@ export function createObserver(server: Server, metrics: Metrics): Observer {
         record(request, reply, finished, metrics);
       });
     },
+  };
+}
+
+/**
+ * The stages of a prediction that are the gateway's own. To be called when the request has been read; returns what is to be
+ * called when there is an answer to write.
+ */
+export function observeStages(
+  { raw, elapsedTime }: FastifyReply,
+  operation: LabelsOf<'stageDuration'>['operation'],
+  metrics: Metrics,
+): () => void {
+  metrics.observe('stageDuration', elapsedTime / 1000, { stage: 'read', operation });
+  return () => {
+    const start = performance.now();
+    raw.once('finish', () => {
+      metrics.observe('stageDuration', (performance.now() - start) / 1000, { stage: 'write', operation });
+    });
   };
 }
 

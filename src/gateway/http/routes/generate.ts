@@ -6,6 +6,7 @@ import { generate } from '../../../serve/generate.ts';
 import { checkRequest } from '../../check.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { json, negotiate, octets, png } from '../media.ts';
+import { observeStages } from '../observe.ts';
 import type { App, RouteParts } from '../parts.ts';
 import { refuseSeveral, sendRows } from '../rows-answer.ts';
 import { GenerateRequest, problem, ref } from '../schemas.ts';
@@ -14,7 +15,7 @@ const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
 const maxSeed = 0xffff_ffff;
 
-export function generateRoutes(app: App, { predictor, config }: RouteParts): void {
+export function generateRoutes(app: App, { predictor, config, metrics }: RouteParts): void {
   app.post(
     '/v1/models/:model/generate',
     {
@@ -42,6 +43,7 @@ export function generateRoutes(app: App, { predictor, config }: RouteParts): voi
       },
     },
     async ({ headers, params: { model }, body }, reply) => {
+      const answers = observeStages(reply, 'generate', metrics);
       const type = negotiate(headers.accept, offered);
       const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
       const { count, seed = randomInt(maxSeed) } = checkRequest(GenerateRequest, body) as GenerateRequest;
@@ -49,6 +51,7 @@ export function generateRoutes(app: App, { predictor, config }: RouteParts): voi
       if (type === png) refuseSeveral(prediction.outputs);
       const { model: name, version } = prediction;
       const target = type === png ? await predictor.resolve('generate', `${name}@${version}`) : undefined;
+      answers();
       return sendRows(reply, type, 'generate', prediction, target, { seed });
     },
   );

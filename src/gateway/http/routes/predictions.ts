@@ -14,6 +14,7 @@ import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { type FrameQuery, frameQuery, sendFrame, wishOf } from '../frames.ts';
 import { frame, json, negotiate, octets, png } from '../media.ts';
+import { observeStages } from '../observe.ts';
 import type { App, RouteParts } from '../parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, oneModel, readRows, rowsMembers } from '../rows-request.ts';
@@ -152,7 +153,7 @@ function answerer(
 ): Answer {
   const offered = offeredBy(operation);
   return async (request, reply, named, { resize = false, outliers = false, ...wished }) => {
-    metrics.observe('stageDuration', reply.elapsedTime / 1000, { stage: 'read', operation });
+    const answers = observeStages(reply, operation, metrics);
     const type = negotiate<(typeof offered)[number]>(request.headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
@@ -186,10 +187,7 @@ function answerer(
     };
     const answered = await orAborted(ask(), signal);
 
-    const start = performance.now();
-    reply.raw.once('finish', () => {
-      metrics.observe('stageDuration', (performance.now() - start) / 1000, { stage: 'write', operation });
-    });
+    answers();
     if (answered.encoded) return sendFrame(reply, answered.encoded, wished.receipt === 'json');
     const besides = answered.rated && { outliers: answered.rated };
     return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target, besides);
