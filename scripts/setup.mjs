@@ -132,7 +132,9 @@ function provideRedis() {
 function provideBrowser() {
   if (onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')) return;
   const failure = installFromSystem('chromium');
-  if (failure) say(`no Chromium (${failure.reason.split('\n')[0]}): the tests that need a browser are skipped.`);
+  if (!failure) return;
+  say(`no Chromium (${failure.reason.split('\n')[0]}): the tests that need a browser are skipped.`);
+  if (failure.line) say(`to install it: ${failure.line}`);
 }
 
 function hashOfSources() {
