@@ -68,6 +68,7 @@ let current:
   | undefined;
 /** counts changes, so that a slow one does not overwrite a later one */
 let changes = 0;
+let choices = 0;
 
 /** Encodes what is on the pad; a stroke that is still being drawn is not sent. */
 async function update(settled: boolean): Promise<void> {
@@ -111,6 +112,7 @@ function labelDial(quality: number): void {
 
 /** Loads a model's encoder and checks it before anything is sent. */
 async function choose(version: Version): Promise<void> {
+  const choice = ++choices;
   chosen = undefined;
   current = undefined;
   denoiser.hide();
@@ -122,6 +124,7 @@ async function choose(version: Version): Promise<void> {
   const bundle = await client.models.bundle(reference, { weights });
   const encoder = await loadEncoder(bundle, { weights });
   await encoder.verify();
+  if (choice !== choices) return;
   const { qualities } = encoder;
   const ready = `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`;
   chosen = { version, encoder, weights, ready };
@@ -155,8 +158,8 @@ async function findModels(): Promise<readonly Version[]> {
   const unaborted = new AbortController().signal;
   for (;;) {
     try {
-      const choices = choicesOf(await client.models.list());
-      if (choices.length > 0) return choices;
+      const versions = choicesOf(await client.models.list());
+      if (versions.length > 0) return versions;
       notify(noModelNotice(await jobSentence(client, unaborted).catch(() => undefined)));
     } catch (error) {
       fail(error);
@@ -165,17 +168,23 @@ async function findModels(): Promise<readonly Version[]> {
   }
 }
 
+/** A model that cannot be used leaves nothing to show. */
+function refuse(version: Version, error: unknown): void {
+  if (error instanceof ProblemError && error.status === 0) return fail(error);
+  notify({ title: `${referenceOf(version)} cannot be used here`, text: error instanceof Error ? error.message : '' });
+}
+
 async function start(): Promise<void> {
-  const choices = await findModels();
+  const versions = await findModels();
   const picker = select('model');
-  picker.replaceChildren(...choices.map((version) => made('option', referenceOf(version))));
+  picker.replaceChildren(...versions.map((version) => made('option', referenceOf(version))));
   const wanted = new URLSearchParams(location.search).get('model');
-  const asked = choices.findIndex(({ name }) => name === wanted?.replace(/[@:].*$/, ''));
+  const asked = versions.findIndex(({ name }) => name === wanted?.replace(/[@:].*$/, ''));
   picker.selectedIndex = Math.max(0, asked);
   show('pick', true);
   const reload = (): void => {
-    const version = choices[picker.selectedIndex];
-    if (version) choose(version).catch(fail);
+    const version = versions[picker.selectedIndex];
+    if (version) choose(version).catch((error) => refuse(version, error));
   };
   picker.addEventListener('change', reload);
   select('weights').addEventListener('change', reload);

@@ -195,6 +195,12 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
   it('says why a model cannot be used, and waits where there is none', async () => {
     await page.locator('#model').selectOption('tiny@1');
     expect(await text('message-title')).toBe('tiny@1 has no frames');
+    await page.route('**/bundle?*', (route) => route.fulfill({ body: 'cut' }));
+    await page.locator('#model').selectOption('letters@1');
+    await eventually(() => text('message-title')).toBe('letters@1 cannot be used here');
+    expect(await text('message-text')).toContain('The bundle is damaged');
+    await page.unroute('**/bundle?*');
+    expect(await page.locator('#flow').isHidden()).toBe(true);
     const empty = await startGateway();
     try {
       for (const name of await empty.registry.listModels()) await empty.registry.deleteModel(name);
