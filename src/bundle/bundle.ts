@@ -42,6 +42,11 @@ export interface Bundle {
 
 /** Rows read to fit and to measure; three of four are for fitting. */
 const maxRows = 2000;
+/** Of a model trained for compression: its rows fall into clusters, whose many tables take many rows to fit. */
+const clusters = 16;
+const clusterRows = 12_000;
+/** Values that may be held at once. */
+const maxValues = 2 ** 24;
 const maxUnits = 2048;
 
 /**
@@ -56,10 +61,19 @@ export async function buildBundle(options: BundleOptions): Promise<Bundle> {
   const range: readonly [number, number] = [dataset.info.range[0], dataset.info.range[1]];
   const span = range[1] - range[0];
   if (!(span > 0)) throw uncodable('all values of its data are the same');
-  const { fitRows, measureRows } = await readRows(dataset, rowSize);
+  const { fitRows, measureRows } = await readRows(dataset, rowSize, quantiser ? clusterRows : 0);
   const coder = openCoder(options, options.threads);
   try {
-    const { body, lambdas } = await fitLadder({ coder, fitRows, measureRows, rowSize, codeShape, span, quantiser });
+    const { body, lambdas } = await fitLadder({
+      coder,
+      fitRows,
+      measureRows,
+      rowSize,
+      codeShape,
+      span,
+      quantiser,
+      ...(quantiser && { clusters }),
+    });
     if (body.qualities.length === 0) throw uncodable('its codes carry nothing that could be sent');
     const codecBytes = profileToBytes(body);
     const hash = createHash('sha256').update(options.decoder).update(codecBytes).digest();
@@ -140,23 +154,28 @@ async function archive(
   return whole;
 }
 
+/** The split's last rows, which were held out from training if any were; `more` rows before them are for fitting alone. */
 async function readRows(
   dataset: Dataset,
   rowSize: number,
+  more: number,
 ): Promise<{ fitRows: Float32Array; measureRows: Float32Array }> {
   const split = dataset.split('train');
-  const count = Math.min(maxRows, split.length);
-  if (count < 8) throw uncodable(`its data set has ${split.length} rows; 8 are the least to fit tables on`);
+  const last = Math.min(maxRows, split.length);
+  if (last < 8) throw uncodable(`its data set has ${split.length} rows; 8 are the least to fit tables on`);
+  const extra = Math.max(0, Math.min(more, split.length - last, Math.floor(maxValues / rowSize) - last));
+  const count = last + extra;
   const rows = new Float32Array(count * rowSize);
   await split.readRange(split.length - count, split.length, rows);
-  // every fourth, so that rows sorted by class are in both
   const pick = (keep: (row: number) => boolean): Float32Array => {
     const chosen = Array.from({ length: count }, (_, row) => row).filter(keep);
     const out = new Float32Array(chosen.length * rowSize);
     for (const [i, row] of chosen.entries()) out.set(rows.subarray(row * rowSize, (row + 1) * rowSize), i * rowSize);
     return out;
   };
-  return { fitRows: pick((row) => row % 4 !== 3), measureRows: pick((row) => row % 4 === 3) };
+  // every fourth, so that rows sorted by class are in both
+  const isMeasured = (row: number): boolean => row >= extra && (row - extra) % 4 === 3;
+  return { fitRows: pick((row) => !isMeasured(row)), measureRows: pick(isMeasured) };
 }
 
 const rounded = (value: number): number => Math.round(value * 1000) / 1000;

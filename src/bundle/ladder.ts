@@ -5,6 +5,7 @@
  *   codes ─► sensitivity of each unit through the decoder ─► λ ladder ─► fitted units ─► bytes and PSNR measured ─► monotone
  */
 
+import { fitClusters } from '../codec/clusters.ts';
 import { bytesPerRow, fitUnits, importanceOrder } from '../codec/fit.ts';
 import { dequantise, type Quality, quantise } from '../codec/profile.ts';
 import type { ProfileBody } from '../codec/profile-bytes.ts';
@@ -22,6 +23,8 @@ export interface LadderOptions {
   readonly span: number;
   /** where the model was trained with its codes quantised */
   readonly quantiser?: TrainedQuantiser | undefined;
+  /** kinds of rows to find, each with tables of its own; default none, which takes less time and a smaller file */
+  readonly clusters?: number;
 }
 
 /** What codes were quantised with in training. */
@@ -46,13 +49,15 @@ const finestEnergyShare = 0.01;
 const coarsestShare = 0.4;
 /** No quality is finer than this, dB. */
 const finestPsnr = 50;
+/** Rows for each cluster at least. */
+const leastClusterRows = 250;
 /** Qualities of a model trained for compression to either side of the λ it was trained at, where it is at its best. */
 const aroundTrained = 5;
 const ln2 = Math.LN2;
 
 /** Empty of qualities when the codes say nothing: the decoder ignores them, or they never move. */
 export async function fitLadder(options: LadderOptions): Promise<Ladder> {
-  const { coder, fitRows, measureRows, rowSize, codeShape, span, quantiser } = options;
+  const { coder, fitRows, measureRows, rowSize, codeShape, span, quantiser, clusters = 0 } = options;
   const codes = await coder.encode(fitRows);
   const measured = await coder.encode(measureRows);
   const units = codes.length / (fitRows.length / rowSize);
@@ -63,10 +68,12 @@ export async function fitLadder(options: LadderOptions): Promise<Ladder> {
   const energies = variances.map((variance, j) => variance * (sensitivity[j] as number));
   const qualities: Quality[] = [];
   const lambdas: number[] = [];
+  const cluster = clusterer(codes, measured, Math.min(clusters, Math.floor(codes.length / units / leastClusterRows)));
   const all = quantiser ? pricesAround(quantiser.lambda) : prices(energies, ownError, rowSize * span * span);
   for (const lambda of all) {
     const steps = quantiser && stepsAt(quantiser, lambda);
-    const fitted: Quality = { units: fitUnits({ codes, units, sensitivity, lambda, steps }), bytesPerRow: 0, psnr: 0 };
+    const plain: Quality = { units: fitUnits({ codes, units, sensitivity, lambda, steps }), bytesPerRow: 0, psnr: 0 };
+    const fitted = cluster(plain);
     const decoded = await coder.decode(dequantise(fitted, quantise(fitted, measured)));
     const psnr = Math.min(99, 10 * Math.log10(span ** 2 / meanSquaredError(decoded, measureRows)));
     const bytes = bytesPerRow(fitted, measured);
@@ -104,6 +111,18 @@ const pricesAround = (lambda: number): number[] =>
 /** Δ grows with √λ, as it does at high rate. */
 const stepsAt = ({ steps, lambda: trained }: TrainedQuantiser, lambda: number): Float32Array =>
   Float32Array.from(steps, (step) => step * Math.sqrt(lambda / trained));
+
+/** Adds clusters to qualities of the same codes, where they save bytes on rows that they were not fitted on. */
+function clusterer(codes: Float32Array, measured: Float32Array, count: number): (quality: Quality) => Quality {
+  let members: Uint16Array | undefined;
+  return (quality) => {
+    if (count < 2) return quality;
+    const found = fitClusters({ quality, symbols: quantise(quality, codes), count, members });
+    members = found.members;
+    const clustered = { ...quality, clusters: found.clusters };
+    return bytesPerRow(clustered, measured) < bytesPerRow(quality, measured) ? clustered : quality;
+  };
+}
 
 /** s_j: mean squared change of the output per squared change of unit j, by central steps of a fifth of its deviation. */
 async function sensitivityOf(

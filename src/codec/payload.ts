@@ -1,16 +1,34 @@
-/** Symbols ↔ range-coded bytes, and the checksum over what was coded. Rows one after the other, units in the profile's order. */
+/**
+ * Symbols ↔ range-coded bytes, and the checksum over what was coded. Rows one after the other, units in the profile's order; where
+ * rows fall into clusters, each row's cluster first.
+ */
 
 import { crc16, crc32 } from './crc.ts';
-import { maxSymbol } from './frequency-table.ts';
-import type { Quality, Unit } from './profile.ts';
+import { type FrequencyTable, maxSymbol } from './frequency-table.ts';
+import { cheapestCoding, type Quality, tablesOf } from './profile.ts';
 import { RangeDecoder, RangeEncoder } from './range-coder.ts';
 
-/** @param symbols [rows, units] in the code's own order; @param order the units to code, in this order */
-export function encodeSymbols(quality: Quality, order: Uint16Array, symbols: Int32Array): Uint8Array {
+/**
+ * @param symbols [rows, units] in the code's own order; @param order the units to code, in this order; @param clusters of the
+ * rows, the cheapest by default
+ */
+export function encodeSymbols(
+  quality: Quality,
+  order: Uint16Array,
+  symbols: Int32Array,
+  clusters?: Uint16Array,
+): Uint8Array {
   const width = quality.units.length;
+  const plain = tablesOf(quality, 0);
   const coder = new RangeEncoder();
-  for (let row = 0; row < symbols.length; row += width) {
-    for (const unit of order) (quality.units[unit] as Unit).table.encode(coder, symbols[row + unit] as number);
+  for (let from = 0, row = 0; from < symbols.length; from += width, row++) {
+    let tables = plain;
+    if (quality.clusters) {
+      const cluster = clusters?.[row] ?? cheapestCoding(quality, symbols, from).cluster;
+      quality.clusters.table.encode(coder, cluster);
+      tables = tablesOf(quality, cluster);
+    }
+    for (const unit of order) (tables[unit] as FrequencyTable).encode(coder, symbols[from + unit] as number);
   }
   return coder.finish();
 }
@@ -21,16 +39,25 @@ export function encodeSymbols(quality: Quality, order: Uint16Array, symbols: Int
  */
 export function decodeSymbols(quality: Quality, order: Uint16Array, payload: Uint8Array, symbols: Int32Array): boolean {
   const width = quality.units.length;
+  const plain = tablesOf(quality, 0);
   const coder = new RangeDecoder(payload);
-  for (let row = 0; row < symbols.length; row += width) {
+  const clusters = quality.clusters && new Uint16Array(symbols.length / width);
+  for (let from = 0, row = 0; from < symbols.length; from += width, row++) {
+    let tables = plain;
+    if (quality.clusters && clusters) {
+      const cluster = quality.clusters.table.decode(coder);
+      if (cluster < 0 || cluster >= quality.clusters.units.length) return false;
+      clusters[row] = cluster;
+      tables = tablesOf(quality, cluster);
+    }
     for (const unit of order) {
-      const symbol = (quality.units[unit] as Unit).table.decode(coder);
+      const symbol = (tables[unit] as FrequencyTable).decode(coder);
       if (symbol > maxSymbol || symbol < -maxSymbol) return false;
-      symbols[row + unit] = symbol;
+      symbols[from + unit] = symbol;
     }
     if (coder.overrun) return false;
   }
-  const again = encodeSymbols(quality, order, symbols);
+  const again = encodeSymbols(quality, order, symbols, clusters);
   return again.length === payload.length && again.every((byte, i) => byte === payload[i]);
 }
 

@@ -20,9 +20,22 @@ export interface Unit {
 export interface Quality {
   /** one per code unit, in the code's own order */
   readonly units: readonly Unit[];
+  /** tables for kinds of rows, where they save something; the units' own are of all rows */
+  readonly clusters?: Clusters;
   /** expected on held-out data: payload bytes of one row in a batch, PSNR in dB */
   readonly bytesPerRow: number;
   readonly psnr: number;
+}
+
+/**
+ * Rows fall into kinds, such as digits, in each of which the units are distributed in their own way. Naming the kind costs less
+ * than it saves.
+ */
+export interface Clusters {
+  /** of cluster numbers 0, 1, … */
+  readonly table: FrequencyTable;
+  /** [cluster][unit], in the code's own order */
+  readonly units: readonly (readonly FrequencyTable[])[];
 }
 
 export interface Profile {
@@ -76,14 +89,41 @@ export function dequantise(quality: Quality, symbols: Int32Array): Float32Array 
   return codes;
 }
 
+/** How one row is coded: its cluster, 0 where there are none, the tables of its units, and what all of it costs. */
+export interface RowCoding {
+  readonly cluster: number;
+  /** in the code's own order */
+  readonly tables: readonly FrequencyTable[];
+  readonly bits: number;
+}
+
+/** The cheapest way to code a row, its symbols beginning at `from`; the first of equals. */
+export function cheapestCoding(quality: Quality, symbols: Int32Array, from = 0): RowCoding {
+  let best: RowCoding | undefined;
+  for (let cluster = 0; cluster < (quality.clusters?.units.length ?? 1); cluster++) {
+    const tables = tablesOf(quality, cluster);
+    let bits = quality.clusters?.table.bits(cluster) ?? 0;
+    for (let j = 0; j < tables.length; j++) bits += (tables[j] as FrequencyTable).bits(symbols[from + j] as number);
+    if (!best || bits < best.bits) best = { cluster, tables, bits };
+  }
+  return best as RowCoding;
+}
+
+/** Tables of a cluster's units, in the code's own order. */
+export const tablesOf = ({ units, clusters }: Quality, cluster: number): readonly FrequencyTable[] =>
+  clusters?.units[cluster] ?? units.map(({ table }) => table);
+
 /** Ideal payload bits of the symbols [rows, units], without any framing. */
 export function idealBits(quality: Quality, symbols: Int32Array): number {
-  const { units } = quality;
   let bits = 0;
-  for (let i = 0; i < symbols.length; i++) bits += (units[i % units.length] as Unit).table.bits(symbols[i] as number);
+  for (let row = 0; row < symbols.length; row += quality.units.length)
+    bits += cheapestCoding(quality, symbols, row).bits;
   return bits;
 }
 
 /** Fewest bits that any row can take: what bounds a header's row count by its payload's length. */
-export const leastBitsPerRow = (quality: Quality): number =>
-  quality.units.reduce((sum, { table }) => sum + minBits(table), 0);
+export function leastBitsPerRow({ units, clusters }: Quality): number {
+  const sum = (tables: readonly FrequencyTable[]): number => tables.reduce((bits, table) => bits + minBits(table), 0);
+  if (!clusters) return sum(units.map(({ table }) => table));
+  return minBits(clusters.table) + Math.min(...clusters.units.map(sum));
+}

@@ -38,7 +38,7 @@ export function encodeProgressive(
   for (const count of parts) {
     const order = profile.order.subarray(from, from + count);
     from += count;
-    const payload = encodeSymbols(quality, order, symbols);
+    const payload = encodeSymbols(withoutClusters(quality), order, symbols);
     const partHead: number[] = [];
     writeVarint(partHead, count);
     writeVarint(partHead, payload.length);
@@ -72,7 +72,7 @@ export function decodeProgressive(
     if (count[0] < 1 || decoded + count[0] > units) throw damaged();
     if (end > bytes.length) break;
     const order = profile.order.subarray(decoded, decoded + count[0]);
-    const fine = decodeSymbols(quality, order, bytes.subarray(start, end), symbols);
+    const fine = decodeSymbols(withoutClusters(quality), order, bytes.subarray(start, end), symbols);
     const crc = checksum(2, profile.hash, bytes.subarray(at, length[1]), order, symbols, units);
     if (!fine || crc !== readTwo(bytes, length[1])) throw damaged();
     decoded += count[0];
@@ -81,6 +81,9 @@ export function decodeProgressive(
   if (decoded === units && at !== bytes.length) throw damaged();
   return { symbols, units: decoded };
 }
+
+/** A part has too few units to tell clusters apart by. */
+const withoutClusters = ({ clusters: _, ...quality }: Quality): Quality => quality;
 
 function likeliest({ table }: Unit): number {
   if (table.constant) return table.min;
