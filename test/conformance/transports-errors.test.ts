@@ -349,6 +349,22 @@ describe('models and data sets that are not there', () => {
     );
   });
 
+  it('data sets that a job waits for', async () => {
+    const { rest, grpc } = both;
+    const table = Buffer.from('0.1,0.2\n0.3,0.4\n0.5,0.6\n0.7,0.8\n');
+    const query = `name=awaited&options=${encodeURIComponent('{"testFraction":0.25}')}`;
+    await rest.send('POST', `/v1/datasets?${query}`, table, { 'content-type': 'text/csv' });
+    const job = { name: 'waiting', dataset: 'awaited', model: { type: 'linear', code: 1 } };
+    const { id } = (await rest.send('POST', '/v1/jobs', job)).json as { id: string };
+    await expectSame(
+      rest.send('DELETE', '/v1/datasets/awaited'),
+      grpc.call(deleteDataset, { name: 'awaited' }),
+      'dataset-in-use',
+    );
+    await rest.send('POST', `/v1/jobs/${id}/cancel`);
+    expect((await rest.send('DELETE', '/v1/datasets/awaited')).status).toBe(204);
+  });
+
   it.each<[string, string, JsonObject, string]>([
     ['taken', 'dataset-exists', { name: 'mnist' }, '1,2\n3,4\n'],
     ['a path', 'invalid-request', { name: '../x' }, '1,2\n3,4\n'],

@@ -65,6 +65,14 @@ describe('openapi.yaml', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it('is where a browser ends up that knows the address alone, unless there is a demo page', async () => {
+    const ends = async (port: number) => new URL((await fetch(`http://127.0.0.1:${port}/`)).url).pathname;
+    expect(await ends(gateway.port)).toBe('/demo');
+    const plain = await startGateway({ config: { demo: false } });
+    expect(await ends(plain.port)).toBe('/docs');
+    await plain.stop();
+  });
+
   it('names for each error a status that one of its codes has', () => {
     const statuses = new Set(Object.values(errorTable).map(({ http }) => String(http)));
     for (const [route, methods] of Object.entries(contract.paths)) {

@@ -3,16 +3,19 @@
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
-import { createDataset } from '../../upload.ts';
+import type { JobQueue } from '../../../queue/job-queue.ts';
+import { createDataset, deleteDataset } from '../../datasets.ts';
 import { datasetMessage, readUpload } from '../messages/dataset.ts';
 import type { Implementation } from '../service.ts';
 
 export interface DatasetParts {
   readonly datasets: DatasetStore;
+  /** knows which jobs use a set */
+  readonly queue: JobQueue;
   readonly metrics: Metrics;
 }
 
-export function datasetService({ datasets, metrics }: DatasetParts): Implementation<typeof DatasetService> {
+export function datasetService({ datasets, queue, metrics }: DatasetParts): Implementation<typeof DatasetService> {
   async function* counted(requests: AsyncIterable<CreateDatasetRequest>): AsyncGenerator<CreateDatasetRequest> {
     for await (const request of requests) {
       if (request.content.case === 'chunk') metrics.count('uploadBytes', request.content.value.length);
@@ -44,7 +47,7 @@ export function datasetService({ datasets, metrics }: DatasetParts): Implementat
     },
 
     async deleteDataset({ name }) {
-      await datasets.delete(name);
+      await deleteDataset(datasets, queue, name);
       return {};
     },
   };

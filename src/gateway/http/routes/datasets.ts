@@ -5,8 +5,8 @@ import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { UploadPart } from '../../../data/dataset.ts';
 import { namePattern } from '../../../spec/job.ts';
+import { createDataset, deleteDataset } from '../../datasets.ts';
 import { readJson } from '../../json/read.ts';
-import { createDataset } from '../../upload.ts';
 import { uploadTypes } from '../body.ts';
 import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
@@ -44,7 +44,7 @@ const form = {
   }),
 };
 
-export function datasetRoutes(app: App, { datasets, config, metrics }: RouteParts): void {
+export function datasetRoutes(app: App, { datasets, queue, config, metrics }: RouteParts): void {
   app.post(
     '/v1/datasets',
     {
@@ -123,12 +123,13 @@ export function datasetRoutes(app: App, { datasets, config, metrics }: RoutePart
         response: {
           204: noContent('Deleted'),
           404: problem('No such data set'),
-          409: problem('It is built in'),
+          409: problem('It is built in, or a job uses it'),
+          503: problem('The queue, which knows who uses it, is away'),
         },
       },
     },
     async ({ params }, reply) => {
-      await datasets.delete(params.name);
+      await deleteDataset(datasets, queue, params.name);
       return reply.status(204).send(undefined);
     },
   );

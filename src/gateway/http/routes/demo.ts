@@ -33,6 +33,8 @@ const Headers = Type.Object({
 });
 
 export function demoRoutes(app: App, { config }: RouteParts): void {
+  // somebody who typed the address alone
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(config.demo ? 'demo' : 'docs'));
   if (!config.demo) return;
   for (const name of Object.keys(types) as PageFile[]) {
     const isPage = name === 'index.html';

@@ -1,0 +1,58 @@
+/** What a client may do to data sets: the one way for every transport. */
+
+import { type Static, Type } from 'typebox';
+import { HourglassError } from '../base/errors.ts';
+import type { DatasetInfo, DatasetStore, Upload } from '../data/dataset.ts';
+import { UploadOptions } from '../data/upload.ts';
+import type { JobQueue } from '../queue/job-queue.ts';
+import { type JobState, Name } from '../spec/job.ts';
+import { checkRequest } from './check.ts';
+
+const UploadHead = Type.Object({ name: Name, options: Type.Optional(UploadOptions) }, { additionalProperties: false });
+type UploadHead = Static<typeof UploadHead>;
+
+/**
+ * `head` is `{name, options}` as the client sent it, checked before any part is read. Throws `invalid-request`,
+ * `unknown-field`, `invalid-type`, `non-finite` and what `DatasetStore.create` throws.
+ */
+export async function createDataset(
+  datasets: Pick<DatasetStore, 'create'>,
+  head: unknown,
+  parts: Upload['parts'],
+  signal: AbortSignal,
+): Promise<DatasetInfo> {
+  const { name, options } = checkRequest(UploadHead, head) as UploadHead;
+  return datasets.create(name, { parts, signal, ...(options && { options }) });
+}
+
+/** States of jobs that may still read their data set. */
+const unfinished = ['queued', 'running', 'cancelling'] as const satisfies readonly JobState[];
+
+/**
+ * Throws `dataset-in-use` while a job waits for the set or reads it, `queue-unavailable` when that cannot be known, and what
+ * `DatasetStore.delete` throws.
+ */
+export async function deleteDataset(datasets: DatasetStore, queue: JobQueue, name: string): Promise<void> {
+  const { builtIn } = await datasets.info(name);
+  const user = builtIn ? undefined : await jobWith(queue, name);
+  if (user !== undefined) {
+    throw new HourglassError(
+      'dataset-in-use',
+      `The data set ${name} is used by the job ${user}. Wait for its end or cancel it, then delete the data set.`,
+      { found: user },
+    );
+  }
+  await datasets.delete(name);
+}
+
+async function jobWith(queue: JobQueue, dataset: string): Promise<string | undefined> {
+  for (const state of unfinished) {
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const page = await queue.list({ state, limit: 500, ...(cursor !== undefined && { cursor }) });
+      const job = page.jobs.find(({ spec }) => spec.dataset === dataset);
+      if (job) return job.id;
+      cursor = page.nextCursor;
+    }
+  }
+  return undefined;
+}
