@@ -74,7 +74,10 @@ let choices = 0;
 async function update(settled: boolean): Promise<void> {
   if (!chosen) return;
   const change = ++changes;
-  if (settled) block('flow').dataset.decoded = '';
+  if (settled) {
+    block('flow').dataset.decoded = '';
+    say('decoded-caption', 'waiting for the server');
+  }
   const { encoder, version, weights } = chosen;
   const facts = encoder.manifest;
   const row = rowOfPixels(pad.pixels((facts.inputShape[2] ?? 1) === 1), facts);
