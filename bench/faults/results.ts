@@ -178,7 +178,8 @@ function poison({ poison: measured }: Read): string | undefined {
   return `## A poison job
 
 ${jobs} jobs on two workers, with and without one more before them that runs out of memory at each attempt, ${rounds} times in turn:
-${without.toFixed(1)} s from submission to end without it (mean), ${beside.toFixed(1)} s beside it, ${(100 * delay).toFixed(1)} % later. \
+${without.toFixed(1)} s from submission to end without it (mean), ${beside.toFixed(1)} s beside it, ${(100 * delay).toFixed(1)} % later. It takes one
+worker's time for its attempts, the later ones behind the jobs that wait: of fewer jobs' time that is a larger share.
 Healthy jobs that failed: ${healthyFailed}. The poison job: ${[...new Set(measured.poison)].join('; ')}.`;
 }
 
@@ -189,7 +190,7 @@ function rollouts({ rollouts: measured }: Read): string | undefined {
 
 Two gateways behind a proxy that sends new connections to those that are ready, probed every 50 ms; ${measured.rollouts} times one of
 them was told to stop (SIGTERM) and started anew, under predictions and submissions. ${rest} answers over REST, ${grpc} over gRPC,
-${failed.length} requests failed. ${closing} answers told their client to connect anew. /readyz said 503 after ${seconds(notReadyAfterMs)} \
+${failed.length} requests failed. ${closing} answers told their client to connect anew. /readyz said 503 after ${seconds(notReadyAfterMs)}
 at most; the process had ended after ${seconds(longestStopMs)} at most, with exit code 0 ${badExits.length === 0 ? 'always' : `but for ${badExits.length} times`}.`;
 }
 
