@@ -82,14 +82,18 @@ export function createGateway(parts: GatewayParts): Gateway {
   };
 }
 
-/** Gauges of the queue are read when somebody looks. */
+/** What the queue counts is read when somebody looks. */
 async function recordQueue(queue: JobQueue, metrics: Metrics): Promise<void> {
   try {
-    const counts = await queue.counts();
+    const [counts, { outcomes, failures }] = await Promise.all([queue.counts(), queue.endings()]);
     metrics.set('queueUp', 1);
     for (const [state, count] of Object.entries(counts)) {
       metrics.set('queueJobs', count, { state: state as keyof typeof counts });
     }
+    for (const [outcome, count] of Object.entries(outcomes)) {
+      metrics.total('jobsFinished', count, { outcome: outcome as keyof typeof outcomes });
+    }
+    for (const [reason, count] of Object.entries(failures)) metrics.total('jobFailures', count, { reason });
   } catch {
     metrics.set('queueUp', 0);
   }

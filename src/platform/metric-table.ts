@@ -71,8 +71,12 @@ export const metricTable = {
   queueUp: gauge('queue_up', '1 when the queue answers, else 0', none),
   queueTruncated: counter('queue_truncated', 'Times that the file of the embedded queue had lost its end', none),
   queueJobs: gauge('queue_jobs', 'Jobs in the queue by state', { state: jobState }),
-  jobsFinished: counter('jobs_finished', 'Jobs that ended', { outcome: jobOutcome }),
-  jobFailures: counter('job_failures', 'Jobs that failed, by reason', { reason: { atMost: 40 } }),
+  jobsFinished: counter('jobs_finished', 'Jobs that ended, as the queue counts them: alike on every gateway', {
+    outcome: jobOutcome,
+  }),
+  jobFailures: counter('job_failures', 'Jobs that failed, by reason, as the queue counts them', {
+    reason: { atMost: 40 },
+  }),
   jobAttempts: counter('job_attempts', 'Times that a job was started or taken up again', none),
   jobDuration: histogram(
     'job_duration_seconds',

@@ -63,6 +63,13 @@ export class Metrics {
     this.#counters.get(name)?.inc(this.#bounded(name, labels), by);
   }
 
+  /** Brings a counter to a total that was counted elsewhere. */
+  total<N extends NamesOf<'counter'>>(name: N, total: number, ...[labels]: LabelArgument<N>): void {
+    const bounded = this.#bounded(name, labels);
+    this.#counters.get(name)?.remove(bounded);
+    this.#counters.get(name)?.inc(bounded, total);
+  }
+
   /** Sets a gauge. */
   set<N extends NamesOf<'gauge'>>(name: N, value: number, ...[labels]: LabelArgument<N>): void {
     this.#gauges.get(name)?.set(this.#bounded(name, labels), value);
@@ -78,7 +85,7 @@ export class Metrics {
     this.#histograms.get(name)?.observe(this.#bounded(name, labels), value);
   }
 
-  /** Runs before the metrics are read, to set gauges whose value lies elsewhere. What it throws is passed over. */
+  /** Runs before the metrics are read, to set gauges and totals whose value lies elsewhere. What it throws is passed over. */
   beforeRead(refresh: () => Promise<void> | void): void {
     this.#beforeRead.push(refresh);
   }

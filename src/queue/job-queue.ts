@@ -27,6 +27,12 @@ export interface JobPage {
   readonly nextCursor?: string;
 }
 
+export interface Endings {
+  readonly outcomes: Readonly<Record<'succeeded' | 'failed' | 'cancelled', number>>;
+  /** as `failure.reason` of a job */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
 /** Every call throws `queue-unavailable` within a second when Redis is gone, `queue-storage-full` when it has no room. */
 export interface JobQueue {
   readonly sweeps: SweepQueue;
@@ -49,6 +55,8 @@ export interface JobQueue {
    * `job-not-found` and `invalid-request` (not an event id) before the first event; later outages are waited out.
    */
   events(id: string, options?: { lastEventId?: string; signal?: AbortSignal }): AsyncIterable<JobEvent>;
+  /** how many jobs have ended since the queue was made, whoever ended them: by outcome, failures also by reason; for metrics */
+  endings(): Promise<Endings>;
   /** number of jobs by state, for metrics */
   counts(): Promise<Readonly<Record<JobState, number>>>;
   /** one round trip; rejects when the queue cannot be used */

@@ -11,7 +11,7 @@ import { HourglassError } from '../base/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { EpochMetrics, JobEvent, JobProgress, JobSpec, JobState, JobView } from '../spec/job.ts';
 import { Bell, followStream, type StreamEntry } from './job-events.ts';
-import type { JobPage, JobQueue, ListQuery, SubmitOptions } from './job-queue.ts';
+import type { Endings, JobPage, JobQueue, ListQuery, SubmitOptions } from './job-queue.ts';
 import { canonicalJson, type JobRecord, newJobId, viewOf } from './job-record.ts';
 import { cancelScript, removeScript, restartScript, submitScript } from './job-scripts.ts';
 import {
@@ -34,7 +34,8 @@ export interface QueueSettings extends RedisSettings {
   readonly keepEvents: number;
 }
 
-const states = ['queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const satisfies JobState[];
+const outcomes = ['succeeded', 'failed', 'cancelled'] as const;
+const states = ['queued', 'running', 'cancelling', ...outcomes] as const satisfies JobState[];
 const idempotencyLifetimeMs = 24 * 3600 * 1000;
 const eventPage = 500;
 const idPattern = /^[0-9a-hjkmnp-tv-z]{26}$/;
@@ -193,6 +194,16 @@ export class RedisJobQueue implements JobQueue {
       Promise.all(states.map((state) => this.#client.zcard(`${this.#base}jobs:${state}`))),
     );
     return Object.fromEntries(states.map((state, i) => [state, sizes[i] ?? 0])) as Record<JobState, number>;
+  }
+
+  async endings(): Promise<Endings> {
+    const counted = await this.#guarded(() => this.#client.hgetall(`${this.#base}endings`));
+    const prefix = 'failed:';
+    const failures = Object.entries(counted).filter(([name]) => name.startsWith(prefix));
+    return {
+      outcomes: Object.fromEntries(outcomes.map((name) => [name, Number(counted[name] ?? 0)])) as Endings['outcomes'],
+      failures: Object.fromEntries(failures.map(([name, count]) => [name.slice(prefix.length), Number(count)])),
+    };
   }
 
   async ping(): Promise<void> {

@@ -33,6 +33,7 @@ export class Script {
  *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
  *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
  *   <base>finished      sorted by end: for dropping the oldest
+ *   <base>endings       hash      final state, for failures also `failed:<reason>` → how many jobs, for ever
  *   <base>pending       ids that have yet to be handed to BullMQ
  *   <base>idem:<key>    hash      idempotency key → job
  */
@@ -81,7 +82,7 @@ local function drop(id)
   redis.call('DEL', key, base .. 'events:' .. id)
 end
 
--- to: a final state. Then drops the oldest finished jobs beyond the history that is kept.
+-- to: a final state. Counts it, then drops the oldest finished jobs beyond the history that is kept.
 local function finish(id, to)
   local key = base .. 'job:' .. id
   move(id, to)
@@ -92,6 +93,11 @@ local function finish(id, to)
   redis.call('ZADD', base .. 'finished', now, id)
   tell(id)
   redis.call('HSET', key, 'endEvent', emit(id, 'end', ''))
+  if index(id) == base .. 'jobs' then
+    redis.call('HINCRBY', base .. 'endings', to, 1)
+    local failure = to == 'failed' and redis.call('HGET', key, 'failure')
+    if failure then redis.call('HINCRBY', base .. 'endings', 'failed:' .. cjson.decode(failure).reason, 1) end
+  end
   redis.call('EXPIRE', base .. 'events:' .. id, 7 * 86400)
   local over = redis.call('ZCARD', base .. 'finished') - (redis.call('HGET', key, 'keepJobs') or 10000)
   if over > 0 then

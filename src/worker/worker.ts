@@ -90,7 +90,8 @@ export class TrainingWorker {
     try {
       const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log, meter.hear);
       log.info({ outcome: outcome.kind, seconds: (performance.now() - startedAt) / 1000 }, 'job attempt ended');
-      this.#record(lease, outcome, (performance.now() - startedAt) / 1000);
+      const ended = finalState(lease, outcome);
+      if (ended) this.#metrics.observe('jobDuration', (performance.now() - startedAt) / 1000, { outcome: ended });
       // a published version makes the checkpoints useless, also to an attempt that finds the job still open
       if (outcome.kind === 'succeeded' && !isTrial) await this.#forget([id, ...source.trials]);
       return outcome;
@@ -102,14 +103,6 @@ export class TrainingWorker {
 
   async #forget(ids: readonly string[]): Promise<void> {
     for (const id of ids) await rm(path.join(this.#settings.jobsFolder, id), { recursive: true, force: true });
-  }
-
-  #record(lease: Lease, outcome: Outcome, seconds: number): void {
-    const ended = finalState(lease, outcome);
-    if (ended === undefined) return;
-    this.#metrics.count('jobsFinished', 1, { outcome: ended });
-    this.#metrics.observe('jobDuration', seconds, { outcome: ended });
-    if (outcome.kind === 'failed') this.#metrics.count('jobFailures', 1, { reason: outcome.failure.reason });
   }
 
   /** Removes the folders of jobs whose records are gone. Young ones may belong to a job that is just being claimed. */

@@ -42,7 +42,7 @@ async function start({ isOpen = true, ...changes }: Partial<Config> & { isOpen?:
   const predictor = new GatedPredictor({ isOpen });
   const metrics = new Metrics('gateway');
   const worker = new Metrics('worker');
-  worker.count('jobsFinished', 3, { outcome: 'succeeded' });
+  worker.count('checkpoints', 3);
   const snapshot = await worker.snapshot();
   const env = {
     HOURGLASS_HTTP_PORT: '0',
@@ -107,15 +107,17 @@ describe('metrics', () => {
   it('are of this process and those it speaks for, on their own port', async () => {
     const { ports, url, submit } = await start();
     await submit();
+    expect((await fetch(`${url}/v1/jobs/${await submit()}/cancel`, { method: 'POST' })).status).toBe(202);
     await (await encode(url)).arrayBuffer();
     const answer = await fetch(`http://127.0.0.1:${ports.metricsPort}/metrics`);
     expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     const text = await answer.text();
     expect(text).toContain('hourglass_requests_total{transport="rest",route="/encode",code="ok",process="gateway"} 1');
-    expect(text).toContain('hourglass_jobs_finished_total{outcome="succeeded",process="worker"} 3');
+    expect(text).toContain('hourglass_checkpoints_total{process="worker"} 3');
+    expect(text).toContain('hourglass_jobs_finished_total{outcome="cancelled",process="gateway"} 1');
     expect(text).toContain('hourglass_queue_jobs{state="queued",process="gateway"} 1');
     expect(text).toContain('hourglass_queue_up{process="gateway"} 1');
-    expect(text.match(/^# TYPE hourglass_jobs_finished_total/gm)).toHaveLength(1);
+    expect(text.match(/^# TYPE hourglass_checkpoints_total/gm)).toHaveLength(1);
     for (const [target, method, status] of [
       ['/', 'GET', 404],
       ['/metrics', 'POST', 405],

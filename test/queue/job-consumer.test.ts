@@ -146,6 +146,8 @@ it('fails a job after three crashes without a checkpoint, and never while checkp
       // started over, it has all its tries again
       await queue.restart(poison.id, 'checkpoint');
       expect(await ended(queue, poison.id)).toMatchObject({ state: 'failed', attempts: 6 });
+      const outcomes = { succeeded: 1, failed: 2, cancelled: 0 };
+      expect(await queue.endings()).toEqual({ outcomes, failures: { [failure.reason]: 2 } });
     },
   );
 }, 40_000);
