@@ -286,12 +286,18 @@ const latentMap = measured(async (subject) => {
   );
   await engine.dispose();
   const folder = path.resolve(import.meta.dirname, '../pictures');
-  const names = dataset.info.classNames ?? [];
+  const classNames = dataset.info.classNames ?? [];
   writeFileSync(
     path.join(folder, `${subject.context.name}.svg`),
-    scatter(await subject.apply('encoder.onnx', test.data, test.count), testLabels, names),
+    scatter(await subject.apply('encoder.onnx', test.data, test.count), testLabels, {
+      title: 'Codes of test rows by class',
+      classNames,
+    }),
   );
-  writeFileSync(path.join(folder, `${subject.context.name}-pca.svg`), scatter(project(test), testLabels, names));
+  writeFileSync(
+    path.join(folder, `${subject.context.name}-pca.svg`),
+    scatter(project(test), testLabels, { title: 'Two principal components of test rows by class', classNames }),
+  );
   return { 'test.pca.neighbours': error };
 });
 

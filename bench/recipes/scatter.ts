@@ -23,8 +23,13 @@ function limits(values: readonly number[]): readonly [number, number] {
   return [at(0.005), at(0.995)];
 }
 
+export interface Plot {
+  readonly title: string;
+  readonly classNames: readonly string[];
+}
+
 /** `codes` is [rows, 2]. The first 4,000 rows are drawn. */
-export function scatter(codes: Float32Array, labels: Uint8Array | Int32Array, classNames: readonly string[]): string {
+export function scatter(codes: Float32Array, labels: Uint8Array | Int32Array, { title, classNames }: Plot): string {
   const count = Math.min(shown, codes.length / 2);
   const axis = (d: 0 | 1) => Array.from({ length: count }, (_, i) => codes[2 * i + d] as number);
   const scale = (values: readonly number[]) => {
@@ -46,5 +51,5 @@ export function scatter(codes: Float32Array, labels: Uint8Array | Int32Array, cl
     (label, n) =>
       `<text x="${side + 12}" y="${margin + 20 * n}" fill="${colours[n % colours.length]}">${classNames[label] ?? label}</text>`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${side + 110} ${side}" font-family="sans-serif" font-size="14"><rect width="100%" height="100%" fill="#fff"/>${groups.join('')}${legend.join('')}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${side + 110} ${side}" font-family="sans-serif" font-size="14"><title>${title}</title><rect width="100%" height="100%" fill="#fff"/>${groups.join('')}${legend.join('')}</svg>\n`;
 }
