@@ -229,7 +229,6 @@ describe('jobs', () => {
 describe('everything else', () => {
   const unknown = '0'.repeat(26);
   it.each([
-    ['GET', '/', 'route-not-found'],
     ['GET', '/v1', 'route-not-found'],
     ['GET', '/v1/jobs/', 'job-not-found id'],
     ['GET', '/v1//jobs', 'route-not-found'],
