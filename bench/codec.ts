@@ -38,8 +38,8 @@ const recipes: Readonly<Record<string, readonly string[]>> = {
   mnist: ['compression-mnist-small', 'compression-mnist-fine'],
   'fashion-mnist': ['compression-fashion'],
 };
-/** Of all qualities the one at so many times the λ of training is searched: that takes minutes. */
-const searchedRatios = [2];
+/** Of all qualities those at so many times the λ of training are searched: that takes minutes each. */
+const searchedRatios = [2, Math.SQRT2];
 
 mkdirSync(folder, { recursive: true });
 const store = createDatasetStore({ folder: path.join(folder, 'datasets') });

@@ -36,5 +36,7 @@ export function bytesAt(curve: readonly Rate[], psnr: number): number {
 }
 
 /** `reached`, or by how much it is short. */
-export const verdict = ({ found, limit }: Bar): string =>
-  found <= limit ? 'reached' : `short by ${(found - limit).toFixed(2)}`;
+export function verdict({ found, limit }: Bar): string {
+  if (found <= limit) return 'reached';
+  return Number.isFinite(found) ? `short by ${(found - limit).toFixed(2)}` : 'not reached';
+}

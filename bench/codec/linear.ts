@@ -34,7 +34,7 @@ export async function linearModel(dataset: Dataset, components: number): Promise
     rowSize: size,
     codeShape: [components],
     span: high - low,
-    clusters: 16,
+    clusters: 32,
   });
   return { coder, profile: { hash: new Uint8Array(32), ...body } };
 }
@@ -42,10 +42,10 @@ export async function linearModel(dataset: Dataset, components: number): Promise
 /** As a published model's tables are fitted: on the last rows, every fourth of the last 2,000 kept for measuring. */
 async function lastRows(dataset: Dataset, size: number): Promise<{ fitRows: Float32Array; measureRows: Float32Array }> {
   const split = dataset.split('train');
-  const rows = new Float32Array(14_000 * size);
-  await split.readRange(split.length - 14_000, split.length, rows);
+  const rows = new Float32Array(20_000 * size);
+  await split.readRange(split.length - 20_000, split.length, rows);
   const pick = (measured: boolean): Float32Array => {
-    const chosen = Array.from({ length: 14_000 }, (_, i) => i).filter((i) => (i >= 12_000 && i % 4 === 3) === measured);
+    const chosen = Array.from({ length: 20_000 }, (_, i) => i).filter((i) => (i >= 18_000 && i % 4 === 3) === measured);
     const out = new Float32Array(chosen.length * size);
     for (const [i, row] of chosen.entries()) out.set(rows.subarray(row * size, (row + 1) * size), i * size);
     return out;

@@ -104,7 +104,7 @@ function judge(sent: Sent, bytes: Uint8Array, profile: Profile, tally: Tally): v
       profile === sent.profile &&
       symbols.length === sent.symbols.length &&
       symbols.every((symbol, i) => symbol === sent.symbols[i] || !arrived.has(i % width));
-    outcome = !isTrue ? 'other symbols' : units < width ? 'prefix' : 'same';
+    outcome = isTrue ? (units < width ? 'prefix' : 'same') : 'other symbols';
   } catch (error) {
     if (!(error instanceof HourglassError)) throw error;
     outcome = error.code;
@@ -133,14 +133,15 @@ export function campaign({ count, seed }: { readonly count: number; readonly see
       judge(one, one.frame.subarray(0, length), one.profile, result.truncated);
     }
   }
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; result.mutated.frames < count; i++) {
     const one = sent[i % sent.length] as Sent;
     let bytes = one.frame;
     for (let times = 1 + below(random, 4); times > 0; times--) {
       bytes = mutated(bytes.length > 0 ? bytes : one.frame, (sent[below(random, sent.length)] as Sent).frame, random);
     }
-    // two mutations may undo each other
-    if (bytes.length === one.frame.length && bytes.every((byte, at) => byte === one.frame[at])) continue;
+    // two mutations may undo each other, a splice may leave a whole frame, or what progressive frames may be cut to
+    if (sent.some(({ frame }) => bytes.length <= frame.length && bytes.every((byte, at) => byte === frame[at])))
+      continue;
     judge(one, bytes, one.profile, result.mutated);
   }
   for (let i = 0; i < count / 10; i++) {

@@ -43,8 +43,8 @@ export interface Bundle {
 /** Rows read to fit and to measure; three of four are for fitting. */
 const maxRows = 2000;
 /** Of a model trained for compression: its rows fall into clusters, whose many tables take many rows to fit. */
-const clusters = 16;
-const clusterRows = 12_000;
+const clusters = 32;
+const clusterRows = 18_000;
 /** Values that may be held at once. */
 const maxValues = 2 ** 24;
 const maxUnits = 2048;

@@ -52,7 +52,7 @@ const finestPsnr = 50;
 /** Rows for each cluster at least. */
 const leastClusterRows = 250;
 /** Qualities of a model trained for compression to either side of the λ it was trained at, where it is at its best. */
-const aroundTrained = 5;
+const aroundTrained = 4;
 const ln2 = Math.LN2;
 
 /** Empty of qualities when the codes say nothing: the decoder ignores them, or they never move. */
