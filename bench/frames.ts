@@ -26,7 +26,7 @@ function row(title: string, { frames, outcomes, slowestMilliseconds, hungriest }
 const text = `# Damaged frames
 
 Written by \`npm run fuzz:frames -- --count ${count} --seed ${seed}\`: ${Math.round(seconds)} s on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node};
-the process grew by ${Math.round((process.memoryUsage().rss - rssBefore) / 2 ** 20)} MiB. Kinds are compact, batch, standard and progressive, codes have 16 and 64 units, frames 1 to 70 rows.
+the process grew by ${Math.round((process.memoryUsage().rss - rssBefore) / 2 ** 20)} MiB. Kinds are compact, batch, standard and progressive, codes have 16 and 64 units, frames 1 to 30 rows.
 Any other outcome than symbols or a refusal with a code ends the campaign with an error.
 
 | | frames | outcomes | slowest, ms | most memory, bytes a byte of frame |
