@@ -57,7 +57,7 @@ const names = {
   mean: 'compression/mean',
   logSpread: 'compression/log-spread',
   weight: 'compression/weight',
-  /** ln λ: [1], where it is looked for */
+  /** ln λ: [], where it is looked for */
   logLambda: 'compression/log-lambda',
 } as const;
 const noiseName = 'compression/noise';
@@ -99,7 +99,7 @@ export function rateModel({ compression, codeShape, inputShape, loss, range }: R
       ...priorParameters(units),
     },
     statistics:
-      lambda === undefined ? { [names.logLambda]: { shape: [1], init: { type: 'constant', value: start } } } : {},
+      lambda === undefined ? { [names.logLambda]: { shape: [], init: { type: 'constant', value: start } } } : {},
     noise: { [noiseName]: { from: 'noise', distribution: { type: 'uniform' }, shape: codeShape } },
     noisy(p, z, noise) {
       const u = tf.sub(tf.reshape(parameter(noise, noiseName), [-1, units]), 0.5);
