@@ -142,7 +142,7 @@ export const report = (all: readonly Curves[], machine: string): string => `# Co
 Written by \`npm run bench:codec\` on ${machine}. Models come from the recipes \`compression-*\`, which see
 training rows alone; figures are of the whole test sets. Frames are real ones with all their headers, decoded again. PSNR is of the
 squared error's mean over all values of all pictures (the mean over pictures of each one's PSNR would be higher). Image formats are
-measured as 8 × 8 pictures in one file and alone (the first 320); between their settings bytes are interpolated in dB, and no
+measured as 8 × 8 pictures in one file (the first 2,560) and alone (the first 128); between their settings bytes are interpolated in dB, and no
 format goes below its smallest file.
 
 ${all.map(section).join('\n')}`;
