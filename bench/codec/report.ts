@@ -139,7 +139,7 @@ ${costs.join('\n')}
 
 export const report = (all: readonly Curves[], machine: string): string => `# Codec: bytes per picture against PSNR
 
-Written by \`npm run bench:codec\` on ${machine}. Models come from the recipes \`compression-*\`, which see
+Written by \`npm run bench:codec -- --sets ${all.map(({ dataset }) => dataset).join(',')}\` on ${machine}. Models come from the recipes \`compression-*\`, which see
 training rows alone; figures are of the whole test sets. Frames are real ones with all their headers, decoded again. PSNR is of the
 squared error's mean over all values of all pictures (the mean over pictures of each one's PSNR would be higher). Image formats are
 measured as 8 × 8 pictures in one file (the first 2,560) and alone (the first 128); between their settings bytes are interpolated in dB, and no
