@@ -4,7 +4,7 @@
 //
 //   npm run faults -- [--kills 200] [--parts workers,redis,gateway,takeover,outages,poison,rollouts,watch]
 import { parseArgs } from 'node:util';
-import { freePort } from '../test/helpers/redis.ts';
+import { freePort } from '../test/helpers/ports.ts';
 import { killGateway } from './faults/kill-gateway.ts';
 import { killRedis } from './faults/kill-redis.ts';
 import { killWorkers } from './faults/kill-workers.ts';

@@ -49,6 +49,15 @@ export class Fleet {
   }
 }
 
+/** Whether there is a process of this number. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Processes that have `ancestor` among their parents, itself left out. */
 export async function descendants(ancestor: number): Promise<number[]> {
   const { readdir, readFile } = await import('node:fs/promises');

@@ -2,22 +2,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '../../src/spec/job.ts';
+import { freePorts } from '../../test/helpers/ports.ts';
 
 const attempts = 60;
 const root = path.resolve(import.meta.dirname, '../..');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 export class Instance {
   readonly #process: ChildProcess;
@@ -37,7 +28,7 @@ export class Instance {
 
   /** Data sets and models stay in `dataFolder` from run to run. */
   static async start(dataFolder: string, threads: number): Promise<Instance> {
-    const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
+    const [http, grpc, metrics] = await freePorts(3);
     const child = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'up'], {
       cwd: root,
       env: {

@@ -1,6 +1,8 @@
 // Ports that were free a moment ago, for processes that must be told theirs.
 import { createServer } from 'node:net';
 
+export const freePort = async (): Promise<number> => (await freePorts(1))[0] as number;
+
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(

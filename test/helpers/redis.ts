@@ -1,10 +1,11 @@
 // A private, real redis-server for one test file: free port, own folder, gone when the test process is gone.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, connect as openSocket } from 'node:net';
+import { connect as openSocket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './ports.ts';
 
 export interface TestRedis {
   /** `redis://:password@127.0.0.1:port` */
@@ -83,18 +84,6 @@ export async function startRedis(...args: string[]): Promise<TestRedis> {
       removeDir();
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 /** True once the server has loaded its data and answers with the password. */

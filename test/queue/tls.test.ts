@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { freePort, startRedis } from '../helpers/redis.ts';
+import { freePort } from '../helpers/ports.ts';
+import { startRedis } from '../helpers/redis.ts';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 

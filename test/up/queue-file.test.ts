@@ -15,7 +15,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { descendants } from '../../bench/faults/fleet.ts';
+import { descendants, isAlive } from '../../bench/faults/fleet.ts';
 import { embeddedRedis } from '../../src/queue/embedded-redis.ts';
 import { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
@@ -44,15 +44,6 @@ afterEach(async () => {
   child = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 async function up(): Promise<{ ended: Promise<number | null> }> {
   const [http = 0, grpc = 0, metricsPort = 0] = await freePorts(3);

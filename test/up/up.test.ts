@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { descendants } from '../../bench/faults/fleet.ts';
-import { freePort } from '../helpers/redis.ts';
+import { descendants, isAlive } from '../../bench/faults/fleet.ts';
+import { freePorts } from '../helpers/ports.ts';
 import { until } from '../queue/fixtures.ts';
 
 const program = path.resolve(import.meta.dirname, '../../dist/main.js');
@@ -17,7 +17,7 @@ let metrics: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass up ')); // with a blank, as folders of people have
-  const [http, grpc, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  const [http = 0, grpc = 0, metricsPort = 0] = await freePorts(3);
   address = `http://127.0.0.1:${http}`;
   metrics = `http://127.0.0.1:${metricsPort}/metrics`;
   environment = {
@@ -60,15 +60,6 @@ function up(changes: Record<string, string> = {}): Started {
 }
 
 const isReady = async (): Promise<boolean> => (await fetch(`${address}/readyz`).catch(() => undefined))?.status === 200;
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Pids of its parts by name. */
 async function partsOf(child: ChildProcess): Promise<Record<string, number>> {

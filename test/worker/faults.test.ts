@@ -10,7 +10,8 @@ import { killGateway } from '../../bench/faults/kill-gateway.ts';
 import { killRedis } from '../../bench/faults/kill-redis.ts';
 import { killWorkers } from '../../bench/faults/kill-workers.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import { freePort, startRedis, type TestRedis } from '../helpers/redis.ts';
+import { freePort } from '../helpers/ports.ts';
+import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue } from '../queue/fixtures.ts';
 
 let redis: TestRedis;
