@@ -86,10 +86,18 @@ export async function embeddedRedis(
     };
     const lines = followLog(child, log, truncated);
     if (await answers(child, url, log)) return child;
+    if (child.exitCode !== null && cannotExecute.has(child.exitCode)) {
+      throw new EmbeddedRedisError(
+        `${program} is not installed, or this user may not run it. Install it, or set REDIS_URL to an existing Redis.`,
+      );
+    }
     throw new EmbeddedRedisError(reasonOf(lines, folder, program));
   };
   return { url, launch };
 }
+
+/** What the shell ends with when there is no such program, and when none of those on the PATH may be run (POSIX, 2.8.2). */
+const cannotExecute: ReadonlySet<number> = new Set([127, 126]);
 
 const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;
 
@@ -153,7 +161,6 @@ function reasonOf(lines: readonly string[], folder: string, program: string): st
       ...lines.slice(-5),
     ].join('\n');
   }
-  if (/not found/i.test(text)) return `${program} is not installed. Install it, or set REDIS_URL to an existing Redis.`;
   return [`${program} does not start. Its last words:`, ...lines.slice(-8)].join('\n');
 }
 

@@ -16,6 +16,7 @@ import type { Registry } from '../registry/registry.ts';
 import { alternativesOf, type WebpCoder } from './alternatives.ts';
 import { type FrameWish, fitFrame } from './frame-choice.ts';
 import { type CodedManifest, FrameIndex } from './frame-index.ts';
+import { KeptPromises } from './kept-promises.ts';
 import type { Prediction, Predictor } from './predictor.ts';
 
 export interface EncodeFrameRequest extends FrameWish {
@@ -53,8 +54,8 @@ export class FrameCodec {
   readonly #predictor: Predictor;
   readonly #webp: WebpCoder | undefined;
   readonly #index: FrameIndex;
-  /** by `digits@2`, the longest unused first */
-  readonly #profiles = new Map<string, Promise<Profile>>();
+  /** by `digits@2` */
+  readonly #profiles = new KeptPromises<Profile>(profilesKept);
 
   constructor({ registry, predictor, webp }: FrameCodecOptions) {
     this.#registry = registry;
@@ -168,14 +169,7 @@ export class FrameCodec {
   }
 
   #profile(manifest: CodedManifest): Promise<Profile> {
-    const key = `${manifest.name}@${manifest.version}`;
-    const known = this.#profiles.get(key) ?? this.#readProfile(manifest);
-    this.#profiles.delete(key);
-    this.#profiles.set(key, known);
-    known.catch(() => this.#profiles.delete(key));
-    const [oldest] = this.#profiles.keys();
-    if (this.#profiles.size > profilesKept && oldest !== undefined) this.#profiles.delete(oldest);
-    return known;
+    return this.#profiles.get(`${manifest.name}@${manifest.version}`, () => this.#readProfile(manifest));
   }
 
   async #readProfile(manifest: CodedManifest): Promise<Profile> {

@@ -1,9 +1,16 @@
 /** New rows from a model that has a prior: codes drawn from N(0, I), decoded. */
 
+import { randomInt } from 'node:crypto';
 import { HourglassError } from '../base/errors.ts';
 import { float32, sizeOf } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
 import type { Prediction, Predictor } from './predictor.ts';
+
+/** Of 32 bits. */
+const seeds = 2 ** 32;
+
+/** The seed of a request that names none: the answer tells it, so that it can be asked for again. */
+export const drawSeed = (): number => randomInt(seeds);
 
 export interface GenerateRequest {
   readonly model?: string | undefined;

@@ -6,6 +6,7 @@
 import type { NdArray } from '../base/ndarray.ts';
 import { type OutlierCalibration, pValue } from '../base/outliers.ts';
 import type { Registry } from '../registry/registry.ts';
+import { KeptPromises } from './kept-promises.ts';
 import type { Predictor } from './predictor.ts';
 
 export interface Outlier {
@@ -28,8 +29,8 @@ const calibrationsKept = 100;
 export class OutlierRater {
   readonly #registry: Registry;
   readonly #predictor: Predictor;
-  /** by `digits@2`, the longest unused first */
-  readonly #calibrations = new Map<string, Promise<OutlierCalibration>>();
+  /** by `digits@2` */
+  readonly #calibrations = new KeptPromises<OutlierCalibration>(calibrationsKept);
 
   constructor({ registry, predictor }: { readonly registry: Registry; readonly predictor: Predictor }) {
     this.#registry = registry;
@@ -44,18 +45,8 @@ export class OutlierRater {
       inputs,
       ...(signal && { signal }),
     });
-    const calibration = await this.#calibration(model);
+    const calibration = await this.#calibrations.get(model, () => this.#read(model));
     return Array.from(outputs.data, (score) => ({ score, pValue: pValue(calibration, score) }));
-  }
-
-  #calibration(model: string): Promise<OutlierCalibration> {
-    const known = this.#calibrations.get(model) ?? this.#read(model);
-    this.#calibrations.delete(model);
-    this.#calibrations.set(model, known);
-    known.catch(() => this.#calibrations.delete(model));
-    const [oldest] = this.#calibrations.keys();
-    if (this.#calibrations.size > calibrationsKept && oldest !== undefined) this.#calibrations.delete(oldest);
-    return known;
   }
 
   async #read(model: string): Promise<OutlierCalibration> {

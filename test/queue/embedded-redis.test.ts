@@ -128,7 +128,11 @@ it('refuses a file that is damaged in the middle, and leaves it as it is', async
   expect(readFileSync(file).equals(bytes)).toBe(true);
 });
 
-it('says so when there is no redis-server', async () => {
-  const redis = await embeddedRedis(folder, quiet, { program: 'no-such-redis-server' });
-  await expect(redis.launch()).rejects.toThrow(/not installed.*REDIS_URL/);
+it('says so when there is no redis-server, or none that this user may run', async () => {
+  const forbidden = path.join(folder, 'redis-server');
+  writeFileSync(forbidden, '', { mode: 0o644 });
+  for (const program of ['no-such-redis-server', forbidden]) {
+    const redis = await embeddedRedis(folder, quiet, { program });
+    await expect(redis.launch()).rejects.toThrow(/not installed.*REDIS_URL/);
+  }
 });

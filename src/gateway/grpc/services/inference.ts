@@ -1,6 +1,5 @@
 /** InferenceService: encode, decode, denoise, reconstruct, classify and generate with a trained model; frames of devices. */
 
-import { randomInt } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import type { NdArray } from '../../../base/ndarray.ts';
@@ -15,7 +14,7 @@ import {
 import type { Operation } from '../../../registry/manifest.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { FrameCodec } from '../../../serve/frames.ts';
-import { generate } from '../../../serve/generate.ts';
+import { drawSeed, generate } from '../../../serve/generate.ts';
 import type { OutlierRater } from '../../../serve/outliers.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
@@ -52,7 +51,6 @@ interface Asked extends Answer {
 }
 
 /** one above the largest seed that is drawn for a client who names none */
-const maxSeed = 0xffff_ffff;
 
 export interface InferenceParts {
   readonly predictor: Predictor;
@@ -127,7 +125,7 @@ export function inferenceService({
       return { model, version, probabilities, labels: labelsOf(prediction), classes: [...classes] };
     },
 
-    async generate({ model, count, seed = randomInt(maxSeed), outputFormat }, call) {
+    async generate({ model, count, seed = drawSeed(), outputFormat }, call) {
       call.limit(deadlineMs);
       const format = formatOf(outputFormat, undefined);
       const prediction = await generate(predictor, { model, count: count || 1, seed, signal: call.signal });

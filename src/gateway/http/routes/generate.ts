@@ -1,8 +1,7 @@
 /** New rows from a model that has a prior to draw codes from. */
 
-import { randomInt } from 'node:crypto';
 import { Type } from 'typebox';
-import { generate } from '../../../serve/generate.ts';
+import { drawSeed, generate } from '../../../serve/generate.ts';
 import { checkRequest } from '../../check.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { json, negotiate, octets, png } from '../media.ts';
@@ -13,7 +12,6 @@ import { GenerateRequest, problem, ref } from '../schemas.ts';
 
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
-const maxSeed = 0xffff_ffff;
 
 export function generateRoutes(app: App, { predictor, config, metrics }: RouteParts): void {
   app.post(
@@ -46,7 +44,7 @@ export function generateRoutes(app: App, { predictor, config, metrics }: RoutePa
       const answers = observeStages(reply, 'generate', metrics);
       const type = negotiate(headers.accept, offered);
       const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
-      const { count, seed = randomInt(maxSeed) } = checkRequest(GenerateRequest, body) as GenerateRequest;
+      const { count, seed = drawSeed() } = checkRequest(GenerateRequest, body) as GenerateRequest;
       const prediction = await orAborted(generate(predictor, { model, count, seed, signal }), signal);
       if (type === png) refuseSeveral(prediction.outputs);
       const { model: name, version } = prediction;
