@@ -65,9 +65,11 @@ async function prepare(
     throw new Error(`${runner.contender.name} computes something else: loss ${loss}, expected ${expectedLoss}`);
   }
   let perStep = last.milliseconds;
-  for (const steps of [13, 16, 64]) {
-    if (perStep * steps > 4 * budget) break;
-    perStep = (await runner.round(steps)).milliseconds / steps;
+  // as many again each time: what compiles itself while it runs is as fast as it gets only after some hundred steps
+  for (let steps = 16, spent = 0; perStep * steps < 4 * budget && spent < 4 * budget; steps = Math.min(2 * steps, 256)) {
+    const { milliseconds } = await runner.round(steps);
+    perStep = milliseconds / steps;
+    spent += milliseconds;
   }
   const fitting = Math.max(1, Math.min(1024, Math.round(budget / perStep)));
   const stepsPerRound = fitting < 16 ? fitting : 16 * Math.round(fitting / 16);

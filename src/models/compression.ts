@@ -53,7 +53,10 @@ const tenths = 10;
 const names = {
   /** −ln Δ, in tenths: [units] */
   scale: 'compression/scale',
-  /** of the prior's components, [units, components] each: mean and ln of the spread, in steps, and weights; all in tenths */
+  /**
+   * Of the prior's components, [units · components] each: mean and ln of the spread, in steps, and weights; all in tenths. Flat,
+   * because weight decay takes matrices, and what a prior shrinks to would be no prior.
+   */
   mean: 'compression/mean',
   logSpread: 'compression/log-spread',
   weight: 'compression/weight',
@@ -106,7 +109,7 @@ export function rateModel({ compression, codeShape, inputShape, loss, range }: R
       return coding(p, tf.add(scaled(p, z), u) as tf.Tensor2D);
     },
     rounded(p, z) {
-      const centre = tf.sum(tf.mul(tf.softmax(tenfold(p, names.weight)), tenfold(p, names.mean)), 1);
+      const centre = tf.sum(tf.mul(tf.softmax(ofComponents(p, names.weight)), ofComponents(p, names.mean)), 1);
       return coding(p, tf.add(tf.round(tf.sub(scaled(p, z), centre)), centre) as tf.Tensor2D);
     },
     price: (p, bits) =>
@@ -123,6 +126,9 @@ export function rateModel({ compression, codeShape, inputShape, loss, range }: R
 }
 
 const tenfold = (p: Tensors, name: string): tf.Tensor => tf.mul(parameter(p, name), tenths);
+
+/** [units, components] */
+const ofComponents = (p: Tensors, name: string): tf.Tensor => tf.reshape(tenfold(p, name), [-1, components]);
 
 /** Of a squared error summed over a row, in the unit that the loss has; cross-entropy is about twice the squared error. */
 function unitOfLoss(loss: Loss, values: number): number {
@@ -141,7 +147,7 @@ function unitOfLoss(loss: Loss, values: number): number {
 }
 
 function priorParameters(units: number): Parameters {
-  const shape = [units, components];
+  const shape = [units * components];
   return {
     [names.mean]: { shape, init: { type: 'normal', deviation: initialSteps / tenths } },
     [names.logSpread]: { shape, init: { type: 'constant', value: Math.log(initialSteps / 2) / tenths } },
@@ -152,11 +158,11 @@ function priorParameters(units: number): Parameters {
 /** −log₂ of the mass of [y − ½, y + ½] under each unit's prior, summed over the units: [batch, units] → [batch]. */
 function bitsOf(p: Tensors, y: tf.Tensor2D): tf.Tensor1D {
   // σ(u) − σ(l) = σ(u)·σ(−l)·(1 − e^(l − u)): no difference of nearly equal numbers, never below 0
-  const away = tf.sub(tf.expandDims(y, 2), tenfold(p, names.mean));
-  const sharpness = tf.exp(tf.neg(tenfold(p, names.logSpread)));
+  const away = tf.sub(tf.expandDims(y, 2), ofComponents(p, names.mean));
+  const sharpness = tf.exp(tf.neg(ofComponents(p, names.logSpread)));
   const below = tf.sigmoid(tf.mul(tf.add(away, 0.5), sharpness));
   const above = tf.sigmoid(tf.mul(tf.sub(0.5, away), sharpness));
-  const share = tf.mul(tf.softmax(tenfold(p, names.weight)), tf.neg(tf.expm1(tf.neg(sharpness))));
+  const share = tf.mul(tf.softmax(ofComponents(p, names.weight)), tf.neg(tf.expm1(tf.neg(sharpness))));
   const mass = tf.sum(tf.mul(tf.mul(below, above), share), 2);
   return tf.mul(tf.sum(tf.log(tf.add(mass, leastMass)), 1), -1 / Math.LN2);
 }
