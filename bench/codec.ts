@@ -18,7 +18,7 @@ import { searchSymbols } from '../src/codec/search.ts';
 import type { Dataset } from '../src/data/dataset.ts';
 import { createDatasetStore } from '../src/data/store.ts';
 import { linearModel } from './codec/linear.ts';
-import { picturePoints } from './codec/pictures.ts';
+import { picturePoints, singleRows } from './codec/pictures.ts';
 import { type Point, pointOf } from './codec/points.ts';
 import { type Curves, report } from './codec/report.ts';
 import { type CodedModel, codedModel } from './codec/trained.ts';
@@ -104,7 +104,7 @@ async function curvesOf(dataset: Dataset): Promise<Curves> {
     coder.dispose();
     return points;
   });
-  const pictures = await kept(`pictures-${dataset.info.name}`, dataset.info.hash, () =>
+  const pictures = await kept(`pictures-${dataset.info.name}`, [dataset.info.hash, singleRows], () =>
     picturePoints(rows, Math.sqrt(rowSize)),
   );
   return { dataset: dataset.info.name, rows: count, learned, components, linear, pictures };

@@ -66,7 +66,8 @@ async function prepare(
   }
   let perStep = last.milliseconds;
   // as many again each time: what compiles itself while it runs is as fast as it gets only after some hundred steps
-  for (let steps = 16, spent = 0; perStep * steps < 4 * budget && spent < 4 * budget; steps = Math.min(2 * steps, 256)) {
+  let spent = 0;
+  for (let steps = 16; Math.max(spent, perStep * steps) < 4 * budget; steps = Math.min(2 * steps, 256)) {
     const { milliseconds } = await runner.round(steps);
     perStep = milliseconds / steps;
     spent += milliseconds;

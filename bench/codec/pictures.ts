@@ -13,9 +13,8 @@ export interface PicturePoint {
 }
 
 const across = 8;
-/** Pictures that are measured alone, and in tiles: image formats are slow, and their means settle quickly. */
-const singleRows = 128;
-const tiledRows = 2560;
+/** Pictures that are measured alone: formats are slow, and means settle quickly. In tiles it is all that fill one. */
+export const singleRows = 1000;
 const settings = [1, 5, 20, 50];
 
 const lossy = {
@@ -32,9 +31,8 @@ const lossless = {
 export async function picturePoints(rows: Float32Array, side: number): Promise<PicturePoint[]> {
   const bytes = Uint8Array.from(rows, (value) => Math.round(255 * value));
   const size = side * side;
-  const count = Math.min(tiledRows, bytes.length / size);
-  const singles = Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-  const tiles = Array.from({ length: Math.floor(count / across ** 2) }, (_, tile) =>
+  const singles = Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+  const tiles = Array.from({ length: Math.floor(singles.length / across ** 2) }, (_, tile) =>
     tileOf(singles.slice(tile * across ** 2, (tile + 1) * across ** 2), side),
   );
   const points: PicturePoint[] = [];

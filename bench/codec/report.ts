@@ -1,7 +1,7 @@
 // codec.md: the bars with what was reached, then all curves.
 import type { JobSpec } from '../../src/spec/job.ts';
 import { type Bar, bytesAt, cheapest, type Rate, verdict } from './bars.ts';
-import type { PicturePoint } from './pictures.ts';
+import { type PicturePoint, singleRows } from './pictures.ts';
 import type { Point } from './points.ts';
 
 export interface Curves {
@@ -142,7 +142,7 @@ export const report = (all: readonly Curves[], machine: string): string => `# Co
 Written by \`npm run bench:codec -- --sets ${all.map(({ dataset }) => dataset).join(',')}\` on ${machine}. Models come from the recipes \`compression-*\`, which see
 training rows alone; figures are of the whole test sets. Frames are real ones with all their headers, decoded again. PSNR is of the
 squared error's mean over all values of all pictures (the mean over pictures of each one's PSNR would be higher). Image formats are
-measured as 8 × 8 pictures in one file (the first 2,560) and alone (the first 128); between their settings bytes are interpolated in dB, and no
-format goes below its smallest file.
+measured as 8 × 8 pictures in one file (all that fill one) and alone (the first ${singleRows.toLocaleString('en')}); between their settings bytes are
+interpolated in dB, and no format goes below its smallest file.
 
 ${all.map(section).join('\n')}`;

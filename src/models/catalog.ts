@@ -10,7 +10,7 @@ import { convolutionalAutoencoder } from './convolutional.ts';
 import { greedyPhases } from './deep.ts';
 import { beliefPhases } from './deep-belief.ts';
 import { type DenseOptions, denseAutoencoder } from './dense.ts';
-import { stages } from './k-sparse.ts';
+import { encodedUnits, stages } from './k-sparse.ts';
 import { parameter } from './layers.ts';
 import { linearAutoencoder } from './linear.ts';
 import type { Objective, Phase, WeightChange } from './objective.ts';
@@ -79,7 +79,7 @@ function planReconstruction(context: PlanContext, model: Autoencoder, options: R
   });
 }
 
-/** Phases of fewer and fewer active units, the last of which is published. */
+/** Phases of fewer and fewer active units, the last of which is published, with α times as many in its codes. */
 function planKSparse(context: PlanContext, model: ModelOf<'k-sparse'>): Plan {
   const { shape } = context.data;
   const { epochs } = context.spec.training;
@@ -94,8 +94,12 @@ function planKSparse(context: PlanContext, model: ModelOf<'k-sparse'>): Plan {
       ...(isLast && report && { report }),
     };
   });
-  const denoises = model.corruption !== undefined;
-  return planOf(context, denseAutoencoder(model, shape), phases, { denoises });
+  const { active, alpha, corruption } = model;
+  const published = denseAutoencoder(
+    { ...model, active: encodedUnits(model), ...(alpha > 1 && { decoded: active }) },
+    shape,
+  );
+  return planOf(context, published, phases, { denoises: corruption !== undefined });
 }
 
 function penaltiesOf(options: Reconstructing, { codeShape }: Autoencoder): Penalty[] {

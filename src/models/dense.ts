@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Activation, Loss } from '../spec/model.ts';
 import type { Autoencoder, Level, Levels } from './autoencoder.ts';
-import { keepLargest } from './k-sparse.ts';
+import { keepLargest, largestOfCode } from './k-sparse.ts';
 import { applyAll, applyEach, denseStack, type Layer, parametersOf } from './layers.ts';
 import type { ReconstructionLoss } from './losses.ts';
 import type { WeightChange } from './objective.ts';
@@ -28,12 +28,14 @@ export interface DenseOptions {
   readonly tied: boolean;
   /** k of the units that stay; default all */
   readonly active?: number;
+  /** of those, how many the decoder uses, the largest; default all */
+  readonly decoded?: number;
   /** of all weight matrices; default by activation */
   readonly init?: Initialiser;
 }
 
 export function denseAutoencoder(options: DenseOptions, inputShape: Shape): Autoencoder {
-  const { code, hidden, activation, codeActivation, outputActivation, active, init } = options;
+  const { code, hidden, activation, codeActivation, outputActivation, active, decoded, init } = options;
   const inputs = sizeOf(inputShape);
   const sizes = [inputs, ...hidden, code];
   const inner = hidden.map(() => activation);
@@ -53,7 +55,10 @@ export function denseAutoencoder(options: DenseOptions, inputShape: Shape): Auto
       const last = layers.pop() ?? x;
       return [...layers, active === undefined ? last : keepLargest(last, active)];
     },
-    decode: (p, z) => tf.reshape(applyAll(decoder, p, z), [-1, ...inputShape]),
+    decode(p, z) {
+      const used = decoded === undefined ? z : largestOfCode(z, decoded);
+      return tf.reshape(applyAll(decoder, p, used), [-1, ...inputShape]);
+    },
     levels: levelsOf(encoder, sizes, inputShape, options),
   };
 }

@@ -5,6 +5,7 @@
  *   x ─► a = x·W + b ─► z = a on supp_k(a), else 0 ─► x̂ = z·Wᵀ + b′
  *
  * With k small from the beginning some units are never among the largest and learn nothing, so training comes down to k.
+ * After training a code may keep α·k units, which tell classes apart better (§2.1); decoding uses the k largest of them.
  * Makhzani & Frey 2013, "k-Sparse autoencoders".
  */
 
@@ -28,6 +29,23 @@ export function keepLargest(a: tf.Tensor, k: number): tf.Tensor {
   });
   return masked(a);
 }
+
+/**
+ * What decoding uses of codes [batch, units] with more than k units: the k largest of those that are not 0, as `keepLargest`
+ * would have left of the activations. Without a gradient.
+ */
+export function largestOfCode(z: tf.Tensor, k: number): tf.Tensor {
+  const present = tf.where(tf.equal(z, 0), tf.scalar(absent), z) as tf.Tensor2D;
+  const threshold = tf.slice(tf.topk(present, k).values, [0, k - 1], [-1, 1]);
+  return tf.mul(z, tf.cast(tf.greaterEqual(present, threshold), 'float32'));
+}
+
+/** Below every activation. */
+const absent = -3e38;
+
+/** α·k, at most all. */
+export const encodedUnits = ({ active, alpha, code }: { active: number; alpha: number; code: number }): number =>
+  Math.min(code, Math.round(alpha * active));
 
 export interface Stage {
   readonly active: number;

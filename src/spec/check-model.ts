@@ -23,6 +23,14 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
       model.active,
     );
   }
+  if (model.type === 'k-sparse' && model.compression && model.alpha > 1) {
+    throw invalid(
+      '/model/alpha',
+      `"model.alpha" is ${model.alpha}, so codes hold more units than decoding uses, which "model.compression" would pay for. Use alpha 1, or leave compression out.`,
+      1,
+      model.alpha,
+    );
+  }
   if ('sparsity' in model && model.sparsity) checkSparsity(model);
   if ('contraction' in model && model.contraction) checkContraction(model, model.contraction);
   if ('compression' in model && model.compression) checkCompression(model, model.compression);

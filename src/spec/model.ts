@@ -115,6 +115,13 @@ export const KSparseModel = Type.Object(
       default: 25,
       description: 'k: only the k largest code units stay, the rest are 0',
     }),
+    alpha: Type.Number({
+      minimum: 1,
+      maximum: 1000,
+      default: 1,
+      description:
+        'α: a code keeps the α · k largest units, of which decoding uses the k largest; more than 1 gives classifiers more to go by',
+    }),
     halvings: Type.Integer({
       minimum: 0,
       maximum: 8,

@@ -7,9 +7,10 @@ import type { Phase } from '../models/objective.ts';
 import type { Plan } from '../models/plan.ts';
 import type { JobSpec } from '../spec/job.ts';
 import { codeFiles } from './code-files.ts';
-import { encodeRows, linearProbe, nearestNeighbours } from './codes.ts';
+import { encodeRows, nearestNeighbours } from './codes.ts';
 import { Evaluation } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
+import { linearProbe } from './linear-probe.ts';
 
 export interface AssessOptions {
   readonly plan: Plan;
@@ -93,9 +94,8 @@ async function assessCodes(options: AssessOptions): Promise<Assessment> {
   if (test.rows === 0) return { metrics, files };
   if (neighbours > 0)
     metrics['test.neighbours.error'] = await nearestNeighbours(engine, train, test, { k: neighbours, tick });
-  // last, for it changes the codes
   if (probe)
-    metrics['test.probe.error'] = await linearProbe(engine, train, test, { classes: dataset.info.classes ?? 0, tick });
+    metrics['test.probe.error'] = await linearProbe({ engine, train, test, classes: dataset.info.classes ?? 0, tick });
   return { metrics, files };
 }
 

@@ -33,6 +33,7 @@ const models: Readonly<Record<string, object>> = {
   sparse: { type: 'sparse', code: 24 },
   'sparse with memory': { type: 'sparse', code: 24, sparsity: { memory: 0.9 } },
   'k-sparse': { type: 'k-sparse', code: 40, active: 5, halvings: 0 },
+  'k-sparse, with more units in its codes': { type: 'k-sparse', code: 40, active: 5, alpha: 2, halvings: 0 },
   'k-sparse, coming down to k': { type: 'k-sparse', code: 40, active: 5, halvings: 2 },
   'denoising, gaussian': { type: 'denoising', ...small },
   'denoising, masking': { type: 'denoising', ...small, corruption: { type: 'masking' } },

@@ -1,7 +1,9 @@
 // Of each row exactly k units stay, and gradients flow through those alone.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, it } from 'vitest';
-import { keepLargest, stages } from '../../src/models/k-sparse.ts';
+import { type Autoencoder, codeOf } from '../../src/models/autoencoder.ts';
+import { denseAutoencoder } from '../../src/models/dense.ts';
+import { encodedUnits, keepLargest, stages } from '../../src/models/k-sparse.ts';
 import { expectGradient, expectNear, numbers, startCpu, values } from './cpu.ts';
 
 beforeAll(startCpu);
@@ -41,4 +43,20 @@ it('comes down to k in the first half of the epochs', () => {
   expect(stages(25, 1000, 0, 5)).toEqual([{ active: 25, epochs: 5 }]);
   expect(stages(25, 1000, 3, 1)).toEqual([{ active: 25, epochs: 1 }]);
   expect(stages(25, 1000, 3, 2).at(-1)).toEqual({ active: 25, epochs: 1 });
+});
+
+it('codes hold α·k units where that is asked for, and decoding goes by the k largest', () => {
+  const options = { code: 12, hidden: [], tied: true, loss: 'sse', outputActivation: 'linear' } as const;
+  const units = { activation: 'relu', codeActivation: 'linear' } as const;
+  const narrow = denseAutoencoder({ ...options, ...units, active: 3 }, [8]);
+  const wide = denseAutoencoder({ ...options, ...units, active: 6, decoded: 3 }, [8]);
+  const p = Object.fromEntries(
+    Object.entries(narrow.parameters).map(([name, { shape }], i) => [name, numbers([...shape], i)]),
+  );
+  const x = numbers([20, 8], 9);
+  const counts = (model: Autoencoder) => values(tf.sum(tf.cast(tf.notEqual(codeOf(model, p, x), 0), 'int32'), 1));
+  expect(counts(narrow)).toEqual(Array(20).fill(3));
+  expect(counts(wide)).toEqual(Array(20).fill(6));
+  expectNear(wide.decode(p, codeOf(wide, p, x)), [...values(narrow.decode(p, codeOf(narrow, p, x)))]);
+  expect(encodedUnits({ active: 25, alpha: 3, code: 60 })).toBe(60);
 });

@@ -183,6 +183,13 @@ describe('models that cannot work', () => {
   const cases: [string, object, DatasetFacts, string, RegExp][] = [
     ['k larger than the layer', { type: 'k-sparse', code: 20, active: 21 }, mnist, '/model/active', /21.*20/],
     [
+      'units that would be paid for and not used',
+      { type: 'k-sparse', alpha: 2, compression: { lambda: 0.1 } },
+      mnist,
+      '/model/alpha',
+      /alpha 1/,
+    ],
+    [
       'sparsity of units without a bound',
       { type: 'sparse', codeActivation: 'relu' },
       mnist,

@@ -4,8 +4,9 @@ import { RandomStream } from '../../src/base/random.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { resolveJobSpec } from '../../src/spec/resolve.ts';
-import { type Codes, linearProbe, nearestNeighbours } from '../../src/train/codes.ts';
+import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
 import { trainJob } from '../../src/train/job.ts';
+import { linearProbe } from '../../src/train/linear-probe.ts';
 import { digits } from './digits.ts';
 
 let engine: Engine;
@@ -68,10 +69,28 @@ describe('neighbours', () => {
 });
 
 describe('a linear probe', () => {
+  const probe = (train: Codes, test: Codes) => linearProbe({ engine, train, test, classes: 3 });
+
   it('finds classes that are apart, and no more than chance where there is nothing to find', async () => {
-    expect(await linearProbe(engine, clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test'), { classes: 3 })).toBe(0);
-    const shuffled = clouds(600, 5, 'train');
-    expect(await linearProbe(engine, shuffled, clouds(90, 5, 'test'), { classes: 3 })).toBeGreaterThan(0.4);
+    expect(await probe(clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test'))).toBe(0);
+    expect(await probe(clouds(600, 5, 'train'), clouds(90, 5, 'test'))).toBeGreaterThan(0.4);
+  });
+
+  it('is not misled by values that are hardly ever on, nor stopped by small scales', async () => {
+    const scaled = (codes: Codes, by: number): Codes => ({ ...codes, values: codes.values.map((x) => by * x + 7) });
+    const [train, test] = [clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test')];
+    expect(await probe(scaled(train, 1e-3), scaled(test, 1e-3))).toBe(0);
+
+    // a hundred more values, each on in one row alone
+    const rare = (codes: Codes): Codes => {
+      const values = new Float32Array(codes.rows * 104);
+      for (let i = 0; i < codes.rows; i++) {
+        values.set(codes.values.subarray(4 * i, 4 * i + 4), 104 * i);
+        values[104 * i + 4 + ((7 * i) % 100)] = i % 6 === 0 ? 1 : 0;
+      }
+      return { ...codes, size: 104, values };
+    };
+    expect(await probe(rare(train), rare(test))).toBeLessThan(0.05);
   });
 });
 
