@@ -1,9 +1,10 @@
 /**
  * `npm run bench:codec`: bytes per picture against PSNR on whole test sets, in real frames with all their headers, for models
  * trained for compression, for PCA with the same quantiser and coder, and for image formats; and what encoding costs. Writes
- * codec.md. Models and measured points stay in the data folder from run to run.
+ * codec.md. The models are those that the compression recipes have published; recipes that were not run are run. Measured
+ * points stay in the data folder from run to run.
  *
- *   npm run bench:codec -- [--data data/codec] [--threads 2] [--sets mnist,fashion-mnist] [--train compression-mnist-small]
+ *   npm run bench:codec -- [--data data/codec] [--recipes data/recipes] [--threads 2] [--sets mnist,fashion-mnist]
  */
 
 import { createHash } from 'node:crypto';
@@ -28,7 +29,7 @@ const { values: options } = parseArgs({
     data: { type: 'string', default: 'data/codec' },
     threads: { type: 'string', default: '2' },
     sets: { type: 'string', default: 'mnist,fashion-mnist' },
-    train: { type: 'string' },
+    recipes: { type: 'string', default: 'data/recipes' },
   },
 });
 const folder = path.resolve(options.data);
@@ -45,42 +46,19 @@ const recipes: Readonly<Record<string, readonly { readonly recipe: string; reado
 
 mkdirSync(folder, { recursive: true });
 const store = createDatasetStore({ folder: path.join(folder, 'datasets') });
-if (options.train) await trainOnly(options.train);
-else await measureAll();
-
-async function trainOnly(recipe: string): Promise<void> {
-  const set = Object.keys(recipes).find((name) => recipes[name]?.some((one) => one.recipe === recipe));
-  if (!set)
-    throw new Error(
-      `No recipe ${recipe}; there are ${Object.values(recipes)
-        .flat()
-        .map((one) => one.recipe)
-        .join(', ')}.`,
-    );
+const all: Curves[] = [];
+for (const set of options.sets.split(',')) {
   const dataset = await store.open(set);
-  const { trainingSeconds, profile, coder } = await codedModel(recipe, { dataset, folder, threads });
-  console.log(`${recipe}: ${Math.round(trainingSeconds)} s`);
-  for (const { bytesPerRow, psnr } of profile.qualities)
-    console.log(`  ${bytesPerRow.toFixed(2)} B, ${psnr.toFixed(2)} dB on held-out rows`);
-  coder.dispose();
-  await dataset.close();
-}
-
-async function measureAll(): Promise<void> {
-  const all: Curves[] = [];
-  for (const set of options.sets.split(',')) {
-    const dataset = await store.open(set);
-    try {
-      all.push(await curvesOf(dataset));
-    } finally {
-      await dataset.close();
-    }
+  try {
+    all.push(await curvesOf(dataset));
+  } finally {
+    await dataset.close();
   }
-  const machine = `${os.availableParallelism()} cores (${os.cpus()[0]?.model ?? 'unknown'}), ${threads} threads, Node ${process.versions.node}`;
-  const text = report(all, machine);
-  console.log(text);
-  writeFileSync(path.join(import.meta.dirname, 'codec.md'), text);
 }
+const machine = `${os.availableParallelism()} cores (${os.cpus()[0]?.model ?? 'unknown'}), ${threads} threads, Node ${process.versions.node}`;
+const text = report(all, machine);
+console.log(text);
+writeFileSync(path.join(import.meta.dirname, 'codec.md'), text);
 
 async function curvesOf(dataset: Dataset): Promise<Curves> {
   const rowSize = dataset.split('test').rowSize;
@@ -91,7 +69,7 @@ async function curvesOf(dataset: Dataset): Promise<Curves> {
   const measured = { rows, rowSize, span };
   const learned: Curves['learned'][number][] = [];
   for (const { recipe, searched } of recipes[dataset.info.name] ?? []) {
-    const model = await codedModel(recipe, { dataset, folder, threads });
+    const model = await codedModel(recipe, { dataset, folder: path.resolve(options.recipes), threads });
     const points = await learnedPoints(model, dataset, { ...measured, searched });
     const costs = await costsOf(model, rows.subarray(0, 64 * rowSize), rowSize);
     learned.push({ name: recipe, spec: model.spec, trainingSeconds: model.trainingSeconds, points, costs });

@@ -8,7 +8,7 @@ export interface Rate {
 
 export interface Bar {
   readonly title: string;
-  /** bytes per picture */
+  /** bytes per picture, or what the title says */
   readonly found: number;
   readonly limit: number;
   readonly at: string;

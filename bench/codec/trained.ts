@@ -1,23 +1,21 @@
-// The models that the codec's bench measures: jobs of the compression recipes, trained and published once, then kept in a folder.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// The models that the codec's bench measures: versions that the compression recipes have published.
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { buildBundle } from '../../src/bundle/bundle.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { type Coder, openCoder } from '../../src/bundle/coder.ts';
 import type { Profile } from '../../src/codec/profile.ts';
 import { profileFromBytes } from '../../src/codec/profile-bytes.ts';
 import type { Dataset } from '../../src/data/dataset.ts';
+import { FsStore } from '../../src/registry/fs-store.ts';
+import type { Manifest } from '../../src/registry/manifest.ts';
+import { Registry } from '../../src/registry/registry.ts';
 import type { JobSpec } from '../../src/spec/job.ts';
 import { resolveJobSpec } from '../../src/spec/resolve.ts';
-import { trainJob } from '../../src/train/job.ts';
-import { openEngine } from '../../src/worker/engine-choice.ts';
 import { readRecipe } from '../recipes/recipe.ts';
 
 export interface CodedModel {
   readonly name: string;
   readonly spec: JobSpec;
-  /** what is known of it is kept here too */
-  readonly folder: string;
   readonly profile: Profile;
   /** of each quality: squared error, summed over a row, that one bit is worth */
   readonly lambdas: readonly number[];
@@ -28,61 +26,54 @@ export interface CodedModel {
 
 export interface ModelOptions {
   readonly dataset: Dataset;
-  /** of all models */
+  /** where recipes publish: `data/recipes` */
   readonly folder: string;
   readonly threads: number;
 }
 
-interface Summary {
-  readonly hash: string;
-  readonly lambdas: readonly number[];
-  readonly trainingSeconds: number;
-}
-
-/** An interrupted training is gone on with. */
-export async function codedModel(recipe: string, { dataset, folder, threads }: ModelOptions): Promise<CodedModel> {
+/** Of the recipe as it now reads; trains it where no version of it is there. */
+export async function codedModel(recipe: string, options: ModelOptions): Promise<CodedModel> {
+  const { dataset, folder, threads } = options;
   const { spec } = resolveJobSpec(readRecipe(recipe).jobs.main, { dataset: dataset.info });
-  const key = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 8);
-  const own = path.join(folder, `${recipe}-${key}`);
-  const file = (name: string): string => path.join(own, name);
-  if (!existsSync(file('summary.json'))) await train(spec, { dataset, folder: own, threads });
-  const { hash, lambdas, trainingSeconds } = JSON.parse(readFileSync(file('summary.json'), 'utf8')) as Summary;
-  const profile = { hash: Buffer.from(hash, 'hex'), ...profileFromBytes(readFileSync(file('codec.bin'))) };
+  let found = await published(spec, options);
+  if (!found) {
+    const command = ['run', 'recipe', '--', recipe, '--resume', '--threads', String(threads), '--data', folder];
+    execFileSync('npm', command, { stdio: 'inherit' });
+    found = await published(spec, options);
+  }
+  if (!found?.manifest.codec) throw new Error(`the recipe ${recipe} has published no version with codec tables`);
+  const { registry, manifest } = found;
+  const { hash, qualities } = found.manifest.codec;
+  const body = profileFromBytes(await registry.readFile(manifest, 'codec.bin'));
   const coder = openCoder(
     {
-      encoder: readFileSync(file('encoder.onnx')),
-      decoder: readFileSync(file('decoder.onnx')),
-      inputShape: dataset.info.shape,
-      codeShape: profile.codeShape,
+      encoder: await registry.readFile(manifest, 'encoder.onnx'),
+      decoder: await registry.readFile(manifest, 'decoder.onnx'),
+      inputShape: manifest.inputShape,
+      codeShape: body.codeShape,
     },
     threads,
   );
-  return { name: recipe, spec, folder: own, profile, lambdas, trainingSeconds, coder };
+  return {
+    name: recipe,
+    spec,
+    profile: { hash: Buffer.from(hash, 'hex'), ...body },
+    lambdas: qualities.map(({ lambda }) => lambda),
+    trainingSeconds: manifest.metrics['train.seconds'] ?? Number.NaN,
+    coder,
+  };
 }
 
-async function train(spec: JobSpec, { dataset, folder, threads }: ModelOptions): Promise<void> {
-  mkdirSync(folder, { recursive: true });
-  const engine = await openEngine({ engine: 'onnx', device: 'cpu', threads });
-  try {
-    const { files, inputShape, codeShape, quantiser, metrics } = await trainJob({
-      spec,
-      dataset,
-      engine,
-      checkpointFolder: path.join(folder, 'checkpoints'),
-      onEpoch: ({ epoch, metrics }) => console.log(`${spec.name} epoch ${epoch} ${JSON.stringify(metrics)}`),
-    });
-    const model = { encoder: files['encoder.onnx']!, decoder: files['decoder.onnx']!, inputShape, codeShape };
-    const bundle = await buildBundle({ name: spec.name, dataset, threads, ...model, ...(quantiser && { quantiser }) });
-    writeFileSync(path.join(folder, 'encoder.onnx'), model.encoder);
-    writeFileSync(path.join(folder, 'decoder.onnx'), model.decoder);
-    writeFileSync(path.join(folder, 'codec.bin'), bundle.files['codec.bin']);
-    const summary: Summary = {
-      hash: bundle.codec.hash,
-      lambdas: bundle.codec.qualities.map(({ lambda }) => lambda),
-      trainingSeconds: metrics['train.seconds'] ?? Number.NaN,
-    };
-    writeFileSync(path.join(folder, 'summary.json'), JSON.stringify({ ...summary, metrics }));
-  } finally {
-    await engine.dispose();
-  }
+/** The newest version that was trained as the spec says, on this data set. */
+async function published(
+  spec: JobSpec,
+  { dataset, folder }: ModelOptions,
+): Promise<{ registry: Registry; manifest: Manifest } | undefined> {
+  const registry = await Registry.open(await FsStore.open(path.join(folder, 'registry')));
+  if (!(await registry.listModels()).includes(spec.name)) return undefined;
+  const { versions } = await registry.getModel(spec.name);
+  const manifest = versions.findLast(
+    ({ lineage }) => isDeepStrictEqual(lineage.spec, spec) && lineage.dataset.hash === dataset.info.hash,
+  );
+  return manifest && { registry, manifest };
 }
