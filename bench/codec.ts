@@ -36,12 +36,12 @@ const folder = path.resolve(options.data);
 const threads = Number(options.threads);
 const components = 200;
 /** With the quality of each that is searched, in λ of training: searching a whole test set takes minutes. */
-const recipes: Readonly<Record<string, readonly { readonly recipe: string; readonly searched: number }[]>> = {
+const recipes: Readonly<Record<string, readonly { readonly recipe: string; readonly searched?: number }[]>> = {
   mnist: [
     { recipe: 'compression-mnist-small', searched: 2 },
     { recipe: 'compression-mnist-fine', searched: Math.SQRT2 },
   ],
-  'fashion-mnist': [{ recipe: 'compression-fashion', searched: 2 }],
+  'fashion-mnist': [{ recipe: 'compression-fashion' }],
 };
 
 mkdirSync(folder, { recursive: true });
@@ -91,7 +91,7 @@ async function curvesOf(dataset: Dataset): Promise<Curves> {
 async function learnedPoints(
   { name, coder, profile, lambdas, spec }: CodedModel,
   { info }: Dataset,
-  { searched, ...measured }: { rows: Float32Array; rowSize: number; span: number; searched: number },
+  { searched, ...measured }: { rows: Float32Array; rowSize: number; span: number; searched: number | undefined },
 ): Promise<Point[]> {
   const points: Point[] = [];
   const trained = 'compression' in spec.model ? spec.model.compression?.lambda : undefined;
@@ -99,7 +99,7 @@ async function learnedPoints(
     const options = { coder, profile, index, ...measured };
     const id = [info.hash, Buffer.from(profile.hash).toString('hex'), index];
     points.push(await kept(`point-${name}`, [...id, 'plain'], () => pointOf(options)));
-    if (searched * (trained ?? 0) !== lambda) continue;
+    if (searched === undefined || searched * (trained ?? 0) !== lambda) continue;
     console.log(`searching ${name}, quality ${index}`);
     points.push(await kept(`point-${name}`, [...id, 'search'], () => pointOf({ ...options, lambda })));
   }
