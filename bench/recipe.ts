@@ -12,7 +12,7 @@ import { uploadDataset } from './recipes/datasets.ts';
 import { Instance } from './recipes/instance.ts';
 import { measures } from './recipes/measures.ts';
 import { type Recipe, readRecipe, recipeNames } from './recipes/recipe.ts';
-import { type Result, readResults, target, verdict, writeResults } from './recipes/table.ts';
+import { digestOf, type Result, readResults, target, verdict, writeResults } from './recipes/table.ts';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -66,6 +66,7 @@ async function run(instance: Instance, name: string, recipe: Recipe): Promise<Re
   const first = [...jobs.values()][0];
   return {
     seconds,
+    jobs: digestOf(recipe),
     machine,
     metrics,
     seeds: [...new Set([...jobs.values()].map(({ spec }) => spec.training.seed))],

@@ -1,5 +1,6 @@
 /** The results of all recipes: kept in models.json, shown in models.md. A recipe that was not run is a row that says so. */
 
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Figure, Recipe } from './recipe.ts';
@@ -8,6 +9,8 @@ export interface Result {
   readonly seeds: readonly number[];
   /** wall clock from submission to the end of all jobs; where stopped runs were gone on with, of the training steps alone */
   readonly seconds: number;
+  /** `digestOf` the jobs that gave it */
+  readonly jobs: string;
   /** cores, threads, processor, Node */
   readonly machine: string;
   readonly parameters: number;
@@ -34,6 +37,10 @@ export function writeResults(results: Results, recipes: Readonly<Record<string, 
   writeFileSync(path.join(folder, 'models.md'), markdown(results, recipes));
 }
 
+/** Changes with anything that a recipe's jobs ask for. */
+export const digestOf = ({ jobs }: Recipe): string =>
+  createHash('sha256').update(JSON.stringify(jobs)).digest('hex').slice(0, 12);
+
 const shown = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4)));
 
@@ -51,6 +58,10 @@ export function target({ below, above, stretch }: Figure): string {
   if (bound === undefined) return '';
   return `${sign} ${bound}${stretch !== undefined ? ` (stretch ${sign} ${stretch})` : ''}`;
 }
+
+/** Of all jobs' training steps, in seconds. */
+const trainingSeconds = ({ metrics }: Result): number =>
+  Object.entries(metrics).reduce((sum, [name, value]) => sum + (name.endsWith(' train.seconds') ? value : 0), 0);
 
 function markdown(results: Results, recipes: Readonly<Record<string, Recipe>>): string {
   const rows: string[] = [];
@@ -76,7 +87,7 @@ function markdown(results: Results, recipes: Readonly<Record<string, Recipe>>): 
       rows.push(`| ${cells.join(' | ')} |`);
     }
     const run = result
-      ? `${Math.round(result.seconds)} s on ${result.machine}; ${result.parameters.toLocaleString('en')} parameters; seed ${result.seeds.join(', ')}.`
+      ? `${result.jobs === digestOf(recipe) ? '' : 'Measured before its jobs were last changed. '}${Math.round(result.seconds)} s on ${result.machine}, ${Math.round(trainingSeconds(result))} s of them training; ${result.parameters.toLocaleString('en')} parameters; seed ${result.seeds.join(', ')}.`
       : 'Not run.';
     notes.push(`- **\`${name}\`** (row ${recipe.row}): ${recipe.title}. ${recipe.protocol} ${run}`);
   }
