@@ -8,7 +8,7 @@
  * linear classifier probes".
  */
 
-import type { NdArrays, Shape } from '../base/ndarray.ts';
+import type { Shape } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
 import type { Dataset, Split, SplitName } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -98,35 +98,30 @@ async function errorOf(
   const head = headOf(weightDecay, training.end - training.start);
   const onTop = classifier(model, head, { classes, range: dataset.info.range });
   const phase = classifierPhase(model, onTop, head, batch);
-  const weights = await trained();
+  const { weights } = await trainPhase(
+    phase,
+    {
+      engine,
+      dataset,
+      labels: train.labels,
+      seed: 1,
+      training,
+      heldOut: { start: 0, end: 0 },
+      afterChunk: async () => tick?.(),
+      afterEpoch: async () => {},
+    },
+    {
+      progress: { position: { phase: 0, epoch: 0, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },
+      weights: initialise(onTop.parameters, 1),
+      moments: {},
+      best: {},
+    },
+  );
   const evaluation = await Evaluation.compile(phase, { engine, dataset, split, range, batch, seed: 1 });
   try {
     return (await evaluation.measure(weights)).error ?? Number.NaN;
   } finally {
     await evaluation.dispose();
-  }
-
-  async function trained(): Promise<NdArrays> {
-    const { weights } = await trainPhase(
-      phase,
-      {
-        engine,
-        dataset,
-        labels: train.labels,
-        seed: 1,
-        training,
-        heldOut: { start: 0, end: 0 },
-        afterChunk: async () => tick?.(),
-        afterEpoch: async () => {},
-      },
-      {
-        progress: { position: { phase: 0, epoch: 0, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },
-        weights: initialise(onTop.parameters, 1),
-        moments: {},
-        best: {},
-      },
-    );
-    return weights;
   }
 }
 
