@@ -52,13 +52,13 @@ export interface ProbeOptions {
   readonly tick?: (() => void) | undefined;
 }
 
-/** Share of wrongly classified test codes. */
+/** Share of wrongly classified test codes. With less than two training codes there is nothing to choose on. */
 export async function linearProbe(given: ProbeOptions): Promise<number> {
   const options = { ...given, train: mixed(given.train) };
   const { rows } = options.train;
   const cut = rows - Math.max(1, Math.round(heldOut * rows));
   let best: { readonly choice: Choice; readonly error: number } | undefined;
-  for (const choice of choices) {
+  for (const choice of cut > 0 ? choices : []) {
     const training = { start: 0, end: cut };
     const error = await errorOf(options, choice, training, { split: 'train', range: { start: cut, end: rows } });
     if (!best || error < best.error) best = { choice, error };

@@ -13,9 +13,10 @@ import { quantise, type Unit } from '../../src/codec/profile.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { rateModel } from '../../src/models/compression.ts';
-import { initialise } from '../../src/models/parameters.ts';
+import { initialise, specsOf } from '../../src/models/parameters.ts';
 import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { type TrainedModel, trainJob } from '../../src/train/job.ts';
+import { optimizer } from '../../src/train/optimizers.ts';
 import { digits } from '../train/digits.ts';
 import { startCpu, tensors, values } from './cpu.ts';
 
@@ -84,6 +85,34 @@ async function ladderOf(model: TrainedModel) {
 }
 
 describe('training for compression', () => {
+  it('leaves steps and prior to the loss: weight decay, which takes matrices, moves none of them', () => {
+    const rate = rateModel({
+      compression: { lambda: 0.1 },
+      codeShape: [3],
+      inputShape: [8],
+      loss: 'sse',
+      range: [0, 1],
+    });
+    const rule = optimizer(
+      {
+        type: 'sgd',
+        learningRate: 0.5,
+        momentum: 0,
+        initialMomentumEpochs: 0,
+        weightDecay: 0.5,
+        schedule: { type: 'constant' },
+      },
+      specsOf(rate.parameters),
+    );
+    const before = tensors(initialise(rate.parameters, 1));
+    const scalars = Object.fromEntries(
+      Object.entries(rule.scalars({ step: 0, stepsPerEpoch: 1, epochs: 1 })).map(([name, x]) => [name, tf.scalar(x)]),
+    );
+    const still = Object.fromEntries(Object.entries(before).map(([name, w]) => [name, tf.zerosLike(w)]));
+    const { parameters } = rule.update(before, still, {}, scalars);
+    for (const [name, w] of Object.entries(before)) expect(values(parameters[name] as tf.Tensor)).toEqual(values(w));
+  });
+
   it('has a rate term that equals the bytes of real frames within 2 %', async () => {
     const steps = trained.quantiser?.steps ?? new Float32Array();
     const units = steps.length;

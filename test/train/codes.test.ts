@@ -76,6 +76,10 @@ describe('a linear probe', () => {
     expect(await probe(clouds(600, 5, 'train'), clouds(90, 5, 'test'))).toBeGreaterThan(0.4);
   });
 
+  it('takes a single training code as it is', async () => {
+    expect(await probe(clouds(1, 0.1, 'train'), clouds(3, 0.1, 'test'))).toBeCloseTo(2 / 3, 10);
+  });
+
   it('is not misled by values that are hardly ever on, nor stopped by small scales', async () => {
     const scaled = (codes: Codes, by: number): Codes => ({ ...codes, values: codes.values.map((x) => by * x + 7) });
     const [train, test] = [clouds(600, 0.1, 'train'), clouds(90, 0.1, 'test')];

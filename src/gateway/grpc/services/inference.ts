@@ -50,8 +50,6 @@ interface Asked extends Answer {
   readonly inputs: NdArray<'float32'>;
 }
 
-/** one above the largest seed that is drawn for a client who names none */
-
 export interface InferenceParts {
   readonly predictor: Predictor;
   readonly frames: FrameCodec;
