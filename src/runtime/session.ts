@@ -59,7 +59,7 @@ interface RawPort {
 
 type RawTensors = Readonly<Record<string, Tensor>>;
 
-/** The native class below onnxruntime-node's asynchronous wrapper: its calls are synchronous there as well. */
+/** The native class below onnxruntime-node's asynchronous wrapper: its calls are synchronous in 1.30, which package.json keeps. */
 interface RawSession {
   readonly inputMetadata: readonly RawPort[];
   readonly outputMetadata: readonly RawPort[];
@@ -90,6 +90,15 @@ function portOf(raw: RawPort): Port {
   const shape = raw.shape.map((dim, i) => (dim >= 0 ? dim : raw.symbolicDimensions[i] || '?'));
   return { name: raw.name, dtype, shape };
 }
+
+/**
+ * An output to put before all others of a model that is bound. onnxruntime-node 1.30 copies each output of a run once more, to
+ * arrays of its own, even those that were written to memory it was given (microsoft/onnxruntime#32346 is to change that): of a
+ * wide net's gradients that is a tenth of a training step. It goes through them in order and ends the run with an error at an
+ * element type that JavaScript does not have, such as this one. By then everything has been computed.
+ */
+export const stopOutput = { name: 'stop', elementType: 16 /* bfloat16 */ } as const;
+const stopped = `Tensor type (${stopOutput.elementType}) is not supported.`;
 
 const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held, sleepBetweenRuns }: SessionOptions) => ({
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
@@ -145,9 +154,9 @@ export class Session {
   private constructor(raw: RawSession) {
     this.#raw = raw;
     this.inputs = raw.inputMetadata.map(portOf);
-    this.outputs = raw.outputMetadata.map(portOf);
+    this.outputs = raw.outputMetadata.filter(({ name }) => name !== stopOutput.name).map(portOf);
     this.#inputNames = new Set(this.inputs.map((port) => port.name));
-    this.#fetches = Object.fromEntries(this.outputs.map((port) => [port.name, null]));
+    this.#fetches = Object.fromEntries(raw.outputMetadata.map(({ name }) => [name, null]));
   }
 
   /**
@@ -195,22 +204,20 @@ export class Session {
   }
 
   /**
-   * Fixes inputs and outputs to memory that stays where it is; the function that comes back runs the model with the others.
-   * Everything must be given in one of the two: nothing is allocated.
+   * Fixes all inputs and outputs to memory that stays where it is; the function that comes back runs the model on what lies
+   * there by then. With `stopOutput` in the model it allocates and copies nothing.
    */
-  bind(feeds: NdArrays, into: NdArrays): (feeds: NdArrays, into: NdArrays) => void {
-    const given = toTensors(feeds, new Set(Object.keys(feeds)));
-    const results = toTensors(into, new Set(Object.keys(into)));
-    for (const port of this.inputs) if (port.name in feeds) checkFeed(port, feeds[port.name]);
-    const open = this.inputs.filter((port) => !(port.name in feeds));
-    return (others, otherResults) => {
+  bind(feeds: NdArrays, into: NdArrays): () => void {
+    for (const port of this.inputs) checkFeed(port, feeds[port.name]);
+    const given = toTensors(feeds, this.#inputNames);
+    const results = { ...this.#fetches, ...toTensors(into, new Set(Object.keys(into))) };
+    return () => {
       if (!this.#raw) throw new HourglassError('internal', 'The session was disposed.');
-      for (const port of open) checkFeed(port, others[port.name]);
-      this.#raw.run(
-        { ...given, ...toTensors(others, new Set(Object.keys(others))) },
-        { ...results, ...toTensors(otherResults, new Set(Object.keys(otherResults))) },
-        {},
-      );
+      try {
+        this.#raw.run(given, results, {});
+      } catch (error) {
+        if (!(error instanceof Error) || error.message !== stopped) throw error;
+      }
     };
   }
 

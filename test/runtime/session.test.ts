@@ -64,15 +64,23 @@ describe('running', () => {
     expect([...y.data]).toEqual([2, 0, 0.5, 7]);
   });
 
-  it('runs with some inputs and outputs fixed', () => {
-    const [y, large, whole] = [new Float32Array(2), new Uint8Array(2), new Int32Array(2)];
-    const run = session.bind({}, { y: float32([1, 2], y), large: ndarray('bool', [1, 2], large) });
-    run({ x: float32([1, 2], Float32Array.of(4, 0)) }, { whole: ndarray('int32', [1, 2], whole) });
+  it('runs on memory that stays where it is', () => {
+    const [given, y, large, whole] = [new Float32Array(2), new Float32Array(2), new Uint8Array(2), new Int32Array(2)];
+    const run = session.bind(
+      { x: float32([1, 2], given) },
+      { y: float32([1, 2], y), large: ndarray('bool', [1, 2], large), whole: ndarray('int32', [1, 2], whole) },
+    );
+    given.set([4, 0]);
+    run();
     expect([[...y], [...large], [...whole]]).toEqual([
       [8, 0],
       [1, 0],
       [8, 0],
     ]);
+    given.set([1, 2]);
+    run();
+    expect([...y]).toEqual([2, 4]);
+    expect(refusal(() => session.bind({}, {}))).toMatchObject({ code: 'shape-mismatch', facts: { field: 'x' } });
   });
 
   it('loads from a file', () => {

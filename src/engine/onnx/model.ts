@@ -24,11 +24,13 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from '../../gen/onnx/onnx_pb.ts';
+import { stopOutput } from '../../runtime/session.ts';
 import {
   type Attribute,
   type Attributes,
   constantData,
   elementsOf,
+  Graph,
   type Node,
   reachable,
   type Value,
@@ -63,14 +65,14 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
   return make({ type: 7, ints: attribute.map(BigInt) });
 }
 
-function valueInfo(name: string, type: Value['type'], shape: readonly (number | string)[]): ValueInfoProto {
+function valueInfo(name: string, elemType: number, shape: readonly (number | string)[]): ValueInfoProto {
   const dim = shape.map((d) => ({
     value:
       typeof d === 'number' ? { case: 'dimValue' as const, value: BigInt(d) } : { case: 'dimParam' as const, value: d },
   }));
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: 'tensorType', value: { elemType: typeNumbers[type], shape: { dim } } } },
+    type: { value: { case: 'tensorType', value: { elemType, shape: { dim } } } },
   });
 }
 
@@ -190,7 +192,7 @@ class GraphWriter {
 }
 
 const portInfo = ({ name, value, shape }: ModelPort): ValueInfoProto =>
-  valueInfo(name, value.type, shape ?? value.shape);
+  valueInfo(name, typeNumbers[value.type], shape ?? value.shape);
 
 function modelBytes(graph: GraphProto, metadata: Metadata, contrib: boolean): Uint8Array {
   const opsetImport = [{ domain: '', version: BigInt(opset) }];
@@ -208,18 +210,26 @@ function modelBytes(graph: GraphProto, metadata: Metadata, contrib: boolean): Ui
   return toBinary(ModelProtoSchema, model);
 }
 
-/** A model that computes `outputs` from `inputs`. */
+/** A model that computes `outputs` from `inputs`; `stop`: with `stopOutput` before them. */
 export function functionModel(
   name: string,
   inputs: readonly ModelPort[],
   outputs: readonly ModelPort[],
   metadata: Metadata,
+  { stop = false } = {},
 ): Uint8Array {
   const { nodes } = reachable(outputs.map((port) => port.value));
   const writer = new GraphWriter('t');
   for (const port of inputs) writer.bind(port.value, port.name);
   writer.body(nodes, outputs);
-  const graph = writer.finish(name, inputs.map(portInfo), outputs.map(portInfo));
+  const results = outputs.map(portInfo);
+  if (stop) {
+    writer.node('Cast', [writer.nameOf(new Graph().scalar('float32', 0))], [stopOutput.name], {
+      to: stopOutput.elementType,
+    });
+    results.unshift(valueInfo(stopOutput.name, stopOutput.elementType, []));
+  }
+  const graph = writer.finish(name, inputs.map(portInfo), results);
   return modelBytes(
     graph,
     metadata,
@@ -256,7 +266,7 @@ export function stepModel(step: RecordedStep, metadata: Metadata): Uint8Array {
   const outer = new GraphWriter('c');
   const named = (folder: string, ports: readonly ModelPort[]) =>
     ports.map((port) => ({ ...port, name: `${folder}/${port.name}` }));
-  const stacked = (port: ModelPort) => valueInfo(port.name, port.value.type, ['K', ...port.value.shape]);
+  const stacked = (port: ModelPort) => valueInfo(port.name, typeNumbers[port.value.type], ['K', ...port.value.shape]);
   const [state, feeds, constants] = [
     named('state', step.state),
     named('feeds', step.feeds),
@@ -273,7 +283,7 @@ export function stepModel(step: RecordedStep, metadata: Metadata): Uint8Array {
   const bodyOutputs = inside([...next, ...outputs]);
   for (const port of bodyInputs) body.bind(port.value, port.name);
   body.body(inner, bodyOutputs);
-  const clockIn = clock ? [valueInfo('body/clock', 'bool', [])] : [];
+  const clockIn = clock ? [valueInfo('body/clock', typeNumbers.bool, [])] : [];
   const bodyGraph = body.finish('step', [...bodyInputs.map(portInfo), ...clockIn], bodyOutputs.map(portInfo));
 
   const scanned = clock ? [clockName] : feeds.map((port) => port.name);
@@ -286,7 +296,7 @@ export function stepModel(step: RecordedStep, metadata: Metadata): Uint8Array {
       attributeProto('num_scan_inputs', scanned.length),
     ],
   );
-  const clockInfo = clock ? [valueInfo(clockName, 'bool', ['K'])] : [];
+  const clockInfo = clock ? [valueInfo(clockName, typeNumbers.bool, ['K'])] : [];
   const graph = outer.finish(
     step.name,
     [...state.map(portInfo), ...feeds.map(stacked), ...clockInfo, ...constants.map(portInfo)],

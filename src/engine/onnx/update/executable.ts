@@ -1,6 +1,6 @@
 /**
  * The executable of the `onnx` engine on a CPU: ONNX Runtime computes each step's gradients, the fused pass updates the state
- * in place. State, constants and what is handed over lie in one linear memory that both use; nothing is copied.
+ * in place. All that either of them reads or writes lies in one linear memory; only what a step is fed and puts out is copied.
  */
 
 import { type NdArray, type NdArrays, sizeOf, zeros } from '../../../base/ndarray.ts';
@@ -20,6 +20,8 @@ import { reachable, type Value } from '../graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep } from '../model.ts';
 import { Layout, updateModule } from './kernel.ts';
 import { planUpdate, type UpdatePlan } from './plan.ts';
+import { partialBytes, totalGroups, totalsReader } from './total-loop.ts';
+import { evaluate } from './totals.ts';
 
 const within = (folder: string, ports: readonly ModelPort[]): ModelPort[] =>
   ports.map((port) => ({ ...port, name: `${folder}/${port.name}` }));
@@ -29,7 +31,7 @@ export function gradientModel(step: RecordedStep, plan: UpdatePlan, metadata: Me
   const results = [
     ...within('handed', plan.handed),
     ...within('moved', plan.moved),
-    ...within('outputs', step.outputs),
+    ...within('outputs', plan.outputs),
   ];
   const needed = new Set(reachable(results.map(({ value }) => value)).inputs);
   const inputs = [
@@ -42,6 +44,7 @@ export function gradientModel(step: RecordedStep, plan: UpdatePlan, metadata: Me
     inputs.filter(({ value }) => needed.has(value)),
     results,
     metadata,
+    { stop: true },
   );
 }
 
@@ -80,7 +83,7 @@ let sharedRefused = false;
 /** Undefined where nothing can be fused, or where state and gradients do not fit into one linear memory (4 GiB). */
 export async function updateExecutable(options: UpdateOptions): Promise<Executable | undefined> {
   const plan = planUpdate(options.step);
-  const computed = plan.handed.length + plan.moved.length + options.step.outputs.length;
+  const computed = plan.handed.length + plan.moved.length + plan.outputs.length;
   if (plan.groups.length === 0 || computed === 0) return undefined;
   const numbers = plan.groups.reduce((sum, { size, targets }) => sum + size * targets.length, 0);
   try {
@@ -102,51 +105,64 @@ class UpdateExecutable implements Executable {
   readonly #onDispose: () => void;
   readonly #report: MemoryReport;
   readonly #session: Session;
-  readonly #runGradients: (feeds: NdArrays, into: NdArrays) => void;
+  readonly #runGradients: () => void;
   readonly #kernel: Uint8Array;
   readonly #memory: LinearMemory | SharedMemory;
   #update: () => void;
   #team: Team | undefined;
   readonly #state: Views;
   readonly #constants: Views;
-  /** short feeds that the fused pass reads: copied in each step */
-  readonly #numbers: Views;
+  /** of one step */
+  readonly #feeds: Views;
+  readonly #outputs: Views;
   readonly #moved: Views;
-  readonly #fed: readonly string[];
+  /** computes outputs from what the fused pass added up */
+  readonly #readTotals: () => void;
   #disposed = false;
 
   constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan, shared: boolean) {
     this.#program = program;
     this.#step = step;
     this.#onDispose = onDispose;
-    const read = new Set([...plan.leaves.values()].map(({ of }) => of));
-    const numbers = step.feeds.filter(({ value }) => read.has(value));
     const layout = new Layout();
-    for (const { value } of [...step.state, ...step.constants, ...numbers, ...plan.handed, ...plan.moved]) {
-      layout.place(value);
-    }
+    const ports = [...step.state, ...step.constants, ...step.feeds, ...plan.handed, ...plan.moved, ...step.outputs];
+    for (const { value } of ports) layout.place(value);
+    const totals = totalGroups(plan.totals).map((group) => ({ group, address: layout.reserve(partialBytes(group)) }));
     const memory = shared ? sharedMemory(layout.bytes) : linearMemory(layout.bytes);
     const views = (ports: readonly ModelPort[]) => viewsOf(ports, memory.buffer, layout);
     this.#state = views(step.state);
     this.#constants = views(step.constants);
-    this.#numbers = views(numbers);
+    this.#feeds = views(step.feeds);
+    this.#outputs = views(step.outputs);
     this.#moved = views(plan.moved);
 
     const targetOf = (name: string): Value => step.state.find((port) => port.name === name)!.value;
-    const kernel = updateModule(plan, layout, targetOf, memory.buffer.byteLength / pageBytes, shared);
+    const memoryPages = memory.buffer.byteLength / pageBytes;
+    const kernel = updateModule({ plan, layout, totals, targetOf, memoryPages, shared });
     const { update } = instantiate<PartedModule>(kernel, { host: { memory } });
     this.#update = () => update(0, 1);
+    const handed = new Map(plan.handed.map((port) => [port.value, views([port])[port.name]!]));
+    const total = totalsReader(totals, memory.buffer);
+    const number = (value: Value) => handed.get(value)!.data[0]!;
+    this.#readTotals = () => {
+      for (const { name, expression } of plan.totals) {
+        this.#outputs[name]!.data[0] = evaluate(expression, { total, number });
+      }
+    };
     this.#kernel = kernel;
     this.#memory = memory;
 
     const model = gradientModel(step, plan, metadata);
     this.#session = Session.create(model, { threads, sleepBetweenRuns: shared });
     const used = new Set(this.#session.inputs.map(({ name }) => name));
-    this.#fed = step.feeds.map(({ name }) => name).filter((name) => used.has(`feeds/${name}`));
-    const resident = [...within('state', step.state), ...within('constants', step.constants)];
+    const inputs = [
+      ...within('state', step.state),
+      ...within('constants', step.constants),
+      ...within('feeds', step.feeds),
+    ];
     this.#runGradients = this.#session.bind(
-      views(resident.filter(({ name }) => used.has(name))),
-      views([...within('handed', plan.handed), ...within('moved', plan.moved)]),
+      views(inputs.filter(({ name }) => used.has(name))),
+      views([...within('handed', plan.handed), ...within('moved', plan.moved), ...within('outputs', plan.outputs)]),
     );
     this.#report = { residentBytes: layout.bytes, programBytes: model.byteLength + kernel.byteLength };
   }
@@ -154,7 +170,7 @@ class UpdateExecutable implements Executable {
   /** Lets other threads take part in the update. Where ONNX Runtime refuses shared memory: false, and the end of this. */
   async join(threads: number): Promise<boolean> {
     try {
-      this.#runGradients(slicesOf(this.#fed, zeroFeeds(this.#program), 0), this.#outputsAt(this.#emptyOutputs(1), 0));
+      this.#runGradients();
     } catch {
       this.#session.dispose();
       return false;
@@ -170,9 +186,14 @@ class UpdateExecutable implements Executable {
     await new Promise(setImmediate);
     const outputs = this.#emptyOutputs(count);
     for (let step = 0; step < count; step++) {
-      for (const [name, { data }] of Object.entries(this.#numbers)) data.set(sliceOf(feeds[name]!, step).data);
-      this.#runGradients(slicesOf(this.#fed, feeds, step), this.#outputsAt(outputs, step));
+      for (const [name, { shape, data }] of Object.entries(this.#feeds)) {
+        const size = sizeOf(shape);
+        data.set(feeds[name]!.data.subarray(step * size, (step + 1) * size));
+      }
+      this.#runGradients();
       this.#update();
+      this.#readTotals();
+      for (const [name, { data }] of Object.entries(this.#outputs)) outputs[name]!.data.set(data, step * data.length);
       copyInto(this.#state, this.#moved);
     }
     return outputs;
@@ -182,13 +203,6 @@ class UpdateExecutable implements Executable {
     const empty = ({ name, value: { type, shape } }: ModelPort) =>
       [name, zeros(type === 'int64' ? 'int32' : type, [count, ...shape])] as const;
     return Object.fromEntries(this.#step.outputs.map(empty));
-  }
-
-  /** Where the outputs of a step go, by the model's names. */
-  #outputsAt(outputs: NdArrays, step: number): NdArrays {
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, array]) => [`outputs/${name}`, sliceOf(array, step)]),
-    );
   }
 
   async setState(state: NdArrays): Promise<void> {
@@ -223,18 +237,4 @@ class UpdateExecutable implements Executable {
   #checkAlive(): void {
     if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
-}
-
-/** Feeds of a step by the model's names. */
-const slicesOf = (names: readonly string[], feeds: NdArrays, step: number): NdArrays =>
-  Object.fromEntries(names.map((name) => [`feeds/${name}`, sliceOf(feeds[name]!, step)]));
-
-const zeroFeeds = ({ feeds }: Program): NdArrays =>
-  Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, zeros(dtype, [1, ...shape])]));
-
-/** Entry `index` of an array's leading axis, in place. */
-function sliceOf({ dtype, shape, data }: NdArray, index: number): NdArray {
-  const inner = shape.slice(1);
-  const size = sizeOf(inner);
-  return { dtype, shape: inner, data: data.subarray(index * size, (index + 1) * size) } as NdArray;
 }

@@ -1,8 +1,10 @@
-/** Writes the fused pass of a plan as a WebAssembly function: one loop for each group, each number in memory touched once. */
+/** Writes the fused pass of a plan as a WebAssembly function: one loop for each group, each number in memory touched once a group. */
 
 import { sizeOf } from '../../../base/ndarray.ts';
 import { type Node, splatOf, type Value } from '../graph.ts';
-import { fusedOperands, isSingle, type UpdatePlan } from './plan.ts';
+import { fusedOperands, isSingle } from './operators.ts';
+import type { UpdatePlan } from './plan.ts';
+import { type PlacedTotals, writeTotals } from './total-loop.ts';
 import { type Local, lineBytes, type Simd, UpdateFunction } from './wasm.ts';
 
 const instructions: Readonly<Record<string, Simd>> = {
@@ -20,6 +22,8 @@ function compute(f: UpdateFunction, { op }: Node, operands: readonly Local[]): L
       return f.compute('min', f.compute('max', a, b), c);
     case 'Reciprocal':
       return f.compute('div', f.constant(1), a);
+    case 'Relu':
+      return f.compute('max', a, f.constant(0));
     case 'IsNaN':
       return f.compute('ne', a, a);
     default: {
@@ -40,9 +44,14 @@ export class Layout {
   /** Reserves memory for a value; bool and int32 have theirs in the same memory. */
   place(value: Value): void {
     if (this.#addresses.has(value)) return;
-    this.#addresses.set(value, this.#end);
-    const bytes = sizeOf(value.shape) * (value.type === 'bool' ? 1 : 4);
+    this.#addresses.set(value, this.reserve(sizeOf(value.shape) * (value.type === 'bool' ? 1 : 4)));
+  }
+
+  /** Reserves lines of memory; their address. */
+  reserve(bytes: number): number {
+    const address = this.#end;
     this.#end += linesOf(bytes) * lineBytes;
+    return address;
   }
 
   addressOf(value: Value): number {
@@ -60,14 +69,18 @@ export class Layout {
   }
 }
 
-/** The bytes of a module that runs the plan. `targetOf` gives the state value that a new value replaces. */
-export function updateModule(
-  plan: UpdatePlan,
-  layout: Layout,
-  targetOf: (name: string) => Value,
-  memoryPages: number,
-  shared: boolean,
-): Uint8Array {
+export interface KernelOptions {
+  readonly plan: UpdatePlan;
+  readonly layout: Layout;
+  readonly totals: readonly PlacedTotals[];
+  /** the state value that a new value replaces */
+  readonly targetOf: (name: string) => Value;
+  readonly memoryPages: number;
+  readonly shared: boolean;
+}
+
+/** The bytes of a module that runs the plan. */
+export function updateModule({ plan, layout, totals, targetOf, memoryPages, shared }: KernelOptions): Uint8Array {
   const f = new UpdateFunction();
   const addresses = new Map<Value, number>(plan.handed.map(({ value }) => [value, layout.addressOf(value)]));
   for (const [value, { of, index }] of plan.leaves) addresses.set(value, layout.addressOf(of) + 4 * index);
@@ -96,20 +109,28 @@ export function updateModule(
     else if (!addresses.has(value)) for (const operand of fusedOperands(value)!) prepare(operand, seen);
   }
   const seen = new Set<Value>();
+  for (const { group } of totals) for (const { of } of group.totals) prepare(of, seen);
   for (const { targets } of plan.groups) for (const { value } of targets) prepare(value, seen);
 
+  /** writes values as they are at an offset from the counter, each once */
+  function evaluator(offset = 0): (value: Value) => Local {
+    const local = new Map<Value, Local>(singles);
+    const evaluate = (value: Value): Local => {
+      const known = local.get(value);
+      if (known !== undefined) return known;
+      const made = addresses.has(value)
+        ? f.load(addresses.get(value)! + offset)
+        : compute(f, nodeOf(value), fusedOperands(value)!.map(evaluate));
+      local.set(value, made);
+      return made;
+    };
+    return evaluate;
+  }
+
+  for (const placed of totals) writeTotals(f, placed, evaluator);
   for (const { size, targets } of plan.groups) {
     f.loop(linesOf(4 * size), () => {
-      const local = new Map<Value, Local>(singles);
-      const evaluate = (value: Value): Local => {
-        const known = local.get(value);
-        if (known !== undefined) return known;
-        const made = addresses.has(value)
-          ? f.load(addresses.get(value)!)
-          : compute(f, nodeOf(value), fusedOperands(value)!.map(evaluate));
-        local.set(value, made);
-        return made;
-      };
+      const evaluate = evaluator();
       // every old value is read before the first new one is written
       const results = targets.map(({ name, value }) => [targetOf(name), evaluate(value)] as const);
       for (const [target, result] of results) f.store(layout.addressOf(target), result);

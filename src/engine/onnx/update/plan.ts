@@ -1,22 +1,19 @@
 /**
  * Splits a recorded step: ONNX Runtime computes up to the gradients, one fused pass over memory does the rest. The rest is
- * every elementwise float operator between the new state and what only ONNX Runtime can compute, whatever the optimizer:
+ * every elementwise float operator between the new state and what only ONNX Runtime can compute, whatever the optimizer, and
+ * the totals of a cross-entropy (totals.ts):
  *
  *   state, constants, feeds ─► ONNX Runtime ─► outputs
- *            │                      └► gradients, statistics …   (handed over)
+ *            │                      └► gradients, statistics, logits …   (handed over)
  *            └──────────────────────────┴► elementwise operators ─► state, in place
+ *                                                              └──► totals ─► outputs
  */
 
-import { sameShape, sizeOf } from '../../../base/ndarray.ts';
-import { constantData, type Node, splatOf, type Value } from '../graph.ts';
+import { sizeOf } from '../../../base/ndarray.ts';
+import { constantData, reachable, splatOf, type Value } from '../graph.ts';
 import type { ModelPort, RecordedStep } from '../model.ts';
-
-/** Operators whose result a fused pass computes bit for bit as ONNX Runtime does, by the type of their operands. */
-const ofFloats: ReadonlySet<string> = new Set([
-  ...['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Sqrt', 'Neg', 'Abs', 'Reciprocal', 'Clip'],
-  ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'IsNaN'],
-]);
-const ofBools: ReadonlySet<string> = new Set(['And', 'Or', 'Not']);
+import { fusedOperands, isSingle, nodeOf, unshaped } from './operators.ts';
+import { numbersIn, type TotalOutput, totalOutput, totalsIn } from './totals.ts';
 
 /** New values of state that must be computed in the same loop, because one reads the old value of another. */
 export interface UpdateGroup {
@@ -31,35 +28,14 @@ export interface UpdatePlan {
   readonly handed: readonly ModelPort[];
   /** new state that the fused pass cannot write, integers and booleans: copied */
   readonly moved: readonly ModelPort[];
+  /** outputs that ONNX Runtime computes */
+  readonly outputs: readonly ModelPort[];
+  /** outputs that follow from totals of the fused pass */
+  readonly totals: readonly TotalOutput[];
   /** values that the fused pass reads where they are: inputs of the step and numbers inside them */
   readonly leaves: ReadonlyMap<Value, Element>;
   /** whether threads may do parts of the arrays at the same time: no array is computed from a number that is replaced */
   readonly parallel: boolean;
-}
-
-export const isSingle = (value: Value): boolean => sizeOf(value.shape) === 1;
-
-/** A value without the reshapes on top: the same numbers in the same order. */
-export function unshaped(value: Value): Value {
-  const { source } = value;
-  return source.kind === 'node' && source.node.op === 'Reshape' ? unshaped(source.node.inputs[0]!) : value;
-}
-
-/** The operands, reshapes stripped, of a node that the fused pass can compute, or undefined. */
-export function fusedOperands(value: Value): readonly Value[] | undefined {
-  const node = value.source.kind === 'node' ? value.source.node : undefined;
-  if (!node || !isFusible(node)) return undefined;
-  const operands = node.inputs.filter((input) => input !== undefined);
-  const aligned = operands.every((input) => isSingle(input) || sameShape(input.shape, value.shape));
-  // a boolean is a mask in a register: it cannot be handed over as bytes
-  const masks = operands.filter((input) => input.type === 'bool');
-  return aligned && masks.every((mask) => fusedOperands(unshaped(mask))) ? operands.map(unshaped) : undefined;
-}
-
-function isFusible({ op, inputs }: Node): boolean {
-  const all = (type: string) => inputs.every((input) => input === undefined || input.type === type);
-  if (op === 'Where') return inputs[0]?.type === 'bool' && inputs[1]?.type === 'float32';
-  return (ofFloats.has(op) && all('float32')) || (ofBools.has(op) && all('bool'));
 }
 
 /** A number inside a value that lies in memory. */
@@ -70,20 +46,16 @@ export interface Element {
 
 /** Where a single number lies that is a slice of a vector, such as one of the optimizer's scalars. */
 function elementOf(value: Value): Element | undefined {
-  const node = value.source.kind === 'node' ? value.source.node : undefined;
-  if (node?.op !== 'Slice' || !isSingle(value)) return undefined;
+  const node = nodeOf(value, 'Slice');
+  if (!node || !isSingle(value)) return undefined;
   const [of, start, , , steps] = node.inputs as Value[];
   const index = constantData(start!)?.[0];
   if (of!.shape.length !== 1 || steps || index === undefined || index < 0) return undefined;
   return { of: unshaped(of!), index };
 }
 
-/** Feeds up to this length are copied to where the fused pass reads them; longer ones pass through ONNX Runtime. */
-const copiedFeed = 64;
-
 export function planUpdate(step: RecordedStep): UpdatePlan {
-  const feeds = step.feeds.filter(({ value }) => sizeOf(value.shape) <= copiedFeed);
-  const inputs = [...step.state, ...step.constants, ...feeds].map(({ value }) => value);
+  const inputs = [...step.state, ...step.constants, ...step.feeds].map(({ value }) => value);
   const readable = new Set(inputs.filter(({ type }) => type === 'float32'));
   const handed = new Map<Value, string>();
   const leaves = new Map<Value, Element>();
@@ -117,11 +89,32 @@ export function planUpdate(step: RecordedStep): UpdatePlan {
       moved.push(port);
     }
   }
+  const state = new Set(step.state.map(({ value }) => value));
+  const readsState = (value: Value): boolean =>
+    state.has(value) || state.has(elementOf(value)?.of as Value) || (fusedOperands(value)?.some(readsState) ?? false);
+  // threads may be done with their part of the totals, and replace state, before others
+  const surroundings = { readable: (value: Value) => !readsState(value), sigmoidOf: sigmoids(step) };
+  const totals = step.outputs.flatMap((port) => totalOutput(port, surroundings) ?? []);
+  for (const { expression } of totals) {
+    for (const { of } of totalsIn(expression)) collect(of, new Set(), new Set());
+    for (const number of numbersIn(expression)) handed.set(number, handed.get(number) ?? String(handed.size));
+  }
+  const outputs = step.outputs.filter(({ name }) => !totals.some((total) => total.name === name));
   const ports = [...handed].map(([value, name]) => ({ name, value }));
   const replaced = new Set(updates.map(({ state }) => state));
   const arrays = updates.filter(({ state }) => !isSingle(state));
   const parallel = !arrays.some(({ numbers }) => [...numbers].some((number) => replaced.has(number)));
-  return { groups: grouped(updates), handed: ports, moved, leaves, parallel };
+  return { groups: grouped(updates), handed: ports, moved, outputs, totals, leaves, parallel };
+}
+
+/** Finds σ of a value among what the new state is computed from. */
+function sigmoids(step: RecordedStep): (value: Value) => Value | undefined {
+  const { nodes } = reachable(step.next.map(({ value }) => value));
+  const found = nodes
+    .filter(({ op }) => op === 'Sigmoid')
+    .map(({ inputs, outputs }) => [unshaped(inputs[0]!), outputs[0]!] as const);
+  const known = new Map(found);
+  return (value) => known.get(value);
 }
 
 interface Update {

@@ -19,6 +19,9 @@ export const simd = {
   and: 0x4e,
   or: 0x50,
   bitselect: 0x52,
+  shiftLeft: 0xab,
+  shiftRight: 0xad,
+  addIntegers: 0xae,
   abs: 0xe0,
   neg: 0xe1,
   sqrt: 0xe3,
@@ -36,6 +39,7 @@ const op = {
   if: 0x04,
   end: 0x0b,
   brIf: 0x0d,
+  select: 0x1b,
   localGet: 0x20,
   localSet: 0x21,
   i32Const: 0x41,
@@ -79,9 +83,9 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...un
 /** A value on the stack that was stored in a local: the number of that local. */
 export type Local = number;
 
-/** The arguments, the byte offset that loops count and where they end; all other locals are v128. */
-const [part, parts, counter, end] = [0, 1, 2, 3] as const;
-const numbered = 4;
+/** The arguments, the byte offset that loops count and where they end, a block and the last; all other locals are v128. */
+const [part, parts, counter, end, block, lastBlock] = [0, 1, 2, 3, 4, 5] as const;
+const numbered = 6;
 
 /** What loops are split by: no two parts touch the same line of a cache. */
 export const lineBytes = 64;
@@ -97,9 +101,41 @@ export class UpdateFunction {
     return this.#keep();
   }
 
+  /** Shifts each lane as an integer by so many bits. */
+  shift(instruction: 'shiftLeft' | 'shiftRight', value: Local, bits: number): Local {
+    this.#code.push(
+      op.localGet,
+      ...unsigned(value),
+      op.i32Const,
+      ...signed(bits),
+      0xfd,
+      ...unsigned(simd[instruction]),
+    );
+    return this.#keep();
+  }
+
+  /** A local without a value. */
+  variable(): Local {
+    return this.#locals++;
+  }
+
+  /** Gives a local another value: what a loop carries on. */
+  assign(local: Local, value: Local): void {
+    this.#code.push(op.localGet, ...unsigned(value), op.localSet, ...unsigned(local));
+  }
+
   /** A number in all four lanes. */
   constant(value: number): Local {
-    const lane = [...new Uint8Array(Float32Array.of(value).buffer)];
+    return this.#lanes(new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  /** The bits of an integer in all four lanes. */
+  integer(value: number): Local {
+    return this.#lanes(new Uint8Array(Int32Array.of(value).buffer));
+  }
+
+  #lanes(bytes: Uint8Array): Local {
+    const lane = [...bytes];
     this.#code.push(0xfd, ...unsigned(simd.constant), ...lane, ...lane, ...lane, ...lane);
     return this.#keep();
   }
@@ -123,23 +159,48 @@ export class UpdateFunction {
 
   /** Repeats what `body` writes for the offsets 0, 16, … below `lines` lines, as far as they are in this part. */
   loop(lines: number, body: () => void): void {
-    const border = [
-      op.i32Const,
-      ...signed(lines),
-      op.i32Mul,
-      op.localGet,
-      parts,
-      op.i32DivU,
-      op.i32Const,
-      6,
-      op.i32Shl,
-    ];
-    this.#code.push(op.localGet, part, ...border, op.localSet, counter);
-    this.#code.push(op.localGet, part, op.i32Const, 1, op.i32Add, ...border, op.localSet, end);
-    const below = [op.localGet, counter, op.localGet, end, op.i32LtU];
+    this.#ownShare(lines, counter, end, 6);
+    this.#repeat(counter, end, 16, body);
+  }
+
+  /**
+   * The same a line at a time (`body` may read at the offsets 0, 16, 32 and 48 from the counter), in blocks of `blockLines`
+   * that each belong to one part whatever the number of parts. `before` and `after` are written around the loop of a block.
+   */
+  blocks(lines: number, blockLines: number, write: { before(): void; body(): void; after(): void }): void {
+    this.#ownShare(Math.ceil(lines / blockLines), block, lastBlock, 0);
+    this.#repeat(block, lastBlock, 1, () => {
+      const blockBytes = [op.i32Const, ...signed(blockLines * lineBytes), op.i32Mul];
+      this.#code.push(op.localGet, block, ...blockBytes, op.localSet, counter);
+      const next = [op.localGet, block, op.i32Const, 1, op.i32Add, ...blockBytes];
+      const all = [op.i32Const, ...signed(lines * lineBytes)];
+      this.#code.push(...next, ...all, ...next, ...all, op.i32LtU, op.select, op.localSet, end);
+      write.before();
+      this.#repeat(counter, end, lineBytes, write.body);
+      write.after();
+    });
+  }
+
+  /** Stores at an address plus so many bytes for each block before this one. */
+  storeForBlock(address: number, blockBytes: number, value: Local): void {
+    this.#code.push(op.localGet, block, op.i32Const, ...signed(blockBytes), op.i32Mul, op.localGet, ...unsigned(value));
+    this.#code.push(0xfd, ...unsigned(simd.store), align.store, ...unsigned(address));
+  }
+
+  /** `from` = count · part / parts and `to` = count · (part + 1) / parts, both shifted left. */
+  #ownShare(count: number, from: number, to: number, bits: number): void {
+    const shift = bits > 0 ? [op.i32Const, bits, op.i32Shl] : [];
+    const border = [op.i32Const, ...signed(count), op.i32Mul, op.localGet, parts, op.i32DivU, ...shift];
+    this.#code.push(op.localGet, part, ...border, op.localSet, from);
+    this.#code.push(op.localGet, part, op.i32Const, 1, op.i32Add, ...border, op.localSet, to);
+  }
+
+  /** Repeats `body` while `index` is below `to`. */
+  #repeat(index: number, to: number, step: number, body: () => void): void {
+    const below = [op.localGet, index, op.localGet, to, op.i32LtU];
     this.#code.push(...below, op.if, type.empty, op.loop, type.empty);
     body();
-    this.#code.push(op.localGet, counter, op.i32Const, 16, op.i32Add, op.localSet, counter);
+    this.#code.push(op.localGet, index, op.i32Const, ...signed(step), op.i32Add, op.localSet, index);
     this.#code.push(...below, op.brIf, 0, op.end, op.end);
   }
 
