@@ -8,6 +8,7 @@ import { type NdArray, sizeOf, zeros } from '../src/base/ndarray.ts';
 import { RandomStream } from '../src/base/random.ts';
 import { type Attributes, type ElementType, Graph, type Value } from '../src/engine/onnx/graph.ts';
 import { functionModel } from '../src/engine/onnx/model.ts';
+import { reshape, transpose } from '../src/engine/onnx/nodes.ts';
 import { Session } from '../src/runtime/session.ts';
 
 const milliseconds = 300;
@@ -24,7 +25,8 @@ function measure(build: Build): number {
     return value;
   });
   const ports = inputs.map((value, i) => ({ name: `x${i}`, value }));
-  const model = functionModel('op', ports, [{ name: 'y', value: output }], { producer: 'bench', version: '1' });
+  const metadata = { producer: 'bench', version: '1' };
+  const model = functionModel('op', ports, [{ name: 'y', value: output }], metadata, { stop: true });
   const session = Session.create(model, { threads: 1 });
   const feeds: Record<string, NdArray> = {};
   for (const [i, { type, shape }] of inputs.entries()) {
@@ -58,6 +60,9 @@ const same =
       attributes,
     );
 
+const turned = (g: Graph, a: Value, b: Value, attributes: Attributes) =>
+  node(g, 'Gemm', [a, b], [784, 1000], attributes);
+
 const image = (channels: number, size: number) => [32, channels, size, size];
 const window = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
 const convolution =
@@ -76,6 +81,14 @@ const rows: readonly (readonly [name: string, build: Build])[] = [
   ['Where [128, 784]', (g, input) => node(g, 'Where', [input(matrix, 'bool'), input(matrix), input(matrix)], matrix)],
   ['Softmax [128, 784]', same('Softmax', 1, { axis: -1 })],
   ['Gemm 128×784 · 784×128', (g, input) => node(g, 'Gemm', [input(matrix), input([784, 128])], [128, 128])],
+  ['Gemm 784×128 by columns · 128×1000', (g, input) => turned(g, input(matrix), input([128, 1000]), { transA: 1 })],
+  [
+    'the same, transposed first',
+    (g, input) => {
+      const x = reshape(g, input(matrix), [1, ...matrix]);
+      return turned(g, reshape(g, transpose(g, x, [0, 2, 1]), [784, 128]), input([128, 1000]), {});
+    },
+  ],
   [
     'Mul [32, 16, 14, 1, 14, 1] · [32, 16, 14, 2, 14, 2]',
     (g, input) =>

@@ -2,7 +2,7 @@
 
 import { sizeOf } from '../../../base/ndarray.ts';
 import { type Node, splatOf, type Value } from '../graph.ts';
-import { fusedOperands, isSingle } from './operators.ts';
+import { fusedOperands, isSingle, nodeOf } from './operators.ts';
 import type { UpdatePlan } from './plan.ts';
 import { type PlacedTotals, writeTotals } from './total-loop.ts';
 import { type Local, lineBytes, type Simd, UpdateFunction } from './wasm.ts';
@@ -96,7 +96,7 @@ export function updateModule({ plan, layout, totals, targetOf, memoryPages, shar
         ? f.constant(splat)
         : addresses.has(value)
           ? f.scalar(addresses.get(value)!)
-          : compute(f, nodeOf(value), fusedOperands(value)!.map(single));
+          : compute(f, nodeOf(value)!, fusedOperands(value)!.map(single));
     singles.set(value, made);
     return made;
   }
@@ -120,7 +120,7 @@ export function updateModule({ plan, layout, totals, targetOf, memoryPages, shar
       if (known !== undefined) return known;
       const made = addresses.has(value)
         ? f.load(addresses.get(value)! + offset)
-        : compute(f, nodeOf(value), fusedOperands(value)!.map(evaluate));
+        : compute(f, nodeOf(value)!, fusedOperands(value)!.map(evaluate));
       local.set(value, made);
       return made;
     };
@@ -137,9 +137,4 @@ export function updateModule({ plan, layout, totals, targetOf, memoryPages, shar
     });
   }
   return f.module(memoryPages, shared);
-}
-
-function nodeOf(value: Value): Node {
-  if (value.source.kind !== 'node') throw new Error(`value ${value.id} is not computed`);
-  return value.source.node;
 }
