@@ -106,9 +106,11 @@ async function measure(
       }
     }
     for (let round = 0; round < rounds; round++) {
-      // another order each round, and a pause in which spinning threads go to sleep
+      // another order each round, forwards and backwards, so that nobody always follows the same one; and a pause in which
+      // spinning threads go to sleep
       for (let i = 0; i < ready.length; i++) {
-        const one = ready[(i + round) % ready.length] as Ready;
+        const place = (i + round) % ready.length;
+        const one = ready[round % 2 ? ready.length - 1 - place : place] as Ready;
         if (round >= roundsFor(one)) continue;
         await sleep(250);
         const { milliseconds } = await one.runner.round(one.stepsPerRound);
