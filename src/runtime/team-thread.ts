@@ -1,17 +1,16 @@
-/** A thread of a team: does its part each turn, until it is terminated. */
+/** A thread of a team: takes chunks each turn, until it is terminated. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { instantiate } from '../base/webassembly.ts';
-import { control, type PartedModule, type TeamData } from './team.ts';
+import { control, type PartedModule, type TeamData, takeChunks } from './team.ts';
 
-const { module, memory, control: block, part, parts } = workerData as TeamData;
-const { update } = instantiate<PartedModule>(module, { host: { memory } });
+const { module, memory, control: block } = workerData as TeamData;
+const own = instantiate<PartedModule>(module, { host: { memory } });
 const words = new Int32Array(block);
 
 parentPort?.postMessage('ready');
-for (let turn = 0; ; turn++) {
-  while (Atomics.load(words, control.turn) === turn) Atomics.wait(words, control.turn, turn);
-  update(part, parts);
-  Atomics.add(words, control.done, 1);
-  Atomics.notify(words, control.done);
+for (;;) {
+  const turn = Atomics.load(words, control.turn);
+  takeChunks(own, words);
+  Atomics.wait(words, control.turn, turn);
 }

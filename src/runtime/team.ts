@@ -1,9 +1,11 @@
 /**
- * A WebAssembly function that several threads run together over one shared memory, each its own part. The caller is one of
- * them and blocks until all are done: parts of some hundred microseconds, where messages would cost more than the work.
+ * A WebAssembly function that several threads run together over one shared memory, a chunk at a time. The caller is one of
+ * them and blocks until all is done: work of some hundred microseconds, where messages would cost more than they bring.
  *
- *   caller   turn + 1, wake ──► update(0, n) ──────────────► wait for done = n − 1
- *   thread k      sleep ──────► update(k, n) ──► done + 1, wake ──► sleep
+ *   caller   next = 0, turn + 1, wake ──► take chunks until there are none ──► wait for finished = all
+ *   threads        sleep ──────────────────► take chunks until there are none ──► sleep
+ *
+ * Nobody waits for a thread that is slow to wake: what it does not take, others do.
  */
 
 import { once } from 'node:events';
@@ -12,45 +14,60 @@ import { HourglassError } from '../base/errors.ts';
 import { instantiate, type SharedMemory } from '../base/webassembly.ts';
 import { entry } from '../platform/entry.ts';
 
-/** A module that imports `host.memory` and exports this: does part `part` of `parts`. */
+/** A module that imports `host.memory` and exports this: does part `part` of `parts`, in any order. */
 export interface PartedModule {
   update(part: number, parts: number): void;
 }
 
-/** Words of the control block. */
-export const control = { turn: 0, done: 1, words: 2 } as const;
+/** Words of the control block: turns so far, the next chunk to take, chunks that are finished. */
+export const control = { turn: 0, next: 1, finished: 2, words: 3 } as const;
+
+/** Small enough that the last ones end together, large enough that taking one costs nothing. */
+const chunks = 32;
 
 export interface TeamData {
   readonly module: Uint8Array;
   readonly memory: SharedMemory;
   readonly control: SharedArrayBuffer;
-  readonly part: number;
-  readonly parts: number;
 }
 
-/** A part that takes longer means that its thread is gone. */
+/** Does chunks of the current turn until all are taken. */
+export function takeChunks({ update }: PartedModule, words: Int32Array<SharedArrayBuffer>): void {
+  for (;;) {
+    const chunk = Atomics.add(words, control.next, 1);
+    if (chunk >= chunks) return;
+    update(chunk, chunks);
+    Atomics.add(words, control.finished, 1);
+    Atomics.notify(words, control.finished);
+  }
+}
+
+/** A chunk that takes longer means that its thread is gone. */
 const patience = 60_000;
+/** Looks for the end before the caller goes to sleep: about as long as a chunk takes. */
+const looks = 10_000;
 
 export class Team {
   readonly #own: PartedModule;
   readonly #threads: readonly Worker[];
-  readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #words: Int32Array<SharedArrayBuffer>;
 
-  private constructor(own: PartedModule, threads: readonly Worker[], block: SharedArrayBuffer) {
+  private constructor(own: PartedModule, threads: readonly Worker[], words: Int32Array<SharedArrayBuffer>) {
     this.#own = own;
     this.#threads = threads;
-    this.#control = new Int32Array(block);
+    this.#words = words;
   }
 
   /** Starts `size` − 1 threads and waits until they are ready. */
   static async start(module: Uint8Array, memory: SharedMemory, size: number): Promise<Team> {
     const block = new SharedArrayBuffer(4 * control.words);
-    const threads = Array.from({ length: size - 1 }, (_, i) => {
-      const workerData: TeamData = { module, memory, control: block, part: i + 1, parts: size };
+    const words = new Int32Array(block);
+    words[control.next] = chunks;
+    const threads = Array.from({ length: size - 1 }, () => {
+      const workerData: TeamData = { module, memory, control: block };
       return new Worker(entry(import.meta.url, './team-thread.ts'), { workerData });
     });
-    const own = instantiate<PartedModule>(module, { host: { memory } });
-    const team = new Team(own, threads, block);
+    const team = new Team(instantiate<PartedModule>(module, { host: { memory } }), threads, words);
     try {
       await Promise.all(threads.map((thread) => once(thread, 'message')));
     } catch (error) {
@@ -63,15 +80,17 @@ export class Team {
 
   /** Runs every part. Throws `internal` when a thread does not come back. */
   run(): void {
-    const parts = this.#threads.length + 1;
-    Atomics.store(this.#control, control.done, 0);
-    Atomics.add(this.#control, control.turn, 1);
-    Atomics.notify(this.#control, control.turn);
-    this.#own.update(0, parts);
-    for (;;) {
-      const done = Atomics.load(this.#control, control.done);
-      if (done === parts - 1) return;
-      if (Atomics.wait(this.#control, control.done, done, patience) === 'timed-out') {
+    const words = this.#words;
+    Atomics.store(words, control.finished, 0);
+    Atomics.store(words, control.next, 0);
+    Atomics.add(words, control.turn, 1);
+    Atomics.notify(words, control.turn);
+    takeChunks(this.#own, words);
+    for (let look = 0; ; look++) {
+      const finished = Atomics.load(words, control.finished);
+      if (finished === chunks) return;
+      if (look < looks) continue;
+      if (Atomics.wait(words, control.finished, finished, patience) === 'timed-out') {
         throw new HourglassError('internal', 'A thread of the engine did not come back.');
       }
     }
