@@ -111,6 +111,18 @@ describe('state of any kind', () => {
     expect(groups).toHaveLength(1);
   });
 
+  it('outputs of the old state are of the old state', async () => {
+    const p = program(
+      { w: f32(5), count: f32() },
+      {},
+      ({ w, count }) => ({ w: tf.mul(w!, 0.5), count: tf.add(count!, 1) }),
+      ({ w, count }) => ({ before: w!, count: count!, twice: tf.mul(w!, 2) }),
+    );
+    const [fused, scanned] = [await run(p, true), await run(p, false)];
+    expect(fused).toEqual(scanned);
+    expect(fused.outputs.before!.data.slice(0, 5)).toEqual(randomArrays(p.state, 'state').w!.data);
+  });
+
   it('a number that changes itself is used as it was before the step', async () => {
     const p = program({ w: f32(6), power: f32(), scaled: f32() }, {}, ({ w, power }) => ({
       w: tf.mul(w!, power!),
@@ -129,6 +141,11 @@ describe('state of any kind', () => {
     }));
     await expectSame(p);
     expect(planUpdate(recordStep(p)).moved.map(({ name }) => name)).toEqual(['n', 'flag']);
+  });
+
+  it('integers that change places', async () => {
+    const state: TensorSpecs = { a: { dtype: 'int32', shape: [2] }, b: { dtype: 'int32', shape: [2] }, w: f32(2) };
+    await expectSame(program(state, {}, ({ a, b, w }) => ({ a: b!, b: a!, w: tf.mul(w!, 0.5) })));
   });
 
   it('state that stays as it is', async () => {
@@ -275,6 +292,26 @@ describe('totals of a cross-entropy', () => {
     expect(fused.state).toEqual(scanned.state);
     for (let i = 0; i < steps; i++) {
       expect(Math.abs(fused.outputs.loss!.data[i]! / scanned.outputs.loss!.data[i]! - 1)).toBeLessThan(1e-6);
+    }
+  });
+
+  it('goes with a number of the old state', async () => {
+    const base = layer([16, 4, 32], mean);
+    const p = program(
+      { ...base.state, price: f32() },
+      base.feeds,
+      ({ price, ...state }, feeds) => ({
+        ...base.step({ state, constants: {}, feeds }).state,
+        price: tf.add(price!, 1),
+      }),
+      (state, feeds) => ({
+        loss: tf.add(base.step({ state, constants: {}, feeds }).outputs.loss!, tf.reshape(state.price!, [])),
+      }),
+    );
+    const [fused, scanned] = [await run(p, true), await run(p, false)];
+    expect(fused.state).toEqual(scanned.state);
+    for (let i = 0; i < steps; i++) {
+      expect(fused.outputs.loss!.data[i]).toBeCloseTo(scanned.outputs.loss!.data[i]!, 5);
     }
   });
 

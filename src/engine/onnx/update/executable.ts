@@ -66,6 +66,11 @@ const copyInto = (held: Views, given: NdArrays): void => {
   for (const [name, { data }] of Object.entries(given)) held[name]!.data.set(data);
 };
 
+const copyOf = (held: Views): Views =>
+  Object.fromEntries(
+    Object.entries(held).map(([name, array]) => [name, { ...array, data: array.data.slice() }]),
+  ) as Views;
+
 export interface UpdateOptions {
   readonly program: Program;
   readonly step: RecordedStep;
@@ -114,10 +119,11 @@ class UpdateExecutable implements Executable {
   readonly #constants: Views;
   /** of one step */
   readonly #feeds: Views;
+  /** of one step, from ONNX Runtime */
   readonly #outputs: Views;
   readonly #moved: Views;
-  /** computes outputs from what the fused pass added up */
-  readonly #readTotals: () => void;
+  /** outputs that follow from what the fused pass added up */
+  readonly #totals: Readonly<Record<string, () => number>>;
   #disposed = false;
 
   constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan, shared: boolean) {
@@ -125,7 +131,7 @@ class UpdateExecutable implements Executable {
     this.#step = step;
     this.#onDispose = onDispose;
     const layout = new Layout();
-    const ports = [...step.state, ...step.constants, ...step.feeds, ...plan.handed, ...plan.moved, ...step.outputs];
+    const ports = [...step.state, ...step.constants, ...step.feeds, ...plan.handed, ...plan.moved, ...plan.outputs];
     for (const { value } of ports) layout.place(value);
     const totals = totalGroups(plan.totals).map((group) => ({ group, address: layout.reserve(partialBytes(group)) }));
     const memory = shared ? sharedMemory(layout.bytes) : linearMemory(layout.bytes);
@@ -133,7 +139,7 @@ class UpdateExecutable implements Executable {
     this.#state = views(step.state);
     this.#constants = views(step.constants);
     this.#feeds = views(step.feeds);
-    this.#outputs = views(step.outputs);
+    this.#outputs = views(plan.outputs);
     this.#moved = views(plan.moved);
 
     const targetOf = (name: string): Value => step.state.find((port) => port.name === name)!.value;
@@ -144,11 +150,9 @@ class UpdateExecutable implements Executable {
     const handed = new Map(plan.handed.map((port) => [port.value, views([port])[port.name]!]));
     const total = totalsReader(totals, memory.buffer);
     const number = (value: Value) => handed.get(value)!.data[0]!;
-    this.#readTotals = () => {
-      for (const { name, expression } of plan.totals) {
-        this.#outputs[name]!.data[0] = evaluate(expression, { total, number });
-      }
-    };
+    this.#totals = Object.fromEntries(
+      plan.totals.map(({ name, expression }) => [name, () => evaluate(expression, { total, number })]),
+    );
     this.#kernel = kernel;
     this.#memory = memory;
 
@@ -191,10 +195,11 @@ class UpdateExecutable implements Executable {
         data.set(feeds[name]!.data.subarray(step * size, (step + 1) * size));
       }
       this.#runGradients();
-      this.#update();
-      this.#readTotals();
+      // before the update: an output may be a value of the old state
       for (const [name, { data }] of Object.entries(this.#outputs)) outputs[name]!.data.set(data, step * data.length);
-      copyInto(this.#state, this.#moved);
+      this.#update();
+      for (const [name, total] of Object.entries(this.#totals)) outputs[name]!.data[step] = total();
+      copyInto(this.#state, copyOf(this.#moved));
     }
     return outputs;
   }
@@ -213,8 +218,7 @@ class UpdateExecutable implements Executable {
 
   async getState(): Promise<NdArrays> {
     this.#checkAlive();
-    const copies = Object.entries(this.#state).map(([name, array]) => [name, { ...array, data: array.data.slice() }]);
-    return Object.fromEntries(copies);
+    return copyOf(this.#state);
   }
 
   async setConstants(constants: NdArrays): Promise<void> {

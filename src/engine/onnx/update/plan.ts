@@ -94,7 +94,10 @@ export function planUpdate(step: RecordedStep): UpdatePlan {
     state.has(value) || state.has(elementOf(value)?.of as Value) || (fusedOperands(value)?.some(readsState) ?? false);
   // threads may be done with their part of the totals, and replace state, before others
   const surroundings = { readable: (value: Value) => !readsState(value), sigmoidOf: sigmoids(step) };
-  const totals = step.outputs.flatMap((port) => totalOutput(port, surroundings) ?? []);
+  const totals = step.outputs
+    .flatMap((port) => totalOutput(port, surroundings) ?? [])
+    // numbers are read after the update
+    .filter(({ expression }) => !numbersIn(expression).some((number) => state.has(number)));
   for (const { expression } of totals) {
     for (const { of } of totalsIn(expression)) collect(of, new Set(), new Set());
     for (const number of numbersIn(expression)) handed.set(number, handed.get(number) ?? String(handed.size));
