@@ -154,7 +154,8 @@ export class Session {
   private constructor(raw: RawSession) {
     this.#raw = raw;
     this.inputs = raw.inputMetadata.map(portOf);
-    this.outputs = raw.outputMetadata.filter(({ name }) => name !== stopOutput.name).map(portOf);
+    const stops = ({ name, type }: RawPort) => name === stopOutput.name && type === stopOutput.elementType;
+    this.outputs = raw.outputMetadata.filter((port) => !stops(port)).map(portOf);
     this.#inputNames = new Set(this.inputs.map((port) => port.name));
     this.#fetches = Object.fromEntries(raw.outputMetadata.map(({ name }) => [name, null]));
   }
