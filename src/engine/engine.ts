@@ -6,7 +6,7 @@
  *                  │ state ─► step ─► state ─► step ─► …  (K×) │─► outputs [K, …]
  *   constants ────►└───────────────────────────────────────────┘
  *
- * Engines: `onnx` (recorded into one ONNX Scan, run by ONNX Runtime) and `eager` (any tfjs backend). Both must give the
+ * Engines: `onnx` (recorded into an ONNX graph, run by ONNX Runtime) and `eager` (any tfjs backend). Both must give the
  * same numbers; test/conformance holds them to it.
  */
 

@@ -24,7 +24,7 @@ export interface UpdateGroup {
 
 export interface UpdatePlan {
   readonly groups: readonly UpdateGroup[];
-  /** what ONNX Runtime hands to the fused pass: float32 of the size of a group, or single numbers; named 0, 1, … */
+  /** what ONNX Runtime hands to the fused pass: float32 of the size of a group or of a total, or numbers; named 0, 1, … */
   readonly handed: readonly ModelPort[];
   /** new state that the fused pass cannot write, integers and booleans: copied */
   readonly moved: readonly ModelPort[];
