@@ -7,7 +7,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { JobView } from '../src/spec/job.ts';
+import type { JobView } from '../src/jobspec/job.ts';
 import { uploadDataset } from './recipes/datasets.ts';
 import { Instance } from './recipes/instance.ts';
 import { measures } from './recipes/measures.ts';

@@ -1,11 +1,11 @@
-// Bundles the web pages' scripts and copies what goes with them, to dist/dashboard or the folder of a build that is named.
+// Bundles the web pages' scripts and copies what goes with them, to dist/demo or the folder of a build that is named.
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
-const from = path.join(root, 'src/dashboard');
-const to = path.join(path.resolve(process.argv[2] ?? path.join(root, 'dist')), 'dashboard');
+const from = path.join(root, 'src/demo');
+const to = path.join(path.resolve(process.argv[2] ?? path.join(root, 'dist')), 'demo');
 
 const bundle = await rolldown({ input: path.join(from, 'demo.ts'), platform: 'browser', cwd: root });
 const { output } = await bundle.generate({ format: 'esm', minify: true, comments: false });

@@ -17,7 +17,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DenoiseRequestSchema, InferenceService } from '../src/gen/hourglass/v1/inference_pb.ts';
 import { TrainingService } from '../src/gen/hourglass/v1/training_pb.ts';
-import type { JobView } from '../src/spec/job.ts';
+import type { JobView } from '../src/jobspec/job.ts';
 import { seeded } from './codec/profiles.ts';
 import { freePorts } from './helpers/ports.ts';
 

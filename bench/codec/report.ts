@@ -1,5 +1,5 @@
 // codec.md: the bars with what was reached, then all curves.
-import type { JobSpec } from '../../src/spec/job.ts';
+import type { JobSpec } from '../../src/jobspec/job.ts';
 import { type Bar, bytesAt, cheapest, type Rate, verdict } from './bars.ts';
 import { type PicturePoint, singleRows } from './pictures.ts';
 import type { Point } from './points.ts';

@@ -6,11 +6,11 @@ import { type Coder, openCoder } from '../../src/bundle/coder.ts';
 import type { Profile } from '../../src/codec/profile.ts';
 import { profileFromBytes } from '../../src/codec/profile-bytes.ts';
 import type { Dataset } from '../../src/data/dataset.ts';
+import type { JobSpec } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { JobSpec } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { readRecipe } from '../recipes/recipe.ts';
 
 export interface CodedModel {

@@ -3,11 +3,11 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { RandomStream } from '../../src/base/random.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
+import type { JobSpec, JobView } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { JobSpec, JobView } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 
 /** Adds the data set `waves` to a data folder: 256 rows of 16 values in [0, 1]. */
 export async function addWaves(dataFolder: string): Promise<void> {

@@ -1,8 +1,9 @@
 // A job that runs out of memory again and again, beside healthy ones: how much later these end than without it. The same
 // jobs are run with and without it in turn, so that both meet the same machine.
+
+import type { JobSpec } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
-import type { JobSpec } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { ended, waveSpec } from './jobs.ts';
 import type { World } from './world.ts';
 

@@ -1,8 +1,8 @@
 // How long a job waits until it runs on another worker, with the default lock: after its worker was killed, and after it was told
 // to stop, which hands the job over.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { JobView } from '../../src/jobspec/job.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
-import type { JobView } from '../../src/spec/job.ts';
 import { busyMembers, type Fleet } from './fleet.ts';
 import { waveSpec } from './jobs.ts';
 

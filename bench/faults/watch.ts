@@ -1,8 +1,8 @@
 // How closely a watcher follows a job: the longest time between two progress events while it trains, and from a cancellation to
 // the end of the job. A dense and a convolutional model on handwritten digits.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JobProgress } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
+import type { JobProgress } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { World } from './world.ts';
 
 export interface Watched {

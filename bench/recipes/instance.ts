@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobView } from '../../src/spec/job.ts';
+import type { JobView } from '../../src/jobspec/job.ts';
 import { freePorts } from '../../test/helpers/ports.ts';
 
 const attempts = 60;

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { JobRequest } from '../../src/spec/request.ts';
+import { JobRequest } from '../../src/jobspec/request.ts';
 
 const closed = { additionalProperties: false } as const;
 

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { float32, type NdArray, sizeOf } from '../../src/base/ndarray.ts';
 import type { Dataset, SplitName } from '../../src/data/dataset.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
+import type { JobView } from '../../src/jobspec/job.ts';
 import { Gemm } from '../../src/report/gemm.ts';
 import { fitPrincipalComponents, type PrincipalComponents } from '../../src/report/pca.ts';
 import { Session } from '../../src/runtime/session.ts';
-import type { JobView } from '../../src/spec/job.ts';
 import type { Instance } from './instance.ts';
 
 export interface MeasureContext {

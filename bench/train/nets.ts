@@ -11,8 +11,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { float32, type NdArray, sizeOf, type TensorSpecs, zeros } from '../../src/base/ndarray.ts';
 import { RandomStream } from '../../src/base/random.ts';
 import type { Program, Tensors } from '../../src/engine/engine.ts';
+import type { OptimizerSpec } from '../../src/jobspec/training.ts';
 import { crossEntropyFromLogits } from '../../src/models/losses.ts';
-import type { OptimizerSpec } from '../../src/spec/training.ts';
 import { optimizer } from '../../src/train/optimizers.ts';
 
 export const batch = 128;

@@ -5,7 +5,7 @@
 
 import { type Shape, sizeOf } from '../base/ndarray.ts';
 import type { RandomStream } from '../base/random.ts';
-import type { Corruption } from '../spec/model.ts';
+import type { Corruption } from '../jobspec/model.ts';
 
 /**
  * Fills `out` with one value of noise per input value: normal for gaussian, 1 (keep) or 0 (drop) for masking, uniform in [0,1)

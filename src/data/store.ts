@@ -3,7 +3,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
-import { namePattern } from '../spec/job.ts';
+import { namePattern } from '../jobspec/job.ts';
 import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
 import type { Dataset, DatasetInfo, DatasetStore, SplitName, Upload } from './dataset.ts';
 import { diskError, isMissing, isUnfinished, makeUnfinished, publish, unpublish, writeSynced } from './disk.ts';

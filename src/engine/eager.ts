@@ -7,7 +7,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { HourglassError } from '../base/errors.ts';
 import { type DataOf, type NdArray, type NdArrays, sizeOf, type TensorSpecs, zeros } from '../base/ndarray.ts';
-import { checkArrays, checkFeeds, checkResult } from './checks.ts';
+import { checkArrays, checkFeeds, checkResult } from './tensor-checks.ts';
 import './gen/tfjs-gradients.ts';
 import type { Engine, Executable, MemoryReport, Program, Tensors } from './engine.ts';
 

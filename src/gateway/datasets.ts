@@ -4,9 +4,9 @@ import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
 import type { DatasetInfo, DatasetStore, Upload } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
+import { type JobState, Name } from '../jobspec/job.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
-import { type JobState, Name } from '../spec/job.ts';
-import { checkRequest } from './check.ts';
+import { checkRequest } from './request-check.ts';
 
 const UploadHead = Type.Object({ name: Name, options: Type.Optional(UploadOptions) }, { additionalProperties: false });
 type UploadHead = Static<typeof UploadHead>;

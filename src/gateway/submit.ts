@@ -3,11 +3,11 @@
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
 import type { DatasetStore } from '../data/dataset.ts';
+import { type JobView, namePattern } from '../jobspec/job.ts';
+import { type ResolveContext, resolveJobSpec } from '../jobspec/resolve.ts';
+import { checkAgainst } from '../jobspec/schema-check.ts';
+import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
-import { checkAgainst } from '../spec/check.ts';
-import { type JobView, namePattern } from '../spec/job.ts';
-import { type ResolveContext, resolveJobSpec } from '../spec/resolve.ts';
-import { resolveSweep, type SweepView } from '../spec/sweep.ts';
 
 /** What a submission may say besides the job's specification, in the same object. */
 export const SubmitMembers = Type.Object(

@@ -1,7 +1,7 @@
 /** Unit non-linearities φ by name. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 
 export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
   switch (activation) {

@@ -8,7 +8,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Shape } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 import type { ReconstructionLoss } from './losses.ts';
 import type { NoiseFeed, WeightChange } from './objective.ts';

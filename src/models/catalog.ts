@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../base/ndarray.ts';
-import type { ModelOf } from '../spec/model.ts';
+import type { ModelOf } from '../jobspec/model.ts';
 import type { Autoencoder } from './autoencoder.ts';
 import { rateModel, trainedQuantiser } from './compression.ts';
 import { contractionPenalty } from './contractive.ts';

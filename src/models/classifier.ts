@@ -13,7 +13,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
-import type { Head } from '../spec/parts.ts';
+import type { Head } from '../jobspec/model-members.ts';
 import { type Autoencoder, allParameters, type Pass } from './autoencoder.ts';
 import { corrupt, corruptionNoise } from './denoising.ts';
 import { applyAll, denseStack, parameter, parametersOf } from './layers.ts';

@@ -12,8 +12,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type NdArrays, type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
-import type { Loss } from '../spec/model.ts';
-import type { Compression } from '../spec/parts.ts';
+import type { Loss } from '../jobspec/model.ts';
+import type { Compression } from '../jobspec/model-members.ts';
 import type { Pass } from './autoencoder.ts';
 import { parameter } from './layers.ts';
 import type { NoiseFeed } from './objective.ts';

@@ -11,8 +11,8 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation } from '../spec/model.ts';
-import type { Contraction } from '../spec/parts.ts';
+import type { Activation } from '../jobspec/model.ts';
+import type { Contraction } from '../jobspec/model-members.ts';
 import { parameter } from './layers.ts';
 import type { Penalty } from './reconstruction.ts';
 

@@ -5,7 +5,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
-import type { Activation, ModelOf } from '../spec/model.ts';
+import type { Activation, ModelOf } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 import type { Pass } from './autoencoder.ts';
 import { batchNorm } from './batch-norm.ts';

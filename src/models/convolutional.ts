@@ -12,7 +12,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
-import type { Activation, ModelOf } from '../spec/model.ts';
+import type { Activation, ModelOf } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 import type { Autoencoder, Level } from './autoencoder.ts';
 import { decoderLevel, encoderLevel, type MapShape, type Unpooling } from './convolution-level.ts';

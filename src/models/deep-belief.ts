@@ -10,9 +10,9 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../base/ndarray.ts';
-import type { ModelOf } from '../spec/model.ts';
-import type { RbmPretraining } from '../spec/parts.ts';
-import type { OptimizerSpec } from '../spec/training.ts';
+import type { ModelOf } from '../jobspec/model.ts';
+import type { RbmPretraining } from '../jobspec/model-members.ts';
+import type { OptimizerSpec } from '../jobspec/training.ts';
 import type { Level } from './autoencoder.ts';
 import { codesBelow, encoderParameters } from './deep.ts';
 import { parameter } from './layers.ts';

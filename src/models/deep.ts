@@ -13,7 +13,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
-import type { Corruption } from '../spec/model.ts';
+import type { Corruption } from '../jobspec/model.ts';
 import type { Level, Pass } from './autoencoder.ts';
 import { parameter } from './layers.ts';
 import { lossPerRow } from './losses.ts';

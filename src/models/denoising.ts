@@ -15,7 +15,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Shape } from '../base/ndarray.ts';
-import type { Corruption } from '../spec/model.ts';
+import type { Corruption } from '../jobspec/model.ts';
 import type { Distribution, NoiseFeed } from './objective.ts';
 
 /** The noise that `corrupt` needs for rows of a shape. */

@@ -9,7 +9,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
-import type { Activation, Loss } from '../spec/model.ts';
+import type { Activation, Loss } from '../jobspec/model.ts';
 import type { Autoencoder, Level, Levels } from './autoencoder.ts';
 import { keepLargest, largestOfCode } from './k-sparse.ts';
 import { applyAll, applyEach, denseStack, type Layer, parametersOf } from './layers.ts';

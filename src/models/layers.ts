@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 import type { Pass } from './autoencoder.ts';
 import type { Initialiser, Parameters } from './parameters.ts';

@@ -7,7 +7,7 @@
  */
 
 import type { Shape } from '../base/ndarray.ts';
-import type { Loss } from '../spec/model.ts';
+import type { Loss } from '../jobspec/model.ts';
 import type { Autoencoder } from './autoencoder.ts';
 import { denseAutoencoder } from './dense.ts';
 

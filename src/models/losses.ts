@@ -4,7 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, Loss } from '../spec/model.ts';
+import type { Activation, Loss } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 
 export interface ReconstructionLoss {

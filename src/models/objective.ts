@@ -6,7 +6,7 @@
 import type { Scalar, Tensor1D } from '@tensorflow/tfjs-core';
 import type { Shape } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
-import type { OptimizerSpec } from '../spec/training.ts';
+import type { OptimizerSpec } from '../jobspec/training.ts';
 import type { Parameters } from './parameters.ts';
 
 export type Distribution =

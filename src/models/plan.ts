@@ -1,8 +1,8 @@
 /** What a job will do, as data: the autoencoder it publishes and the phases that train it. */
 
 import type { NdArrays, Shape } from '../base/ndarray.ts';
-import type { JobSpec } from '../spec/job.ts';
-import type { DatasetFacts } from '../spec/resolve.ts';
+import type { JobSpec } from '../jobspec/job.ts';
+import type { DatasetFacts } from '../jobspec/resolve.ts';
 import { type Autoencoder, allParameters } from './autoencoder.ts';
 import { type Classifier, classifier, classifierPhase } from './classifier.ts';
 import type { TrainedQuantiser } from './compression.ts';

@@ -14,7 +14,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 import { parameter } from './layers.ts';
 import { lossPerRow, type ReconstructionLoss } from './losses.ts';
 import type { NoiseFeed, Objective } from './objective.ts';

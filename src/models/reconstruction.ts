@@ -7,7 +7,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../engine/engine.ts';
-import type { Corruption } from '../spec/model.ts';
+import type { Corruption } from '../jobspec/model.ts';
 import type { Autoencoder, Pass } from './autoencoder.ts';
 import type { RateModel } from './compression.ts';
 import { corrupt, corruptionNoise } from './denoising.ts';

@@ -8,7 +8,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Sparsity } from '../spec/parts.ts';
+import type { Sparsity } from '../jobspec/model-members.ts';
 import { parameter } from './layers.ts';
 import type { Penalty } from './reconstruction.ts';
 

@@ -8,7 +8,7 @@
  */
 
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Activation, Corruption } from '../spec/model.ts';
+import type { Activation, Corruption } from '../jobspec/model.ts';
 import type { Level } from './autoencoder.ts';
 import { corrupt, corruptionNoise } from './denoising.ts';
 import type { NoiseFeed } from './objective.ts';

@@ -7,7 +7,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 import { activate } from './activations.ts';
 import { type Layer, parameter } from './layers.ts';
 

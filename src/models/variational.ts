@@ -16,7 +16,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
-import type { Activation } from '../spec/model.ts';
+import type { Activation } from '../jobspec/model.ts';
 import type { Autoencoder } from './autoencoder.ts';
 import { applyAll, applyEach, dense, denseStack, parameter, parametersOf } from './layers.ts';
 import { crossEntropyFromLogits } from './losses.ts';

@@ -27,7 +27,7 @@ export interface StopStep {
 /** `process`, or in a test something that takes its place. */
 export type StoppableProcess = EventEmitter & { exit(code: number): unknown };
 
-/** A supervisor's SIGTERM often comes twice, from it and from its own parent: within this time that is one wish, not two. */
+/** A supervisor's SIGTERM often comes twice, from it and from its own parent: within this time they count as one request to stop. */
 const sameWishMs = 1000;
 
 export class Shutdown {

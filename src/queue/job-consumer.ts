@@ -10,8 +10,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { JobFailure, JobSpec } from '../jobspec/job.ts';
 import type { Logger } from '../platform/log.ts';
-import type { JobFailure, JobSpec } from '../spec/job.ts';
 import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
 import { Heartbeat, type Held } from './heartbeat.ts';
 import { type Claim, Lease } from './lease.ts';

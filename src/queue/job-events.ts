@@ -7,17 +7,17 @@ import type { Redis } from 'ioredis';
 
 const pollMs = 2000;
 
-/** Wakes whoever waits for a channel. */
-export class Bell {
+/** Calls the listeners of a stream when something was added to it. */
+export class StreamNotifier {
   readonly #subscriber: Redis;
   readonly #waiting = new Map<string, Set<() => void>>();
 
   constructor(subscriber: Redis) {
     this.#subscriber = subscriber;
-    subscriber.on('message', (channel: string) => this.#ring(channel));
-    // what was said meanwhile was not heard
+    subscriber.on('message', (channel: string) => this.#notify(channel));
+    // Messages published while the connection was down are lost: let every listener read again.
     subscriber.on('ready', () => {
-      for (const channel of this.#waiting.keys()) this.#ring(channel);
+      for (const channel of this.#waiting.keys()) this.#notify(channel);
     });
   }
 
@@ -37,7 +37,7 @@ export class Bell {
     };
   }
 
-  #ring(channel: string): void {
+  #notify(channel: string): void {
     for (const wake of this.#waiting.get(channel) ?? []) wake();
   }
 }
@@ -57,14 +57,14 @@ export interface FollowOptions {
 
 /** Entries in order, without end; stops when aborted. `read` throws only for the first page: later outages are waited out. */
 export async function* followStream(
-  bell: Bell,
+  notifier: StreamNotifier,
   read: (from: string) => Promise<readonly StreamEntry[]>,
   { stream, after, signal }: FollowOptions,
 ): AsyncGenerator<StreamEntry | 'caught-up', void> {
   let wake = (): void => undefined;
-  let rung = false;
-  const stop = bell.listen(stream, () => {
-    rung = true;
+  let notified = false;
+  const stop = notifier.listen(stream, () => {
+    notified = true;
     wake();
   });
   const aborted = (): void => wake();
@@ -72,7 +72,7 @@ export async function* followStream(
   try {
     let from = after === undefined ? '-' : `(${after}`;
     for (let first = true; !signal?.aborted; first = false) {
-      rung = false;
+      notified = false;
       const page = first ? await read(from) : await read(from).catch(() => []);
       for (const entry of page) {
         yield entry;
@@ -80,7 +80,7 @@ export async function* followStream(
       }
       if (page.length > 0) continue;
       yield 'caught-up';
-      if (rung || signal?.aborted) continue;
+      if (notified || signal?.aborted) continue;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, pollMs);
         wake = () => {

@@ -1,6 +1,6 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
-import type { JobEvent, JobSpec, JobState, JobView } from '../spec/job.ts';
+import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
 export interface SubmitOptions {

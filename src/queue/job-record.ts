@@ -1,7 +1,7 @@
 /** A job's record in Redis (one hash) and how it is shown. */
 
 import { randomBytes } from 'node:crypto';
-import type { JobFailure, JobProgress, JobSpec, JobState, JobView } from '../spec/job.ts';
+import type { JobFailure, JobProgress, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 
 /** Fields of the hash; all values are text. */
 export type JobRecord = Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@
  */
 
 import type { Redis } from 'ioredis';
-import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
+import type { EpochMetrics, JobProgress, JobSpec } from '../jobspec/job.ts';
 import { reportScript } from './lease-scripts.ts';
 
 /** Why a job has to stop. `lost`: another worker holds it now, nothing more may be written. */

@@ -8,9 +8,9 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { HourglassError } from '../base/errors.ts';
+import type { EpochMetrics, JobEvent, JobProgress, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 import type { Logger } from '../platform/log.ts';
-import type { EpochMetrics, JobEvent, JobProgress, JobSpec, JobState, JobView } from '../spec/job.ts';
-import { Bell, followStream, type StreamEntry } from './job-events.ts';
+import { followStream, type StreamEntry, StreamNotifier } from './job-events.ts';
 import type { Endings, JobPage, JobQueue, ListQuery, SubmitOptions } from './job-queue.ts';
 import { canonicalJson, type JobRecord, newJobId, viewOf } from './job-record.ts';
 import { cancelScript, removeScript, restartScript, submitScript } from './job-scripts.ts';
@@ -63,7 +63,7 @@ export class RedisJobQueue implements JobQueue {
   readonly #base: string;
   readonly #client: Redis;
   readonly #subscriber: Redis;
-  readonly #bell: Bell;
+  readonly #notifier: StreamNotifier;
   readonly sweeps: SweepQueue;
   #refusal: EvictionPolicyError | undefined;
 
@@ -72,7 +72,7 @@ export class RedisJobQueue implements JobQueue {
     this.#base = keyBase(settings);
     this.#client = connectRedis(settings, 'commands', log);
     this.#subscriber = connectRedis(settings, 'subscriber', log);
-    this.#bell = new Bell(this.#subscriber);
+    this.#notifier = new StreamNotifier(this.#subscriber);
     this.sweeps = new RedisSweepQueue({
       client: this.#client,
       base: this.#base,
@@ -175,7 +175,7 @@ export class RedisJobQueue implements JobQueue {
     const stream = `${this.#base}events:${id}`;
     const read = (from: string) => this.#guarded(() => this.#readEvents(stream, from));
     const options = { stream, ...(lastEventId && { after: lastEventId }), ...(signal && { signal }) };
-    for await (const entry of followStream(this.#bell, read, options)) {
+    for await (const entry of followStream(this.#notifier, read, options)) {
       if (entry === 'caught-up') {
         const end = await this.#endWithoutEvent(id, lastEventId);
         if (end === 'deleted') return;

@@ -2,8 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { JobFailure, JobSpec, JobState } from '../spec/job.ts';
-import { type ResolvedSweep, type SweepSearch, type SweepView, sweepObjective, type TrialView } from '../spec/sweep.ts';
+import type { JobFailure, JobSpec, JobState } from '../jobspec/job.ts';
+import {
+  type ResolvedSweep,
+  type SweepSearch,
+  type SweepView,
+  sweepObjective,
+  type TrialView,
+} from '../jobspec/sweep.ts';
 import { canonicalJson, type JobRecord, newJobId } from './job-record.ts';
 import { cancelScript, submitSweepScript } from './job-scripts.ts';
 import type { Script } from './script.ts';

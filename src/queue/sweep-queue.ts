@@ -1,6 +1,6 @@
 /** The contract for sweeps, beside the one for jobs; redis-sweep-queue.ts implements it. */
 
-import type { ResolvedSweep, SweepView } from '../spec/sweep.ts';
+import type { ResolvedSweep, SweepView } from '../jobspec/sweep.ts';
 
 /** Fails as JobQueue does. */
 export interface SweepQueue {

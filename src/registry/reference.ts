@@ -4,7 +4,7 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
-import { namePattern } from '../spec/job.ts';
+import { namePattern } from '../jobspec/job.ts';
 
 export type Reference =
   | { readonly kind: 'newest'; readonly name: string }

@@ -1,7 +1,7 @@
 /** The report as one page for people: no scripts, nothing loaded from elsewhere, readable in light and dark. */
 
 import { sizeOf } from '../base/ndarray.ts';
-import type { JobSpec } from '../spec/job.ts';
+import type { JobSpec } from '../jobspec/job.ts';
 import { lineChart, type Series, shown } from './chart.ts';
 import type { Report } from './report.ts';
 import type { Scores } from './scores.ts';

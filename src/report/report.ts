@@ -1,7 +1,7 @@
 /** The report of a trained version, as it is stored in report.json. Figures are of test rows, which no training saw. */
 
 import { type Static, Type } from 'typebox';
-import { Corruption } from '../spec/model.ts';
+import { Corruption } from '../jobspec/model.ts';
 import { Scores } from './scores.ts';
 
 export const reportSchemaVersion = 1;

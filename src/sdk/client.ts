@@ -6,9 +6,9 @@
 import type { FrameKind } from '../codec/frame-header.ts';
 import type { FrameReceipt } from '../codec/receipt.ts';
 import type { DatasetInfo } from '../data/dataset.ts';
+import type { JobEvent, JobView } from '../jobspec/job.ts';
 import type { JobPage, ListQuery } from '../queue/job-queue.ts';
 import type { Manifest } from '../registry/manifest.ts';
-import type { JobEvent, JobView } from '../spec/job.ts';
 import type { Weights } from './bundle.ts';
 import { parseEvents } from './events.ts';
 import { type Call, ProblemError, Transport, type TransportOptions } from './transport.ts';
@@ -246,11 +246,11 @@ export class HourglassClient {
   async encodeFrame(
     model: string,
     { data }: Rows,
-    { signal, ...wish }: EncodeFrameOptions = {},
+    { signal, ...target }: EncodeFrameOptions = {},
   ): Promise<{ readonly frame: Uint8Array; readonly receipt: FrameReceipt }> {
     const response = await this.#transport.send({
       method: 'POST',
-      path: `${path('v1', 'models', model, 'encode')}${query({ ...wish })}`,
+      path: `${path('v1', 'models', model, 'encode')}${query({ ...target })}`,
       body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       headers: { 'content-type': octets, accept: frameType },
       signal,

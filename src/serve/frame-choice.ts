@@ -9,7 +9,7 @@ import { searchSymbols } from '../codec/search.ts';
 import type { CodedManifest } from './frame-index.ts';
 
 /** At most one of `quality`, `maxBytes` and `psnr`; with none the finest quality. */
-export interface FrameWish {
+export interface FrameTarget {
   /** default: compact for one row, batch for more */
   readonly kind?: FrameKind | undefined;
   /** index of a quality, coarse to fine */
@@ -29,7 +29,7 @@ export interface FitOptions {
   readonly codes: Float32Array;
   /** [rows, values] */
   readonly inputs: Float32Array;
-  readonly wish: FrameWish;
+  readonly target: FrameTarget;
   readonly maxBatch: number;
   readonly decode: (codes: Float32Array) => Promise<Float32Array>;
 }
@@ -37,12 +37,12 @@ export interface FitOptions {
 /** Rows for which symbols are searched; each costs some hundred decodings. */
 const searchRows = 64;
 
-/** Throws `invalid-request` for wishes that contradict each other or cannot come true, `batch-too-large`. */
+/** Throws `invalid-request` for options that contradict each other or cannot be met, `batch-too-large`. */
 export async function fitFrame(options: FitOptions): Promise<{ frame: Uint8Array; receipt: FrameReceipt }> {
-  const { manifest, profile, codes, inputs, wish } = options;
+  const { manifest, profile, codes, inputs, target } = options;
   const rows = codes.length / profile.order.length;
-  const kind = kindOf(wish, rows);
-  if (wish.search && rows > searchRows) throw tooManyRows('search takes', searchRows, rows);
+  const kind = kindOf(target, rows);
+  if (target.search && rows > searchRows) throw tooManyRows('search takes', searchRows, rows);
   const { index, shortfall } = await chooseQuality(options, kind);
   const frame = await encodeAt(options, kind, index);
   const receipt: FrameReceipt = {
@@ -62,7 +62,7 @@ export async function fitFrame(options: FitOptions): Promise<{ frame: Uint8Array
   return { frame, receipt };
 }
 
-function kindOf({ kind, quality, maxBytes, psnr }: FrameWish, rows: number): FrameKind {
+function kindOf({ kind, quality, maxBytes, psnr }: FrameTarget, rows: number): FrameKind {
   if ([quality, maxBytes, psnr].filter((dial) => dial !== undefined).length > 1) {
     throw new HourglassError('invalid-request', 'quality, maxBytes and psnr exclude each other. Give one of them.', {
       expected: 'one of quality, maxBytes, psnr',
@@ -90,44 +90,44 @@ async function chooseQuality(
   options: FitOptions,
   kind: FrameKind,
 ): Promise<{ readonly index: number; readonly shortfall?: string }> {
-  const { manifest, profile, wish } = options;
+  const { manifest, profile, target } = options;
   const { qualities } = profile;
   const finest = qualities.length - 1;
   const name = `${manifest.name}@${manifest.version}`;
   const best = (qualities[finest] as Quality).psnr.toFixed(1);
-  if (wish.psnr !== undefined) {
-    const { psnr } = wish;
+  if (target.psnr !== undefined) {
+    const { psnr } = target;
     const index = qualities.findIndex((quality) => quality.psnr >= psnr);
     if (index >= 0) return { index };
     return { index: finest, shortfall: `${name} reaches about ${best} dB, not ${psnr} dB.` };
   }
-  if (wish.quality !== undefined) {
-    if (wish.quality <= finest) return { index: wish.quality };
-    const shortfall = `${name} has qualities 0 to ${finest}, no ${wish.quality}; ${finest} reaches about ${best} dB.`;
+  if (target.quality !== undefined) {
+    if (target.quality <= finest) return { index: target.quality };
+    const shortfall = `${name} has qualities 0 to ${finest}, no ${target.quality}; ${finest} reaches about ${best} dB.`;
     return { index: finest, shortfall };
   }
-  if (wish.maxBytes === undefined) return { index: finest };
+  if (target.maxBytes === undefined) return { index: finest };
   let least = 0;
   for (let index = finest; index >= 0; index--) {
     least = (await encodeAt(options, kind, index)).length;
-    if (least <= wish.maxBytes) return { index };
+    if (least <= target.maxBytes) return { index };
   }
   throw new HourglassError(
     'invalid-request',
     `The coarsest quality of ${name} takes ${least} bytes for these rows. Allow that many, or send fewer rows.`,
-    { field: 'maxBytes', expected: { atLeast: least }, found: wish.maxBytes },
+    { field: 'maxBytes', expected: { atLeast: least }, found: target.maxBytes },
   );
 }
 
 async function encodeAt(
-  { manifest, profile, codes, inputs, wish, maxBatch, decode }: FitOptions,
+  { manifest, profile, codes, inputs, target, maxBatch, decode }: FitOptions,
   kind: FrameKind,
   index: number,
 ): Promise<Uint8Array> {
   const quality = profile.qualities[index] as Quality;
   const plain = quantise(quality, codes);
   const lambda = manifest.codec.qualities[index]?.lambda;
-  const possible = wish.search && lambda !== undefined && profile.order.length < maxBatch;
+  const possible = target.search && lambda !== undefined && profile.order.length < maxBatch;
   const symbols = possible ? await searchSymbols({ quality, symbols: plain, targets: inputs, decode, lambda }) : plain;
   return encodeFrame(profile, symbols, { kind, quality: index });
 }

@@ -19,7 +19,7 @@ import { Batcher, type BatchObserver } from './batcher.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
 import { overloadError, within } from './refusal.ts';
-import { checkRows, findNonFinite } from './rows.ts';
+import { checkRows, findNonFinite } from './row-check.ts';
 import {
   inputShapeOf,
   operationError,

@@ -6,7 +6,7 @@
 import type { NdArray } from '../base/ndarray.ts';
 import { type OutlierCalibration, pValue } from '../base/outliers.ts';
 import type { Registry } from '../registry/registry.ts';
-import { KeptPromises } from './kept-promises.ts';
+import { LruMemo } from './lru-memo.ts';
 import type { Predictor } from './predictor.ts';
 
 export interface Outlier {
@@ -30,7 +30,7 @@ export class OutlierRater {
   readonly #registry: Registry;
   readonly #predictor: Predictor;
   /** by `digits@2` */
-  readonly #calibrations = new KeptPromises<OutlierCalibration>(calibrationsKept);
+  readonly #calibrations = new LruMemo<OutlierCalibration>(calibrationsKept);
 
   constructor({ registry, predictor }: { readonly registry: Registry; readonly predictor: Predictor }) {
     this.#registry = registry;

@@ -3,9 +3,9 @@
 import type { NdArrays } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { JobSpec } from '../jobspec/job.ts';
 import type { Phase } from '../models/objective.ts';
 import type { Plan } from '../models/plan.ts';
-import type { JobSpec } from '../spec/job.ts';
 import { codeFiles } from './code-files.ts';
 import { encodeRows, nearestNeighbours } from './codes.ts';
 import { Evaluation } from './evaluation.ts';

@@ -8,12 +8,12 @@ import { createHash } from 'node:crypto';
 import { float32, type NdArray, type NdArrays, type Shape } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { EpochMetrics, JobProgress, JobSpec } from '../jobspec/job.ts';
 import { allParameters } from '../models/autoencoder.ts';
 import { planJob } from '../models/catalog.ts';
 import type { TrainedQuantiser } from '../models/compression.ts';
 import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
-import type { EpochMetrics, JobProgress, JobSpec } from '../spec/job.ts';
 import { assess } from './assess.ts';
 import { CheckpointFolder, type Position } from './checkpoint.ts';
 import { pick, stepCost } from './evaluation.ts';
@@ -22,7 +22,7 @@ import { fitOutliers } from './outliers.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
 import { modelFiles, outlierFiles } from './publish.ts';
-import { Steering } from './steering.ts';
+import { TrainingCallbacks } from './training-callbacks.ts';
 
 export interface TrainOptions {
   /** resolved */
@@ -88,7 +88,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     ? new CheckpointFolder(options.checkpointFolder, fingerprint(spec, dataset))
     : undefined;
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const steering = new Steering({ ...options, meter, ...(folder && { folder }) });
+  const callbacks = new TrainingCallbacks({ ...options, meter, ...(folder && { folder }) });
   const labels = await dataset.split('train').labels();
 
   const resumed = await folder?.newest();
@@ -112,9 +112,9 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
         seed,
         ...rows,
         earlyStopping,
-        afterChunk: (running, chunk) => steering.afterChunk(running, chunk),
-        afterEpoch: (running) => steering.afterEpoch(running),
-        tick: () => steering.stopIfAsked(),
+        afterChunk: (running, chunk) => callbacks.afterChunk(running, chunk),
+        afterEpoch: (running) => callbacks.afterEpoch(running),
+        tick: () => callbacks.stopIfAsked(),
       },
       state,
     );
@@ -128,7 +128,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const published = { ...allParameters(autoencoder), ...classifier?.parameters, ...classifier?.statistics };
   const weights = pick(state.weights, published);
   const metadata = { producer: 'hourglass', version: options.release ?? '0' };
-  const tick = () => steering.evaluating();
+  const tick = () => callbacks.evaluating();
   const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training, tick });
   const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
   return {

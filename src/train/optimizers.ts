@@ -6,8 +6,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorSpecs } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
+import type { OptimizerSpec } from '../jobspec/training.ts';
 import { parameter } from '../models/layers.ts';
-import type { OptimizerSpec } from '../spec/training.ts';
 import { scheduleFactor } from './schedule.ts';
 
 export interface StepTime {

@@ -10,9 +10,9 @@ import { HourglassError } from '../base/errors.ts';
 import { float32, type NdArrays, zeros } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
+import type { EarlyStopping } from '../jobspec/training.ts';
 import type { Phase } from '../models/objective.ts';
 import { type Parameters, specsOf } from '../models/parameters.ts';
-import type { EarlyStopping } from '../spec/training.ts';
 import type { Progress } from './checkpoint.ts';
 import { chunkSize, Evaluation, pick } from './evaluation.ts';
 import { Feeder, type RowRange } from './feeder.ts';
@@ -58,7 +58,7 @@ export const batchOf = (phase: Phase, rows: RowRange): number => Math.min(phase.
 
 /** Trains to the phase's end and answers all weights. Throws `diverged`, and whatever the callbacks throw. */
 export async function trainPhase(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<PhaseStart> {
-  const running = await RunningPhaseImpl.begin(phase, context, start);
+  const running = await PhaseRun.begin(phase, context, start);
   try {
     return await running.run();
   } finally {
@@ -75,7 +75,7 @@ interface Compiled {
   readonly optimizer: Optimizer;
 }
 
-class RunningPhaseImpl implements RunningPhase {
+class PhaseRun implements RunningPhase {
   progress: Progress;
   readonly #phase: Phase;
   readonly #context: PhaseContext;
@@ -113,7 +113,7 @@ class RunningPhaseImpl implements RunningPhase {
     });
   }
 
-  static async begin(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<RunningPhaseImpl> {
+  static async begin(phase: Phase, context: PhaseContext, start: PhaseStart): Promise<PhaseRun> {
     const { engine, dataset, training, heldOut, seed, tick } = context;
     const batch = batchOf(phase, training);
     const rule = optimizer(phase.optimizer, specsOf(phase.trainable));
@@ -127,7 +127,7 @@ class RunningPhaseImpl implements RunningPhase {
       heldOut.end > heldOut.start
         ? await Evaluation.compile(phase, { engine, dataset, split: 'train', range: heldOut, batch, seed, tick })
         : undefined;
-    return new RunningPhaseImpl(phase, context, start, { train, evaluation, optimizer: rule });
+    return new PhaseRun(phase, context, start, { train, evaluation, optimizer: rule });
   }
 
   get stepsDone(): number {

@@ -1,6 +1,6 @@
 /** How far a job is: percent of all phases' work, speed, and the estimated time to the end. */
 
-import type { JobProgress } from '../spec/job.ts';
+import type { JobProgress } from '../jobspec/job.ts';
 
 export interface PhaseWork {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** The learning rate over a phase, as a factor on the optimizer's own. */
 
-import type { LearningRateSchedule } from '../spec/training.ts';
+import type { LearningRateSchedule } from '../jobspec/training.ts';
 import type { StepTime } from './optimizers.ts';
 
 export function scheduleFactor(schedule: LearningRateSchedule, { step, stepsPerEpoch, epochs }: StepTime): number {

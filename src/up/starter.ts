@@ -1,10 +1,10 @@
 /** The first job of an empty registry: a denoising autoencoder of handwritten digits. Its course is shown line by line. */
 
 import type { DatasetStore } from '../data/dataset.ts';
+import type { JobProgress, JobView } from '../jobspec/job.ts';
+import { resolveJobSpec } from '../jobspec/resolve.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { JobProgress, JobView } from '../spec/job.ts';
-import { resolveJobSpec } from '../spec/resolve.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a client would post. */

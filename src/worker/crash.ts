@@ -1,7 +1,7 @@
 /** Why a training process ended without a word: out of memory, hung, or crashed, told from what it left behind. */
 
 import { readFile } from 'node:fs/promises';
-import type { JobFailure } from '../spec/job.ts';
+import type { JobFailure } from '../jobspec/job.ts';
 
 export interface Death {
   readonly code: number | null;

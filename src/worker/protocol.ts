@@ -1,7 +1,7 @@
 /** What the worker and the process that trains tell each other over IPC. Plain data. */
 
+import type { EpochMetrics, JobFailure, JobProgress, JobSpec } from '../jobspec/job.ts';
 import type { Operation } from '../registry/manifest.ts';
-import type { EpochMetrics, JobFailure, JobProgress, JobSpec } from '../spec/job.ts';
 
 export interface EngineChoice {
   readonly engine: 'onnx' | 'eager' | 'tensorflow';

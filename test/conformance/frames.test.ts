@@ -33,19 +33,19 @@ const restDecode = (target: string, frame: Uint8Array) =>
 const inputs = (rows: number) => ({
   content: { case: 'inputs' as const, value: { raw: raw.subarray(0, rows * rowSize * 4) } },
 });
-type Wish = MessageInitShape<typeof EncodeFrameRequestSchema>;
+type FrameRequest = MessageInitShape<typeof EncodeFrameRequestSchema>;
 
 describe('frames', () => {
-  it.each<[string, number, Wish]>([
+  it.each<[string, number, FrameRequest]>([
     ['', 1, {}],
     ['?quality=1', 3, { quality: 1 }],
     ['?psnr=60', 3, { psnr: 60 }],
     ['?maxBytes=40', 2, { maxBytes: 40 }],
     ['?kind=standard&search=true', 2, { kind: FrameKind.STANDARD, search: true }],
     ['?kind=progressive', 2, { kind: FrameKind.PROGRESSIVE }],
-  ])('with %s are the same bytes, with the same receipt', async (query, rows, wish) => {
+  ])('with %s are the same bytes, with the same receipt', async (query, rows, request) => {
     const rest = await restEncode(`/v1/models/two/encode${query}`, rows);
-    const grpc = await both.grpc.call(encodeFrame, { model: 'two', ...inputs(rows), ...wish });
+    const grpc = await both.grpc.call(encodeFrame, { model: 'two', ...inputs(rows), ...request });
     expect(Buffer.from(grpc.frame)).toEqual(rest.bytes);
     const { kind, rawBytes, wireBytes, $typeName, alternatives, ...receipt } = grpc.receipt ?? ({} as never);
     expect($typeName).toBe('hourglass.v1.FrameReceipt');
@@ -103,9 +103,9 @@ describe('frames', () => {
     expect(await both.registry.listModels()).not.toContain('gone-too');
   });
 
-  it('cannot be wished beyond bounds', async () => {
-    for (const wish of [{ quality: 16 }, { maxBytes: 0 }, { psnr: Number.NaN }, { kind: 9 as FrameKind }]) {
-      const refusal = await grpcRefusal(both.grpc.call(encodeFrame, { model: 'one', ...inputs(1), ...wish }));
+  it('refuses options out of bounds', async () => {
+    for (const request of [{ quality: 16 }, { maxBytes: 0 }, { psnr: Number.NaN }, { kind: 9 as FrameKind }]) {
+      const refusal = await grpcRefusal(both.grpc.call(encodeFrame, { model: 'one', ...inputs(1), ...request }));
       expect(refusal.code).toBe('invalid-request');
     }
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
 import { corrupt, drawNoise } from '../../src/data/corruption.ts';
-import type { Corruption } from '../../src/spec/model.ts';
+import type { Corruption } from '../../src/jobspec/model.ts';
 
 const size = 200_000;
 const x = new Float32Array(size).fill(0.5);

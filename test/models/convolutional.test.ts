@@ -1,12 +1,12 @@
 // Pooling and its approximate inverses on pictures small enough to see, and what the convolutional autoencoder makes of them.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { ModelOf } from '../../src/jobspec/model.ts';
 import { allParameters } from '../../src/models/autoencoder.ts';
 import { batchNorm } from '../../src/models/batch-norm.ts';
 import { convolutionalAutoencoder } from '../../src/models/convolutional.ts';
 import { initialise } from '../../src/models/parameters.ts';
 import { maxPool, switchesOf, unpoolAt, unpoolEven, unpoolRandom } from '../../src/models/pooling.ts';
-import type { ModelOf } from '../../src/spec/model.ts';
 import { expectGradient, expectNear, numbers, startCpu, tensors, values } from './cpu.ts';
 
 beforeAll(startCpu);

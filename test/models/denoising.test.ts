@@ -3,12 +3,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
 import { corrupt as corruptOnHost, drawNoise } from '../../src/data/corruption.ts';
+import type { Corruption } from '../../src/jobspec/model.ts';
 import { corrupt, corruptionNoise } from '../../src/models/denoising.ts';
 import { denseAutoencoder } from '../../src/models/dense.ts';
 import type { Distribution } from '../../src/models/objective.ts';
 import { initialise } from '../../src/models/parameters.ts';
 import { reconstruction } from '../../src/models/reconstruction.ts';
-import type { Corruption } from '../../src/spec/model.ts';
 import { expectNear, startCpu, tensors, values } from './cpu.ts';
 
 beforeAll(startCpu);

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { type NdArray, zeros } from '../../src/base/ndarray.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { digits } from '../train/digits.ts';
 

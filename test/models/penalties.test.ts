@@ -1,10 +1,10 @@
 // Penalties say what their definitions say: Kullback-Leibler sparsity, and the norm of the Jacobian three ways.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Activation } from '../../src/jobspec/model.ts';
 import { activate } from '../../src/models/activations.ts';
 import { closedForm, type DerivableLayer, estimatedNorm, exactNorm } from '../../src/models/contractive.ts';
 import { divergence, sparsityPenalty } from '../../src/models/sparse.ts';
-import type { Activation } from '../../src/spec/model.ts';
 import { expectGradient, expectNear, numbers, startCpu, values } from './cpu.ts';
 
 beforeAll(startCpu);

@@ -8,11 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import type { SplitName } from '../../src/data/dataset.ts';
+import type { JobView } from '../../src/jobspec/job.ts';
+import { ModelSpec, type ModelType } from '../../src/jobspec/model.ts';
 import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
-import type { JobView } from '../../src/spec/job.ts';
-import { ModelSpec, type ModelType } from '../../src/spec/model.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
 

@@ -1,9 +1,9 @@
 // A resolved job specification, a queue and consumers on a private server, for the tests of the queue.
 import { pino } from 'pino';
+import type { JobSpec } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { ConsumerSettings } from '../../src/queue/job-consumer.ts';
 import { type QueueSettings, RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import type { JobSpec } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 
 export const quiet = pino({ level: 'silent' });
 

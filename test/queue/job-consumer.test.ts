@@ -1,12 +1,12 @@
 // Workers' side of the queue, with real BullMQ workers on a real server: who gets a job, how it ends, and who may write.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { JobView } from '../../src/jobspec/job.ts';
 import { Delivery } from '../../src/queue/delivery.ts';
 import { JobConsumer, type Outcome, type Train } from '../../src/queue/job-consumer.ts';
 import type { Lease } from '../../src/queue/lease.ts';
 import { connectRedis, untilReady } from '../../src/queue/redis.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import type { JobView } from '../../src/spec/job.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { consumerSettings, jobSpec, openQueue, quiet, until } from './fixtures.ts';
 

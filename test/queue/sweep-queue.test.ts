@@ -1,10 +1,10 @@
 // Sweeps on real BullMQ flows: trials first, then the best one in the sweep's name; cancelling, failing, killed in between.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { resolveSweep, type SweepView } from '../../src/jobspec/sweep.ts';
 import { JobConsumer, type Outcome, type Train } from '../../src/queue/job-consumer.ts';
 import type { Claim, Lease } from '../../src/queue/lease.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import { resolveSweep, type SweepView } from '../../src/spec/sweep.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { consumerSettings, openQueue, quiet, until } from './fixtures.ts';
 

@@ -6,10 +6,10 @@ import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { type EvaluateOptions, evaluateModel } from '../../src/report/evaluate.ts';
 import { openReconstruction, type Reconstruction } from '../../src/report/reconstruction.ts';
 import { Report } from '../../src/report/report.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { memoryDataset } from './splits.ts';
 

@@ -1,9 +1,9 @@
 // Encoders of every architecture as ONNX files, with irregular weights and no training.
 import type { NdArrays } from '../../src/base/ndarray.ts';
 import { exportOnnx } from '../../src/engine/export.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { planJob } from '../../src/models/catalog.ts';
 import { initialise } from '../../src/models/parameters.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { encoderOf } from '../../src/train/publish.ts';
 import { digits } from '../train/digits.ts';
 

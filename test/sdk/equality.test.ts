@@ -11,7 +11,7 @@ import { HourglassClient } from '../../src/sdk/client.ts';
 import { loadEncoder } from '../../src/sdk/encoder.ts';
 import { type OnnxRuntimeModule, onnxRuntime } from '../../src/sdk/onnx-runtime.ts';
 import { filesOf } from '../bundle/archive.ts';
-import { convolutional, dense, publishTrained, testDigits } from '../dashboard/trained.ts';
+import { convolutional, dense, publishTrained, testDigits } from '../demo/trained.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
 import { chromiumPath, startBrowser, type TestBrowser } from '../helpers/browser.ts';
 

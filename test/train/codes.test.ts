@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { linearProbe } from '../../src/train/linear-probe.ts';

@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type NdArray, zeros } from '../../src/base/ndarray.ts';
 import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import type { EpochMetrics, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { planJob } from '../../src/models/catalog.ts';
-import type { EpochMetrics, JobProgress, JobSpec } from '../../src/spec/job.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { type TrainOptions, trainJob } from '../../src/train/job.ts';
 import { decoderOf, encoderOf } from '../../src/train/publish.ts';
 import { expectServed } from '../models/serving.ts';

@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { OptimizerSpec } from '../../src/spec/training.ts';
+import type { OptimizerSpec } from '../../src/jobspec/training.ts';
 import { optimizer, type StepTime } from '../../src/train/optimizers.ts';
 import { scheduleFactor } from '../../src/train/schedule.ts';
 

@@ -4,8 +4,8 @@ import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import { type OutlierCalibration, pValue } from '../../src/base/outliers.ts';
 import { RandomStream } from '../../src/base/random.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { Session } from '../../src/runtime/session.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { digits } from './digits.ts';
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { RandomStream } from '../../dist/base/random.js';
 import { writeSafetensors } from '../../dist/base/safetensors.js';
 import { eagerEngine } from '../../dist/engine/eager.js';
-import { resolveJobSpec } from '../../dist/spec/resolve.js';
+import { resolveJobSpec } from '../../dist/jobspec/resolve.js';
 import { trainJob } from '../../dist/train/job.js';
 
 const [checkpointFolder, weightsFile] = process.argv.slice(2);

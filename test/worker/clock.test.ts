@@ -7,8 +7,8 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Fleet } from '../../bench/faults/fleet.ts';
 import { addWaves, ended, waveSpec } from '../../bench/faults/jobs.ts';
+import type { JobView } from '../../src/jobspec/job.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import type { JobView } from '../../src/spec/job.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, until } from '../queue/fixtures.ts';
 

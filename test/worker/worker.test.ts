@@ -2,13 +2,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waveSpec } from '../../bench/faults/jobs.ts';
+import type { JobEvent, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
+import { resolveSweep } from '../../src/jobspec/sweep.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { JobEvent, JobProgress, JobSpec } from '../../src/spec/job.ts';
-import { resolveSweep } from '../../src/spec/sweep.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet, until } from '../queue/fixtures.ts';

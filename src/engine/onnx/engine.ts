@@ -6,8 +6,8 @@
 
 import { type NdArray, type NdArrays, type TensorSpecs, zeros } from '../../base/ndarray.ts';
 import { type Device, requireDevice, Session } from '../../runtime/session.ts';
-import { checkArrays, checkFeeds, checkResult } from '../checks.ts';
 import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
+import { checkArrays, checkFeeds, checkResult } from '../tensor-checks.ts';
 import type { Value } from './graph.ts';
 import { clockName, type ModelPort, type RecordedStep, stepModel } from './model.ts';
 import { record } from './record.ts';

@@ -8,8 +8,8 @@
 
 import { type NdArray, type NdArrays, sizeOf, type TensorSpecs, zeros } from '../../base/ndarray.ts';
 import { type Device, type DeviceTensor, type DeviceTensors, Session } from '../../runtime/session.ts';
-import { checkArrays, checkFeeds } from '../checks.ts';
 import type { Executable, MemoryReport, Program } from '../engine.ts';
+import { checkArrays, checkFeeds } from '../tensor-checks.ts';
 import { Graph } from './graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep } from './model.ts';
 

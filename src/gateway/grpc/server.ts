@@ -21,7 +21,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { FrameCodec } from '../../serve/frames.ts';
+import { FrameCodec } from '../../serve/frame-codec.ts';
 import { OutlierRater } from '../../serve/outliers.ts';
 import type { Predictor } from '../../serve/predictor.ts';
 import { Budget } from '../budget.ts';

@@ -2,7 +2,7 @@
 
 import swagger from '@fastify/swagger';
 import { stringify } from 'yaml';
-import type { App } from './parts.ts';
+import type { App } from './route-parts.ts';
 import { components } from './schemas.ts';
 import { shareSchemas } from './shared-schemas.ts';
 

@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
-import type { App } from './parts.ts';
+import type { App } from './route-parts.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

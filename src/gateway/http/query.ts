@@ -5,7 +5,7 @@
 
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
-import { checkRequest } from '../check.ts';
+import { checkRequest } from '../request-check.ts';
 
 interface ObjectSchema {
   readonly properties?: Readonly<Record<string, { readonly type?: string }>>;

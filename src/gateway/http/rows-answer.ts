@@ -10,7 +10,7 @@ import { labelsOf } from '../../serve/classes.ts';
 import type { Outlier } from '../../serve/outliers.ts';
 import type { Prediction, PredictTarget } from '../../serve/predictor.ts';
 import { writeNumbers } from '../json/write.ts';
-import { bytesOfRows, picturesOfRows } from '../rows.ts';
+import { bytesOfRows, picturesOfRows } from '../row-conversion.ts';
 import { json, octets, png } from './media.ts';
 
 export type RowsType = typeof json | typeof octets | typeof png;
@@ -22,7 +22,7 @@ function outputOf(operation: Operation): string {
 }
 
 /** What an answer in JSON says besides its rows. */
-export interface Besides {
+export interface AnswerExtras {
   readonly outliers?: readonly Outlier[] | undefined;
   readonly seed?: number;
 }
@@ -34,10 +34,10 @@ export async function sendRows(
   operation: Operation,
   prediction: Prediction,
   target: PredictTarget | undefined,
-  besides: Besides = {},
+  extras: AnswerExtras = {},
 ): Promise<FastifyReply> {
   const { model, version, outputs } = prediction;
-  const payload = await payloadOf(type, operation, prediction, target, besides);
+  const payload = await payloadOf(type, operation, prediction, target, extras);
   return reply
     .type(type)
     .header('cache-control', 'no-store')
@@ -52,13 +52,13 @@ async function payloadOf(
   operation: Operation,
   prediction: Prediction,
   target: PredictTarget | undefined,
-  besides: Besides,
+  extras: AnswerExtras,
 ): Promise<Buffer | Readable> {
   switch (type) {
     case json:
       return jsonAnswer(outputOf(operation), prediction, {
         ...(operation === 'classify' && { labels: labelsOf(prediction), classes: prediction.classes }),
-        ...besides,
+        ...extras,
       });
     case octets: {
       const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);

@@ -4,7 +4,7 @@ import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
 import type { PredictTarget } from '../../serve/predictor.ts';
-import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../rows.ts';
+import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../row-conversion.ts';
 import type { RowsBody } from './body.ts';
 
 export const inputOf = (operation: RowOperation): 'codes' | 'inputs' => (operation === 'decode' ? 'codes' : 'inputs');

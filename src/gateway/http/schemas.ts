@@ -3,16 +3,16 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { errorTable } from '../../base/errors.ts';
 import { UploadOptions } from '../../data/upload.ts';
+import { JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
+import { ModelSpec } from '../../jobspec/model.ts';
+import { JobRequest } from '../../jobspec/request.ts';
+import { SweepSearch, SweepView } from '../../jobspec/sweep.ts';
+import { TrainingSpec } from '../../jobspec/training.ts';
 import { Manifest } from '../../registry/manifest.ts';
-import { JobSpec, JobView, namePattern } from '../../spec/job.ts';
-import { ModelSpec } from '../../spec/model.ts';
-import { JobRequest } from '../../spec/request.ts';
-import { SweepSearch, SweepView } from '../../spec/sweep.ts';
-import { TrainingSpec } from '../../spec/training.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
-import { FrameAnswer } from './frames.ts';
+import { FrameAnswer } from './frame-answer.ts';
 
 const closed = { additionalProperties: false } as const;
 

@@ -1,6 +1,6 @@
 // Frames over REST on a real model: out and back, the dial, frames that find their decoder, and those that must not.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FrameReceipt } from '../../../src/gateway/http/frames.ts';
+import type { FrameReceipt } from '../../../src/gateway/http/frame-answer.ts';
 import { publishCoded, rowSize, testRows } from '../../bundle/published.ts';
 import { startGateway, type TestGateway } from './harness.ts';
 

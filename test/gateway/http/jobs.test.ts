@@ -1,8 +1,8 @@
 // Jobs over REST on a real queue: submission and its key, pages, events as they are read by browsers, and a queue that is gone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JobView } from '../../../src/jobspec/job.ts';
 import { JobConsumer } from '../../../src/queue/job-consumer.ts';
-import type { JobView } from '../../../src/spec/job.ts';
 import { restRefusal } from '../../conformance/both.ts';
 import { consumerSettings, quiet, until } from '../../queue/fixtures.ts';
 import { startGateway, type TestGateway } from './harness.ts';

@@ -1,6 +1,6 @@
 // Sweeps over REST on a real queue: submitted once per key, shown with their trials, cancelled, refused.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { SweepView } from '../../../src/spec/sweep.ts';
+import type { SweepView } from '../../../src/jobspec/sweep.ts';
 import { restRefusal } from '../../conformance/both.ts';
 import { startGateway, type TestGateway } from './harness.ts';
 

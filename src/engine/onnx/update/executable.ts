@@ -13,9 +13,9 @@ import {
   sharedMemory,
 } from '../../../base/webassembly.ts';
 import { Session } from '../../../runtime/session.ts';
-import { type PartedModule, Team } from '../../../runtime/team.ts';
-import { checkArrays, checkFeeds } from '../../checks.ts';
+import { type PartedModule, ThreadTeam } from '../../../runtime/thread-team.ts';
 import type { Executable, MemoryReport, Program } from '../../engine.ts';
+import { checkArrays, checkFeeds } from '../../tensor-checks.ts';
 import { reachable, type Value } from '../graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep } from '../model.ts';
 import { Layout, updateModule } from './kernel.ts';
@@ -114,7 +114,7 @@ class UpdateExecutable implements Executable {
   readonly #kernel: Uint8Array;
   readonly #memory: LinearMemory | SharedMemory;
   #update: () => void;
-  #team: Team | undefined;
+  #team: ThreadTeam | undefined;
   readonly #state: Views;
   readonly #constants: Views;
   /** of one step */
@@ -179,7 +179,7 @@ class UpdateExecutable implements Executable {
       this.#session.dispose();
       return false;
     }
-    this.#team = await Team.start(this.#kernel, this.#memory as SharedMemory, threads);
+    this.#team = await ThreadTeam.start(this.#kernel, this.#memory as SharedMemory, threads);
     this.#update = () => this.#team?.run();
     return true;
   }

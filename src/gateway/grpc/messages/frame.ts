@@ -1,11 +1,11 @@
-/** Frames as messages: what a request wishes, and the receipt. */
+/** Frames as messages: what a request asks of a frame, and the receipt. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import type { FrameKind as FrameKindName } from '../../../codec/frame-header.ts';
 import type { FrameReceipt } from '../../../codec/receipt.ts';
 import { type EncodeFrameRequest, FrameKind, type FrameReceiptSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
-import type { FrameWish } from '../../../serve/frame-choice.ts';
+import type { FrameTarget } from '../../../serve/frame-choice.ts';
 
 const numbers = {
   compact: FrameKind.COMPACT,
@@ -15,7 +15,7 @@ const numbers = {
 } as const satisfies Record<FrameKindName, FrameKind>;
 
 /** Bounds as over REST. Throws `invalid-request`. */
-export function wishOf({ kind, quality, maxBytes, psnr, search }: EncodeFrameRequest): FrameWish {
+export function frameTargetOf({ kind, quality, maxBytes, psnr, search }: EncodeFrameRequest): FrameTarget {
   if (quality !== undefined && quality > 15) throw outside('quality', quality, 'an integer from 0 to 15');
   if (maxBytes === 0) throw outside('maxBytes', maxBytes, 'at least 1');
   if (psnr !== undefined && !(psnr >= 0 && psnr <= 100)) throw outside('psnr', String(psnr), 'a number from 0 to 100');

@@ -10,7 +10,7 @@ import {
   type JobSchema,
   JobState as StateNumber,
 } from '../../../gen/hourglass/v1/training_pb.ts';
-import type { JobEvent, JobFailure, JobProgress, JobState, JobView } from '../../../spec/job.ts';
+import type { JobEvent, JobFailure, JobProgress, JobState, JobView } from '../../../jobspec/job.ts';
 
 export const stateNumbers = {
   queued: StateNumber.QUEUED,

@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { SweepSchema, TrialSchema } from '../../../gen/hourglass/v1/sweep_pb.ts';
-import type { SweepView, TrialView } from '../../../spec/sweep.ts';
+import type { SweepView, TrialView } from '../../../jobspec/sweep.ts';
 import { failureMessage, jsonObject, stateNumbers, timestamp } from './job.ts';
 
 const trialMessage = ({ id, state, parameters, heldOutLoss }: TrialView) =>

@@ -8,7 +8,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import { float32, type NdArray, showShape } from '../../../base/ndarray.ts';
 import type { Tensor, TensorSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
-import { bytesOfRows } from '../../rows.ts';
+import { bytesOfRows } from '../../row-conversion.ts';
 
 const bytesPerValue = 4;
 /** [batch, height, width, channels] and some more */

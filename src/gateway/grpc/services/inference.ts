@@ -13,13 +13,13 @@ import {
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { Operation } from '../../../registry/manifest.ts';
 import { labelsOf } from '../../../serve/classes.ts';
-import type { FrameCodec } from '../../../serve/frames.ts';
+import type { FrameCodec } from '../../../serve/frame-codec.ts';
 import { drawSeed, generate } from '../../../serve/generate.ts';
 import type { OutlierRater } from '../../../serve/outliers.ts';
 import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
-import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../rows.ts';
+import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
-import { receiptMessage, wishOf } from '../messages/frame.ts';
+import { frameTargetOf, receiptMessage } from '../messages/frame.ts';
 import { checkRowCount, tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
 
@@ -146,12 +146,12 @@ export function inferenceService({
 
     async encodeFrame(request, call) {
       call.limit(deadlineMs);
-      const wish = wishOf(request);
+      const frameTarget = frameTargetOf(request);
       const { content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
       const target = await predictor.resolve('encode', request.model);
       const inputs = await rowsOf(content, target);
       const model = `${target.model}@${target.version}`;
-      const { frame, receipt } = await frames.encode({ model, inputs, signal: call.signal, ...wish });
+      const { frame, receipt } = await frames.encode({ model, inputs, signal: call.signal, ...frameTarget });
       return { frame, receipt: receiptMessage(receipt) };
     },
 

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
-import { checkRequest } from '../../check.ts';
+import { checkRequest } from '../../request-check.ts';
 import { submitSweep } from '../../submit.ts';
 import { sweepMessage } from '../messages/sweep.ts';
 import type { Implementation } from '../service.ts';

@@ -5,7 +5,7 @@ import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Budget } from '../../budget.ts';
-import { checkRequest } from '../../check.ts';
+import { checkRequest } from '../../request-check.ts';
 import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { extract, pack } from 'tar-stream';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem } from '../schemas.ts';
 
 const file = 'bundle.tar';

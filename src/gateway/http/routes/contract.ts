@@ -2,7 +2,7 @@
 
 import { type Contract, contractOf, contractYaml } from '../contract.ts';
 import { contractPage } from '../contract-page.ts';
-import type { App } from '../parts.ts';
+import type { App } from '../route-parts.ts';
 
 export function contractRoutes(app: App): void {
   let yaml: string | undefined;

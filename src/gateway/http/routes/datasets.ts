@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { UploadPart } from '../../../data/dataset.ts';
-import { namePattern } from '../../../spec/job.ts';
+import { namePattern } from '../../../jobspec/job.ts';
 import { createDataset, deleteDataset } from '../../datasets.ts';
 import { readJson } from '../../json/read.ts';
 import { uploadTypes } from '../body.ts';
@@ -12,8 +12,8 @@ import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
 import { mediaType, multipart } from '../media.ts';
 import { readMultipart } from '../multipart.ts';
-import type { App, RouteParts } from '../parts.ts';
 import { goAhead, tooLarge } from '../read-body.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['datasets'];

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import { entry } from '../../../platform/entry.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem } from '../schemas.ts';
 
 const html = 'text/html';
@@ -85,7 +85,7 @@ function pageFile(name: PageFile): Promise<Loaded> {
 
 async function load(name: PageFile): Promise<Loaded> {
   // entry() turns a neighbour's .ts into .js; these are files of the build under their own names
-  const bytes = await readFile(new URL(`../../../dashboard/${name}`, entry(import.meta.url, './demo.ts'))).catch(() => {
+  const bytes = await readFile(new URL(`../../../demo/${name}`, entry(import.meta.url, './demo.ts'))).catch(() => {
     throw new HourglassError('route-not-found', 'The demo page is not part of this build. Run: npm run build');
   });
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };

@@ -2,11 +2,11 @@
 
 import { Type } from 'typebox';
 import { drawSeed, generate } from '../../../serve/generate.ts';
-import { checkRequest } from '../../check.ts';
+import { checkRequest } from '../../request-check.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { json, negotiate, octets, png } from '../media.ts';
 import { observeStages } from '../observe.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { refuseSeveral, sendRows } from '../rows-answer.ts';
 import { GenerateRequest, problem, ref } from '../schemas.ts';
 
@@ -41,7 +41,7 @@ export function generateRoutes(app: App, { predictor, config, metrics }: RoutePa
       },
     },
     async ({ headers, params: { model }, body }, reply) => {
-      const answers = observeStages(reply, 'generate', metrics);
+      const observeWrite = observeStages(reply, 'generate', metrics);
       const type = negotiate(headers.accept, offered);
       const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
       const { count, seed = drawSeed() } = checkRequest(GenerateRequest, body) as GenerateRequest;
@@ -49,7 +49,7 @@ export function generateRoutes(app: App, { predictor, config, metrics }: RoutePa
       if (type === png) refuseSeveral(prediction.outputs);
       const { model: name, version } = prediction;
       const target = type === png ? await predictor.resolve('generate', `${name}@${version}`) : undefined;
-      answers();
+      observeWrite();
       return sendRows(reply, type, 'generate', prediction, target, { seed });
     },
   );

@@ -1,7 +1,7 @@
 /** /livez, /readyz and /v1/info. */
 
 import { json } from '../media.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { type Info, ref } from '../schemas.ts';
 
 export function healthRoutes(app: App, { readiness, config, version }: RouteParts): void {

@@ -4,12 +4,12 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from 'typebox';
 import { normaliseError } from '../../../base/errors.ts';
-import type { JobEvent } from '../../../spec/job.ts';
+import type { JobEvent } from '../../../jobspec/job.ts';
 import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
 import { toProblem } from '../errors.ts';
 import { eventStream, negotiate } from '../media.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem } from '../schemas.ts';
 import { JobParams } from './jobs.ts';
 

@@ -2,9 +2,9 @@
 
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
-import { JobState } from '../../../spec/job.ts';
+import { JobState } from '../../../jobspec/job.ts';
 import { submitJob } from '../../submit.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['jobs'];

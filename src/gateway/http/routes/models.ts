@@ -3,8 +3,8 @@
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import { parseVersion } from '../../../registry/reference.ts';
-import { checkRequest } from '../../check.ts';
-import type { App, RouteParts } from '../parts.ts';
+import { checkRequest } from '../../request-check.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { AliasTarget, ModelParams, noContent, problem, ref, VersionParams } from '../schemas.ts';
 
 const tags = ['models'];

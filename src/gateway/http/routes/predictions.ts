@@ -8,14 +8,14 @@ import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import { rowsToWebp } from '../../../data/image.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
-import { FrameCodec } from '../../../serve/frames.ts';
+import { FrameCodec } from '../../../serve/frame-codec.ts';
 import { OutlierRater } from '../../../serve/outliers.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
-import { type FrameQuery, frameQuery, sendFrame, wishOf } from '../frames.ts';
+import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
 import { frame, json, negotiate, octets, png } from '../media.ts';
 import { observeStages } from '../observe.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, oneModel, readRows, rowsMembers } from '../rows-request.ts';
 import { problem, ref } from '../schemas.ts';
@@ -92,7 +92,7 @@ function offeredBy(operation: RowOperation) {
   return operation === 'classify' ? ([json, octets] as const) : ([json, octets, png] as const);
 }
 
-const answers = {
+const answerSchemas = {
   encode: { anyOf: [ref('CodesAnswer'), ref('FrameAnswer')] },
   decode: ref('OutputsAnswer'),
   denoise: ref('OutputsAnswer'),
@@ -105,7 +105,7 @@ function describe(operation: RowOperation) {
   const asked = { [json]: { schema: ref(operation === 'decode' ? 'CodesRequest' : 'RowsRequest') } };
   const others = Object.fromEntries(takes.slice(1).map((type) => [type, binary]));
   const answered = Object.fromEntries(
-    offeredBy(operation).map((type) => [type, type === json ? { schema: answers[operation] } : binary]),
+    offeredBy(operation).map((type) => [type, type === json ? { schema: answerSchemas[operation] } : binary]),
   );
   return {
     config: { body: 'rows', takes, tensors: [inputOf(operation)] },
@@ -152,13 +152,13 @@ function answerer(
   { frames, rater }: Helpers,
 ): Answer {
   const offered = offeredBy(operation);
-  return async (request, reply, named, { resize = false, outliers = false, ...wished }) => {
-    const answers = observeStages(reply, operation, metrics);
+  return async (request, reply, named, { resize = false, outliers = false, ...frameQuery }) => {
+    const observeWrite = observeStages(reply, operation, metrics);
     const type = negotiate<(typeof offered)[number]>(request.headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
     const body = request.body as RowsBody;
-    const wish = wishOf(wished, type === frame);
+    const frameTarget = frameTargetOf(frameQuery, type === frame);
 
     const ask = async () => {
       if (body.form === 'frame') {
@@ -178,7 +178,7 @@ function answerer(
       if (type === png) refuseSeveral(inputs);
       // The resolved version, so that one published in between does not answer rows of another shape.
       const model = `${target.model}@${target.version}`;
-      if (type === frame) return { encoded: await frames.encode({ model, inputs, signal, ...wish }) };
+      if (type === frame) return { encoded: await frames.encode({ model, inputs, signal, ...frameTarget }) };
       const [prediction, rated] = await Promise.all([
         predictor.predict({ operation, model, inputs, signal }),
         outliers ? rater.rate({ model, inputs, signal }) : undefined,
@@ -187,10 +187,10 @@ function answerer(
     };
     const answered = await orAborted(ask(), signal);
 
-    answers();
-    if (answered.encoded) return sendFrame(reply, answered.encoded, wished.receipt === 'json');
-    const besides = answered.rated && { outliers: answered.rated };
-    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target, besides);
+    observeWrite();
+    if (answered.encoded) return sendFrame(reply, answered.encoded, frameQuery.receipt === 'json');
+    const extras = answered.rated && { outliers: answered.rated };
+    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target, extras);
   };
 }
 

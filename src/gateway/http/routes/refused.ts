@@ -1,7 +1,7 @@
 /** 405 with `Allow` for paths that are there with other methods. */
 
 import { HourglassError } from '../../../base/errors.ts';
-import type { App } from '../parts.ts';
+import type { App } from '../route-parts.ts';
 
 const methods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const;
 

@@ -2,7 +2,7 @@
 
 import { Type } from 'typebox';
 import { submitSweep } from '../../submit.ts';
-import type { App, RouteParts } from '../parts.ts';
+import type { App, RouteParts } from '../route-parts.ts';
 import { problem, ref } from '../schemas.ts';
 import { idempotencyKey, Submission } from './jobs.ts';
 

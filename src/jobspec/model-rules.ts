@@ -4,7 +4,7 @@ import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { type DatasetFacts, isUnitRange } from './derived.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
-import type { Compression, Contraction, Corruption } from './parts.ts';
+import type { Compression, Contraction, Corruption } from './model-members.ts';
 
 export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
   new HourglassError('invalid-spec', message, { field, expected, found });

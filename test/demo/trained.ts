@@ -1,8 +1,8 @@
 // Models trained for a moment and published with their bundles: real encoders for tests of devices.
 import { buildBundle } from '../../src/bundle/bundle.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { Registry } from '../../src/registry/registry.ts';
-import { resolveJobSpec } from '../../src/spec/resolve.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { metaOf } from '../serve/serving.ts';
 import { digits } from '../train/digits.ts';

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ModelSpec } from '../../src/spec/model.ts';
-import { type DatasetFacts, resolveJobSpec } from '../../src/spec/resolve.ts';
+import { ModelSpec } from '../../src/jobspec/model.ts';
+import { type DatasetFacts, resolveJobSpec } from '../../src/jobspec/resolve.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../recipes');
 const recipes = readdirSync(folder).map(

@@ -47,7 +47,7 @@ const patience = 60_000;
 /** Looks for the end before the caller goes to sleep: about as long as a chunk takes. */
 const looks = 10_000;
 
-export class Team {
+export class ThreadTeam {
   readonly #own: PartedModule;
   readonly #threads: readonly Worker[];
   readonly #words: Int32Array<SharedArrayBuffer>;
@@ -59,15 +59,15 @@ export class Team {
   }
 
   /** Starts `size` − 1 threads and waits until they are ready. */
-  static async start(module: Uint8Array, memory: SharedMemory, size: number): Promise<Team> {
+  static async start(module: Uint8Array, memory: SharedMemory, size: number): Promise<ThreadTeam> {
     const block = new SharedArrayBuffer(4 * control.words);
     const words = new Int32Array(block);
     words[control.next] = chunks;
     const threads = Array.from({ length: size - 1 }, () => {
       const workerData: TeamData = { module, memory, control: block };
-      return new Worker(entry(import.meta.url, './team-thread.ts'), { workerData });
+      return new Worker(entry(import.meta.url, './thread-team-member.ts'), { workerData });
     });
-    const team = new Team(instantiate<PartedModule>(module, { host: { memory } }), threads, words);
+    const team = new ThreadTeam(instantiate<PartedModule>(module, { host: { memory } }), threads, words);
     try {
       await Promise.all(threads.map((thread) => once(thread, 'message')));
     } catch (error) {

@@ -3,10 +3,10 @@
  * that need several fields or the data set. Called by both gateways before anything is queued.
  */
 
-import { checkAgainst } from './check.ts';
-import { checkModel, invalid } from './check-model.ts';
 import { type DatasetFacts, derivedMembers, deriveMembers, withTrainingOfType } from './derived.ts';
 import { JobSpec } from './job.ts';
+import { checkModel, invalid } from './model-rules.ts';
+import { checkAgainst } from './schema-check.ts';
 
 export type { DatasetFacts } from './derived.ts';
 

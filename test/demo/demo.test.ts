@@ -223,7 +223,7 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
 });
 
 it('can be turned off, and is whole otherwise', async () => {
-  const html = readFileSync(new URL('../../src/dashboard/index.html', import.meta.url), 'utf8');
+  const html = readFileSync(new URL('../../src/demo/index.html', import.meta.url), 'utf8');
   expect(html).not.toMatch(/style=|onclick|https?:\/\/|<script(?! type="module" src)/);
   const off = await startGateway({ config: { demo: false } });
   try {

@@ -14,12 +14,12 @@ import type { FrameReceipt } from '../codec/receipt.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { alternativesOf, type WebpCoder } from './alternatives.ts';
-import { type FrameWish, fitFrame } from './frame-choice.ts';
+import { type FrameTarget, fitFrame } from './frame-choice.ts';
 import { type CodedManifest, FrameIndex } from './frame-index.ts';
-import { KeptPromises } from './kept-promises.ts';
+import { LruMemo } from './lru-memo.ts';
 import type { Prediction, Predictor } from './predictor.ts';
 
-export interface EncodeFrameRequest extends FrameWish {
+export interface EncodeFrameRequest extends FrameTarget {
   readonly model?: string | undefined;
   /** [batch, …row] */
   readonly inputs: NdArray<'float32'>;
@@ -55,7 +55,7 @@ export class FrameCodec {
   readonly #webp: WebpCoder | undefined;
   readonly #index: FrameIndex;
   /** by `digits@2` */
-  readonly #profiles = new KeptPromises<Profile>(profilesKept);
+  readonly #profiles = new LruMemo<Profile>(profilesKept);
 
   constructor({ registry, predictor, webp }: FrameCodecOptions) {
     this.#registry = registry;
@@ -65,7 +65,7 @@ export class FrameCodec {
   }
 
   /** Throws what `Predictor.predict` throws, and `operation-not-supported` for a version without codec tables. */
-  async encode({ model, inputs, signal, ...wish }: EncodeFrameRequest): Promise<EncodedFrame> {
+  async encode({ model, inputs, signal, ...frameTarget }: EncodeFrameRequest): Promise<EncodedFrame> {
     const target = await this.#predictor.resolve('encode', model);
     const reference = `${target.model}@${target.version}`;
     const manifest = requireCodec(await this.#registry.resolve(reference));
@@ -77,7 +77,7 @@ export class FrameCodec {
       profile,
       codes: outputs.data,
       inputs: inputs.data,
-      wish,
+      target: frameTarget,
       maxBatch: this.#predictor.maxBatch,
       decode: async (codes) => {
         const shape = [codes.length / profile.order.length, ...profile.codeShape];
@@ -86,7 +86,7 @@ export class FrameCodec {
       },
     });
     if (encoded.receipt.shortfall === undefined) return encoded;
-    const psnr = wish.psnr ?? encoded.receipt.estimatedPsnr + leastGain;
+    const psnr = frameTarget.psnr ?? encoded.receipt.estimatedPsnr + leastGain;
     const alternatives = await this.#alternatives(manifest, inputs, psnr);
     return { ...encoded, receipt: { ...encoded.receipt, alternatives } };
   }

@@ -1,12 +1,12 @@
 /** What happens between two chunks: progress is told, a checkpoint is due, or the job was asked to stop. */
 
 import { HourglassError } from '../base/errors.ts';
-import type { EpochMetrics, JobProgress } from '../spec/job.ts';
+import type { EpochMetrics, JobProgress } from '../jobspec/job.ts';
 import type { CheckpointFolder, Position } from './checkpoint.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
 
-export interface SteeringOptions {
+export interface TrainingCallbackOptions {
   readonly folder?: CheckpointFolder;
   readonly meter: ProgressMeter;
   readonly checkpointSeconds?: number | undefined;
@@ -19,15 +19,15 @@ export interface SteeringOptions {
 
 const progressMilliseconds = 100;
 
-export class Steering {
-  readonly #options: SteeringOptions;
+export class TrainingCallbacks {
+  readonly #options: TrainingCallbackOptions;
   #savedAt = performance.now();
   #toldAt = 0;
   #isEvaluating = false;
   /** of the training, whose numbers stay to be seen while the model is looked at */
   #last: JobProgress = { phase: '', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 0 };
 
-  constructor(options: SteeringOptions) {
+  constructor(options: TrainingCallbackOptions) {
     this.#options = options;
   }
 

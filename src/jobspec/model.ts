@@ -16,9 +16,9 @@ import {
   Pretraining,
   RbmPretraining,
   Sparsity,
-} from './parts.ts';
+} from './model-members.ts';
 
-export { Activation, Corruption, Loss } from './parts.ts';
+export { Activation, Corruption, Loss } from './model-members.ts';
 
 const closed = { additionalProperties: false } as const;
 const units = { minimum: 1, maximum: 65_536 } as const;

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { instantiate } from '../base/webassembly.ts';
-import { control, type PartedModule, type TeamData, takeChunks } from './team.ts';
+import { control, type PartedModule, type TeamData, takeChunks } from './thread-team.ts';
 
 const { module, memory, control: block } = workerData as TeamData;
 const own = instantiate<PartedModule>(module, { host: { memory } });

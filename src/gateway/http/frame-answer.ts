@@ -1,11 +1,11 @@
-/** Frames over REST: what a request may wish, and the answer with its receipt. */
+/** Frames over REST: what a request may ask of a frame, and the answer with its receipt. */
 
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../../base/errors.ts';
 import { frameKinds } from '../../codec/frame-header.ts';
-import type { FrameWish } from '../../serve/frame-choice.ts';
-import type { EncodedFrame } from '../../serve/frames.ts';
+import type { FrameTarget } from '../../serve/frame-choice.ts';
+import type { EncodedFrame } from '../../serve/frame-codec.ts';
 import { frame as frameType, json } from './media.ts';
 
 /** Members of the query of encode; they need a frame as the accepted type. */
@@ -67,16 +67,16 @@ export const FrameAnswer = Type.Object({
   receipt: FrameReceipt,
 });
 
-/** The query's wish. Throws `invalid-request` when it wishes something of a frame, but the answer is none. */
-export function wishOf({ receipt, ...wish }: FrameQuery, isFrame: boolean): FrameWish {
-  const [stray] = Object.keys({ ...wish, ...(receipt && { receipt }) });
+/** What the query asks of a frame. Throws `invalid-request` when it asks something of a frame, but the answer is none. */
+export function frameTargetOf({ receipt, ...target }: FrameQuery, isFrame: boolean): FrameTarget {
+  const [stray] = Object.keys({ ...target, ...(receipt && { receipt }) });
   if (!isFrame && stray !== undefined) {
     throw new HourglassError('invalid-request', `?${stray} is for frames. Send Accept: ${frameType} with it.`, {
       field: 'Accept',
       expected: frameType,
     });
   }
-  return wish as FrameWish;
+  return target as FrameTarget;
 }
 
 export function sendFrame(reply: FastifyReply, { frame, receipt }: EncodedFrame, asJson: boolean): FastifyReply {

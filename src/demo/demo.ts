@@ -16,7 +16,7 @@ import {
 } from '../sdk/index.ts';
 import { connectPictures } from './camera.ts';
 import { Denoiser } from './denoiser.ts';
-import { Frames } from './frames.ts';
+import { Frames } from './frame-sender.ts';
 import { choicesOf, jobSentence, type Notice, noModelNotice, obstacleOf, referenceOf, type Version } from './models.ts';
 import { Pad } from './pad.ts';
 import { block, button, input, made, paint, say, select, show } from './page.ts';

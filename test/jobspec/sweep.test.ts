@@ -1,7 +1,7 @@
 // From a sweep as it is asked for to its trials.
 import { expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { resolveSweep } from '../../src/spec/sweep.ts';
+import { resolveSweep } from '../../src/jobspec/sweep.ts';
 
 const job = { name: 'digits', dataset: 'mnist', model: { type: 'dense' } };
 

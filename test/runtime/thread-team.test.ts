@@ -2,7 +2,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { instantiate, sharedMemory } from '../../src/base/webassembly.ts';
 import { UpdateFunction } from '../../src/engine/onnx/update/wasm.ts';
-import { type PartedModule, Team } from '../../src/runtime/team.ts';
+import { type PartedModule, ThreadTeam } from '../../src/runtime/thread-team.ts';
 
 const floats = 1000;
 /** adds 1 to each of `floats` numbers at address 0 */
@@ -13,7 +13,7 @@ function increment(): Uint8Array {
   return f.module(1, true);
 }
 
-let team: Team | undefined;
+let team: ThreadTeam | undefined;
 afterEach(async () => {
   await team?.dispose();
   expect(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort')).toEqual([]);
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 it.each([1, 2, 4])('of %i: each part is done once a turn', async (size) => {
   const memory = sharedMemory(65_536);
-  team = await Team.start(increment(), memory, size);
+  team = await ThreadTeam.start(increment(), memory, size);
   for (let turn = 1; turn <= 200; turn++) {
     team.run();
     const values = new Float32Array(memory.buffer, 0, floats);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { ModelSpec } from '../../src/spec/model.ts';
+import { ModelSpec } from '../../src/jobspec/model.ts';
 
 const guide = readFileSync(path.resolve(import.meta.dirname, '../../docs/models.md'), 'utf8');
 const members = (ModelSpec as unknown as { anyOf: { properties: Record<string, { const?: string }> }[] }).anyOf;

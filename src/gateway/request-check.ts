@@ -2,7 +2,7 @@
 
 import type { TSchema } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
-import { checkAgainst } from '../spec/check.ts';
+import { checkAgainst } from '../jobspec/schema-check.ts';
 
 /**
  * As `checkAgainst`, but what is out of bounds is about the request and makes an `invalid-request`. `fieldOf` turns the JSON

@@ -6,9 +6,9 @@
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
 import { RandomStream } from '../base/random.ts';
-import { checkAgainst } from './check.ts';
 import { JobFailure, type JobSpec, JobState } from './job.ts';
 import { type ResolveContext, resolveJobSpec } from './resolve.ts';
+import { checkAgainst } from './schema-check.ts';
 
 const closed = { additionalProperties: false } as const;
 

@@ -1,8 +1,8 @@
 // A job as a client writes it becomes a specification that can work, or a precise refusal.
 import { describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { JobRequest } from '../../src/spec/request.ts';
-import { type DatasetFacts, resolveJobSpec } from '../../src/spec/resolve.ts';
+import { JobRequest } from '../../src/jobspec/request.ts';
+import { type DatasetFacts, resolveJobSpec } from '../../src/jobspec/resolve.ts';
 
 const job = (model: object, training?: object) => ({
   name: 'digits',
