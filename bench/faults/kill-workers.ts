@@ -1,4 +1,5 @@
-// SIGKILLs workers while they train, again and again, and accounts for every job.
+// SIGKILLs workers while they train, again and again, and accounts for every job. Keeps submitting jobs until the last kill,
+// so that the number of kills does not depend on the speed of the machine.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
 import { busyMembers, type Fleet } from './fleet.ts';
@@ -9,6 +10,7 @@ export interface KillWorkers {
   readonly dataFolder: string;
   readonly fleet: Fleet;
   readonly workers: number;
+  /** submitted at the start; more follow whenever a worker would have nothing to do before the last kill */
   readonly jobs: number;
   readonly epochs: number;
   readonly kills: number;
@@ -28,13 +30,15 @@ export async function killWorkers(campaign: KillWorkers): Promise<Killed> {
   for (let i = 0; i < workers; i++) fleet.start();
   const controls = await trainControls(queue, dataFolder, seeds, epochs);
   const ids: string[] = [];
-  for (let i = 0; i < campaign.jobs; i++) {
+  const submit = async (): Promise<void> => {
+    const i = ids.length;
     ids.push((await queue.submit(waveSpec(`job-${i}`, epochs, seeds[i % seeds.length]))).id);
-  }
+  };
+  while (ids.length < campaign.jobs) await submit();
   let kills = 0;
   while (kills < campaign.kills && Date.now() < limit) {
-    const { running, queued, cancelling } = await queue.counts();
-    if (running + queued + cancelling === 0) break;
+    const { running, queued } = await queue.counts();
+    for (let open = running + queued; open < workers; open++) await submit();
     const busy = await busyMembers(fleet);
     await delay(1500 * random());
     const member = busy[Math.floor(random() * busy.length)];
