@@ -3,6 +3,7 @@
  * when it is forced to stop still waits for clients that do not read.
  */
 
+import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
 export interface PortOptions {
@@ -40,11 +41,13 @@ export class Port {
     });
   }
 
-  /** Takes no more connections; resolves when the last one is gone. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Takes no more connections; resolves when the last one is gone and no longer counted. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    // The server closes as soon as the last handle is closed, which may be before that socket's own close event.
+    await Promise.all([closed, ...[...this.#sockets].map((socket) => once(socket, 'close'))]);
   }
 
   /** Cuts off every connection. */
