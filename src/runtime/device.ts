@@ -15,7 +15,7 @@ const remedies: Readonly<Record<Device, string>> = {
   cpu: 'Reinstall onnxruntime-node for this platform.',
   webgpu:
     'WebGPU needs a GPU with its driver (on Linux Vulkan and libvulkan.so.1) and a platform for which onnxruntime-node ships it; or choose the device cpu.',
-  cuda: 'CUDA needs the CUDA files of onnxruntime-node (npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12), an NVIDIA driver, CUDA 12 and cuDNN 9; or choose the device cpu.',
+  cuda: 'CUDA needs the CUDA files of onnxruntime-node (npm rebuild onnxruntime-node --ignore-scripts=false --onnxruntime-node-install=cuda12), an NVIDIA driver, CUDA 12 and cuDNN 9; or choose the device cpu.',
 };
 
 /** `device-unavailable` for a device that this build of ONNX Runtime does not know. */
