@@ -2,18 +2,10 @@
 // dependencies, because nothing is installed yet. Does nothing and says nothing when all of it is there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { build } from './build.mjs';
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
 const forTests = process.argv.includes('--tests');
@@ -137,44 +129,11 @@ function provideBrowser() {
   if (failure.line) say(`to install it: ${failure.line}`);
 }
 
-function hashOfSources() {
-  const hash = createHash('sha256').update(process.versions.node.split('.')[0]);
-  const add = (file) =>
-    hash
-      .update(file)
-      .update('\0')
-      .update(readFileSync(path.join(root, file)))
-      .update('\0');
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-pages.mjs'])
-    add(file);
-  const sources = readdirSync(path.join(root, 'src'), { recursive: true, withFileTypes: true });
-  for (const file of sources
-    .filter((f) => f.isFile())
-    .map((f) => path.relative(root, path.join(f.parentPath ?? f.path, f.name)))
-    .sort()) {
-    add(file);
-  }
-  return hash.digest('hex');
-}
-
-/** Builds beside the old build and swaps, so that a running instance never starts a half-written child. */
-function build() {
-  const stamp = path.join(root, 'dist/.sources');
-  const hash = hashOfSources();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
-  say('building …');
-  const [fresh, old] = [`dist.${process.pid}.new`, `dist.${process.pid}.old`].map((name) => path.join(root, name));
+function buildSources() {
   try {
-    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
-    const { ok, output } = run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh]);
-    if (!ok) throw new SetupError(`the build failed:\n${output}`);
-    const pages = run(process.execPath, [path.join(root, 'scripts/build-pages.mjs'), fresh]);
-    if (!pages.ok) throw new SetupError(`the build of the pages failed:\n${pages.output}`);
-    writeFileSync(path.join(fresh, '.sources'), hash);
-    if (existsSync(path.join(root, 'dist'))) renameSync(path.join(root, 'dist'), old);
-    renameSync(fresh, path.join(root, 'dist'));
-  } finally {
-    for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
+    build(() => say('building …'));
+  } catch (error) {
+    throw new SetupError(error.message);
   }
 }
 
@@ -223,7 +182,7 @@ try {
   withLock(() => {
     provideRedis(); // first: it may fail, and quickly
     installPackages();
-    build();
+    buildSources();
     if (forTests) provideBrowser();
   });
 } catch (error) {

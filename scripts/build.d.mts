@@ -1,0 +1,1 @@
+export function build(onStart?: () => void): void;
