@@ -18,6 +18,7 @@ import { type Profile, type Quality, quantise } from '../src/codec/profile.ts';
 import { searchSymbols } from '../src/codec/search.ts';
 import type { Dataset } from '../src/data/dataset.ts';
 import { createDatasetStore } from '../src/data/store.ts';
+import { FolderDatasets } from '../src/store/folder/datasets.ts';
 import { linearModel } from './codec/linear.ts';
 import { picturePoints, singleRows } from './codec/pictures.ts';
 import { type Point, pointOf } from './codec/points.ts';
@@ -45,7 +46,7 @@ const recipes: Readonly<Record<string, readonly { readonly recipe: string; reado
 };
 
 mkdirSync(folder, { recursive: true });
-const store = createDatasetStore({ folder: path.join(folder, 'datasets') });
+const store = createDatasetStore({ files: new FolderDatasets(path.join(folder, 'datasets')) });
 const all: Curves[] = [];
 for (const set of options.sets.split(',')) {
   const dataset = await store.open(set);

@@ -13,6 +13,7 @@ import { RandomStream } from '../src/base/random.ts';
 import { drawHoles } from '../src/data/corruption.ts';
 import { createDatasetStore } from '../src/data/store.ts';
 import { createOnnxEngine } from '../src/engine/onnx/engine.ts';
+import { FolderDatasets } from '../src/store/folder/datasets.ts';
 import { descendants } from './faults/fleet.ts';
 import { Instance } from './recipes/instance.ts';
 import { batch, batches, images, initialParameters, net, optimizerFeed, pixels } from './train/nets.ts';
@@ -86,7 +87,7 @@ async function largeSet(gigabytes: number): Promise<string[]> {
   const rows = Math.ceil((gigabytes * 1e9) / (pixels * 4));
   try {
     const limits = { uploadBytes: Number.MAX_SAFE_INTEGER, expandedBytes: Number.MAX_SAFE_INTEGER };
-    const store = createDatasetStore({ folder: path.join(folder, 'datasets'), limits });
+    const store = createDatasetStore({ files: new FolderDatasets(path.join(folder, 'datasets')), limits });
     const parts = [{ role: 'rows', fileName: 'rows.npy', content: npy(rows) }] as const;
     const info = await store.create('large', { parts, options: { testFraction: 0.01 } });
     const instance = await Instance.start(folder, 2);

@@ -16,6 +16,7 @@ import type { Dataset } from '../src/data/dataset.ts';
 import { createDatasetStore } from '../src/data/store.ts';
 import { resolveJobSpec } from '../src/jobspec/resolve.ts';
 import { type Encoder, loadEncoder, type OnnxRuntimeModule, onnxRuntime, type Weights } from '../src/sdk/index.ts';
+import { FolderDatasets } from '../src/store/folder/datasets.ts';
 import { trainJob } from '../src/train/job.ts';
 import { openEngine } from '../src/worker/engine-choice.ts';
 import { chromiumPath, startBrowser } from '../test/helpers/browser.ts';
@@ -45,7 +46,7 @@ interface Timing {
 }
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-encode-'));
-const dataset = await createDatasetStore({ folder }).open('mnist');
+const dataset = await createDatasetStore({ files: new FolderDatasets(folder) }).open('mnist');
 const browser = chromiumPath ? await startBrowser() : undefined;
 try {
   const sizes = await sizeLines();

@@ -12,10 +12,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { float32 } from '../src/base/ndarray.ts';
-import { FsStore } from '../src/registry/fs-store.ts';
 import { Registry } from '../src/registry/registry.ts';
 import { ModelPool } from '../src/runtime/pool.ts';
 import { ModelPredictor } from '../src/serve/model-predictor.ts';
+import { FolderBlobs } from '../src/store/folder/blobs.ts';
 import { scaling } from '../test/helpers/onnx-models.ts';
 
 const { values: options } = parseArgs({
@@ -26,7 +26,7 @@ const reloads = Number(options.reloads);
 const [input, code, kept] = [784, 32, 20];
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-reload-'));
-const open = async () => Registry.open(await FsStore.open(root));
+const open = async () => Registry.open(await FolderBlobs.open(root));
 const [publisher, registry] = [await open(), await open()];
 const pool = new ModelPool({ threads: 2, session: { threads: 1 }, maxModels: 8 });
 const predictor = new ModelPredictor({

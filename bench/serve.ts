@@ -11,11 +11,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { float32 } from '../src/base/ndarray.ts';
-import { FsStore } from '../src/registry/fs-store.ts';
 import { Registry } from '../src/registry/registry.ts';
 import { ModelPool } from '../src/runtime/pool.ts';
 import { Session } from '../src/runtime/session.ts';
 import { ModelPredictor } from '../src/serve/model-predictor.ts';
+import { FolderBlobs } from '../src/store/folder/blobs.ts';
 import { denseAutoencoder, type Net, nets } from './serve/nets.ts';
 
 const { values: options } = parseArgs({
@@ -71,7 +71,7 @@ async function measure({ clients, rows, request }: Contender, size: number): Pro
 async function openContenders(net: Net, root: string): Promise<{ contenders: Contender[]; close(): Promise<void> }> {
   const files = denseAutoencoder(net.widths);
   const size = net.widths[0] ?? 0;
-  const registry = await Registry.open(await FsStore.open(root));
+  const registry = await Registry.open(await FolderBlobs.open(root));
   await registry.publish(net.name, {
     files: { 'encoder.onnx': files.encoder, 'decoder.onnx': files.decoder },
     meta: {

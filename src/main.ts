@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
@@ -13,7 +13,6 @@ import { Metrics, type MetricsSnapshot } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
 import type { RedisSettings } from './queue/redis.ts';
 import type { QueueSettings } from './queue/redis-job-queue.ts';
-import type { Registry } from './registry/registry.ts';
 import { hopelessCode } from './up/exit-code.ts';
 import type { Gathered, Recorded } from './up/messages.ts';
 import type { TrainingWorker } from './worker/worker.ts';
@@ -41,13 +40,6 @@ const metricsEveryMs = 2000;
 class StartError extends Error {
   override readonly name = 'StartError';
 }
-
-const foldersOf = ({ dataDir }: Config) => ({
-  datasets: path.join(dataDir, 'datasets'),
-  registry: path.join(dataDir, 'registry'),
-  jobs: path.join(dataDir, 'jobs'),
-  cache: path.join(dataDir, 'cache'),
-});
 
 const redisSettings = (config: Config, url: string | null): RedisSettings => {
   if (url === null) throw new StartError('REDIS_URL is not set. `hourglass up` brings a redis-server of its own.');
@@ -83,18 +75,24 @@ function begin(role: string, config: Config): Process {
   return { config, log, metrics, shutdown };
 }
 
-async function openRegistry(config: Config): Promise<Registry> {
-  const { FsStore } = await import('./registry/fs-store.ts');
+/** What is stored, for the roles that look at it. */
+async function openStored(config: Config, limits: Partial<UploadLimits> = {}) {
+  const { createDatasetStore } = await import('./data/store.ts');
   const { Registry } = await import('./registry/registry.ts');
-  return Registry.open(await FsStore.open(foldersOf(config).registry));
+  const { openStores } = await import('./store/open.ts');
+  const stores = await openStores(config);
+  return {
+    registry: await Registry.open(stores.versions),
+    datasets: createDatasetStore({ files: stores.datasets, limits }),
+  };
 }
 
 async function worker(config: Config): Promise<void> {
   const queue = redisSettings(config, config.redisUrl);
   const { log, metrics, shutdown } = begin('worker', config);
-  const folders = foldersOf(config);
   const stopped = new AbortController();
   let started: TrainingWorker | undefined;
+  const { storeSettings } = await import('./store/open.ts');
   const { TrainingWorker } = await import('./worker/worker.ts');
   shutdown.add({
     name: 'training',
@@ -112,10 +110,7 @@ async function worker(config: Config): Promise<void> {
         concurrency: config.workerConcurrency,
         maxCrashes: config.maxCrashes,
       },
-      datasetFolder: folders.datasets,
-      registryFolder: folders.registry,
-      cacheFolder: folders.cache,
-      jobsFolder: folders.jobs,
+      stores: storeSettings(config),
       checkpointSeconds: config.checkpointIntervalMs / 1000,
       engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },
       release,
@@ -153,13 +148,13 @@ async function worker(config: Config): Promise<void> {
 async function gateway(config: Config): Promise<void> {
   const settings = queueSettings(config, config.redisUrl);
   const { log, metrics, shutdown } = begin('gateway', config);
-  const { createDatasetStore } = await import('./data/store.ts');
   const { createGateway } = await import('./gateway/gateway.ts');
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { ModelPool } = await import('./runtime/pool.ts');
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
-  const registry = await openRegistry(config);
+  const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
+  const { registry, datasets } = await openStored(config, limits);
   const pool = new ModelPool({
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },
@@ -169,8 +164,6 @@ async function gateway(config: Config): Promise<void> {
   });
   const warn = (message: string, facts: object): void => log.warn(facts, message);
   const predictor = new ModelPredictor({ registry, pool, config, metrics, warn });
-  const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
-  const datasets = createDatasetStore({ folder: foldersOf(config).datasets, limits });
   let gathered: Gathered['snapshots'] = {};
   process.on('message', (message: Gathered) => {
     if (message.type === 'metrics') gathered = message.snapshots;
@@ -193,19 +186,16 @@ async function gateway(config: Config): Promise<void> {
 
 async function up(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin('up', config);
-  const { createDatasetStore } = await import('./data/store.ts');
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { createTerminal } = await import('./up/terminal.ts');
   const { Up } = await import('./up/up.ts');
-  const folders = foldersOf(config);
   const parts = new Up({
     ...{ config, log, metrics, release },
     terminal: createTerminal(process.stdout),
     program: entry(import.meta.url, './main.ts'),
     environment: withoutRedis(forTerminal()),
     openQueue: (url) => RedisJobQueue.open(queueSettings(config, url), log),
-    registry: await openRegistry(config),
-    datasets: createDatasetStore({ folder: folders.datasets }),
+    ...(await openStored(config)),
     currentFolder: process.cwd(),
     onHopeless: (part) => {
       log.error({ part }, 'cannot run here, stopping');

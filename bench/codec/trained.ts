@@ -8,9 +8,9 @@ import { profileFromBytes } from '../../src/codec/profile-bytes.ts';
 import type { Dataset } from '../../src/data/dataset.ts';
 import type { JobSpec } from '../../src/jobspec/job.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { readRecipe } from '../recipes/recipe.ts';
 
 export interface CodedModel {
@@ -69,7 +69,7 @@ async function published(
   spec: JobSpec,
   { dataset, folder }: ModelOptions,
 ): Promise<{ registry: Registry; manifest: Manifest } | undefined> {
-  const registry = await Registry.open(await FsStore.open(path.join(folder, 'registry')));
+  const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'registry')));
   if (!(await registry.listModels()).includes(spec.name)) return undefined;
   const { versions } = await registry.getModel(spec.name);
   const manifest = versions.findLast(

@@ -6,8 +6,9 @@ import { createDatasetStore } from '../../src/data/store.ts';
 import type { JobSpec, JobView } from '../../src/jobspec/job.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 
 /** Adds the data set `waves` to a data folder: 256 rows of 16 values in [0, 1]. */
 export async function addWaves(dataFolder: string): Promise<void> {
@@ -22,7 +23,7 @@ export async function addWaves(dataFolder: string): Promise<void> {
   const content = (async function* () {
     yield Buffer.from(`${rows.join('\n')}\n`);
   })();
-  await createDatasetStore({ folder: path.join(dataFolder, 'datasets') }).create('waves', {
+  await createDatasetStore({ files: new FolderDatasets(path.join(dataFolder, 'datasets')) }).create('waves', {
     parts: [{ role: 'rows', fileName: 'waves.csv', content }],
   });
 }
@@ -37,7 +38,7 @@ export const waveSpec = (name: string, epochs = 3, seed = 1): JobSpec =>
   }).spec;
 
 export const openRegistry = async (dataFolder: string): Promise<Registry> =>
-  Registry.open(await FsStore.open(path.join(dataFolder, 'registry')));
+  Registry.open(await FolderBlobs.open(path.join(dataFolder, 'registry')));
 
 /** Waits for the end of a job; undefined when the time is over. */
 export async function ended(queue: JobQueue, id: string, limitMs: number): Promise<JobView | undefined> {

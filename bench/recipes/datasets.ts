@@ -2,13 +2,14 @@
 
 import path from 'node:path';
 import { createDatasetStore } from '../../src/data/store.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 import type { Instance } from './instance.ts';
 import { patchForm } from './scenes.ts';
 
 /** Throws for a name that no data set is made for. Does nothing when the instance has it already. */
 export async function uploadDataset(name: string, instance: Instance, dataFolder: string): Promise<void> {
   if (name !== 'scene-patches') throw new Error(`there is no way to make the data set ${name}`);
-  const store = createDatasetStore({ folder: path.join(dataFolder, 'datasets') });
+  const store = createDatasetStore({ files: new FolderDatasets(path.join(dataFolder, 'datasets')) });
   await instance.upload(name, async () => {
     const sources = { digits: await store.open('mnist'), clothes: await store.open('fashion-mnist') };
     return patchForm(sources, name);

@@ -8,6 +8,7 @@ import type { JobView } from '../../src/jobspec/job.ts';
 import { Gemm } from '../../src/report/gemm.ts';
 import { fitPrincipalComponents, type PrincipalComponents } from '../../src/report/pca.ts';
 import { Session } from '../../src/runtime/session.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 import type { Instance } from './instance.ts';
 
 export interface MeasureContext {
@@ -38,7 +39,7 @@ export class Subject {
   }
 
   async dataset(name = this.context.job.spec.dataset): Promise<Dataset> {
-    const store = createDatasetStore({ folder: path.join(this.context.dataFolder, 'datasets') });
+    const store = createDatasetStore({ files: new FolderDatasets(path.join(this.context.dataFolder, 'datasets')) });
     const opened = this.#datasets.get(name) ?? (await store.open(name));
     this.#datasets.set(name, opened);
     return opened;

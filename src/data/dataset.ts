@@ -63,7 +63,7 @@ export interface Upload {
   readonly signal?: AbortSignal;
 }
 
-/** The data sets of one data folder. Any number of processes may use the same folder. */
+/** Data sets, built in and uploaded. Any number of processes may use the same store. */
 export interface DatasetStore {
   /** built-in sets whose package is there, then uploaded ones, each by name */
   list(): Promise<DatasetInfo[]>;
@@ -72,7 +72,7 @@ export interface DatasetStore {
   /** Opens for reading; a built-in set is unpacked at its first use. Throws `dataset-not-found`, `dataset-corrupt`. */
   open(name: string): Promise<Dataset>;
   /**
-   * Streams an upload to disk, checks all of it, and adds it under the name or leaves nothing behind. Throws
+   * Streams an upload into a workspace, checks all of it, and adds it under the name or leaves nothing behind. Throws
    * `dataset-exists`, `invalid-dataset`, `unsupported-dataset`, `unsafe-archive`, `non-finite`, `shape-mismatch`,
    * `image-too-large`, `image-unreadable`, `payload-too-large`, `decompressed-too-large`, `storage-full`, `cancelled`.
    */

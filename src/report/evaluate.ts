@@ -12,6 +12,7 @@ import { corrupt, drawNoise } from '../data/corruption.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import type { Corruption } from '../jobspec/model.ts';
+import type { ResultCache } from '../store/contract.ts';
 import { Gemm } from './gemm.ts';
 import { isPicture, pictureGrid } from './grid.ts';
 import { reportHtml } from './html.ts';
@@ -34,7 +35,7 @@ export interface EvaluateOptions {
   /** threads for PCA's products */
   readonly threads: number;
   /** keeps the principal components of each data set; absent: found anew */
-  readonly cacheFolder?: string;
+  readonly results?: ResultCache;
   /** test rows that are used, the first ones; default 50,000 */
   readonly maxRows?: number;
   /** aborting throws the signal's reason */
@@ -85,13 +86,13 @@ const componentsOf = ({ codeShape, dataset }: EvaluateOptions): number =>
   Math.min(sizeOf(codeShape), sizeOf(dataset.info.shape));
 
 async function fitBaseline(options: EvaluateOptions, gemm: Gemm): Promise<PrincipalComponents | undefined> {
-  const { dataset, cacheFolder, signal } = options;
+  const { dataset, results, signal } = options;
   if (sizeOf(dataset.info.shape) > largestRow || dataset.info.rows.test === 0) return undefined;
   return cachedPrincipalComponents({
     dataset,
     components: componentsOf(options),
     gemm,
-    ...(cacheFolder && { folder: cacheFolder }),
+    ...(results && { results }),
     onBlock: () => breathe(signal),
   });
 }

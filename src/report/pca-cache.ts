@@ -4,39 +4,37 @@
  *   <hash of the data set>[-<components>].pca:   sha256 of the rest (32 bytes) │ safetensors
  */
 
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { createHash } from 'node:crypto';
 import { float32 } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../base/safetensors.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { ResultCache } from '../store/contract.ts';
 import { type FitOptions, fitPrincipalComponents, largestFull, type PrincipalComponents } from './pca.ts';
 
 export interface CachedFitOptions extends Omit<FitOptions, 'split'> {
   readonly dataset: Dataset;
-  /** made when it is not there; absent: nothing is kept */
-  readonly folder?: string;
+  /** absent: nothing is kept */
+  readonly results?: ResultCache;
 }
 
 /** `fitPrincipalComponents` on the training split, or what an earlier call kept. A damaged file is made anew. */
 export async function cachedPrincipalComponents(options: CachedFitOptions): Promise<PrincipalComponents> {
-  const { dataset, folder } = options;
+  const { dataset, results } = options;
   const split = dataset.split('train');
-  if (!folder) return fitPrincipalComponents({ ...options, split });
+  if (!results) return fitPrincipalComponents({ ...options, split });
   const suffix = split.rowSize <= largestFull ? '' : `-${options.components}`;
-  const file = path.join(folder, `${dataset.info.hash}${suffix}.pca`);
-  const kept = await read(file, split.rowSize);
+  const key = `${dataset.info.hash}${suffix}.pca`;
+  const kept = parse(await results.read(key), split.rowSize);
   if (kept) return kept;
   const found = await fitPrincipalComponents({ ...options, split });
   // a cache that cannot be written costs time, not the job
-  await write(file, found).catch(() => undefined);
+  await results.write(key, serialise(found)).catch(() => undefined);
   return found;
 }
 
 const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-async function read(file: string, rowSize: number): Promise<PrincipalComponents | undefined> {
-  const bytes = await readFile(file).catch(() => undefined);
+function parse(bytes: Uint8Array | undefined, rowSize: number): PrincipalComponents | undefined {
   if (!bytes || !digest(bytes.subarray(32)).equals(bytes.subarray(0, 32))) return undefined;
   const { tensors, metadata } = readSafetensors(bytes.subarray(32));
   const { mean, variances, components } = tensors as Record<string, ReturnType<typeof float32> | undefined>;
@@ -51,7 +49,7 @@ async function read(file: string, rowSize: number): Promise<PrincipalComponents 
   };
 }
 
-async function write(file: string, found: PrincipalComponents): Promise<void> {
+function serialise(found: PrincipalComponents): Uint8Array {
   const { mean, variances, components, totalVariance, fittedRows } = found;
   const bytes = writeSafetensors(
     {
@@ -61,12 +59,5 @@ async function write(file: string, found: PrincipalComponents): Promise<void> {
     },
     { totalVariance: String(totalVariance), fittedRows: String(fittedRows) },
   );
-  await mkdir(path.dirname(file), { recursive: true });
-  const unfinished = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  try {
-    await writeFile(unfinished, Buffer.concat([digest(bytes), bytes]));
-    await rename(unfinished, file);
-  } finally {
-    await rm(unfinished, { force: true });
-  }
+  return Buffer.concat([digest(bytes), bytes]);
 }

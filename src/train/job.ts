@@ -14,8 +14,9 @@ import { planJob } from '../models/catalog.ts';
 import type { TrainedQuantiser } from '../models/compression.ts';
 import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
+import type { CheckpointFiles } from '../store/contract.ts';
 import { assess } from './assess.ts';
-import { CheckpointFolder, type Position } from './checkpoint.ts';
+import { Checkpoints, type Position } from './checkpoint.ts';
 import { pick, stepCost } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 import { fitOutliers } from './outliers.ts';
@@ -31,13 +32,11 @@ export interface TrainOptions {
   readonly engine: Engine;
   /** of Hourglass, stamped into the ONNX files */
   readonly release?: string;
-  /** a folder of this job alone; training resumes from its newest valid checkpoint. Absent: none are written */
-  readonly checkpointFolder?: string;
+  /** of this job alone; training resumes from the newest valid one. Absent: none are written */
+  readonly checkpoints?: CheckpointFiles;
   /** default 15; one is written at each epoch's end as well */
   readonly checkpointSeconds?: number;
-  /** called before a checkpoint is written; a throw stops the job (a lost lock, a fence) */
-  readonly beforeCheckpoint?: () => void | Promise<void>;
-  /** called when a checkpoint is safe on disk; `position` is the work that comes next */
+  /** called when a checkpoint is safe in the store; `position` is the work that comes next */
   readonly onCheckpoint?: (position: Position) => void;
   /** aborting stops the job within one chunk, after a last checkpoint, with `cancelled` */
   readonly signal?: AbortSignal;
@@ -77,21 +76,19 @@ export interface TrainedModel {
 
 /**
  * Trains, or goes on from a checkpoint. The same spec, data and engine give the same weights bit for bit on the CPU, however
- * often it was stopped. Throws `cancelled`, `diverged` (the loss is not finite), `storage-full`.
+ * often it was stopped. Throws `cancelled`, `diverged` (the loss is not finite), and what `CheckpointFiles.save` throws.
  */
 export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const { spec, dataset, engine } = options;
   const { seed, earlyStopping } = spec.training;
   const plan = planJob({ spec, data: dataset.info });
   const rows = splitRows(spec, dataset.info.rows.train);
-  const folder = options.checkpointFolder
-    ? new CheckpointFolder(options.checkpointFolder, fingerprint(spec, dataset))
-    : undefined;
+  const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const callbacks = new TrainingCallbacks({ ...options, meter, ...(folder && { folder }) });
+  const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints });
   const labels = await dataset.split('train').labels();
 
-  const resumed = await folder?.newest();
+  const resumed = await checkpoints?.newest();
   if (resumed) options.log?.(`going on from a checkpoint at ${JSON.stringify(resumed.progress.position)}`);
   let state: PhaseStart = resumed ?? {
     progress: { position: { phase: 0, epoch: 0, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },

@@ -2,15 +2,14 @@
 
 import { HourglassError } from '../base/errors.ts';
 import type { EpochMetrics, JobProgress } from '../jobspec/job.ts';
-import type { CheckpointFolder, Position } from './checkpoint.ts';
+import type { Checkpoints, Position } from './checkpoint.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
 
 export interface TrainingCallbackOptions {
-  readonly folder?: CheckpointFolder;
+  readonly checkpoints: Checkpoints | undefined;
   readonly meter: ProgressMeter;
   readonly checkpointSeconds?: number | undefined;
-  readonly beforeCheckpoint?: (() => void | Promise<void>) | undefined;
   readonly onCheckpoint?: ((position: Position) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: JobProgress) => void) | undefined;
@@ -72,11 +71,10 @@ export class TrainingCallbacks {
   }
 
   async #save(running: RunningPhase): Promise<void> {
-    const { folder, beforeCheckpoint, onCheckpoint } = this.#options;
-    if (!folder) return;
+    const { checkpoints, onCheckpoint } = this.#options;
+    if (!checkpoints) return;
     const checkpoint = await running.snapshot();
-    await beforeCheckpoint?.();
-    await folder.save(checkpoint);
+    await checkpoints.save(checkpoint);
     this.#savedAt = performance.now();
     onCheckpoint?.(checkpoint.progress.position);
   }

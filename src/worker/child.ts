@@ -4,7 +4,7 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
-import { FencedError } from './fence.ts';
+import { FencedError } from '../store/contract.ts';
 import type { FromChild, ToChild } from './protocol.ts';
 import { runTraining } from './training.ts';
 

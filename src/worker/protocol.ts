@@ -2,6 +2,7 @@
 
 import type { EpochMetrics, JobFailure, JobProgress, JobSpec } from '../jobspec/job.ts';
 import type { Operation } from '../registry/manifest.ts';
+import type { StoreSettings } from '../store/open.ts';
 
 export interface EngineChoice {
   readonly engine: 'onnx' | 'eager' | 'tensorflow';
@@ -15,15 +16,10 @@ export interface Assignment {
   /** the fencing token */
   readonly attempt: number;
   readonly spec: JobSpec;
-  readonly datasetFolder: string;
-  readonly registryFolder: string;
-  /** for what can be computed again, such as the principal components of a data set */
-  readonly cacheFolder: string;
-  /** of this job alone; holds the fence */
-  readonly jobFolder: string;
-  /** checkpoints; `run` is part of it: those of another run are not used */
-  readonly checkpointFolder: string;
+  readonly stores: StoreSettings;
   readonly run: number;
+  /** whose checkpoints to go on from: this job and run, or the best trial of the sweep that it publishes */
+  readonly checkpoints: { readonly job: string; readonly run: number };
   /** a trial of a sweep ends with its last checkpoint, from which the best one is published */
   readonly isTrial: boolean;
   readonly checkpointSeconds: number;

@@ -10,14 +10,14 @@ import { type Bundle, buildBundle } from '../bundle/bundle.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import type { JobProgress } from '../jobspec/job.ts';
-import { FsStore } from '../registry/fs-store.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
 import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
+import type { Stores } from '../store/contract.ts';
+import { openStores } from '../store/open.ts';
 import { type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
-import { Fence } from './fence.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
 
 export interface TrainingOptions {
@@ -39,10 +39,10 @@ const nothingYet: JobProgress = { phase: 'data', epoch: 0, epochs: 0, step: 0, s
  * `DatasetStore.open` and `Registry.publish` throw.
  */
 export async function runTraining({ assignment, signal, tell }: TrainingOptions): Promise<Trained> {
-  const { id, attempt, spec, jobFolder, run, release, isTrial } = assignment;
-  const fence = new Fence(jobFolder, attempt);
-  await fence.raise();
-  const registry = await Registry.open(await FsStore.open(assignment.registryFolder));
+  const { id, attempt, spec, run, checkpoints, release, isTrial } = assignment;
+  const stores = await openStores(assignment.stores);
+  const fence = await stores.jobs.begin(id, attempt);
+  const registry = await Registry.open(stores.versions);
   const earlier = await registry.versionOfJob(spec.name, id);
   if (earlier) return { type: 'done', published: publishedAs(earlier) };
 
@@ -52,7 +52,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
     tell({ type: 'progress', progress });
   };
   advance({});
-  const dataset = await createDatasetStore({ folder: assignment.datasetFolder }).open(spec.dataset);
+  const dataset = await createDatasetStore({ files: stores.datasets }).open(spec.dataset);
   try {
     signal.throwIfAborted();
     const engine = await openEngine(assignment.engine);
@@ -62,9 +62,8 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
         dataset,
         engine,
         release,
-        checkpointFolder: assignment.checkpointFolder,
+        checkpoints: stores.jobs.checkpoints(checkpoints.job, checkpoints.run, fence),
         checkpointSeconds: assignment.checkpointSeconds,
-        beforeCheckpoint: () => fence.check(),
         onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
         signal,
         onProgress: (trained) => advance({ ...trained, percent: (trained.percent * trainingShare) / 100 }),
@@ -77,7 +76,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
       }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
-      const evaluation = await evaluate(assignment, dataset, trained, signal);
+      const evaluation = await evaluate(assignment, stores, dataset, trained, signal);
       const bundle = await bundleOf(assignment, dataset, trained);
       signal.throwIfAborted();
 
@@ -121,7 +120,8 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
 
 /** Scores on the test rows, the PCA baseline, pictures: of the very files that are published. */
 async function evaluate(
-  { spec, engine: { threads }, cacheFolder }: Assignment,
+  { spec, engine: { threads } }: Assignment,
+  { results }: Stores,
   dataset: Dataset,
   { files, inputShape, codeShape, epochs, metrics }: TrainedModel,
   signal: AbortSignal,
@@ -132,7 +132,7 @@ async function evaluate(
   const parameters = metrics.parameters;
   try {
     return await evaluateModel({
-      ...{ spec, dataset, model, codeShape, epochs, threads, cacheFolder, signal },
+      ...{ spec, dataset, model, codeShape, epochs, threads, results, signal },
       ...(parameters !== undefined && { parameters }),
     });
   } finally {

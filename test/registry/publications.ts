@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import { Registry, type RegistryOptions } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 
 export function tempRoot(): string {
   const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-registry-'));
@@ -16,7 +16,7 @@ export function tempRoot(): string {
 }
 
 export const openRegistry = async (root: string, options?: RegistryOptions): Promise<Registry> =>
-  Registry.open(await FsStore.open(root), options);
+  Registry.open(await FolderBlobs.open(root), options);
 
 /** What publisher.mjs publishes for a job: files whose content names the job, so that a mix is recognised. */
 export function publicationOf(jobId: string = randomUUID()) {

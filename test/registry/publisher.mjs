@@ -1,7 +1,7 @@
 // A process that publishes models, with a fault at a chosen file system call. Runs the build; see publications.ts.
 import fs from 'node:fs/promises';
-import { FsStore } from '../../dist/registry/fs-store.js';
 import { Registry } from '../../dist/registry/registry.js';
+import { FolderBlobs } from '../../dist/store/folder/blobs.js';
 
 const { root, name, jobs, fault } = JSON.parse(process.argv[2]);
 // the kernel gives these only for calls that write
@@ -34,7 +34,7 @@ const guardedFs = {
   open: async (...args) => guardedHandle(await open(...args)),
 };
 
-const registry = await Registry.open(await FsStore.open(root, guardedFs));
+const registry = await Registry.open(await FolderBlobs.open(root, guardedFs));
 const outcomes = [];
 for (const jobId of jobs) {
   const files = ['encoder.onnx', 'decoder.onnx', 'report.json'].map((file) => [

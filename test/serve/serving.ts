@@ -4,12 +4,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Metrics } from '../../src/platform/metrics.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest, ManifestMeta } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import type { BlobStore } from '../../src/registry/store.ts';
 import { ModelPool, type PoolOptions } from '../../src/runtime/pool.ts';
 import { ModelPredictor, type PredictorOptions } from '../../src/serve/model-predictor.ts';
+import type { BlobStore } from '../../src/store/contract.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { type ModelFiles, scaling } from '../helpers/onnx-models.ts';
 
 export interface Serving {
@@ -43,7 +43,7 @@ export interface ServingOptions {
 
 export async function startServing(options: ServingOptions = {}): Promise<Serving> {
   const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-serving-'));
-  const store = await FsStore.open(root);
+  const store = await FolderBlobs.open(root);
   const registry = await Registry.open(options.wrap?.(store) ?? store);
   const pool = new ModelPool({ threads: 2, maxModels: 8, ...options.pool });
   const metrics = new Metrics('gateway');

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { float32 } from '../../src/base/ndarray.ts';
-import { type Checkpoint, CheckpointFolder } from '../../src/train/checkpoint.ts';
+import { FolderCheckpoints } from '../../src/store/folder/jobs.ts';
+import { type Checkpoint, Checkpoints } from '../../src/train/checkpoint.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -12,6 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const checkpointsIn = (folder: string, fingerprint = 'job') =>
+  new Checkpoints(new FolderCheckpoints(folder), fingerprint);
 const checkpoint = (epoch: number): Checkpoint => ({
   progress: { position: { phase: 0, epoch, chunk: 3 }, epochs: [], sums: { loss: 1 / 3 }, best: null, seconds: 1.5 },
   weights: { 'encoder/0/weight': float32([2, 1], Float32Array.of(epoch, -0)) },
@@ -21,12 +24,12 @@ const checkpoint = (epoch: number): Checkpoint => ({
 
 describe('checkpoints', () => {
   it('come back as they were', async () => {
-    await new CheckpointFolder(folder, 'job').save(checkpoint(7));
-    expect(await new CheckpointFolder(folder, 'job').newest()).toEqual(checkpoint(7));
+    await checkpointsIn(folder).save(checkpoint(7));
+    expect(await checkpointsIn(folder).newest()).toEqual(checkpoint(7));
   });
 
   it('only the newest two stay, leftovers of a crash go', async () => {
-    const store = new CheckpointFolder(folder, 'job');
+    const store = checkpointsIn(folder);
     await writeFile(path.join(folder, '00000001.safetensors.partial'), 'half');
     await writeFile(path.join(folder, '00000000.safetensors'), 'without a manifest');
     for (let epoch = 0; epoch < 4; epoch++) await store.save(checkpoint(epoch));
@@ -55,7 +58,7 @@ describe('checkpoints', () => {
   ];
   for (const [what, damage] of damages) {
     it(`passes over a ${what}`, async () => {
-      const store = new CheckpointFolder(folder, 'job');
+      const store = checkpointsIn(folder);
       await store.save(checkpoint(1));
       await store.save(checkpoint(2));
       await damage(path.join(folder, '00000002'));
@@ -66,11 +69,11 @@ describe('checkpoints', () => {
   }
 
   it('of another job are not gone on from', async () => {
-    await new CheckpointFolder(folder, 'job').save(checkpoint(1));
-    expect(await new CheckpointFolder(folder, 'other').newest()).toBeUndefined();
+    await checkpointsIn(folder).save(checkpoint(1));
+    expect(await checkpointsIn(folder, 'other').newest()).toBeUndefined();
   });
 
   it('none in a folder that is not there', async () => {
-    expect(await new CheckpointFolder(path.join(folder, 'missing'), 'job').newest()).toBeUndefined();
+    expect(await checkpointsIn(path.join(folder, 'missing')).newest()).toBeUndefined();
   });
 });

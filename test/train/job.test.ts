@@ -10,6 +10,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { planJob } from '../../src/models/catalog.ts';
+import { FolderCheckpoints } from '../../src/store/folder/jobs.ts';
 import { type TrainOptions, trainJob } from '../../src/train/job.ts';
 import { decoderOf, encoderOf } from '../../src/train/publish.ts';
 import { expectServed } from '../models/serving.ts';
@@ -96,14 +97,17 @@ describe('a training job', () => {
     const whole = await train(spec);
     const stop = new AbortController();
     const cancelled = train(spec, {
-      checkpointFolder: folder,
+      checkpoints: new FolderCheckpoints(folder),
       signal: stop.signal,
       onProgress: ({ step }) => step > 19 && stop.abort(),
     });
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
     expect((await readdir(folder)).length).toBeGreaterThan(0);
     const seen: number[] = [];
-    const rest = await train(spec, { checkpointFolder: folder, onProgress: ({ step }) => seen.push(step) });
+    const rest = await train(spec, {
+      checkpoints: new FolderCheckpoints(folder),
+      onProgress: ({ step }) => seen.push(step),
+    });
     expect(seen[0]).toBeGreaterThan(19);
     expect(rest.weights).toEqual(whole.weights);
     expect(rest.epochs).toEqual(whole.epochs);
@@ -145,11 +149,11 @@ describe('a training job', () => {
     await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
   });
 
-  it('what guards the checkpoints can stop it', async () => {
+  it('stops when the fence of its checkpoints does not let it write', async () => {
     const lost = () => {
       throw new Error('the lock is lost');
     };
-    await expect(train(specOf({}), { checkpointFolder: folder, beforeCheckpoint: lost })).rejects.toThrow(
+    await expect(train(specOf({}), { checkpoints: new FolderCheckpoints(folder, { check: lost }) })).rejects.toThrow(
       'the lock is lost',
     );
     expect(await readdir(folder)).toEqual([]);

@@ -5,6 +5,7 @@ import { RandomStream } from '../../dist/base/random.js';
 import { writeSafetensors } from '../../dist/base/safetensors.js';
 import { eagerEngine } from '../../dist/engine/eager.js';
 import { resolveJobSpec } from '../../dist/jobspec/resolve.js';
+import { FolderCheckpoints } from '../../dist/store/folder/jobs.js';
 import { trainJob } from '../../dist/train/job.js';
 
 const [checkpointFolder, weightsFile] = process.argv.slice(2);
@@ -47,7 +48,7 @@ const { weights } = await trainJob({
   spec,
   dataset,
   engine: await eagerEngine('cpu'),
-  checkpointFolder,
+  checkpoints: new FolderCheckpoints(checkpointFolder),
   checkpointSeconds: 0,
   onProgress: ({ epoch, step }) => console.log(`${epoch} ${step}`),
   log: (message) => console.log(message),

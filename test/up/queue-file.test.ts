@@ -18,8 +18,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { descendants, isAlive } from '../../bench/faults/fleet.ts';
 import { embeddedRedis } from '../../src/queue/embedded-redis.ts';
 import { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { jobSpec, queueSettings, quiet, until } from '../queue/fixtures.ts';
 import { metaOf, times } from '../serve/serving.ts';
@@ -132,7 +132,7 @@ it('refuses to start on a queue that is damaged in the middle, says what to do, 
 
 it('is not ready while the queue cannot be loaded again, answers for models all the same, and is well once it is mended', async () => {
   await fill(20);
-  const registry = await Registry.open(await FsStore.open(path.join(folder, 'registry')));
+  const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'registry')));
   await registry.publish('digits', { files: { ...times(2) }, meta: metaOf('job-1') });
   await up();
   await until(isReady);

@@ -8,10 +8,8 @@ import { consumerSettings } from '../queue/fixtures.ts';
 
 export interface DataFolder {
   readonly path: string;
-  readonly datasets: string;
   readonly registry: string;
   readonly jobs: string;
-  readonly cache: string;
   remove(): void;
 }
 
@@ -22,10 +20,8 @@ export async function dataFolder(): Promise<DataFolder> {
   await addWaves(folder);
   return {
     path: folder,
-    datasets: at('datasets'),
     registry: at('registry'),
     jobs: at('jobs'),
-    cache: at('cache'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -33,10 +29,7 @@ export async function dataFolder(): Promise<DataFolder> {
 export function workerSettings(url: string, folder: DataFolder, changes: Partial<WorkerSettings> = {}): WorkerSettings {
   return {
     queue: consumerSettings(url),
-    datasetFolder: folder.datasets,
-    registryFolder: folder.registry,
-    cacheFolder: folder.cache,
-    jobsFolder: folder.jobs,
+    stores: { dataDir: folder.path },
     checkpointSeconds: 15,
     engine: { engine: 'onnx', device: 'cpu', threads: 1 },
     release: '0.0.0-test',

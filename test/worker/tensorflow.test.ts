@@ -4,9 +4,9 @@ import { waveSpec } from '../../bench/faults/jobs.ts';
 import { tensorflowInstalled } from '../../src/engine/tensorflow.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet } from '../queue/fixtures.ts';
@@ -37,7 +37,7 @@ describe.runIf(installed)(installed ? 'tensorflow' : 'tensorflow (skipped: see n
       for await (const event of queue.events(id)) {
         if (event.type === 'end') expect(event.data).toMatchObject({ state: 'succeeded', attempts: 1 });
       }
-      return await (await Registry.open(await FsStore.open(folder.registry))).resolve(name);
+      return await (await Registry.open(await FolderBlobs.open(folder.registry))).resolve(name);
     } finally {
       await worker.drain();
     }

@@ -6,9 +6,9 @@ import type { JobEvent, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
 import { resolveSweep } from '../../src/jobspec/sweep.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
-import { FsStore } from '../../src/registry/fs-store.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet, until } from '../queue/fixtures.ts';
@@ -53,7 +53,7 @@ it('trains a job, tells its progress, and publishes one version with its lineage
   expect(samplesPerSecond).toBeGreaterThan(0);
   expect(etaSeconds).toBe(0);
 
-  const registry = await Registry.open(await FsStore.open(folder.registry));
+  const registry = await Registry.open(await FolderBlobs.open(folder.registry));
   const manifest = await registry.resolve('waves');
   expect(manifest.lineage).toMatchObject({ jobId: id, spec, dataset: { name: 'waves' }, engine: 'onnx/cpu' });
   expect(manifest.files.map((file) => file.path)).toEqual(
@@ -88,7 +88,7 @@ it('fails a job at once for a reason that trying again would not change', async 
   }
   expect(
     existsSync(folder.registry) &&
-      (await Registry.open(await FsStore.open(folder.registry)).then((r) => r.listModels())),
+      (await Registry.open(await FolderBlobs.open(folder.registry)).then((r) => r.listModels())),
   ).toEqual(['waves']);
 });
 
@@ -105,7 +105,7 @@ it('tries a sweep and publishes its best trial with the very weights that the tr
   const [slow, fast] = view.trials.map((trial) => trial.heldOutLoss as number);
   expect(fast).toBeLessThan(slow as number);
 
-  const registry = await Registry.open(await FsStore.open(folder.registry));
+  const registry = await Registry.open(await FolderBlobs.open(folder.registry));
   const { versions } = await registry.getModel('sweep');
   expect(versions.map((version) => version.lineage.jobId)).toEqual([id]);
   // the same job on its own gives the same weights

@@ -8,8 +8,9 @@ import { DatasetRole, DatasetService } from '../../../src/gen/hourglass/v1/datas
 import { Operation, RegistryService } from '../../../src/gen/hourglass/v1/registry_pb.ts';
 import { type JobEvent, JobState, TrainingService } from '../../../src/gen/hourglass/v1/training_pb.ts';
 import type { RedisJobQueue } from '../../../src/queue/redis-job-queue.ts';
-import { FsStore } from '../../../src/registry/fs-store.ts';
 import { Registry } from '../../../src/registry/registry.ts';
+import { FolderBlobs } from '../../../src/store/folder/blobs.ts';
+import { FolderDatasets } from '../../../src/store/folder/datasets.ts';
 import { startRedis, type TestRedis } from '../../helpers/redis.ts';
 import { openQueue } from '../../queue/fixtures.ts';
 import { publicationOf } from '../../registry/publications.ts';
@@ -25,8 +26,8 @@ let running: TestServer;
 beforeAll(async () => {
   redis = await startRedis();
   queue = await openQueue(redis.url);
-  registry = await Registry.open(await FsStore.open(path.join(folder, 'models')));
-  const datasets = createDatasetStore({ folder: path.join(folder, 'datasets') });
+  registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'models')));
+  const datasets = createDatasetStore({ files: new FolderDatasets(path.join(folder, 'datasets')) });
   running = await startServer({ queue, registry, datasets });
 });
 

@@ -10,11 +10,12 @@ import { type Config, loadConfig } from '../../../src/platform/config.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
 import type { JobQueue } from '../../../src/queue/job-queue.ts';
-import { FsStore } from '../../../src/registry/fs-store.ts';
 import { Registry } from '../../../src/registry/registry.ts';
 import { ModelPool } from '../../../src/runtime/pool.ts';
 import { ModelPredictor } from '../../../src/serve/model-predictor.ts';
 import type { Predictor } from '../../../src/serve/predictor.ts';
+import { FolderBlobs } from '../../../src/store/folder/blobs.ts';
+import { FolderDatasets } from '../../../src/store/folder/datasets.ts';
 import { RestClient } from '../../conformance/both.ts';
 import { headed, scaling } from '../../helpers/onnx-models.ts';
 import { startRedis, type TestRedis } from '../../helpers/redis.ts';
@@ -49,9 +50,12 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const redis = await startRedis();
   const queue = await openQueue(redis.url);
   const config = { ...loadConfig({ HOURGLASS_DATA_DIR: folder }), ...changes.config };
-  const registry = await Registry.open(await FsStore.open(path.join(folder, 'models')));
+  const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'models')));
   const datasetFolder = path.join(folder, 'datasets');
-  const datasets = createDatasetStore({ folder: datasetFolder, limits: { uploadBytes: config.maxUploadBytes } });
+  const datasets = createDatasetStore({
+    files: new FolderDatasets(datasetFolder),
+    limits: { uploadBytes: config.maxUploadBytes },
+  });
   const metrics = new Metrics('gateway');
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = changes.predictor ?? new ModelPredictor({ registry, pool, config, metrics });

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { HourglassError } from '../base/errors.ts';
+import { HourglassError } from '../../base/errors.ts';
 
 /** Names that begin like this are unfinished work; data set names cannot. */
 const unfinished = '.unfinished-';
@@ -13,10 +13,11 @@ const codeOf = (thrown: unknown): unknown => (thrown instanceof Error && 'code' 
 
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 'ENOENT';
 
+export const isFull = (thrown: unknown): boolean => codeOf(thrown) === 'ENOSPC' || codeOf(thrown) === 'EDQUOT';
+
 /** A full disk becomes `storage-full`; anything else stays what it is. */
 export function diskError(thrown: unknown): unknown {
-  const code = codeOf(thrown);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return thrown;
+  if (!isFull(thrown)) return thrown;
   return new HourglassError(
     'storage-full',
     'The disk of the server is full. Delete data sets or models, or add space.',
@@ -75,7 +76,7 @@ export async function writeSynced(file: string, content: string | Uint8Array): P
   await writeFile(file, content, { flush: true });
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

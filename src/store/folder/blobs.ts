@@ -11,9 +11,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
 import fsPromises from 'node:fs/promises';
 import path from 'node:path';
-import { HourglassError } from '../base/errors.ts';
-import type { FileEntry } from './manifest.ts';
-import type { BlobSource, BlobStore, Listing, Stage } from './store.ts';
+import { HourglassError } from '../../base/errors.ts';
+import type { BlobSource, BlobStore, Listing, Stage, StoredFile } from '../contract.ts';
 
 /** What the store uses of node:fs/promises; tests inject faults here. */
 export type FileSystem = Pick<
@@ -26,7 +25,7 @@ const coarsestTickMs = 2000;
 
 const keyRule = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-export class FsStore implements BlobStore {
+export class FolderBlobs implements BlobStore {
   readonly #models: string;
   readonly #staging: string;
   readonly #fs: FileSystem;
@@ -38,8 +37,8 @@ export class FsStore implements BlobStore {
   }
 
   /** Creates `root` when it is missing. Throws `storage-full`. */
-  static async open(root: string, fs: FileSystem = fsPromises): Promise<FsStore> {
-    const store = new FsStore(root, fs);
+  static async open(root: string, fs: FileSystem = fsPromises): Promise<FolderBlobs> {
+    const store = new FolderBlobs(root, fs);
     await storing(async () => {
       await fs.mkdir(store.#models, { recursive: true });
       await fs.mkdir(store.#staging, { recursive: true });
@@ -63,7 +62,7 @@ export class FsStore implements BlobStore {
       const groups = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
       const notes = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
       const after = await this.#look(dir);
-      // a change while reading may have been seen by half
+      // The directory changed while we listed it, so the listing may be incomplete: read it again.
       if (after?.stamp !== before.stamp) continue;
       return { groups, notes, stamp: readAt - before.changedAt > coarsestTickMs ? before.stamp : undefined };
     }
@@ -76,7 +75,7 @@ export class FsStore implements BlobStore {
   async stage(): Promise<Stage> {
     const dir = path.join(this.#staging, randomUUID());
     await storing(() => this.#fs.mkdir(dir));
-    return new FsStage(this.#fs, dir, (folder, group) => this.#show(dir, folder, group));
+    return new FolderStage(this.#fs, dir, (folder, group) => this.#show(dir, folder, group));
   }
 
   async read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -190,7 +189,7 @@ export class FsStore implements BlobStore {
   }
 }
 
-class FsStage implements Stage {
+class FolderStage implements Stage {
   readonly #fs: FileSystem;
   readonly #dir: string;
   readonly #show: (folder: string, group: string) => Promise<boolean>;
@@ -201,7 +200,7 @@ class FsStage implements Stage {
     this.#show = show;
   }
 
-  async write(blob: string, source: BlobSource): Promise<FileEntry> {
+  async write(blob: string, source: BlobSource): Promise<StoredFile> {
     if (!keyRule.test(blob)) throw new TypeError(`${JSON.stringify(blob)} is not a file name of a model version`);
     const hash = createHash('sha256');
     let bytes = 0;

@@ -3,15 +3,15 @@ import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { FsStore } from '../../src/registry/fs-store.ts';
-import type { BlobStore } from '../../src/registry/store.ts';
-import { tempRoot } from './publications.ts';
+import type { BlobStore } from '../../src/store/contract.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import { tempRoot } from '../registry/publications.ts';
 
 /** each returns a function that opens the same store again, as another process would */
 const factories: Readonly<Record<string, () => () => Promise<BlobStore>>> = {
   fs: () => {
     const root = tempRoot();
-    return () => FsStore.open(root);
+    return () => FolderBlobs.open(root);
   },
 };
 
@@ -150,7 +150,7 @@ describe.each(Object.entries(factories))('%s store', (_, factory) => {
 describe('fs store', () => {
   it('promises a stamp only for a directory that has been still', async () => {
     const root = tempRoot();
-    const store = await FsStore.open(root);
+    const store = await FolderBlobs.open(root);
     const stage = await store.stage();
     await stage.write('a', bytes('x'));
     await stage.commit('m', '1');
@@ -164,7 +164,7 @@ describe('fs store', () => {
 
   it('leaves nothing staged', async () => {
     const root = tempRoot();
-    const store = await FsStore.open(root);
+    const store = await FolderBlobs.open(root);
     const stage = await store.stage();
     await stage.write('a', bytes('x'));
     await stage.discard();

@@ -1,0 +1,154 @@
+/**
+ * What the rest of the product needs of storage, and no more. `folder/` keeps it on a local disk, `s3/` in a bucket; only they
+ * know paths and keys. Every promise that resolves has made its change durable. Any number of processes use one store.
+ */
+
+export interface Stores {
+  /** published model versions, with their reports and codes */
+  readonly versions: BlobStore;
+  readonly datasets: DatasetFiles;
+  /** checkpoints of jobs, and the fence that protects them */
+  readonly jobs: JobFiles;
+  readonly results: ResultCache;
+}
+
+/** Size and checksum of a stored file. */
+export interface StoredFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** In memory, or a file on this machine that is copied. */
+export type BlobSource = Uint8Array | { readonly file: string };
+
+/** Blobs on their way into a group; nobody sees them before `commit`. */
+export interface Stage {
+  /** Writes or replaces a blob; returns its size and checksum. Throws `storage-full`. */
+  write(blob: string, source: BlobSource): Promise<StoredFile>;
+  /** Shows the blobs as that group, all at once; false, and nothing changed, when the group exists. Throws `storage-full`. */
+  commit(folder: string, group: string): Promise<boolean>;
+  /** Frees what was not committed. Never throws. */
+  discard(): Promise<void>;
+}
+
+export interface Listing {
+  readonly groups: readonly string[];
+  /** names only: there may be many, and most say all with their name */
+  readonly notes: readonly string[];
+  /** equals a later `stamp` as long as nothing has changed; undefined when that cannot be promised yet */
+  readonly stamp: string | undefined;
+}
+
+/**
+ *   folder ─┬─ group ── blobs        appear all at once, never change, and their key is never free again
+ *           ├─ group ── blobs
+ *           └─ note  ── short text   replaced or deleted, each atomically
+ */
+export interface BlobStore {
+  folders(): Promise<readonly string[]>;
+  /** groups and notes of a folder; empty when there is none */
+  list(folder: string): Promise<Listing>;
+  /** cheap enough for every request */
+  stamp(folder: string): Promise<string>;
+  stage(): Promise<Stage>;
+  /** undefined when there is no such blob; throws `model-corrupt` when the medium cannot read it */
+  read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Drops all blobs of a group but those in `keep`. */
+  prune(folder: string, group: string, keep: readonly string[]): Promise<void>;
+  /** undefined when there is none */
+  readNote(folder: string, note: string): Promise<string | undefined>;
+  /** throws `storage-full` */
+  setNote(folder: string, note: string, text: string): Promise<void>;
+  /** no error when there is none */
+  deleteNote(folder: string, note: string): Promise<void>;
+  /** Removes what crashed writers left behind more than `ageMs` ago; returns how many. */
+  sweep(ageMs: number): Promise<number>;
+}
+
+/** A file that is read in pieces. */
+export interface StoredRows {
+  readonly bytes: number;
+  /** Fills `into` from the given position on. Throws ShortFileError when the file has been cut. */
+  read(into: Uint8Array, position: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export class ShortFileError extends Error {
+  override readonly name = 'ShortFileError';
+}
+
+/** One data set as it was when it was looked for: a later one of the same name does not mix in. */
+export interface StoredSet {
+  readonly manifest: Uint8Array;
+  /** undefined when the set has no such file */
+  open(file: string): Promise<StoredRows | undefined>;
+}
+
+/** A folder on this machine, in which an upload is parsed. */
+export interface Workspace {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+export interface DatasetFiles {
+  /** of all sets, sorted */
+  names(): Promise<readonly string[]>;
+  find(name: string): Promise<StoredSet | undefined>;
+  /** Throws `storage-full`. */
+  workspace(): Promise<Workspace>;
+  /**
+   * Adds the files of a folder inside a workspace as a new set, all at once; they may be moved. False, and nothing changed, when
+   * the name is taken. Throws `storage-full`.
+   */
+  add(name: string, folder: string, manifest: Uint8Array): Promise<boolean>;
+  /** False when there is none. Readers that have it open are not disturbed. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** An attempt at a job that was overtaken by a later one. It must not write any more. */
+export class FencedError extends Error {
+  override readonly name = 'FencedError';
+  constructor(attempt: number, newest: number) {
+    super(`attempt ${attempt} was overtaken by attempt ${newest}`);
+  }
+}
+
+/** What one attempt at a job may still write. */
+export interface Fence {
+  /** Throws FencedError when a later attempt has begun. */
+  check(): Promise<void>;
+}
+
+export interface CheckpointFiles {
+  /** numbers of the checkpoints, newest first */
+  numbers(): Promise<readonly number[]>;
+  /** undefined when there is none */
+  manifest(number: number): Promise<Uint8Array | undefined>;
+  /** undefined when there are none */
+  tensors(number: number): Promise<Uint8Array | undefined>;
+  /**
+   * Adds a checkpoint, all of it or nothing, and drops all but the newest two. `manifest` is told what the file of tensors is
+   * called. Throws FencedError when a later attempt has begun, and `storage-full`; the older checkpoints are then still there.
+   */
+  save(tensors: Uint8Array, manifest: (file: string) => Uint8Array): Promise<void>;
+}
+
+export interface JobFiles {
+  /** Begins an attempt and shuts out all earlier ones. Throws FencedError when a later one has begun. */
+  begin(job: string, attempt: number): Promise<Fence>;
+  /** checkpoints of one run of a job; they are written only as long as `fence` allows it */
+  checkpoints(job: string, run: number, fence: Fence): CheckpointFiles;
+  /** jobs that have files, none of them younger than `ageMs` */
+  idle(ageMs: number): Promise<readonly string[]>;
+  /** Removes all files of a job. */
+  forget(job: string): Promise<void>;
+}
+
+/** Results that can be computed again, kept on this machine. */
+export interface ResultCache {
+  /** undefined when it is not there */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** Atomic: a reader sees all of it or nothing. */
+  write(key: string, bytes: Uint8Array): Promise<void>;
+}
