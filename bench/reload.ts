@@ -11,6 +11,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { defaultCaller } from '../src/base/caller.ts';
 import { float32 } from '../src/base/ndarray.ts';
 import { Registry } from '../src/registry/registry.ts';
 import { ModelPool } from '../src/runtime/pool.ts';
@@ -65,7 +66,7 @@ async function client(model: string): Promise<void> {
   while (going) {
     const start = performance.now();
     try {
-      const { version, outputs } = await predictor.predict({ operation: 'encode', model, inputs });
+      const { version, outputs } = await predictor.predict(defaultCaller, { operation: 'encode', model, inputs });
       if (outputs.data.some((value) => value !== version)) wrong++;
     } catch (error) {
       failures++;

@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { defaultCaller } from '../src/base/caller.ts';
 import { float32 } from '../src/base/ndarray.ts';
 import { Registry } from '../src/registry/registry.ts';
 import { ModelPool } from '../src/runtime/pool.ts';
@@ -99,7 +100,7 @@ async function openContenders(net: Net, root: string): Promise<{ contenders: Con
     });
   const [merging, single] = [openPredictor(256), openPredictor(1)];
   const ask = (predictor: ModelPredictor, rows: number) => (data: Float32Array) =>
-    predictor.predict({ operation: 'denoise', inputs: float32([rows, size], data) });
+    predictor.predict(defaultCaller, { operation: 'denoise', inputs: float32([rows, size], data) });
   const [encoder, decoder] = [Session.create(files.encoder), Session.create(files.decoder)];
   const plain = (rows: number) => async (data: Float32Array) =>
     decoder.run({ z: (await encoder.run({ x: float32([rows, size], data) })).z! });

@@ -5,12 +5,14 @@
  */
 
 import type { DatasetStore } from '../data/dataset.ts';
+import { rowsToWebp } from '../data/image.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics, MetricsSnapshot } from '../platform/metrics.ts';
 import { pause } from '../platform/shutdown.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
+import { PredictionService } from '../serve/prediction-service.ts';
 import type { Predictor } from '../serve/predictor.ts';
 import { createGrpcServer } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
@@ -48,8 +50,9 @@ export interface Gateway {
 export function createGateway(parts: GatewayParts): Gateway {
   const { queue, registry, metrics, config, log } = parts;
   const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
-  const http = createHttpServer({ ...parts, readiness });
-  const grpc = createGrpcServer({ ...parts, readiness });
+  const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
+  const http = createHttpServer({ ...parts, readiness, predictions });
+  const grpc = createGrpcServer({ ...parts, readiness, predictions });
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
   const metricsServer = createMetricsServer(snapshots, log);
   metrics.beforeRead(() => recordQueue(queue, metrics));

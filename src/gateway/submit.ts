@@ -1,6 +1,7 @@
 /** From what a client sent to a queued job or sweep: the one way for every transport. */
 
 import { type Static, Type } from 'typebox';
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { DatasetStore } from '../data/dataset.ts';
 import { type JobView, namePattern } from '../jobspec/job.ts';
@@ -46,18 +47,20 @@ const nameRule = new RegExp(namePattern);
  */
 export async function submitJob(
   { queue, datasets }: SubmitParts,
+  caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
 ): Promise<JobView> {
   checkKey(idempotencyKey);
   const { members, job } = split(raw);
   const { spec, warnings } = resolveJobSpec(job, await contextOf(job, datasets));
-  return queue.submit(spec, { ...members, warnings, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  return queue.submit(spec, { caller, ...members, warnings, ...(idempotencyKey !== undefined && { idempotencyKey }) });
 }
 
 /** The same for `{ job, search, priority }`: throws what `resolveSweep` and `SweepQueue.submit` throw as well. */
 export async function submitSweep(
   { queue, datasets }: SubmitParts,
+  caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
 ): Promise<SweepView> {
@@ -71,7 +74,7 @@ export async function submitSweep(
   }
   const members = checkAgainst(Type.Pick(SubmitMembers, ['priority']), rest) as Pick<SubmitMembers, 'priority'>;
   const sweep = resolveSweep(job, search, await contextOf(job, datasets));
-  return queue.sweeps.submit(sweep, { ...members, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  return queue.sweeps.submit(sweep, { caller, ...members, ...(idempotencyKey !== undefined && { idempotencyKey }) });
 }
 
 function checkKey(key: string | undefined): void {

@@ -1,9 +1,12 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
+import type { Caller } from '../base/caller.ts';
 import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
 export interface SubmitOptions {
+  /** whose job it is; absent: the default caller's */
+  readonly caller?: Caller;
   /** a resolved spec's warnings, kept with the job */
   readonly warnings?: readonly string[];
   /** the same key with the same body returns the first job; another body is `idempotency-key-reused` */

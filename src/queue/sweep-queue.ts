@@ -1,10 +1,14 @@
 /** The contract for sweeps, beside the one for jobs; redis-sweep-queue.ts implements it. */
 
 import type { ResolvedSweep, SweepView } from '../jobspec/sweep.ts';
+import type { SubmitOptions } from './job-queue.ts';
 
 /** Fails as JobQueue does. */
 export interface SweepQueue {
-  submit(sweep: ResolvedSweep, options?: { idempotencyKey?: string; priority?: number }): Promise<SweepView>;
+  submit(
+    sweep: ResolvedSweep,
+    options?: Pick<SubmitOptions, 'caller' | 'idempotencyKey' | 'priority'>,
+  ): Promise<SweepView>;
   /** throws `job-not-found` */
   get(id: string): Promise<SweepView>;
   /** newest first, at most `limit` (default 50) */

@@ -4,6 +4,7 @@
  *   frame ─► short id ─► versions it may mean ─► the one whose checksum fits ─► codes ─► predictor
  */
 
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { float32, type NdArray } from '../base/ndarray.ts';
 import { type DecodedFrame, decodeFrame } from '../codec/frame.ts';
@@ -65,13 +66,13 @@ export class FrameCodec {
   }
 
   /** Throws what `Predictor.predict` throws, and `operation-not-supported` for a version without codec tables. */
-  async encode({ model, inputs, signal, ...frameTarget }: EncodeFrameRequest): Promise<EncodedFrame> {
-    const target = await this.#predictor.resolve('encode', model);
+  async encode(caller: Caller, { model, inputs, signal, ...frameTarget }: EncodeFrameRequest): Promise<EncodedFrame> {
+    const target = await this.#predictor.resolve(caller, 'encode', model);
     const reference = `${target.model}@${target.version}`;
     const manifest = requireCodec(await this.#registry.resolve(reference));
     const profile = await this.#profile(manifest);
     const context = { model: reference, ...(signal && { signal }) };
-    const { outputs } = await this.#predictor.predict({ operation: 'encode', inputs, ...context });
+    const { outputs } = await this.#predictor.predict(caller, { operation: 'encode', inputs, ...context });
     const encoded = await fitFrame({
       manifest,
       profile,
@@ -82,7 +83,7 @@ export class FrameCodec {
       decode: async (codes) => {
         const shape = [codes.length / profile.order.length, ...profile.codeShape];
         const request = { operation: 'decode' as const, inputs: float32(shape, codes), ...context };
-        return (await this.#predictor.predict(request)).outputs.data;
+        return (await this.#predictor.predict(caller, request)).outputs.data;
       },
     });
     if (encoded.receipt.shortfall === undefined) return encoded;
@@ -101,12 +102,12 @@ export class FrameCodec {
    * Throws `invalid-frame`, `unsupported-frame-version`, `frame-checksum`, `batch-too-large`, `decoder-unknown` when no version
    * here made it, `model-mismatch` when another than the named one did, and what `Predictor.predict` throws.
    */
-  async decode({ frame, model, signal }: DecodeFrameRequest): Promise<Prediction> {
+  async decode(caller: Caller, { frame, model, signal }: DecodeFrameRequest): Promise<Prediction> {
     const { manifest, profile, decoded } = await (model === undefined
       ? this.#search(frame)
-      : this.#named(frame, model));
+      : this.#named(caller, frame, model));
     const codes = dequantise(profile.qualities[decoded.header.quality] as Quality, decoded.symbols);
-    return this.#predictor.predict({
+    return this.#predictor.predict(caller, {
       operation: 'decode',
       model: `${manifest.name}@${manifest.version}`,
       inputs: float32([decoded.header.rows, ...profile.codeShape], codes),
@@ -114,9 +115,9 @@ export class FrameCodec {
     });
   }
 
-  async #named(frame: Uint8Array, model: string): Promise<Opened> {
+  async #named(caller: Caller, frame: Uint8Array, model: string): Promise<Opened> {
     const { id } = parseHeader(frame);
-    const target = await this.#predictor.resolve('decode', model);
+    const target = await this.#predictor.resolve(caller, 'decode', model);
     const manifest = requireCodec(await this.#registry.resolve(`${target.model}@${target.version}`));
     if (!manifest.codec.hash.startsWith(Buffer.from(id).toString('hex'))) {
       throw new HourglassError(

@@ -1,6 +1,7 @@
 /** New rows from a model that has a prior: codes drawn from N(0, I), decoded. */
 
 import { randomInt } from 'node:crypto';
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { float32, sizeOf } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
@@ -24,6 +25,7 @@ export interface GenerateRequest {
 /** Throws what `Predictor.predict` throws: `batch-too-large`, `operation-not-supported` for a model that is not variational. */
 export async function generate(
   predictor: Predictor,
+  caller: Caller,
   { model, count, seed, signal }: GenerateRequest,
 ): Promise<Prediction> {
   if (count > predictor.maxBatch) {
@@ -33,9 +35,9 @@ export async function generate(
       { field: '/count', expected: predictor.maxBatch, found: count },
     );
   }
-  const target = await predictor.resolve('generate', model);
+  const target = await predictor.resolve(caller, 'generate', model);
   const codes = new RandomStream(seed, 'generate').normal(new Float32Array(count * sizeOf(target.inputShape)));
-  return predictor.predict({
+  return predictor.predict(caller, {
     operation: 'generate',
     model: `${target.model}@${target.version}`,
     inputs: float32([count, ...target.inputShape], codes),

@@ -7,6 +7,7 @@
  * one client could take a model away from all others by sending it large numbers.
  */
 
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { float32, type Shape, sizeOf } from '../base/ndarray.ts';
 import type { Config } from '../platform/config.ts';
@@ -79,14 +80,14 @@ export class ModelPredictor implements Predictor {
     });
   }
 
-  async resolve(operation: Operation, model?: string): Promise<PredictTarget> {
+  async resolve(_caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
     const manifest = await this.#models.resolve(await this.#reference(model));
     if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
     const { name, version, inputRange } = manifest;
     return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange };
   }
 
-  async predict({ operation, model, inputs, signal }: PredictRequest): Promise<Prediction> {
+  async predict(_caller: Caller, { operation, model, inputs, signal }: PredictRequest): Promise<Prediction> {
     const reference = await this.#reference(model);
     const { kind } = parseReference(reference);
     for (;;) {

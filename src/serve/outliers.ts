@@ -3,6 +3,7 @@
  * that the version was not trained on.
  */
 
+import type { Caller } from '../base/caller.ts';
 import type { NdArray } from '../base/ndarray.ts';
 import { type OutlierCalibration, pValue } from '../base/outliers.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -38,8 +39,8 @@ export class OutlierRater {
   }
 
   /** One for each row. Throws what `Predictor.predict` throws: `operation-not-supported` where no rows were held out. */
-  async rate({ model, inputs, signal }: OutlierQuestion): Promise<Outlier[]> {
-    const { outputs } = await this.#predictor.predict({
+  async rate(caller: Caller, { model, inputs, signal }: OutlierQuestion): Promise<Outlier[]> {
+    const { outputs } = await this.#predictor.predict(caller, {
       operation: 'outliers',
       model,
       inputs,

@@ -1,5 +1,6 @@
 /** The serving contract: one predictor answers every transport. model-predictor.ts implements it. */
 
+import type { Caller } from '../base/caller.ts';
 import type { NdArray } from '../base/ndarray.ts';
 import type { Operation } from '../registry/manifest.ts';
 
@@ -41,7 +42,7 @@ export interface Predictor {
    * For bodies that carry no shape (raw float32 rows, pictures): ask, then predict with `model@version`. Throws
    * `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `operation-not-supported`.
    */
-  resolve(operation: Operation, model?: string): Promise<PredictTarget>;
+  resolve(caller: Caller, operation: Operation, model?: string): Promise<PredictTarget>;
   /**
    * Answers all rows with one version, the one that the reference means when the request arrives; later publications do not
    * touch it. Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`,
@@ -49,7 +50,7 @@ export interface Predictor {
    * `empty-batch`, `batch-too-large`, `operation-not-supported`, `unsupported-schema`, `model-corrupt`, `model-crashed`,
    * `overloaded`, `deadline-exceeded`, `cancelled`, `shutting-down`.
    */
-  predict(request: PredictRequest): Promise<Prediction>;
+  predict(caller: Caller, request: PredictRequest): Promise<Prediction>;
   /** rows per request allowed */
   readonly maxBatch: number;
   close(): Promise<void>;

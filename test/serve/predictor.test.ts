@@ -1,5 +1,6 @@
 // Predictions on real models: what each operation answers, every refusal, and the bits of merged requests.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultCaller } from '../../src/base/caller.ts';
 import type { Operation } from '../../src/registry/manifest.ts';
 import { irregular } from '../helpers/onnx-models.ts';
 import { batch, failure, type Serving, startServing, times } from './serving.ts';
@@ -8,7 +9,11 @@ describe('operations', () => {
   it('answer with the version that did it, rows in the form they came in', async () => {
     const { predictor, publish } = await startServing();
     await publish('digits', times(3));
-    const encoded = await predictor.predict({ operation: 'encode', model: 'digits', inputs: batch(1, 2, 3, 4) });
+    const encoded = await predictor.predict(defaultCaller, {
+      operation: 'encode',
+      model: 'digits',
+      inputs: batch(1, 2, 3, 4),
+    });
     expect(encoded).toEqual({
       model: 'digits',
       version: 1,
@@ -16,19 +21,23 @@ describe('operations', () => {
       outputs: { dtype: 'float32', shape: [1, 2], data: Float32Array.of(3, 6) },
     });
     const codes = { dtype: 'float32', shape: [2, 2], data: Float32Array.of(5, 6, 7, 8) } as const;
-    const decoded = await predictor.predict({ operation: 'decode', model: 'digits@1', inputs: codes });
+    const decoded = await predictor.predict(defaultCaller, { operation: 'decode', model: 'digits@1', inputs: codes });
     expect(decoded.outputs).toEqual({
       dtype: 'float32',
       shape: [2, 4],
       data: Float32Array.of(5, 6, 0, 0, 7, 8, 0, 0),
     });
     for (const operation of ['denoise', 'reconstruct'] as const) {
-      const { outputs } = await predictor.predict({ operation, model: 'digits', inputs: batch(1, 2, 3, 4) });
+      const { outputs } = await predictor.predict(defaultCaller, {
+        operation,
+        model: 'digits',
+        inputs: batch(1, 2, 3, 4),
+      });
       expect(outputs).toEqual({ dtype: 'float32', shape: [1, 4], data: Float32Array.of(3, 6, 0, 0) });
       const shaped = { ...batch(1, 2, 3, 4), shape: [1, 2, 2] };
-      expect((await predictor.predict({ operation, model: 'digits', inputs: shaped })).outputs.shape).toEqual([
-        1, 2, 2,
-      ]);
+      expect(
+        (await predictor.predict(defaultCaller, { operation, model: 'digits', inputs: shaped })).outputs.shape,
+      ).toEqual([1, 2, 2]);
     }
   });
 
@@ -36,7 +45,7 @@ describe('operations', () => {
     const { predictor, publish } = await startServing();
     await publish('digits', times(1));
     const inputs = { ...batch(1, 2, 3, 4), shape };
-    const { outputs } = await predictor.predict({ operation: 'encode', inputs });
+    const { outputs } = await predictor.predict(defaultCaller, { operation: 'encode', inputs });
     expect([...outputs.data]).toEqual([1, 2]);
   });
 
@@ -44,29 +53,29 @@ describe('operations', () => {
     const { predictor, publish } = await startServing();
     await publish('digits', times(1));
     const inputs = batch(1, 2, 3, 4);
-    await predictor.predict({ operation: 'encode', inputs });
+    await predictor.predict(defaultCaller, { operation: 'encode', inputs });
     expect([...inputs.data]).toEqual([1, 2, 3, 4]);
   });
 
   it('say for whom they would be, without rows', async () => {
     const { predictor, publish } = await startServing();
     await publish('digits', times(1), { operations: ['encode', 'decode'] });
-    expect(await predictor.resolve('encode', 'digits')).toEqual({
+    expect(await predictor.resolve(defaultCaller, 'encode', 'digits')).toEqual({
       model: 'digits',
       version: 1,
       inputShape: [2, 2, 1],
       inputRange: [0, 1],
     });
-    expect((await predictor.resolve('decode')).inputShape).toEqual([2]);
-    expect((await failure(predictor.resolve('denoise', 'digits'))).code).toBe('operation-not-supported');
-    expect((await failure(predictor.resolve('encode', 'digits@2'))).code).toBe('version-not-found');
+    expect((await predictor.resolve(defaultCaller, 'decode')).inputShape).toEqual([2]);
+    expect((await failure(predictor.resolve(defaultCaller, 'denoise', 'digits'))).code).toBe('operation-not-supported');
+    expect((await failure(predictor.resolve(defaultCaller, 'encode', 'digits@2'))).code).toBe('version-not-found');
   });
 });
 
 describe('without a model named', () => {
   it('the only one answers, else one must be named, else the configured one answers', async () => {
     const { predictor, publish } = await startServing();
-    const ask = () => predictor.predict({ operation: 'encode', inputs: batch(1, 2, 3, 4) });
+    const ask = () => predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(1, 2, 3, 4) });
     expect(await failure(ask())).toMatchObject({
       code: 'model-not-found',
       message: expect.stringContaining('/v1/jobs'),
@@ -76,12 +85,17 @@ describe('without a model named', () => {
     const other = await startServing({ config: { defaultModel: 'faces@1' } });
     await other.publish('faces', times(2));
     await other.publish('digits', times(1));
-    const { model, version } = await other.predictor.predict({ operation: 'encode', inputs: batch(1, 2, 3, 4) });
+    const { model, version } = await other.predictor.predict(defaultCaller, {
+      operation: 'encode',
+      inputs: batch(1, 2, 3, 4),
+    });
     expect({ model, version }).toEqual({ model: 'faces', version: 1 });
     const several = await startServing();
     await several.publish('faces', times(2));
     await several.publish('digits', times(1));
-    const refused = await failure(several.predictor.predict({ operation: 'encode', inputs: batch(1, 2, 3, 4) }));
+    const refused = await failure(
+      several.predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(1, 2, 3, 4) }),
+    );
     expect(refused).toMatchObject({ code: 'model-required', facts: { expected: ['digits', 'faces'] } });
   });
 });
@@ -146,11 +160,11 @@ describe('a refusal', () => {
     ['a NaN code', 'decode', 'digits', rows([1, 2], 0, -1 / 0), 'non-finite', /Row 0 has -Infinity at position 1/],
   ])('of %s', async (_, operation, model, inputs, code, message) => {
     const { predictor } = shared;
-    const error = await failure(predictor.predict({ operation, model, inputs }));
+    const error = await failure(predictor.predict(defaultCaller, { operation, model, inputs }));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
     expect(
-      await failure(predictor.predict({ operation: 'encode', model: 'digits', inputs: zeros(1, 4) })),
+      await failure(predictor.predict(defaultCaller, { operation: 'encode', model: 'digits', inputs: zeros(1, 4) })),
     ).toMatchObject({
       code: 'fulfilled',
     });
@@ -159,10 +173,12 @@ describe('a refusal', () => {
   it('of an answer that would not be finite is the fault of who sent the numbers, and changes nothing', async () => {
     const { predictor, publish, warnings } = await startServing();
     await publish('digits', times(10));
-    const error = await failure(predictor.predict({ operation: 'encode', inputs: batch(1, 2, 3, 4, 1e38, 0, 0, 0) }));
+    const error = await failure(
+      predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(1, 2, 3, 4, 1e38, 0, 0, 0) }),
+    );
     expect(error.code).toBe('non-finite');
     expect(error.message).toContain('from 0 to 1');
-    const { outputs } = await predictor.predict({ operation: 'encode', inputs: batch(1, 2, 3, 4) });
+    const { outputs } = await predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(1, 2, 3, 4) });
     expect([...outputs.data]).toEqual([10, 20]);
     expect(warnings).toEqual([]);
   });
@@ -170,7 +186,8 @@ describe('a refusal', () => {
   it('of one request does not touch those that share its run', async () => {
     const { predictor, publish } = await startServing({ pool: { threads: 1 } });
     await publish('digits', times(10));
-    const ask = (value: number) => predictor.predict({ operation: 'encode', inputs: batch(value, 0, 0, 0) });
+    const ask = (value: number) =>
+      predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(value, 0, 0, 0) });
     await ask(0);
     const answers = await Promise.all([ask(1), ask(2), failure(ask(1e38)), ask(3)]);
     expect(answers[2]).toMatchObject({ code: 'non-finite' });
@@ -190,7 +207,10 @@ describe('requests at the same time', () => {
       return { dtype: 'float32', shape: [rows, 30], data } as const;
     });
     const ask = async (input: (typeof inputs)[number]) =>
-      Buffer.from((await predictor.predict({ operation: 'reconstruct', inputs: input })).outputs.data.slice().buffer);
+      Buffer.from(
+        (await predictor.predict(defaultCaller, { operation: 'reconstruct', inputs: input })).outputs.data.slice()
+          .buffer,
+      );
     const alone: Buffer[] = [];
     for (const input of inputs) alone.push(await ask(input));
     const together = await Promise.all(inputs.map(ask));
@@ -210,8 +230,8 @@ describe('requests at the same time', () => {
   it('beyond what may wait are refused, and the others answered', async () => {
     const { predictor, publish } = await startServing({ config: { maxWaiting: 20 }, pool: { threads: 1 } });
     await publish('digits', times(1));
-    await predictor.predict({ operation: 'encode', inputs: batch(0, 0, 0, 0) });
-    const ask = (i: number) => predictor.predict({ operation: 'encode', inputs: batch(i, 0, 0, 0) });
+    await predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(0, 0, 0, 0) });
+    const ask = (i: number) => predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(i, 0, 0, 0) });
     const results = await Promise.all(Array.from({ length: 500 }, (_, i) => failure(ask(i))));
     const codes = new Set(results.map((result) => result.code));
     expect(codes).toEqual(new Set(['fulfilled', 'overloaded']));
@@ -223,7 +243,11 @@ describe('requests at the same time', () => {
     await publish('digits', times(1));
     const gone = AbortSignal.abort();
     const ask = (i: number) =>
-      predictor.predict({ operation: 'encode', inputs: batch(i, 0, 0, 0), ...(i % 2 === 1 && { signal: gone }) });
+      predictor.predict(defaultCaller, {
+        operation: 'encode',
+        inputs: batch(i, 0, 0, 0),
+        ...(i % 2 === 1 && { signal: gone }),
+      });
     const results = await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
         ask(i).then(
@@ -240,16 +264,16 @@ describe('closing', () => {
   it('finishes what is in flight', async () => {
     const { predictor, publish } = await startServing();
     await publish('digits', times(1));
-    await predictor.predict({ operation: 'encode', inputs: batch(0, 0, 0, 0) });
+    await predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(0, 0, 0, 0) });
     const answers = Array.from({ length: 50 }, (_, i) =>
-      failure(predictor.predict({ operation: 'encode', inputs: batch(i, 0, 0, 0) })),
+      failure(predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(i, 0, 0, 0) })),
     );
     // they look the model up first
     await answers[0];
     await predictor.close();
     const codes = new Set((await Promise.all(answers)).map((result) => result.code));
     expect([...codes].filter((code) => code !== 'fulfilled' && code !== 'shutting-down')).toEqual([]);
-    const late = await failure(predictor.predict({ operation: 'encode', inputs: batch(1, 0, 0, 0) }));
+    const late = await failure(predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(1, 0, 0, 0) }));
     expect(late.code).toBe('shutting-down');
   });
 });

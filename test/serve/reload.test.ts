@@ -3,12 +3,17 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { defaultCaller } from '../../src/base/caller.ts';
 import type { BlobStore } from '../../src/store/contract.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { batch, failure, type Serving, startServing, times } from './serving.ts';
 
 const encode = async ({ predictor }: Serving, model?: string) => {
-  const { version, outputs } = await predictor.predict({ operation: 'encode', model, inputs: batch(1, 0, 0, 0) });
+  const { version, outputs } = await predictor.predict(defaultCaller, {
+    operation: 'encode',
+    model,
+    inputs: batch(1, 0, 0, 0),
+  });
   return { version, value: outputs.data[0] };
 };
 const fileOf = ({ root }: Serving, version: number, file: string) =>
@@ -83,7 +88,7 @@ describe('a new version that loads slowly', () => {
     expect(await encode(serving, 'digits')).toEqual({ version: 1, value: 1 });
     const signal = AbortSignal.timeout(20);
     const impatient = { operation: 'encode', model: 'digits@2', inputs: batch(1, 0, 0, 0), signal } as const;
-    expect((await failure(serving.predictor.predict(impatient))).code).toBe('deadline-exceeded');
+    expect((await failure(serving.predictor.predict(defaultCaller, impatient))).code).toBe('deadline-exceeded');
     const crowd = Array.from({ length: 50 }, () => failure(encode(serving, 'digits@2')));
     const codes = (await Promise.all(crowd)).map((error) => error.code).sort();
     expect(codes).toEqual([...Array(20).fill('deadline-exceeded'), ...Array(30).fill('overloaded')]);
@@ -156,7 +161,7 @@ describe('a version that gives nonsense for ordinary rows', () => {
     await serving.publish('digits', times(3e38), { inputRange: [0, 1.5] });
     expect((await failure(encode(serving, 'digits@2'))).code).toBe('fulfilled');
     const large = () =>
-      serving.predictor.predict({ operation: 'encode', model: 'digits', inputs: batch(1.5, 0, 0, 0) });
+      serving.predictor.predict(defaultCaller, { operation: 'encode', model: 'digits', inputs: batch(1.5, 0, 0, 0) });
     expect((await failure(large())).code).toBe('internal');
     const { version, outputs } = await large();
     expect({ version, value: outputs.data[0] }).toEqual({ version: 1, value: 1.5 });
@@ -171,7 +176,7 @@ describe('a thread that dies', () => {
     const serving = await startServing({ pool: { threads: 1, script } });
     await serving.publish('digits', times(1));
     expect((await encode(serving)).version).toBe(1);
-    const deadly = serving.predictor.predict({ operation: 'encode', inputs: batch(666, 0, 0, 0) });
+    const deadly = serving.predictor.predict(defaultCaller, { operation: 'encode', inputs: batch(666, 0, 0, 0) });
     expect((await failure(deadly)).code).toBe('model-crashed');
     expect(await encode(serving)).toEqual({ version: 1, value: 1 });
     expect(serving.warnings).toEqual([]);

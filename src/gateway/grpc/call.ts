@@ -5,11 +5,14 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
+import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
+import { identify } from '../identify.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
 
 export interface Call {
   readonly requestId: string;
+  readonly caller: Caller;
   /** aborted, with a HourglassError as reason, when the client is gone, a deadline passed, or the server drains */
   readonly signal: AbortSignal;
   /** Ends the call with `deadline-exceeded` when it has no answer after so long. */
@@ -91,7 +94,8 @@ export async function conduct(
   };
   try {
     signal.throwIfAborted();
-    await work({ requestId, signal, limit, endOnDrain: () => runtime.drain.add(controller) });
+    const caller = identify(call.metadata.get('traceparent')[0]);
+    await work({ requestId, caller, signal, limit, endOnDrain: () => runtime.drain.add(controller) });
   } catch (thrown) {
     const error = normaliseError(signal.aborted ? signal.reason : thrown);
     if (error.code === 'internal') runtime.failed(error, path, requestId);

@@ -6,7 +6,6 @@
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { DatasetStore } from '../../data/dataset.ts';
-import { rowsToWebp } from '../../data/image.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
@@ -21,9 +20,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
-import { FrameCodec } from '../../serve/frame-codec.ts';
-import { OutlierRater } from '../../serve/outliers.ts';
-import type { Predictor } from '../../serve/predictor.ts';
+import type { PredictionService } from '../../serve/prediction-service.ts';
 import { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
 import { type CallRuntime, Drain } from './call.ts';
@@ -53,7 +50,7 @@ export type GrpcConfig = Pick<
 
 export interface GrpcParts {
   readonly queue: JobQueue;
-  readonly predictor: Predictor;
+  readonly predictions: PredictionService;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
   readonly config: GrpcConfig;
@@ -124,7 +121,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
 }
 
 function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
-  const { config, predictor } = parts;
+  const { config, predictions } = parts;
   const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details]);
@@ -135,16 +132,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
     bindService(SweepService, sweepService(parts), runtime),
-    bindService(
-      InferenceService,
-      inferenceService({
-        ...config,
-        predictor,
-        frames: new FrameCodec({ ...parts, webp: rowsToWebp }),
-        rater: new OutlierRater(parts),
-      }),
-      runtime,
-    ),
+    bindService(InferenceService, inferenceService({ ...config, predictions }), runtime),
     bindService(RegistryService, registryService(parts.registry), runtime),
     bindService(DatasetService, datasetService(parts), runtime),
     bindService(Health, healthService(parts.readiness, names), runtime),

@@ -12,7 +12,9 @@ export type BodyKind = 'none' | 'json' | 'rows' | 'stream';
 /** A body of the kind `rows`. */
 export type RowsBody =
   | { readonly form: 'json'; readonly value: unknown }
-  | { readonly form: 'octets' | 'picture' | 'frame'; readonly bytes: Buffer };
+  | { readonly form: 'octets'; readonly bytes: Buffer }
+  | { readonly form: 'picture'; readonly bytes: Buffer }
+  | { readonly form: 'frame'; readonly bytes: Buffer };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

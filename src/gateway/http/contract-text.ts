@@ -10,7 +10,7 @@ import { createApp } from './server.ts';
 export async function contractText(version: string): Promise<string> {
   // Routes use these when they answer, which they never do here.
   const absent = {} as never;
-  const parts = { queue: absent, predictor: absent, registry: absent, datasets: absent, readiness: absent };
+  const parts = { queue: absent, predictions: absent, registry: absent, datasets: absent, readiness: absent };
   const log = createLog({ level: 'silent', format: 'json', process: 'contract' });
   const app = createApp(
     { ...parts, config: loadConfig({}), log, metrics: new Metrics('contract'), version },

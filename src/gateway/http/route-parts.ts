@@ -1,21 +1,29 @@
-/** What the REST gateway is built from. */
+/** What the REST gateway is built from, and what it knows of each request. */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Caller } from '../../base/caller.ts';
 import type { DatasetStore } from '../../data/dataset.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
-import type { Predictor } from '../../serve/predictor.ts';
+import type { PredictionService } from '../../serve/prediction-service.ts';
 import type { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** who asks; set before any handler runs */
+    caller: Caller;
+  }
+}
+
 export interface HttpParts {
   readonly queue: JobQueue;
-  readonly predictor: Predictor;
+  readonly predictions: PredictionService;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
   readonly readiness: Readiness;

@@ -3,22 +3,15 @@
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
-import type { PredictTarget } from '../../serve/predictor.ts';
+import type { RowSource } from '../../serve/prediction-service.ts';
 import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../row-conversion.ts';
 import type { RowsBody } from './body.ts';
+import { refuseSeveral } from './rows-answer.ts';
 
 export const inputOf = (operation: RowOperation): 'codes' | 'inputs' => (operation === 'decode' ? 'codes' : 'inputs');
 
-export interface RowsMembers {
-  readonly model: string | undefined;
-  readonly rows: NdArray<'float32'>;
-}
-
 /** Of a JSON body, whose tensors are read already. Throws `invalid-request`, `unknown-field`, `invalid-type`. */
-export function rowsMembers(
-  value: unknown,
-  operation: RowOperation,
-): { model: string | undefined; rows: NdArray<'float32'> } {
+function rowsMembers(value: unknown, operation: RowOperation): { model: string | undefined; rows: NdArray<'float32'> } {
   const name = inputOf(operation);
   const fields = ['model', name];
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -64,7 +57,7 @@ export function rowsMembers(
 }
 
 /** The model that the path or query and the body agree on. Throws `invalid-request`. */
-export function oneModel(inRequest: string | undefined, inBody: string | undefined): string | undefined {
+function oneModel(inRequest: string | undefined, inBody: string | undefined): string | undefined {
   if (inRequest !== undefined && inBody !== undefined && inRequest !== inBody) {
     throw new HourglassError('invalid-request', 'The request and its body name different models. Name one.', {
       field: '/model',
@@ -75,20 +68,34 @@ export function oneModel(inRequest: string | undefined, inBody: string | undefin
   return inRequest ?? inBody;
 }
 
-/** Rows that take their shape from the model. */
-export async function readRows(
-  body: RowsBody,
-  target: PredictTarget,
-  options: PictureOptions,
-): Promise<NdArray<'float32'>> {
+export interface RowsContext extends PictureOptions {
+  /** the model that the path or the query names */
+  readonly named: string | undefined;
+  /** the answer is a picture, which holds one row */
+  readonly isPicture: boolean;
+}
+
+/** Which model is asked with which rows. Throws `not-acceptable` when several rows are to become one picture. */
+export function rowsOf(
+  body: Exclude<RowsBody, { readonly form: 'frame' }>,
+  operation: RowOperation,
+  { named, isPicture, ...options }: RowsContext,
+): { readonly model: string | undefined; readonly rows: RowSource } {
+  const one = <R extends NdArray<'float32'>>(rows: R): R => {
+    if (isPicture) refuseSeveral(rows);
+    return rows;
+  };
   switch (body.form) {
+    case 'json': {
+      const members = rowsMembers(body.value, operation);
+      const { rows } = members;
+      // A picture of a model that is not there is first of all a model that is not there.
+      return { model: oneModel(named, members.model), rows: isPicture ? () => one(rows) : rows };
+    }
     case 'octets':
-      return rowsOfBytes(body.bytes, target);
+      return { model: named, rows: (target) => one(rowsOfBytes(body.bytes, target)) };
     case 'picture':
-      return rowsOfPictures([body.bytes], target, options);
-    case 'json':
-    case 'frame':
-      throw new TypeError('JSON rows and frames have a shape of their own');
+      return { model: named, rows: async (target) => one(await rowsOfPictures([body.bytes], target, options)) };
     default:
       return body satisfies never;
   }

@@ -13,6 +13,7 @@ import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify
 import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { Budget } from '../budget.ts';
+import { identify } from '../identify.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
 import { whenEnded } from './ending.ts';
@@ -121,7 +122,9 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     holdContinue(request, response);
     app.routing(request, response);
   });
+  app.decorateRequest('caller');
   app.addHook('onRequest', async (request, reply) => {
+    request.caller = identify(request.headers.traceparent);
     observer.begin(request, reply);
     whenEnded(reply.raw, () => releaseMemory(request.raw, memory));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');

@@ -1,4 +1,5 @@
 // A gRPC server on a free port for tests, with whatever parts a test brings. What it does not bring is out of order.
+import type { Caller } from '../../../src/base/caller.ts';
 import { HourglassError } from '../../../src/base/errors.ts';
 import { float32 } from '../../../src/base/ndarray.ts';
 import {
@@ -9,6 +10,8 @@ import {
 } from '../../../src/gateway/grpc/server.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
+import type { Registry } from '../../../src/registry/registry.ts';
+import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from '../../../src/serve/predictor.ts';
 import { TestClient } from './client.ts';
 
@@ -44,18 +47,22 @@ function broken<T extends object>(): T {
 }
 
 export async function startServer(
-  parts: Partial<Omit<GrpcParts, 'config'>> & { config?: Partial<GrpcConfig> } = {},
+  parts: Partial<Omit<GrpcParts, 'config' | 'predictions'>> & {
+    predictor?: Predictor;
+    config?: Partial<GrpcConfig>;
+  } = {},
 ): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => log.push(JSON.parse(line)) };
   const metrics = new Metrics('gateway');
+  const { predictor = broken<Predictor>(), registry = broken<Registry>(), ...others } = parts;
   const all: GrpcParts = {
     queue: broken(),
-    predictor: broken(),
-    registry: broken(),
+    predictions: new PredictionService({ registry, predictor }),
+    registry,
     datasets: broken(),
     readiness: { isReady: async () => true },
-    ...parts,
+    ...others,
     config: { ...testConfig, ...parts.config },
     log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),
     metrics,
@@ -81,6 +88,7 @@ export async function startServer(
 export class GatedPredictor implements Predictor {
   readonly maxBatch = 1024;
   readonly asked: PredictRequest[] = [];
+  readonly callers: Caller[] = [];
   #isOpen: boolean;
   #waiting: (() => void)[] = [];
 
@@ -93,8 +101,9 @@ export class GatedPredictor implements Predictor {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  async predict(request: PredictRequest): Promise<Prediction> {
+  async predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
     this.asked.push(request);
+    this.callers.push(caller);
     if (!this.#isOpen) {
       await new Promise<void>((resolve, reject) => {
         this.#waiting.push(resolve);

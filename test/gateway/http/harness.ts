@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { rowsToWebp } from '../../../src/data/image.ts';
 import { createDatasetStore } from '../../../src/data/store.ts';
 import { createHttpServer, type HttpServer } from '../../../src/gateway/http/server.ts';
 import { Readiness } from '../../../src/gateway/readiness.ts';
@@ -13,6 +14,7 @@ import type { JobQueue } from '../../../src/queue/job-queue.ts';
 import { Registry } from '../../../src/registry/registry.ts';
 import { ModelPool } from '../../../src/runtime/pool.ts';
 import { ModelPredictor } from '../../../src/serve/model-predictor.ts';
+import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Predictor } from '../../../src/serve/predictor.ts';
 import { FolderBlobs } from '../../../src/store/folder/blobs.ts';
 import { FolderDatasets } from '../../../src/store/folder/datasets.ts';
@@ -59,13 +61,14 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const metrics = new Metrics('gateway');
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = changes.predictor ?? new ModelPredictor({ registry, pool, config, metrics });
+  const predictions = new PredictionService({ registry, predictor, webp: rowsToWebp });
   const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ level: 'debug', format: 'json', process: 'gateway', destination });
   await publishModels(registry);
   const http = createHttpServer({
-    ...{ queue, predictor, registry, datasets, readiness, config, log, metrics },
+    ...{ queue, predictions, registry, datasets, readiness, config, log, metrics },
     version: '0.0.0',
   });
   const port = await http.listen('127.0.0.1', 0);

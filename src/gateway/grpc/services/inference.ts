@@ -2,7 +2,6 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
-import type { NdArray } from '../../../base/ndarray.ts';
 import {
   type DenoiseRequest,
   type DenoiseResponseSchema,
@@ -11,12 +10,9 @@ import {
   OutputFormat,
   type Tensor,
 } from '../../../gen/hourglass/v1/inference_pb.ts';
-import type { Operation } from '../../../registry/manifest.ts';
+import type { RowOperation } from '../../../registry/manifest.ts';
 import { labelsOf } from '../../../serve/classes.ts';
-import type { FrameCodec } from '../../../serve/frame-codec.ts';
-import { drawSeed, generate } from '../../../serve/generate.ts';
-import type { OutlierRater } from '../../../serve/outliers.ts';
-import type { Prediction, Predictor, PredictTarget } from '../../../serve/predictor.ts';
+import type { Answer, PredictAnswer, PredictionService, RowSource } from '../../../serve/prediction-service.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
 import { frameTargetOf, receiptMessage } from '../messages/frame.ts';
@@ -34,69 +30,48 @@ type Content =
   | { readonly kind: 'pictures'; readonly images: Images };
 
 interface Question {
-  readonly operation: Operation;
+  readonly operation: RowOperation;
   readonly model: string | undefined;
   readonly content: Content;
   readonly format: OutputFormat;
 }
 
-interface Answer {
-  readonly prediction: Prediction;
-  /** known when pictures are asked or sent */
-  readonly target: PredictTarget | undefined;
-}
-
-interface Asked extends Answer {
-  readonly inputs: NdArray<'float32'>;
-}
-
 export interface InferenceParts {
-  readonly predictor: Predictor;
-  readonly frames: FrameCodec;
-  readonly rater: OutlierRater;
+  readonly predictions: PredictionService;
   readonly maxImagePixels: number;
   /** longest time for one answer */
   readonly deadlineMs: number;
 }
 
 export function inferenceService({
-  predictor,
-  frames,
-  rater,
+  predictions,
   maxImagePixels,
   deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
-  async function ask({ operation, model, content, format }: Question, call: Call): Promise<Asked> {
-    const { signal } = call;
+  function ask({ content, format, ...question }: Question, call: Call, rateOutliers = false): Promise<PredictAnswer> {
+    const { caller, signal } = call;
     call.limit(deadlineMs);
-    if (content.kind === 'tensor' && format !== OutputFormat.PNG) {
-      const inputs = tensorArray(content.tensor, content.field, predictor.maxBatch);
-      return { prediction: await predictor.predict({ operation, model, inputs, signal }), inputs, target: undefined };
-    }
-    const target = await predictor.resolve(operation, model);
-    const inputs = await rowsOf(content, target);
-    // The resolved version, so that one published in between does not answer rows of another shape.
-    const reference = `${target.model}@${target.version}`;
-    return { prediction: await predictor.predict({ operation, model: reference, inputs, signal }), inputs, target };
+    const withTarget = format === OutputFormat.PNG;
+    return predictions.predict(caller, { ...question, rows: rowsOf(content), withTarget, rateOutliers, signal });
   }
 
-  async function rowsOf(content: Content, target: PredictTarget): Promise<NdArray<'float32'>> {
+  function rowsOf(content: Content): RowSource {
     switch (content.kind) {
       case 'tensor':
-        return tensorArray(content.tensor, content.field, predictor.maxBatch);
+        return tensorArray(content.tensor, content.field, predictions.maxBatch);
       case 'bytes':
-        return rowsOfBytes(content.bytes, target);
+        return (target) => rowsOfBytes(content.bytes, target);
       case 'pictures': {
         const { files, resize } = content.images;
-        checkRowCount(files.length, 'images', predictor.maxBatch);
-        return rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels });
+        checkRowCount(files.length, 'images', predictions.maxBatch);
+        return (target) => rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels });
       }
       default:
         return content satisfies never;
     }
   }
 
-  async function restore(operation: Operation, request: RowsRequest, call: Call): Promise<RowsAnswer> {
+  async function restore(operation: RowOperation, request: RowsRequest, call: Call): Promise<RowsAnswer> {
     const question = questionOf(operation, request);
     return rowsAnswer(await ask(question, call), question.format);
   }
@@ -104,15 +79,10 @@ export function inferenceService({
   return {
     async encode(request, call) {
       const question = notPictures(questionOf('encode', request), 'Codes');
-      const { prediction, inputs } = await ask(question, call);
+      const { prediction, outliers = [] } = await ask(question, call, request.outliers);
       const { model, version, outputs } = prediction;
-      const asked = { model: `${model}@${version}`, inputs, signal: call.signal };
-      return {
-        model,
-        version,
-        codes: tensorMessage(outputs, question.format === OutputFormat.RAW),
-        outliers: request.outliers ? await rater.rate(asked) : [],
-      };
+      const codes = tensorMessage(outputs, question.format === OutputFormat.RAW);
+      return { model, version, codes, outliers: [...outliers] };
     },
 
     async classify(request, call) {
@@ -123,21 +93,20 @@ export function inferenceService({
       return { model, version, probabilities, labels: labelsOf(prediction), classes: [...classes] };
     },
 
-    async generate({ model, count, seed = drawSeed(), outputFormat }, call) {
+    async generate({ model, count, seed: wanted, outputFormat }, call) {
       call.limit(deadlineMs);
+      const { caller, signal } = call;
       const format = formatOf(outputFormat, undefined);
-      const prediction = await generate(predictor, { model, count: count || 1, seed, signal: call.signal });
-      const reference = `${prediction.model}@${prediction.version}`;
-      const target = format === OutputFormat.PNG ? await predictor.resolve('generate', reference) : undefined;
-      return { ...(await rowsAnswer({ prediction, target }, format)), seed };
+      const withTarget = format === OutputFormat.PNG;
+      const question = { model, count: count || 1, seed: wanted, withTarget, signal };
+      const { seed, ...answer } = await predictions.generate(caller, question);
+      return { ...(await rowsAnswer(answer, format)), seed };
     },
 
     async decode({ model, codes, outputFormat }, call) {
       const format = formatOf(outputFormat, codes);
-      return rowsAnswer(
-        await ask({ operation: 'decode', model, content: contentOf(codes, 'codes'), format }, call),
-        format,
-      );
+      const question = { operation: 'decode', model, content: contentOf(codes, 'codes'), format } as const;
+      return rowsAnswer(await ask(question, call), format);
     },
 
     denoise: (request, call) => restore('denoise', request, call),
@@ -146,27 +115,25 @@ export function inferenceService({
 
     async encodeFrame(request, call) {
       call.limit(deadlineMs);
-      const frameTarget = frameTargetOf(request);
-      const { content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
-      const target = await predictor.resolve('encode', request.model);
-      const inputs = await rowsOf(content, target);
-      const model = `${target.model}@${target.version}`;
-      const { frame, receipt } = await frames.encode({ model, inputs, signal: call.signal, ...frameTarget });
+      const { caller, signal } = call;
+      const target = frameTargetOf(request);
+      const { model, content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
+      const question = { model, rows: rowsOf(content), target, signal };
+      const { frame, receipt } = await predictions.encodeFrame(caller, question);
       return { frame, receipt: receiptMessage(receipt) };
     },
 
     async decodeFrame({ frame, model, outputFormat }, call) {
       call.limit(deadlineMs);
+      const { caller, signal } = call;
       const format = formatOf(outputFormat, undefined);
-      const prediction = await frames.decode({ frame, model, signal: call.signal });
-      if (format !== OutputFormat.PNG) return rowsAnswer({ prediction, target: undefined }, format);
-      const target = await predictor.resolve('decode', `${prediction.model}@${prediction.version}`);
-      return rowsAnswer({ prediction, target }, format);
+      const withTarget = format === OutputFormat.PNG;
+      return rowsAnswer(await predictions.decodeFrame(caller, { frame, model, withTarget, signal }), format);
     },
   };
 }
 
-function questionOf(operation: Operation, { model, content, outputFormat }: RowsRequest): Question {
+function questionOf(operation: RowOperation, { model, content, outputFormat }: RowsRequest): Question {
   if (content.case === 'images') {
     const pictures = { kind: 'pictures', images: content.value } as const;
     return { operation, model, content: pictures, format: formatOf(outputFormat, undefined) };

@@ -20,9 +20,10 @@ export interface SweepParts {
 export function sweepService(parts: SweepParts): Implementation<typeof SweepService> {
   const { sweeps } = parts.queue;
   return {
-    async submitSweep({ job, search, priority, idempotencyKey }) {
+    async submitSweep({ job, search, priority, idempotencyKey }, { caller }) {
       const given = { job, search, ...(priority !== undefined && { priority }) };
-      return sweepMessage(await submitSweep(parts, given, idempotencyKey === '' ? undefined : idempotencyKey));
+      const key = idempotencyKey === '' ? undefined : idempotencyKey;
+      return sweepMessage(await submitSweep(parts, caller, given, key));
     },
 
     async getSweep({ id }) {

@@ -23,11 +23,12 @@ export interface TrainingParts {
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
   const { queue, watchers } = parts;
   return {
-    async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }) {
+    async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }, { caller }) {
       const raw = { name, dataset, model, training, priority, deadlineSeconds };
       // Absent members stay absent, so that they are refused or filled in as over REST.
       const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
-      return jobMessage(await submitJob(parts, given, idempotencyKey === '' ? undefined : idempotencyKey));
+      const key = idempotencyKey === '' ? undefined : idempotencyKey;
+      return jobMessage(await submitJob(parts, caller, given, key));
     },
 
     async getJob({ id }) {

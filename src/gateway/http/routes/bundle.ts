@@ -18,7 +18,7 @@ const needless = {
 } as const;
 type Weights = keyof typeof needless;
 
-export function bundleRoutes(app: App, { predictor, registry }: RouteParts): void {
+export function bundleRoutes(app: App, { predictions, registry }: RouteParts): void {
   app.get(
     '/v1/models/:model/bundle',
     {
@@ -50,9 +50,9 @@ export function bundleRoutes(app: App, { predictor, registry }: RouteParts): voi
         },
       },
     },
-    async ({ params, headers, query }, reply) => {
+    async ({ caller, params, headers, query }, reply) => {
       const weights = query.weights as Weights | undefined;
-      const { model, version } = await predictor.resolve('encode', params.model);
+      const { model, version } = await predictions.resolve(caller, 'encode', params.model);
       const reference = `${model}@${version}`;
       const manifest = await registry.resolve(reference);
       const entry = manifest.files.find(({ path }) => path === file);

@@ -1,7 +1,6 @@
 /** New rows from a model that has a prior to draw codes from. */
 
 import { Type } from 'typebox';
-import { drawSeed, generate } from '../../../serve/generate.ts';
 import { checkRequest } from '../../request-check.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { json, negotiate, octets, png } from '../media.ts';
@@ -13,7 +12,7 @@ import { GenerateRequest, problem, ref } from '../schemas.ts';
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-export function generateRoutes(app: App, { predictor, config, metrics }: RouteParts): void {
+export function generateRoutes(app: App, { predictions, config, metrics }: RouteParts): void {
   app.post(
     '/v1/models/:model/generate',
     {
@@ -40,15 +39,14 @@ export function generateRoutes(app: App, { predictor, config, metrics }: RoutePa
         },
       },
     },
-    async ({ headers, params: { model }, body }, reply) => {
+    async ({ caller, headers, params: { model }, body }, reply) => {
       const observeWrite = observeStages(reply, 'generate', metrics);
       const type = negotiate(headers.accept, offered);
       const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
-      const { count, seed = drawSeed() } = checkRequest(GenerateRequest, body) as GenerateRequest;
-      const prediction = await orAborted(generate(predictor, { model, count, seed, signal }), signal);
+      const { count, seed: wanted } = checkRequest(GenerateRequest, body) as GenerateRequest;
+      const question = { model, count, seed: wanted, withTarget: type === png, signal };
+      const { prediction, target, seed } = await orAborted(predictions.generate(caller, question), signal);
       if (type === png) refuseSeveral(prediction.outputs);
-      const { model: name, version } = prediction;
-      const target = type === png ? await predictor.resolve('generate', `${name}@${version}`) : undefined;
       observeWrite();
       return sendRows(reply, type, 'generate', prediction, target, { seed });
     },

@@ -54,6 +54,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
     async (request, reply) => {
       const job = await submitJob(
         { queue, datasets },
+        request.caller,
         request.body,
         idempotencyKey(request.headers['idempotency-key']),
       );

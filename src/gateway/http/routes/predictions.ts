@@ -6,10 +6,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
-import { rowsToWebp } from '../../../data/image.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
-import { FrameCodec } from '../../../serve/frame-codec.ts';
-import { OutlierRater } from '../../../serve/outliers.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { cancellation, orAborted } from '../cancellation.ts';
 import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
@@ -17,7 +14,7 @@ import { frame, json, negotiate, octets, png } from '../media.ts';
 import { observeStages } from '../observe.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
-import { inputOf, oneModel, readRows, rowsMembers } from '../rows-request.ts';
+import { inputOf, rowsOf } from '../rows-request.ts';
 import { problem, ref } from '../schemas.ts';
 
 const tags = ['predictions'];
@@ -58,9 +55,8 @@ const ReferenceParams = Type.Object({
 });
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
-  const helpers = { frames: new FrameCodec({ ...parts, webp: rowsToWebp }), rater: new OutlierRater(parts) };
   for (const operation of Object.keys(summaries) as RowOperation[]) {
-    const answer = answerer(operation, parts, helpers);
+    const answer = answerer(operation, parts);
     const { config, schema } = describe(operation);
     const query = queryOf(operation);
     app.post(
@@ -141,16 +137,7 @@ type Answer = (
   asked: Asked,
 ) => Promise<FastifyReply>;
 
-interface Helpers {
-  readonly frames: FrameCodec;
-  readonly rater: OutlierRater;
-}
-
-function answerer(
-  operation: RowOperation,
-  { predictor, config, metrics }: RouteParts,
-  { frames, rater }: Helpers,
-): Answer {
+function answerer(operation: RowOperation, { predictions, config, metrics }: RouteParts): Answer {
   const offered = offeredBy(operation);
   return async (request, reply, named, { resize = false, outliers = false, ...frameQuery }) => {
     const observeWrite = observeStages(reply, operation, metrics);
@@ -158,39 +145,35 @@ function answerer(
     if (outliers && type !== json) throw jsonOnly(type);
     const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
     const body = request.body as RowsBody;
+    const { caller } = request;
     const frameTarget = frameTargetOf(frameQuery, type === frame);
+    const withTarget = type === png;
 
-    const ask = async () => {
-      if (body.form === 'frame') {
-        const prediction = await frames.decode({ frame: body.bytes, model: named, signal });
-        if (type !== png) return { prediction };
-        refuseSeveral(prediction.outputs);
-        return { prediction, target: await predictor.resolve('decode', `${prediction.model}@${prediction.version}`) };
-      }
-      const members = body.form === 'json' ? rowsMembers(body.value, operation) : undefined;
-      const asked = oneModel(named, members?.model);
-      if (members && type !== png && type !== frame && !outliers) {
-        return { prediction: await predictor.predict({ operation, model: asked, inputs: members.rows, signal }) };
-      }
-      const target = await predictor.resolve(operation, asked);
-      const options = { resize, maxPixels: config.maxImagePixels };
-      const inputs = members?.rows ?? (await readRows(body, target, options));
-      if (type === png) refuseSeveral(inputs);
-      // The resolved version, so that one published in between does not answer rows of another shape.
-      const model = `${target.model}@${target.version}`;
-      if (type === frame) return { encoded: await frames.encode({ model, inputs, signal, ...frameTarget }) };
-      const [prediction, rated] = await Promise.all([
-        predictor.predict({ operation, model, inputs, signal }),
-        outliers ? rater.rate({ model, inputs, signal }) : undefined,
-      ]);
-      return { prediction, target, rated };
-    };
-    const answered = await orAborted(ask(), signal);
+    if (body.form === 'frame') {
+      const question = { frame: body.bytes, model: named, withTarget, signal };
+      const { prediction, target } = await orAborted(predictions.decodeFrame(caller, question), signal);
+      if (type === png) refuseSeveral(prediction.outputs);
+      observeWrite();
+      return sendRows(reply, type as RowsType, operation, prediction, target);
+    }
 
+    const { model, rows } = rowsOf(body, operation, {
+      named,
+      resize,
+      maxPixels: config.maxImagePixels,
+      isPicture: withTarget,
+    });
+    if (type === frame) {
+      const question = { model, rows, target: frameTarget, signal };
+      const encoded = await orAborted(predictions.encodeFrame(caller, question), signal);
+      observeWrite();
+      return sendFrame(reply, encoded, frameQuery.receipt === 'json');
+    }
+    const question = { operation, model, rows, withTarget, rateOutliers: outliers, signal };
+    const answered = await orAborted(predictions.predict(caller, question), signal);
     observeWrite();
-    if (answered.encoded) return sendFrame(reply, answered.encoded, frameQuery.receipt === 'json');
-    const extras = answered.rated && { outliers: answered.rated };
-    return sendRows(reply, type as RowsType, operation, answered.prediction, answered.target, extras);
+    const { prediction, target, outliers: rated } = answered;
+    return sendRows(reply, type, operation, prediction, target, rated && { outliers: rated });
   };
 }
 

@@ -37,7 +37,7 @@ export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
     },
     async (request, reply) => {
       const key = idempotencyKey(request.headers['idempotency-key']);
-      const sweep = await submitSweep({ queue, datasets }, request.body, key);
+      const sweep = await submitSweep({ queue, datasets }, request.caller, request.body, key);
       return reply.status(202).header('location', `/v1/sweeps/${sweep.id}`).send(sweep);
     },
   );

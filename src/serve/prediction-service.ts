@@ -1,0 +1,152 @@
+/**
+ * The one use case of all transports that predict: a transport parses its request into a question, asks it here as a caller,
+ * and renders the answer. Knows nothing of HTTP, gRPC or media types.
+ *
+ *   parse ─► predict | generate | encodeFrame | decodeFrame (caller, question) ─► render
+ */
+
+import type { Caller } from '../base/caller.ts';
+import type { NdArray } from '../base/ndarray.ts';
+import type { Operation, RowOperation } from '../registry/manifest.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { WebpCoder } from './alternatives.ts';
+import type { FrameTarget } from './frame-choice.ts';
+import { type EncodedFrame, FrameCodec } from './frame-codec.ts';
+import { drawSeed, generate } from './generate.ts';
+import { type Outlier, OutlierRater } from './outliers.ts';
+import type { Prediction, Predictor, PredictTarget } from './predictor.ts';
+
+type Rows = NdArray<'float32'>;
+
+/** Rows with a shape of their own, or a function that makes them once the model is known: raw bytes, pictures. */
+export type RowSource = Rows | ((target: PredictTarget) => Rows | Promise<Rows>);
+
+interface Question {
+  /** `digits`, `digits@2`, `digits:stable`; absent: the default model, else the only one */
+  readonly model?: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** Whether `Answer.target` is wanted: rendering pictures needs it. */
+interface Rendering {
+  readonly withTarget?: boolean;
+}
+
+export interface PredictQuestion extends Question, Rendering {
+  readonly operation: RowOperation;
+  readonly rows: RowSource;
+  /** also say how unusual each row is */
+  readonly rateOutliers?: boolean;
+}
+
+export interface GenerateQuestion extends Question, Rendering {
+  /** rows to make */
+  readonly count: number;
+  /** absent: one is drawn */
+  readonly seed?: number | undefined;
+}
+
+export interface EncodeFrameQuestion extends Question {
+  readonly rows: RowSource;
+  readonly target: FrameTarget;
+}
+
+export interface DecodeFrameQuestion extends Question, Rendering {
+  readonly frame: Uint8Array;
+}
+
+export interface Answer {
+  readonly prediction: Prediction;
+  /** the version that answered, when the question wanted it */
+  readonly target?: PredictTarget;
+}
+
+export interface PredictAnswer extends Answer {
+  readonly outliers?: readonly Outlier[];
+}
+
+export interface GenerateAnswer extends Answer {
+  readonly seed: number;
+}
+
+export interface PredictionServiceOptions {
+  readonly registry: Registry;
+  readonly predictor: Predictor;
+  /** absent: WebP is not offered where a model falls short */
+  readonly webp?: WebpCoder;
+}
+
+export class PredictionService {
+  readonly #predictor: Predictor;
+  readonly #frames: FrameCodec;
+  readonly #rater: OutlierRater;
+
+  constructor(options: PredictionServiceOptions) {
+    this.#predictor = options.predictor;
+    this.#frames = new FrameCodec(options);
+    this.#rater = new OutlierRater(options);
+  }
+
+  /** rows per request allowed */
+  get maxBatch(): number {
+    return this.#predictor.maxBatch;
+  }
+
+  /** The version that would answer. Throws what `Predictor.resolve` throws. */
+  resolve(caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
+    return this.#predictor.resolve(caller, operation, model);
+  }
+
+  /** Throws what `Predictor.predict` and `question.rows` throw. */
+  async predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {
+    const { operation, rows, rateOutliers = false, withTarget = false, signal } = question;
+    const options = signal && { signal };
+    if (typeof rows !== 'function' && !withTarget && !rateOutliers) {
+      const { model } = question;
+      return { prediction: await this.#predictor.predict(caller, { operation, model, inputs: rows, ...options }) };
+    }
+    const { target, model } = await this.#resolve(caller, operation, question.model);
+    const inputs = typeof rows === 'function' ? await rows(target) : rows;
+    const request = { model, inputs, ...options };
+    const [prediction, outliers] = await Promise.all([
+      this.#predictor.predict(caller, { operation, ...request }),
+      rateOutliers ? this.#rater.rate(caller, request) : undefined,
+    ]);
+    return { prediction, target, ...(outliers && { outliers }) };
+  }
+
+  /** Throws what `Predictor.predict` throws: `operation-not-supported` for a model that is not variational. */
+  async generate(caller: Caller, question: GenerateQuestion): Promise<GenerateAnswer> {
+    const { model, count, seed = drawSeed(), withTarget = false, signal } = question;
+    const prediction = await generate(this.#predictor, caller, { model, count, seed, ...(signal && { signal }) });
+    return { seed, ...(await this.#answer(caller, 'generate', prediction, withTarget)) };
+  }
+
+  /** Throws what `FrameCodec.encode` and `question.rows` throw. */
+  async encodeFrame(caller: Caller, question: EncodeFrameQuestion): Promise<EncodedFrame> {
+    const { rows, signal } = question;
+    const { target, model } = await this.#resolve(caller, 'encode', question.model);
+    const inputs = typeof rows === 'function' ? await rows(target) : rows;
+    return this.#frames.encode(caller, { model, inputs, ...(signal && { signal }), ...question.target });
+  }
+
+  /** Throws what `FrameCodec.decode` throws. */
+  async decodeFrame(caller: Caller, question: DecodeFrameQuestion): Promise<Answer> {
+    const { frame, model, withTarget = false, signal } = question;
+    const prediction = await this.#frames.decode(caller, { frame, model, ...(signal && { signal }) });
+    return this.#answer(caller, 'decode', prediction, withTarget);
+  }
+
+  /** With the version's own reference, so that one published in between does not answer rows of another shape. */
+  async #resolve(caller: Caller, operation: Operation, model: string | undefined) {
+    const target = await this.#predictor.resolve(caller, operation, model);
+    return { target, model: referenceOf(target) };
+  }
+
+  async #answer(caller: Caller, operation: Operation, prediction: Prediction, withTarget: boolean): Promise<Answer> {
+    if (!withTarget) return { prediction };
+    return { prediction, target: await this.#predictor.resolve(caller, operation, referenceOf(prediction)) };
+  }
+}
+
+const referenceOf = ({ model, version }: Pick<Prediction, 'model' | 'version'>): string => `${model}@${version}`;
