@@ -13,6 +13,7 @@ import { RandomStream } from '../../src/base/random.ts';
 import type { Program, Tensors } from '../../src/engine/engine.ts';
 import type { OptimizerSpec } from '../../src/jobspec/training.ts';
 import { crossEntropyFromLogits } from '../../src/models/losses.ts';
+import { flushState } from '../../src/train/flush.ts';
 import { optimizer } from '../../src/train/optimizers.ts';
 
 export const batch = 128;
@@ -113,7 +114,7 @@ export function net(name: NetName): Net {
         rule.scalarNames.map((key, i) => [key, tf.reshape(tf.slice(feeds.optimizer!, [i], [1]), [])]),
       );
       const next = rule.update(weights, gradients, state, scalars);
-      return { state: { ...next.parameters, ...next.state }, outputs: { loss: value } };
+      return { state: flushState({ ...next.parameters, ...next.state }), outputs: { loss: value } };
     },
   };
   return { name, parameters, program };

@@ -13,6 +13,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { NdArrays, TensorSpecs } from '../base/ndarray.ts';
 
+/**
+ * Counts changes of what a training computes, so that the lineage of a version says which arithmetic gave its bits. Checkpoints
+ * of earlier revisions are gone on from.
+ *
+ *   2   numbers of the state below 2⁻¹²⁰ become zero, denormal numbers are taken as zero
+ */
+export const engineRevision = 2;
+
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 export interface StepInputs {

@@ -63,6 +63,13 @@ export const Manifest = Type.Object({
     dataset: Type.Object({ name: Type.String(), hash: Type.String() }),
     hourglass: Type.String({ description: 'release that trained it' }),
     engine: Type.String({ description: 'engine and device, such as onnx/cpu' }),
+    engineRevision: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          "revision of the engine's arithmetic: another one gives other bits from the same seed; absent for versions trained before revisions were counted",
+      }),
+    ),
   }),
   /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
   metrics: Type.Record(Type.String(), Type.Number()),

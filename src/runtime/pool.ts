@@ -8,7 +8,7 @@
 import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
 import { type ModelSource, ModelThread } from './model-thread.ts';
-import type { SessionOptions } from './session.ts';
+import { type SessionOptions, takeDenormalsAsZero } from './session.ts';
 import type { ModelParts, ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
 
 export type { ModelSource } from './model-thread.ts';
@@ -39,6 +39,7 @@ export class ModelPool {
 
   constructor(options: PoolOptions) {
     const script = options.script ?? entry(import.meta.url, './thread.ts');
+    takeDenormalsAsZero();
     this.#options = options;
     this.#threads = Array.from({ length: options.threads }, () => new ModelThread(script, options.session ?? {}));
   }

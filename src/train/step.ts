@@ -10,6 +10,7 @@ import type { TensorSpec, TensorSpecs } from '../base/ndarray.ts';
 import type { Program, Tensors } from '../engine/engine.ts';
 import type { Feed, Objective, Phase } from '../models/objective.ts';
 import { specsOf } from '../models/parameters.ts';
+import { flushState } from './flush.ts';
 import type { Optimizer } from './optimizers.ts';
 
 /** The optimizer's scalars are fed as one vector of this name per step. */
@@ -63,7 +64,7 @@ export function trainingProgram(phase: Phase, rows: RowShape, optimizer: Optimiz
       const moments = pick(state, Object.keys(optimizer.state));
       const update = optimizer.update(weights, step.gradients, moments, scalars);
       return {
-        state: { ...update.parameters, ...update.state, ...step.statistics },
+        state: flushState({ ...update.parameters, ...update.state, ...step.statistics }),
         outputs: { loss: step.loss, ...step.metrics },
       };
     },

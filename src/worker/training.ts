@@ -9,6 +9,7 @@ import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
+import { engineRevision } from '../engine/engine.ts';
 import type { JobProgress } from '../jobspec/job.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
@@ -102,6 +103,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
             dataset: { name: dataset.info.name, hash: dataset.info.hash },
             hourglass: release,
             engine: `${engine.name}/${engine.device}`,
+            engineRevision,
           },
           metrics: { ...trained.metrics, ...evaluation.metrics },
           ...(bundle && { codec: bundle.codec }),

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waveSpec } from '../../bench/faults/jobs.ts';
+import { engineRevision } from '../../src/engine/engine.ts';
 import type { JobEvent, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
 import { resolveSweep } from '../../src/jobspec/sweep.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
@@ -55,7 +56,13 @@ it('trains a job, tells its progress, and publishes one version with its lineage
 
   const registry = await Registry.open(await FolderBlobs.open(folder.registry));
   const manifest = await registry.resolve('waves');
-  expect(manifest.lineage).toMatchObject({ jobId: id, spec, dataset: { name: 'waves' }, engine: 'onnx/cpu' });
+  expect(manifest.lineage).toMatchObject({
+    jobId: id,
+    spec,
+    dataset: { name: 'waves' },
+    engine: 'onnx/cpu',
+    engineRevision,
+  });
   expect(manifest.files.map((file) => file.path)).toEqual(
     expect.arrayContaining([
       'encoder.onnx',
