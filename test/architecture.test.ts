@@ -58,6 +58,30 @@ function importsOf(file: string): string[] {
 
 const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : file);
 
+/** Files that reach each other, a group for each circle: the strongly connected components (Tarjan 1972). */
+function circlesIn(targets: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    lowest.set(file, order.get(file) as number);
+    open.push(file);
+    for (const target of targets.get(file) ?? []) {
+      if (!order.has(target)) visit(target);
+      if (!open.includes(target)) continue;
+      lowest.set(file, Math.min(lowest.get(file) as number, lowest.get(target) as number));
+    }
+    if (lowest.get(file) !== order.get(file)) return;
+    const group = open.splice(open.indexOf(file));
+    const isCircle = group.length > 1 || targets.get(file)?.includes(file);
+    if (isCircle) circles.push(group.sort());
+  };
+  for (const file of targets.keys()) if (!order.has(file)) visit(file);
+  return circles.sort((a, b) => (a[0] as string).localeCompare(b[0] as string));
+}
+
 describe('imports go one way', () => {
   it('every folder is in the table', () => {
     const folders = new Set(files.filter((f) => f.includes('/')).map(folderOf));
@@ -77,6 +101,34 @@ describe('imports go one way', () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('files do not import each other in a circle', () => {
+    const targets = new Map(
+      files.map((file) => [
+        file,
+        importsOf(file)
+          .filter((spec) => spec.startsWith('.'))
+          .map((spec) => path.join(path.dirname(file), spec)),
+      ]),
+    );
+    expect(circlesIn(targets)).toEqual([]);
+  });
+
+  it('finds a circle of any length', () => {
+    const targets = { a: ['b'], b: ['c', 'd'], c: ['a'], d: ['d'], e: ['a'] };
+    expect(circlesIn(new Map(Object.entries(targets)))).toEqual([['a', 'b', 'c'], ['d']]);
+  });
+
+  it('docs/architecture.md shows the same table', () => {
+    const text = readFileSync(path.resolve(src, '../docs/architecture.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `(\w+)` *\|[^|]*\|([^|]*)\|$/gm)];
+    const shown = rows.map(([, folder = '', allowed = '']) => [
+      folder,
+      (allowed.match(/[a-z]+/g) ?? []).filter((word) => word in mayImport).sort(),
+    ]);
+    const held = Object.entries(mayImport).map(([folder, allowed]) => [folder, [...allowed].sort()]);
+    expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(held));
   });
 
   it('the SDK takes only types from what runs on Node', () => {

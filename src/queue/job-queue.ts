@@ -1,21 +1,10 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
-import type { Caller } from '../base/caller.ts';
 import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { SubmitOptions } from './submit-options.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
-export interface SubmitOptions {
-  /** whose job it is; absent: the default caller's */
-  readonly caller?: Caller;
-  /** a resolved spec's warnings, kept with the job */
-  readonly warnings?: readonly string[];
-  /** the same key with the same body returns the first job; another body is `idempotency-key-reused` */
-  readonly idempotencyKey?: string;
-  /** -1000 … 1000, default 0; jobs of higher priority start first */
-  readonly priority?: number;
-  /** seconds from now until which the job must have ended; else it fails with `deadline-exceeded` */
-  readonly deadlineSeconds?: number;
-}
+export type { SubmitOptions } from './submit-options.ts';
 
 export interface ListQuery {
   readonly state?: JobState;

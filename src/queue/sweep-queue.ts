@@ -1,7 +1,7 @@
 /** The contract for sweeps, beside the one for jobs; redis-sweep-queue.ts implements it. */
 
 import type { ResolvedSweep, SweepView } from '../jobspec/sweep.ts';
-import type { SubmitOptions } from './job-queue.ts';
+import type { SubmitOptions } from './submit-options.ts';
 
 /** Fails as JobQueue does. */
 export interface SweepQueue {

@@ -10,6 +10,7 @@ import { env, listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { HourglassError } from '../base/errors.ts';
 import { type DType, type NdArray, type NdArrays, type Shape, showShape } from '../base/ndarray.ts';
 import { brokenDevice, type Device, probeModel, unknownDevice } from './device.ts';
+import { stopOutput } from './stop-output.ts';
 
 export type { Device } from './device.ts';
 
@@ -91,13 +92,6 @@ function portOf(raw: RawPort): Port {
   return { name: raw.name, dtype, shape };
 }
 
-/**
- * An output to put before all others of a model that is bound. onnxruntime-node 1.30 copies each output of a run once more, to
- * arrays of its own, even those that were written to memory it was given (microsoft/onnxruntime#32346 is to change that): of a
- * wide net's gradients that is a tenth of a training step. It goes through them in order and ends the run with an error at an
- * element type that JavaScript does not have, such as this one. By then everything has been computed.
- */
-export const stopOutput = { name: 'stop', elementType: 16 /* bfloat16 */ } as const;
 const stopped = `Tensor type (${stopOutput.elementType}) is not supported.`;
 
 const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held, sleepBetweenRuns }: SessionOptions) => ({

@@ -8,14 +8,7 @@ import type { TensorSpecs } from '../base/ndarray.ts';
 import type { Tensors } from '../engine/engine.ts';
 import type { OptimizerSpec } from '../jobspec/training.ts';
 import { parameter } from '../models/layers.ts';
-import { scheduleFactor } from './schedule.ts';
-
-export interface StepTime {
-  /** steps of this phase that came before */
-  readonly step: number;
-  readonly stepsPerEpoch: number;
-  readonly epochs: number;
-}
+import { type StepTime, scheduleFactor } from './schedule.ts';
 
 export interface Update {
   readonly parameters: Tensors;

@@ -1,7 +1,13 @@
 /** The learning rate over a phase, as a factor on the optimizer's own. */
 
 import type { LearningRateSchedule } from '../jobspec/training.ts';
-import type { StepTime } from './optimizers.ts';
+
+export interface StepTime {
+  /** steps of this phase that came before */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly epochs: number;
+}
 
 export function scheduleFactor(schedule: LearningRateSchedule, { step, stepsPerEpoch, epochs }: StepTime): number {
   switch (schedule.type) {

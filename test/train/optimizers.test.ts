@@ -3,8 +3,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { OptimizerSpec } from '../../src/jobspec/training.ts';
-import { optimizer, type StepTime } from '../../src/train/optimizers.ts';
-import { scheduleFactor } from '../../src/train/schedule.ts';
+import { optimizer } from '../../src/train/optimizers.ts';
+import { type StepTime, scheduleFactor } from '../../src/train/schedule.ts';
 
 const constant = { type: 'constant' } as const;
 const adam: OptimizerSpec = {

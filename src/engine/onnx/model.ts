@@ -24,7 +24,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from '../../gen/onnx/onnx_pb.ts';
-import { stopOutput } from '../../runtime/session.ts';
+import { stopOutput } from '../../runtime/stop-output.ts';
 import {
   type Attribute,
   type Attributes,
