@@ -1,15 +1,18 @@
 /**
  * `npm run bench:ops`: what single ONNX operators cost on one thread, as this engine writes them. It is what decides which
- * form a lowering takes. Best of many runs, so that a busy machine shows up less; writes ops.md.
+ * form a lowering takes. Best of many runs, so that a busy machine shows up less; writes ops.md and ops.json, a column for each
+ * processor, and replaces the one of its own.
  */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { type NdArray, sizeOf, zeros } from '../src/base/ndarray.ts';
 import { RandomStream } from '../src/base/random.ts';
 import { type Attributes, type ElementType, Graph, type Value } from '../src/engine/onnx/graph.ts';
 import { functionModel } from '../src/engine/onnx/model.ts';
 import { reshape, transpose } from '../src/engine/onnx/nodes.ts';
 import { Session } from '../src/runtime/session.ts';
+import { measured, type Processor, processor, system } from './processor.ts';
 
 const milliseconds = 300;
 
@@ -118,19 +121,41 @@ const rows: readonly (readonly [name: string, build: Build])[] = [
   ['ConvTranspose 3×3, 8 → 16, 14²', convolution('ConvTranspose', 8, 16, 14)],
 ];
 
-const lines = rows.map(([name, build]) => {
-  const line = `| ${name} | ${measure(build).toFixed(3)} |`;
-  console.log(line);
-  return line;
-});
+interface Column {
+  readonly processor: Processor;
+  readonly system: string;
+  readonly measured: string;
+  /** milliseconds by operator */
+  readonly best: Readonly<Record<string, number>>;
+}
+
+const loadBefore = os.loadavg()[0] ?? 0;
+const best: Record<string, number> = {};
+for (const [name, build] of rows) {
+  best[name] = Number(measure(build).toFixed(3));
+  console.log(`${name.padEnd(56)} ${best[name].toFixed(3)}`);
+}
+const own: Column = { processor: processor(), system: system(), measured: measured(loadBefore), best };
+
+const file = (name: string) => new URL(name, import.meta.url);
+const kept = (JSON.parse(readFileSync(file('./ops.json'), 'utf8')) as Column[]).filter(
+  (column) => column.processor.name !== own.processor.name,
+);
+const columns = [...kept, own];
+const cell = (column: Column, name: string): string => column.best[name]?.toFixed(3) ?? '';
+const about = ({ processor, system, measured }: Column): string =>
+  `- ${processor.name}: ${[...(processor.flags.length > 0 ? [processor.flags.join(' ')] : []), system, measured].join('; ')}`;
+writeFileSync(file('./ops.json'), `${JSON.stringify(columns, null, 1)}\n`);
 writeFileSync(
-  new URL('./ops.md', import.meta.url),
+  file('./ops.md'),
   `# Single ONNX operators, one thread
 
 Written by \`npm run bench:ops\`: best time in milliseconds of ONNX Runtime on its CPU provider, float32.
 
-| operator | ms |
-| --- | --- |
-${lines.join('\n')}
+${columns.map(about).join('\n')}
+
+| operator | ${columns.map(({ processor }) => processor.name).join(' | ')} |
+| --- |${' ---: |'.repeat(columns.length)}
+${rows.map(([name]) => `| ${name} | ${columns.map((column) => cell(column, name)).join(' | ')} |`).join('\n')}
 `,
 );

@@ -1,23 +1,30 @@
 /**
  * `npm run bench:train`: milliseconds per training step of three nets on every engine that is there and, in the same
- * interleaved rounds, in PyTorch, JAX and Keras where BENCH_PYTHON (or python3) has them. Writes train.md and train.json.
+ * interleaved rounds, in PyTorch, JAX and Keras where BENCH_PYTHON (or python3) has them. Writes train.md and train.json, in which
+ * other processors' figures, and nets that were left out, stay as they are.
  *
- *   npm run bench:train -- [--nets mlp,deep,conv] [--threads 1,2] [--rounds 9] [--milliseconds 600] [--only onnx,PyTorch] [--dry]
+ *   npm run bench:train -- [--nets mlp,deep,conv] [--threads 1,2] [--steps 3000] [--rounds 9] [--milliseconds 600]
+ *                          [--only onnx,PyTorch] [--dry]
+ *
+ * Measuring begins after `--steps` steps: in the first hundreds compilers still work, and only then units die and moments decay
+ * as they do in a real training. Whoever takes more than a tenth of a second a step is measured sooner.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { measured, processor, system } from './processor.ts';
 import { type Contender, findContenders, Runner } from './train/contenders.ts';
 import { images, initialParameters, type NetName, net, netNames } from './train/nets.ts';
-import { markdown, median, type Result, type Row } from './train/table.ts';
+import { markdown, median, type Result, type Row, withResult } from './train/table.ts';
 
 const { values: options } = parseArgs({
   options: {
     nets: { type: 'string', default: netNames.join() },
     threads: { type: 'string', default: '1,2' },
+    steps: { type: 'string', default: '3000' },
     rounds: { type: 'string', default: '9' },
     milliseconds: { type: 'string', default: '600' },
     only: { type: 'string' },
@@ -26,6 +33,9 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 const budget = Number(options.milliseconds);
+const stepsBefore = Number(options.steps);
+/** milliseconds a step: whoever is slower takes no more steps before the rounds than it takes to know its speed */
+const slow = 100;
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
 const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -42,6 +52,7 @@ function writeData(names: readonly NetName[]): void {
 interface Ready {
   readonly runner: Runner;
   readonly stepsPerRound: number;
+  readonly stepsBefore: number;
   readonly samples: number[];
   readonly version: string;
 }
@@ -65,16 +76,26 @@ async function prepare(
     throw new Error(`${runner.contender.name} computes something else: loss ${loss}, expected ${expectedLoss}`);
   }
   let perStep = last.milliseconds;
-  // as many again each time: what compiles itself while it runs is as fast as it gets only after some hundred steps
+  let done = 3;
   let spent = 0;
-  for (let steps = 16; Math.max(spent, perStep * steps) < 4 * budget; steps = Math.min(2 * steps, 256)) {
+  const isWarm = (steps: number) => Math.max(spent, perStep * steps) >= 4 * budget;
+  const isReady = (steps: number) => isWarm(steps) && (done >= stepsBefore || perStep > slow);
+  for (let steps = 16; !isReady(steps); steps = Math.min(2 * steps, 256)) {
     const { milliseconds } = await runner.round(steps);
     perStep = milliseconds / steps;
     spent += milliseconds;
+    done += steps;
   }
   const fitting = Math.max(1, Math.min(1024, Math.round(budget / perStep)));
   const stepsPerRound = fitting < 16 ? fitting : 16 * Math.round(fitting / 16);
-  return { runner, stepsPerRound, samples: [], version: 'version' in answer ? answer.version : '', loss };
+  return {
+    runner,
+    stepsPerRound,
+    stepsBefore: done,
+    samples: [],
+    version: 'version' in answer ? answer.version : '',
+    loss,
+  };
 }
 
 /** Rounds in which a contender that needs much longer than the budget takes part: its figure matters less than its order. */
@@ -88,6 +109,7 @@ async function measure(
   result: Result,
 ): Promise<void> {
   const versions = result.versions as Record<string, string>;
+  const loadBefore = os.loadavg()[0] ?? 0;
   const runners = contenders.map((contender) => new Runner(contender, threads));
   const ready: Ready[] = [];
   let loss: number | undefined;
@@ -120,8 +142,10 @@ async function measure(
   } finally {
     await Promise.all(runners.map((runner) => runner.close()));
   }
-  const rows: Row[] = ready.map(({ runner: { contender }, samples, stepsPerRound }) => ({
-    ...{ net: name, threads, contender: contender.name, ours: contender.ours, samples, stepsPerRound },
+  const when = measured(loadBefore);
+  const rows: Row[] = ready.map(({ runner: { contender }, samples, stepsPerRound, stepsBefore }) => ({
+    ...{ net: name, threads, contender: contender.name, ours: contender.ours },
+    ...{ samples, stepsPerRound, stepsBefore, measured: when },
   }));
   for (const row of rows) {
     const ms = median(row.samples);
@@ -139,10 +163,9 @@ async function main(): Promise<void> {
   const chosen = contenders.filter(({ name }) => !only || only.some((part) => name.includes(part)));
   const names = options.nets.split(',') as NetName[];
   writeData(names);
-  const load = () => os.loadavg()[0]?.toFixed(2);
-  const loadBefore = load();
   const result: Result = {
-    machine: {},
+    processor: processor(),
+    system: system(),
     versions: {},
     rows: [],
     notes: absent.map((line) => line.split(':')[0] as string),
@@ -157,14 +180,11 @@ async function main(): Promise<void> {
       );
     }
   }
-  Object.assign(result.machine, {
-    Processor: `${os.cpus()[0]?.model}, ${os.availableParallelism()} cores`,
-    System: `${os.type()} ${os.release()}, Node ${process.versions.node}`,
-    Measured: `${new Date().toISOString().slice(0, 10)}, load of the machine ${loadBefore} before, ${load()} after`,
-  });
   if (options.dry) return;
-  writeFileSync(path.join(import.meta.dirname, 'train.md'), markdown(result));
-  writeFileSync(path.join(import.meta.dirname, 'train.json'), `${JSON.stringify(result, null, 1)}\n`);
+  const file = path.join(import.meta.dirname, 'train.json');
+  const results = withResult(JSON.parse(readFileSync(file, 'utf8')) as Result[], result);
+  writeFileSync(path.join(import.meta.dirname, 'train.md'), markdown(results));
+  writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
 }
 
 try {

@@ -1,6 +1,7 @@
 /** The result of the training benchmark as Markdown. */
 
-import type { NetName } from './nets.ts';
+import type { Processor } from '../processor.ts';
+import { type NetName, netNames } from './nets.ts';
 
 export interface Row {
   readonly net: NetName;
@@ -10,13 +11,34 @@ export interface Row {
   /** milliseconds per step of each round */
   readonly samples: readonly number[];
   readonly stepsPerRound: number;
+  /** steps that were taken before the first round; null: not noted */
+  readonly stepsBefore: number | null;
+  /** the day, and the load of the machine */
+  readonly measured: string;
 }
 
+/** What was measured on one processor. */
 export interface Result {
-  readonly machine: Readonly<Record<string, string>>;
+  readonly processor: Processor;
+  readonly system: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
   readonly notes: readonly string[];
+}
+
+/** Results with those of a new run: of its processor, the nets and numbers of threads that it measured are replaced. */
+export function withResult(results: readonly Result[], fresh: Result): Result[] {
+  const earlier = results.find(({ processor }) => processor.name === fresh.processor.name);
+  const again = ({ net, threads }: Row) => fresh.rows.some((row) => row.net === net && row.threads === threads);
+  const merged: Result = {
+    ...fresh,
+    versions: { ...earlier?.versions, ...fresh.versions },
+    rows: [...(earlier?.rows.filter((row) => !again(row)) ?? []), ...fresh.rows].sort(
+      (a, b) => a.threads - b.threads || netNames.indexOf(a.net) - netNames.indexOf(b.net),
+    ),
+    notes: [...new Set([...(earlier?.notes ?? []), ...fresh.notes])],
+  };
+  return earlier ? results.map((result) => (result === earlier ? merged : result)) : [...results, merged];
 }
 
 export const median = (values: readonly number[]): number => {
@@ -40,27 +62,34 @@ function table(rows: readonly Row[]): string[] {
   const rivals = ordered.filter((row) => !row.ours);
   const best = rivals[0] ? median(rivals[0].samples) : undefined;
   return [
-    '| | ms per step | min – max | rounds × steps | to the best of PyTorch, JAX, Keras |',
-    '| --- | ---: | ---: | ---: | ---: |',
+    '| | ms per step | min – max | rounds × steps | after steps | to the best of PyTorch, JAX, Keras |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
     ...ordered.map((row) => {
       const middle = median(row.samples);
       const name = row.ours ? `**${row.contender}**` : row.contender;
       const range = `${show(Math.min(...row.samples))} – ${show(Math.max(...row.samples))}`;
       const ratio = best === undefined ? '' : `${(middle / best).toFixed(2)}×`;
-      return `| ${name} | ${show(middle)} | ${range} | ${row.samples.length} × ${row.stepsPerRound} | ${ratio} |`;
+      const rounds = `${row.samples.length} × ${row.stepsPerRound}`;
+      return `| ${name} | ${show(middle)} | ${range} | ${rounds} | ${row.stepsBefore?.toLocaleString('en') ?? ''} | ${ratio} |`;
     }),
   ];
 }
 
-export function markdown({ machine, versions, rows, notes }: Result): string {
+const head = `# Milliseconds per training step
+
+Written by \`npm run bench:train\`, one chapter for each processor; a run replaces what it measures again of its own. Raw samples
+in train.json. Batch 128, float32, binary cross-entropy, Adam. All start from the same parameters and see the same data; their losses
+after three steps agree to 0.1 %. Rounds begin after the steps in the column "after steps", by which units have died and moments have
+decayed. Each contender runs in a process of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians
+of them.
+`;
+
+function chapter({ processor, system, versions, rows, notes }: Result): string[] {
   const lines = [
-    '# Milliseconds per training step',
+    `## ${processor.name}`,
     '',
-    'Written by `npm run bench:train`; raw samples in train.json. Batch 128, float32, binary cross-entropy, Adam. All start',
-    'from the same parameters and see the same data; their losses after three steps agree to 0.1 %. Each runs in a process',
-    'of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians of them.',
-    '',
-    ...Object.entries(machine).map(([key, value]) => `- ${key}: ${value}`),
+    ...(processor.flags.length > 0 ? [`- Flags: ${processor.flags.join(' ')}`] : []),
+    `- System: ${system}`,
     ...Object.entries(versions).map(([key, value]) => `- ${key}: ${value}`),
     ...notes.map((note) => `- ${note}`),
   ];
@@ -68,8 +97,12 @@ export function markdown({ machine, versions, rows, notes }: Result): string {
     for (const net of [...new Set(rows.map((row) => row.net))]) {
       const chosen = rows.filter((row) => row.net === net && row.threads === threads);
       if (chosen.length === 0) continue;
-      lines.push('', `## ${titles[net]}, ${threads} thread${threads > 1 ? 's' : ''}`, '', ...table(chosen));
+      lines.push('', `### ${titles[net]}, ${threads} thread${threads > 1 ? 's' : ''}`, '');
+      lines.push(`Measured ${[...new Set(chosen.map((row) => row.measured))].join('; ')}.`, '', ...table(chosen));
     }
   }
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
+
+export const markdown = (results: readonly Result[]): string =>
+  `${[head, ...results.map((result) => `${chapter(result).join('\n')}\n`)].join('\n')}`;
