@@ -133,6 +133,7 @@ async function archive(
     inputShape,
     codeShape,
     inputRange: range,
+    ...(options.dataset.info.preprocessing && { preprocessing: options.dataset.info.preprocessing }),
     qualities: codec.qualities.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })),
     variants,
     files: Object.entries(files).map(([path, bytes]) => ({

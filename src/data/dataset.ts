@@ -4,6 +4,7 @@
  */
 
 import type { Shape } from '../base/ndarray.ts';
+import type { Preprocessing } from '../picture/preprocessing.ts';
 import type { UploadOptions } from './upload.ts';
 
 export type SplitName = 'train' | 'test';
@@ -21,6 +22,8 @@ export interface DatasetInfo {
   readonly classes?: number;
   /** what class number i is called, when rows are labelled */
   readonly classNames?: readonly string[];
+  /** how its pictures became rows, and how pictures become rows for its models; absent where rows are not pictures */
+  readonly preprocessing?: Preprocessing;
   readonly builtIn: boolean;
   readonly createdAt?: string;
 }

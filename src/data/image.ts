@@ -1,36 +1,41 @@
 /**
- * The only door to sharp: PNG, JPEG and WebP to rows of 8-bit values and back. Every picture's header is read and its number
- * of pixels checked before anything is decoded. Knows nothing of data sets or models.
+ * The only door to sharp: PNG, JPEG and WebP to rows of 8-bit values and back. sharp only decodes; what becomes of the pixels
+ * is defined in src/picture, the same for devices. The number of pixels is checked before anything is decoded.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import sharp from 'sharp';
 import { HourglassError } from '../base/errors.ts';
 import { type Shape, showShape } from '../base/ndarray.ts';
-import { grayScale, toPixels } from '../base/picture.ts';
+import { fromPixels, grayScale, toPixels } from '../picture/gray-scale.ts';
+import {
+  currentPreprocessing,
+  type PictureShape,
+  type Preprocessing,
+  pictureShapeOf,
+} from '../picture/preprocessing.ts';
+import { backgroundOf, type Raster, rowSteps } from '../picture/row.ts';
+
+export type { PictureShape };
 
 // pictures are small and many: caches only hold memory, and parallel work comes from decoding several at once
 sharp.cache(false);
 sharp.concurrency(1);
 
-export interface PictureShape {
-  readonly height: number;
-  readonly width: number;
-  /** 1 gray, 3 red green blue, 4 with alpha */
-  readonly channels: number;
-}
-
 export interface DecodeOptions {
   /** the row that is wanted */
   readonly shape: PictureShape;
-  /** scale (not keeping the aspect) to the wanted height and width instead of refusing another size */
+  /** fit a picture of another size, as `preprocessing` says, instead of refusing it */
   readonly resize?: boolean;
   readonly maxPixels: number;
+  /** default: that of new models */
+  readonly preprocessing?: Preprocessing;
 }
 
 /** Throws `shape-mismatch` when rows of this shape are not pictures: [height, width] or [height, width, 1, 3 or 4]. */
 export function pictureShape(shape: Shape): PictureShape {
-  const [height = 0, width = 0, channels = 1] = shape;
-  if ((shape.length === 2 || shape.length === 3) && [1, 3, 4].includes(channels)) return { height, width, channels };
+  const found = pictureShapeOf(shape);
+  if (found) return found;
   throw new HourglassError(
     'shape-mismatch',
     `Rows of shape ${showShape(shape)} are not pictures; those are [height, width, 1, 3 or 4]. Send numbers instead.`,
@@ -70,12 +75,26 @@ export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promis
   return { height, width, channels: facts.space === 'b-w' || facts.space === 'grey16' ? 1 : 3 };
 }
 
+/** `decodeImage`'s answer with what was done about transparency. */
+export interface DecodedPicture {
+  readonly pixels: Uint8Array;
+  /** #rrggbb that its transparent pixels were laid on; absent where nothing is transparent or alpha is kept */
+  readonly background?: string;
+}
+
 /**
- * Pixels in rows from the top left, channels together: height × width × channels values. Color becomes gray by its luminance
- * where one channel is wanted; transparency is laid on black unless four are.
+ * Pixels in rows from the top left, channels together: height × width × channels values.
  * Throws `image-too-large`, `image-unreadable`, `shape-mismatch`.
  */
-export async function decodeImage(bytes: Uint8Array, { shape, resize, maxPixels }: DecodeOptions): Promise<Uint8Array> {
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions): Promise<Uint8Array> {
+  return (await decodePicture(bytes, options)).pixels;
+}
+
+/** Throws what `decodeImage` throws. */
+export async function decodePicture(
+  bytes: Uint8Array,
+  { shape, resize, maxPixels, preprocessing = currentPreprocessing }: DecodeOptions,
+): Promise<DecodedPicture> {
   const found = await inspectImage(bytes, maxPixels);
   const { height, width, channels } = shape;
   if (!resize && (found.height !== height || found.width !== width)) {
@@ -85,25 +104,67 @@ export async function decodeImage(bytes: Uint8Array, { shape, resize, maxPixels 
       { expected: [height, width], found: [found.height, found.width] },
     );
   }
-  let picture = sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' }).autoOrient();
-  picture = channels === 4 ? picture.ensureAlpha() : picture.flatten({ background: '#000' });
-  if (resize) picture = picture.resize({ width, height, fit: 'fill' });
-  picture = picture.toColourspace(channels === 1 ? 'b-w' : 'srgb');
-  const { data, info } = await picture
+  const release = found.height * found.width > largePixels ? await largePictures.enter() : undefined;
+  try {
+    const raster = await decodeRaster(bytes, maxPixels);
+    const background = channels === 4 ? undefined : backgroundOf(raster, preprocessing);
+    const steps = rowSteps(raster, shape, preprocessing);
+    for (;;) {
+      const { done, value: pixels } = steps.next();
+      if (done) return { pixels, ...(background && { background: `#${Buffer.from(background).toString('hex')}` }) };
+      await nextTurn();
+    }
+  } finally {
+    release?.();
+  }
+}
+
+/** As it is shown: turned as EXIF says, in sRGB, 8 bits a value (of 16 the upper ones, which only sRGB gives exactly). */
+async function decodeRaster(bytes: Uint8Array, maxPixels: number): Promise<Raster> {
+  const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
+    .autoOrient()
+    .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch((cause) => {
       throw unreadable('The picture is damaged or cut.', cause);
     });
-  if (info.height !== height || info.width !== width || info.channels !== channels) {
-    throw unreadable(`The picture decodes to ${info.height} × ${info.width} × ${info.channels}.`);
-  }
-  return data;
+  return { width: info.width, height: info.height, channels: info.channels, data };
 }
 
-/** `decodeImage` as a row of values in [0, 1]. */
-export async function imageToRow(bytes: Uint8Array, options: DecodeOptions): Promise<Float32Array> {
-  return Float32Array.from(await decodeImage(bytes, options), (value) => value / 255);
+/** Beyond this many pixels a picture waits its turn, since all of its pixels are in memory at once. */
+const largePixels = 2 ** 20;
+
+/** Lets a number of tasks run at a time; the others wait in order. */
+class Turnstile {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(places: number) {
+    this.#free = places;
+  }
+
+  /** Resolves to the function that gives the place back. */
+  async enter(): Promise<() => void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return () => {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    };
+  }
+}
+
+const largePictures = new Turnstile(2);
+
+/** `decodeImage` as a row of values, by default in [0, 1]. */
+export async function imageToRow(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  range?: readonly [number, number],
+): Promise<Float32Array> {
+  return fromPixels(await decodeImage(bytes, options), range);
 }
 
 /** 8-bit values as a PNG. */

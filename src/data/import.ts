@@ -49,13 +49,15 @@ export async function importRows(
     if (testSource) await placer.place(testSource, HoldOut.all, testLabels);
     checkSplits(rowsPart, writer, testSource ? 0 : testFraction);
     const fromFolders = !labels && source.labels === 'folders';
-    if (table.classes === 0 || (fromFolders && table.classes < 2)) return await writer.finish();
+    const { preprocessing } = source;
+    const pictures = preprocessing && { preprocessing };
+    if (table.classes === 0 || (fromFolders && table.classes < 2)) return { ...(await writer.finish()), ...pictures };
     const labelled = (['train', 'test'] as const).every((split) => table.count(split) === writer.rows(split));
     if (table.has('') || !labelled) {
       throw invalid(rowsPart, `some rows have a class, others have none. ${labelAdvice(fromFolders)}`);
     }
     const { labels: numbers, names } = table.finish();
-    return await writer.finish(numbers, names);
+    return { ...(await writer.finish(numbers, names)), ...pictures };
   } finally {
     await Promise.all([writer.close(), labels?.close(), testLabels?.close()]);
   }

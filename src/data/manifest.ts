@@ -13,6 +13,8 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
+import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
+import { Preprocessing } from '../picture/schema.ts';
 import type { DatasetInfo } from './dataset.ts';
 
 export const datasetSchemaVersion = 1;
@@ -35,6 +37,8 @@ export const DatasetManifest = Type.Object({
   divisor: Type.Union([Type.Literal(1), Type.Literal(255)]),
   range: Type.Tuple([Type.Number(), Type.Number()]),
   classNames: Type.Optional(Type.Array(Type.String())),
+  /** absent where rows are not pictures, and in sets of older releases */
+  preprocessing: Type.Optional(Preprocessing),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -55,12 +59,13 @@ export function completeManifest(content: StoredContent, createdAt?: string): Da
     schema: datasetSchemaVersion,
     ...(createdAt && { createdAt }),
     hash: contentHash(content),
+    ...(pictureShapeOf(content.shape) && { preprocessing: currentPreprocessing }),
     ...content,
   };
 }
 
 export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, builtIn: boolean): DatasetInfo {
-  const { hash, shape, range, splits, classNames, createdAt } = manifest;
+  const { hash, shape, range, splits, classNames, createdAt, preprocessing } = manifest;
   return {
     name,
     hash,
@@ -68,6 +73,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     range,
     rows: { train: splits.train.rows, test: splits.test.rows },
     ...(classNames && { classes: classNames.length, classNames }),
+    ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
     builtIn,
     ...(createdAt && { createdAt }),
   };

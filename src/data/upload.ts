@@ -1,6 +1,7 @@
 /** What a client may say about a data set that it uploads, and the limits that hold for every upload. Pure data. */
 
 import { type Static, Type } from 'typebox';
+import { Fit } from '../picture/schema.ts';
 
 const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 
@@ -46,6 +47,7 @@ export const UploadOptions = Type.Object(
         { additionalProperties: false, description: 'pictures: without it all must have the same size' },
       ),
     ),
+    fit: Type.Optional(Fit),
   },
   { additionalProperties: false },
 );

@@ -3,8 +3,8 @@
 import { endianness } from 'node:os';
 import { HourglassError } from '../base/errors.ts';
 import { type NdArray, showShape, sizeOf } from '../base/ndarray.ts';
-import { grayScale } from '../base/picture.ts';
 import { imageToRow, pictureShape, rowToPng } from '../data/image.ts';
+import { grayScale } from '../picture/gray-scale.ts';
 import type { Prediction, PredictTarget } from '../serve/predictor.ts';
 
 const bytesPerValue = Float32Array.BYTES_PER_ELEMENT;
@@ -56,11 +56,10 @@ export async function rowsOfPictures(
 ): Promise<NdArray<'float32'>> {
   const shape = pictureShape(target.inputShape);
   const size = sizeOf(target.inputShape);
-  const [black, white] = grayScale(target.inputRange);
   const data = new Float32Array(files.length * size);
   for (const [i, file] of files.entries()) {
-    const row = await imageToRow(file, { shape, ...options });
-    data.set(black === 0 && white === 1 ? row : row.map((value) => black + value * (white - black)), i * size);
+    const { preprocessing, inputRange } = target;
+    data.set(await imageToRow(file, { shape, preprocessing, ...options }, grayScale(inputRange)), i * size);
   }
   return { dtype: 'float32', shape: [files.length, ...target.inputShape], data };
 }

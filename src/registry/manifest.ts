@@ -4,6 +4,7 @@
  */
 
 import { type Static, Type } from 'typebox';
+import { Preprocessing } from '../picture/schema.ts';
 
 export const manifestSchemaVersion = 1;
 
@@ -50,6 +51,8 @@ export const Manifest = Type.Object({
   inputShape: Type.Array(Type.Integer({ minimum: 1 })),
   codeShape: Type.Array(Type.Integer({ minimum: 1 })),
   inputRange: Type.Tuple([Type.Number(), Type.Number()]),
+  /** absent where rows are not pictures, and in versions of older releases, which are of preprocessing version 1 */
+  preprocessing: Type.Optional(Preprocessing),
   classes: Type.Optional(
     Type.Array(Type.String(), {
       description: 'what the classes that classify tells apart are called, by their number',

@@ -1,8 +1,8 @@
 /** Pictures side by side as one PNG: a line for each form of the rows, a column for each row; what is between is transparent. */
 
 import type { Shape } from '../base/ndarray.ts';
-import { toPixels } from '../base/picture.ts';
 import { encodePng, pictureShape } from '../data/image.ts';
+import { toPixels } from '../picture/gray-scale.ts';
 
 /** pixels between pictures, and the least size that a small picture is enlarged to */
 const gap = 4;

@@ -1,6 +1,7 @@
 /** A bundle's files, each checked against the manifest before it is used. */
 
 import { HourglassError } from '../base/errors.ts';
+import { firstPreprocessing, newestVersion, type Preprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { readTar } from './tar.ts';
 
 /** `int8`: a quarter of the size, at a small cost that the manifest states. */
@@ -14,6 +15,8 @@ export interface BundleManifest {
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
+  /** how pictures become rows; absent where rows are not pictures */
+  readonly preprocessing?: Preprocessing;
   /** the same encoder in other weights; absent in bundles of older releases */
   readonly variants?: readonly EncoderVariant[];
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
@@ -64,6 +67,21 @@ export function openBundle(bundle: Uint8Array): OpenBundle {
   if (manifest.format !== 1) {
     throw new HourglassError('unsupported-schema', `The bundle's format is ${manifest.format}; this release reads 1.`);
   }
+  return { manifest: withPreprocessing(manifest), ...filesOf(files, manifest) };
+}
+
+/** Bundles of older releases do not state it. Throws `unsupported-schema`. */
+function withPreprocessing(manifest: BundleManifest): BundleManifest {
+  if (!pictureShapeOf(manifest.inputShape)) return manifest;
+  const { preprocessing = firstPreprocessing } = manifest;
+  if (preprocessing.version <= newestVersion) return { ...manifest, preprocessing };
+  throw new HourglassError(
+    'unsupported-schema',
+    `The model's pictures are prepared by version ${preprocessing.version}; this release knows versions up to ${newestVersion}.`,
+  );
+}
+
+function filesOf(files: ReadonlyMap<string, Uint8Array>, manifest: BundleManifest): Pick<OpenBundle, 'bytes' | 'json'> {
   const bytes = async (path: string): Promise<Uint8Array> => {
     const found = files.get(path);
     const entry = manifest.files.find((file) => file.path === path);
@@ -74,5 +92,5 @@ export function openBundle(bundle: Uint8Array): OpenBundle {
     if (hash && hexOf(new Uint8Array(hash)) !== entry.sha256) throw damaged();
     return found;
   };
-  return { manifest, bytes, json: async (path) => parse(await bytes(path)) };
+  return { bytes, json: async (path) => parse(await bytes(path)) };
 }

@@ -10,6 +10,7 @@
 import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { float32, type Shape, sizeOf } from '../base/ndarray.ts';
+import { firstPreprocessing } from '../picture/preprocessing.ts';
 import type { Config } from '../platform/config.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Manifest, Operation } from '../registry/manifest.ts';
@@ -83,8 +84,8 @@ export class ModelPredictor implements Predictor {
   async resolve(_caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
     const manifest = await this.#models.resolve(await this.#reference(model));
     if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
-    const { name, version, inputRange } = manifest;
-    return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange };
+    const { name, version, inputRange, preprocessing = firstPreprocessing } = manifest;
+    return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange, preprocessing };
   }
 
   async predict(_caller: Caller, { operation, model, inputs, signal }: PredictRequest): Promise<Prediction> {

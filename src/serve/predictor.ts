@@ -2,6 +2,7 @@
 
 import type { Caller } from '../base/caller.ts';
 import type { NdArray } from '../base/ndarray.ts';
+import type { Preprocessing } from '../picture/preprocessing.ts';
 import type { Operation } from '../registry/manifest.ts';
 
 export interface PredictRequest {
@@ -35,6 +36,8 @@ export interface PredictTarget {
   readonly inputShape: readonly number[];
   /** smallest and largest value of a row as trained, what black and white of a picture are mapped to */
   readonly inputRange: readonly [number, number];
+  /** how pictures become its rows */
+  readonly preprocessing: Preprocessing;
 }
 
 export interface Predictor {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { toPixels } from '../../src/base/picture.ts';
+import { toPixels } from '../../src/picture/gray-scale.ts';
 import { decodeImage, imageToRow, inspectImage, pictureShape, rowToPng } from '../../src/data/image.ts';
 import { refusal } from './importing.ts';
 import { picture } from './pictures.ts';

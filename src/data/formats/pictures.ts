@@ -1,6 +1,7 @@
 /** Pictures of a zip or tar as rows of 8-bit values; the folder right above a picture is its class. */
 
 import { HourglassError } from '../../base/errors.ts';
+import { currentPreprocessing, type Preprocessing } from '../../picture/preprocessing.ts';
 import { decodeImage, imageFormat, inspectImage, type PictureShape } from '../image.ts';
 import type { UploadLimits } from '../upload.ts';
 import type { ArchiveFile } from './archive.ts';
@@ -16,11 +17,18 @@ export async function parsePictures(part: StoredPart, read: ArchiveReader, conte
   checkExtent(part, 1, [height, width, channels], context);
   return {
     kind: 'uint8',
+    preprocessing: preprocessingOf(context),
     shape: [height, width, channels],
     ...(context.options.classFolders !== false && { labels: 'folders' as const }),
     blocks: blocks(part, read, { height, width, channels }, context),
   };
 }
+
+/** Recorded with the data set, so that models of it treat the pictures that they are sent alike. */
+const preprocessingOf = ({ options }: ParseContext): Preprocessing => ({
+  ...currentPreprocessing,
+  ...(options.fit && { fit: options.fit }),
+});
 
 /** As the options say, else as the first picture is. */
 async function findShape(
@@ -40,8 +48,9 @@ async function* blocks(
   part: StoredPart,
   read: ArchiveReader,
   shape: PictureShape,
-  { options, limits }: ParseContext,
+  context: ParseContext,
 ): AsyncGenerator<RowBlock> {
+  const { options, limits } = context;
   const decode = async (file: ArchiveFile): Promise<RowBlock> => {
     const { name, bytes } = file;
     const found = await inspect(part, file, limits);
@@ -50,7 +59,12 @@ async function* blocks(
       const what = `the picture ${JSON.stringify(name)} has ${found.channels} channels, the first one has ${shape.channels}.`;
       throw new HourglassError('shape-mismatch', `${part.label}: ${what} Say "grayscale": true or false.`, facts);
     }
-    const wanted = { shape, resize: options.resize !== undefined, maxPixels: limits.imagePixels };
+    const wanted = {
+      shape,
+      resize: options.resize !== undefined,
+      maxPixels: limits.imagePixels,
+      preprocessing: preprocessingOf(context),
+    };
     const values = await named(part, name, decodeImage(bytes, wanted));
     return options.classFolders === false ? { values } : { values, labels: [folderOf(name)] };
   };

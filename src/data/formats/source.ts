@@ -2,6 +2,7 @@
 
 import { HourglassError } from '../../base/errors.ts';
 import { type Shape, showShape, sizeOf } from '../../base/ndarray.ts';
+import type { Preprocessing } from '../../picture/preprocessing.ts';
 import type { UploadLimits, UploadOptions } from '../upload.ts';
 import type { RowValues, ValueKind } from '../writer.ts';
 
@@ -18,6 +19,8 @@ export interface RowSource {
   readonly shape: Shape;
   /** where the labels of the blocks come from; absent: they have none */
   readonly labels?: 'column' | 'folders';
+  /** how pictures became these rows */
+  readonly preprocessing?: Preprocessing;
   readonly blocks: AsyncIterable<RowBlock>;
 }
 

@@ -8,6 +8,7 @@ import { ModelSpec } from '../../jobspec/model.ts';
 import { JobRequest } from '../../jobspec/request.ts';
 import { SweepSearch, SweepView } from '../../jobspec/sweep.ts';
 import { TrainingSpec } from '../../jobspec/training.ts';
+import { Preprocessing } from '../../picture/schema.ts';
 import { Manifest } from '../../registry/manifest.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
@@ -60,6 +61,7 @@ export const DatasetInfo = Type.Object({
   rows: Type.Object({ train: Type.Integer({ minimum: 0 }), test: Type.Integer({ minimum: 0 }) }),
   classes: Type.Optional(Type.Integer({ minimum: 1 })),
   classNames: Type.Optional(Type.Array(Type.String())),
+  preprocessing: Type.Optional(Preprocessing),
   builtIn: Type.Boolean(),
   createdAt: Type.Optional(Type.String({ format: 'date-time' })),
 });

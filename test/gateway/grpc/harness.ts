@@ -1,4 +1,5 @@
 // A gRPC server on a free port for tests, with whatever parts a test brings. What it does not bring is out of order.
+import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
 import type { Caller } from '../../../src/base/caller.ts';
 import { HourglassError } from '../../../src/base/errors.ts';
 import { float32 } from '../../../src/base/ndarray.ts';
@@ -115,7 +116,7 @@ export class GatedPredictor implements Predictor {
   }
 
   async resolve(): Promise<PredictTarget> {
-    return { model: 'echo', version: 1, inputShape: [2, 2, 1], inputRange: [0, 1] };
+    return { model: 'echo', version: 1, inputShape: [2, 2, 1], inputRange: [0, 1], preprocessing: currentPreprocessing };
   }
 
   async close(): Promise<void> {}

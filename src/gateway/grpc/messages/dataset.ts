@@ -12,7 +12,7 @@ import {
 } from '../../../gen/hourglass/v1/dataset_pb.ts';
 
 export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof DatasetSchema> {
-  const { name, hash, shape, range, rows, classes, classNames, builtIn, createdAt } = info;
+  const { name, hash, shape, range, rows, classes, classNames, builtIn, createdAt, preprocessing } = info;
   return {
     name,
     hash,
@@ -21,6 +21,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     rows: { ...rows },
     ...(classes !== undefined && { classes }),
     classNames: [...(classNames ?? [])],
+    ...(preprocessing && { preprocessing }),
     builtIn,
     ...(createdAt !== undefined && { createdAt: timestampFromDate(new Date(createdAt)) }),
   };

@@ -29,7 +29,7 @@ export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShap
 
 export function versionMessage(manifest: Manifest): MessageInitShape<typeof ModelVersionSchema> {
   const { name, version, createdAt, operations, inputShape, codeShape, inputRange, lineage, metrics, files } = manifest;
-  const { classes = [] } = manifest;
+  const { classes = [], preprocessing } = manifest;
   const { spec, dataset, ...rest } = lineage;
   return {
     name,
@@ -40,6 +40,7 @@ export function versionMessage(manifest: Manifest): MessageInitShape<typeof Mode
     codeShape,
     inputRange,
     classes: [...classes],
+    ...(preprocessing && { preprocessing }),
     lineage: {
       ...rest,
       ...(typeof spec === 'object' && spec !== null && { spec: jsonObject(spec) }),

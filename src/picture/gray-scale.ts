@@ -1,4 +1,4 @@
-/** Values of rows that are pictures, and what they look like. */
+/** Which values of a row are black and white, and rows as 8-bit pixels. */
 
 /**
  * The values of black and white. A model's range is that of the rows it was trained on, which need not have used all of
@@ -10,8 +10,13 @@ export function grayScale([low, high]: readonly [number, number]): readonly [num
   return [low, high];
 }
 
-/** The nearest of 256 steps from `low` (black) to `high` (white); what is beyond is cut. */
+/** The nearest of 256 steps from `low` (black) to `high` (white); values outside are clipped. */
 export function toPixels(row: Float32Array, [low, high]: readonly [number, number] = [0, 1]): Uint8Array<ArrayBuffer> {
   const scale = high > low ? 255 / (high - low) : 0;
   return Uint8Array.from(row, (value) => Math.min(255, Math.max(0, Math.round((value - low) * scale))));
+}
+
+/** The inverse: 0 becomes `low` (black), 255 `high` (white). */
+export function fromPixels(pixels: Uint8Array, [low, high]: readonly [number, number] = [0, 1]): Float32Array {
+  return Float32Array.from(pixels, (value) => low + (value / 255) * (high - low));
 }
