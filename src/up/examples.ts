@@ -36,29 +36,32 @@ export async function writeExamples(parts: ExampleParts): Promise<readonly strin
   };
   const body = await write('row.json', jsonBody(row));
   const noisyBody = await write('noisy.json', jsonBody(noisy));
-  const code = shellWord(
-    shorter(path.relative(currentFolder, path.join(folder, 'code.f32')), path.join(folder, 'code.f32')),
-  );
+  const target = (name: string): string => {
+    const file = path.join(folder, name);
+    return shellWord(shorter(path.relative(currentFolder, file), file));
+  };
   const json = "-H 'content-type: application/json'";
-  const floats = 'application/octet-stream';
+  const frame = 'application/vnd.hourglass.frame';
   const at = (call: string): string => `${address}/v1/models/${manifest.name}/${call}`;
   const lines: string[] = [];
   const add = (comment: string, line: string): void => void lines.push(`# ${comment}`, line);
   if (manifest.operations.includes('encode')) {
     const size = sizeOf(manifest.codeShape);
     add(`encode: ${sizeOf(manifest.inputShape)} numbers to ${size}`, `curl -s ${at('encode')} ${json} -d @${body}`);
+  }
+  if (manifest.codec && manifest.operations.includes('decode') && isPicture(manifest)) {
+    const [sent, picture] = [target('row.frame'), target('decoded.png')];
+    const finest = manifest.codec.qualities.at(-1);
     add(
-      `encode to ${4 * size} bytes, and decode them`,
-      `curl -s ${at('encode')} ${json} -H 'accept: ${floats}' -d @${body} -o ${code} && curl -s ${at('decode')} -H 'content-type: ${floats}' -H 'accept: application/json' --data-binary @${code}`,
+      `encode to a frame of a few bytes (about ${finest?.psnr.toFixed(1)} dB), and decode it to a picture`,
+      `curl -s ${at('encode')} ${json} -H 'accept: ${frame}' -d @${body} -o ${sent} -w '%{size_download} bytes\\n' && curl -s ${at('decode')} -H 'content-type: ${frame}' -H 'accept: image/png' --data-binary @${sent} -o ${picture}`,
     );
   }
   if (manifest.operations.includes('denoise')) {
     add('denoise: a noisy row to a clean one', `curl -s ${at('denoise')} ${json} -d @${noisyBody}`);
   }
   if (manifest.operations.includes('denoise') && isPicture(manifest)) {
-    const picture = shellWord(
-      shorter(path.relative(currentFolder, path.join(folder, 'clean.png')), path.join(folder, 'clean.png')),
-    );
+    const picture = target('clean.png');
     add(
       'the same as a picture',
       `curl -s ${at('denoise')} ${json} -H 'accept: image/png' -d @${noisyBody} -o ${picture}`,

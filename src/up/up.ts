@@ -22,7 +22,7 @@ import { lockDataFolder } from './data-lock.ts';
 import { writeExamples } from './examples.ts';
 import { hopelessCode } from './exit-code.ts';
 import type { Gathered, Listening, Recorded } from './messages.ts';
-import { trainFirstModel } from './starter.ts';
+import { denoiserName, trainFirstModels } from './starter.ts';
 import { Supervisor } from './supervisor.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -133,20 +133,33 @@ export class Up {
     terminal.line(`  data     ${config.dataDir}`);
     terminal.line();
     const queue = this.#queue;
-    if (config.starter && queue) {
-      await trainFirstModel({ queue, registry, datasets, terminal, signal: this.#ended.signal });
+    const folder = path.join(config.dataDir, 'examples');
+    const onModel = async (name: string): Promise<void> => {
+      const manifest = await registry.resolve(name);
+      const lines = await writeExamples({ manifest, datasets, address, folder, currentFolder });
+      terminal.line(`${manifest.name}@${manifest.version} answers. Paste into another shell in this folder:`);
+      terminal.line();
+      for (const line of lines) terminal.line(line);
+      terminal.line();
+    };
+    const { signal } = this.#ended;
+    if (config.starter && queue && (await trainFirstModels({ queue, registry, datasets, terminal, signal, onModel }))) {
+      return;
     }
-    if (this.#ended.signal.aborted) return;
+    if (signal.aborted) return;
+    for (const name of await this.#modelsToShow()) await onModel(name);
+  }
+
+  /** The default model and, if it removes no noise, one that does. */
+  async #modelsToShow(): Promise<string[]> {
+    const { config, registry } = this.#parts;
     const models = await registry.listModels();
     const name = config.defaultModel ?? (models.includes('digits') ? 'digits' : models[0]);
-    if (name === undefined) return;
-    const manifest = await registry.resolve(name);
-    const folder = path.join(config.dataDir, 'examples');
-    const lines = await writeExamples({ manifest, datasets, address, folder, currentFolder });
-    terminal.line(`${manifest.name}@${manifest.version} answers. Paste into another shell in this folder:`);
-    terminal.line();
-    for (const line of lines) terminal.line(line);
-    terminal.line();
+    if (name === undefined) return [];
+    const denoises = async (model: string): Promise<boolean> =>
+      (await registry.resolve(model)).operations.includes('denoise');
+    if ((await denoises(name)) || !models.includes(denoiserName) || !(await denoises(denoiserName))) return [name];
+    return [name, denoiserName];
   }
 
   #untilEnded<T>(promise: Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { descendants, isAlive } from '../../bench/faults/fleet.ts';
+import { decodeImage } from '../../src/data/image.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { until } from '../queue/fixtures.ts';
 
@@ -77,25 +78,58 @@ async function partsOf(child: ChildProcess): Promise<Record<string, number>> {
   return parts;
 }
 
+const digit = { height: 28, width: 28, channels: 1 };
+
+/** dB, of values in [0, 1] */
+function psnr(a: readonly number[], b: readonly number[]): number {
+  const error = a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0) / a.length;
+  return -10 * Math.log10(error);
+}
+
+async function reportOf(model: string): Promise<Record<string, Record<string, { readonly psnr: number }>>> {
+  const answer = await fetch(`${address}/v1/models/${model}/versions/1/files/report.json`);
+  return (await answer.json()) as Awaited<ReturnType<typeof reportOf>>;
+}
+
 describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
   it('trains a first model, prints lines that work, and leaves nothing behind when it is stopped', async () => {
     const { child, output, ended } = up();
     await until(() => output().includes('Stop with Ctrl-C.'));
     expect(output()).toMatch(/REST +(http:\S+) {2}\(its contract: \1\/docs\)\n +demo +\1\/demo/);
-    expect(output()).toContain('The registry is empty: training digits on mnist');
-    expect(output()).toMatch(/%\s+train, epoch [1-5] of 5\s+loss 0\.\d+\s+[\d,]+ rows\/s/);
+    expect(output()).toContain('The registry is empty. Jobs that train first models: 2.');
+    expect(output()).toContain('Training digits on mnist');
+    expect(output()).toContain('Training digits-denoiser on mnist');
+    expect(output()).toMatch(/%\s+train, epoch [1-5] of 5\s+loss \d+\.\d+\s+[\d,]+ rows\/s/);
     const lines = output()
       .split('\n')
       .filter((line) => line.startsWith('curl '));
     expect(lines).toHaveLength(4);
-    const [encoded, decoded, denoised] = lines.map((line) =>
+    const [encoded, frame, denoised] = lines.map((line) =>
       execFileSync('sh', ['-c', line], { cwd: folder, encoding: 'utf8' }),
     ) as [string, string, string, string];
     expect(JSON.parse(encoded)).toMatchObject({ model: 'digits', version: 1 });
     expect(JSON.parse(encoded).codes[0]).toHaveLength(32);
-    expect(JSON.parse(decoded).outputs[0].flat(3)).toHaveLength(784);
-    expect(JSON.parse(denoised).outputs[0].flat(3)).toHaveLength(784);
+    const example = (name: string) => readFileSync(path.join(folder, 'data/examples', name));
+    const [row, noisy] = ['row.json', 'noisy.json'].map((name) => JSON.parse(example(name).toString()).inputs[0]);
+    expect(Number.parseInt(frame, 10)).toBe(example('row.frame').length);
+    expect(example('row.frame').length).toBeLessThan(30);
+    const picture = await decodeImage(example('decoded.png'), { shape: digit, maxPixels: 784 });
+    expect(
+      psnr(
+        row,
+        [...picture].map((value) => value / 255),
+      ),
+    ).toBeGreaterThan(17);
+    const clean = JSON.parse(denoised).outputs[0].flat(3);
+    expect(psnr(row, clean)).toBeGreaterThan(psnr(row, noisy) + 4);
     expect(existsSync(path.join(folder, 'data/examples/clean.png'))).toBe(true);
+
+    // the report of each shows what the model is for: more than PCA with as many numbers
+    const { reconstruction = {} } = await reportOf('digits');
+    expect(reconstruction.model?.psnr).toBeGreaterThan((reconstruction.pca?.psnr ?? 99) + 2);
+    const { denoising = {} } = await reportOf('digits-denoiser');
+    expect(denoising.model?.psnr).toBeGreaterThan((denoising.pca?.psnr ?? 99) + 1);
+    expect(denoising.model?.psnr).toBeGreaterThan((denoising.input?.psnr ?? 99) + 4);
 
     const { gateway = 0, worker = 0, redis = 0 } = await partsOf(child);
     const second = up();
@@ -114,7 +148,7 @@ describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
   it('answers at once on a later start, brings back what is killed, and takes all with it when it is killed', async () => {
     const { child, output } = up();
     await until(() => output().includes('Stop with Ctrl-C.'));
-    expect(output()).not.toContain('training');
+    expect(output()).not.toMatch(/training/i);
     expect(output()).toContain('digits@1 answers');
     for (const name of ['gateway', 'worker', 'redis']) {
       const pid = (await partsOf(child))[name] as number;
