@@ -1,6 +1,8 @@
 // Predictions on real models: what each operation answers, every refusal, and the bits of merged requests.
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultCaller } from '../../src/base/caller.ts';
+import { firstPreprocessing } from '../../src/picture/preprocessing.ts';
 import type { Operation } from '../../src/registry/manifest.ts';
 import { irregular } from '../helpers/onnx-models.ts';
 import { batch, failure, type Serving, startServing, times } from './serving.ts';
@@ -65,6 +67,8 @@ describe('operations', () => {
       version: 1,
       inputShape: [2, 2, 1],
       inputRange: [0, 1],
+      // of versions that state none
+      preprocessing: firstPreprocessing,
     });
     expect((await predictor.resolve(defaultCaller, 'decode')).inputShape).toEqual([2]);
     expect((await failure(predictor.resolve(defaultCaller, 'denoise', 'digits'))).code).toBe('operation-not-supported');
