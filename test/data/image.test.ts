@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { toPixels } from '../../src/picture/gray-scale.ts';
 import { decodeImage, imageToRow, inspectImage, pictureShape, rowToPng } from '../../src/data/image.ts';
+import { toPixels } from '../../src/picture/gray-scale.ts';
 import { refusal } from './importing.ts';
 import { picture } from './pictures.ts';
 

@@ -1,5 +1,5 @@
 // A gRPC server on a free port for tests, with whatever parts a test brings. What it does not bring is out of order.
-import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
+
 import type { Caller } from '../../../src/base/caller.ts';
 import { HourglassError } from '../../../src/base/errors.ts';
 import { float32 } from '../../../src/base/ndarray.ts';
@@ -9,6 +9,7 @@ import {
   type GrpcParts,
   type GrpcServer,
 } from '../../../src/gateway/grpc/server.ts';
+import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
 import type { Registry } from '../../../src/registry/registry.ts';
@@ -116,7 +117,13 @@ export class GatedPredictor implements Predictor {
   }
 
   async resolve(): Promise<PredictTarget> {
-    return { model: 'echo', version: 1, inputShape: [2, 2, 1], inputRange: [0, 1], preprocessing: currentPreprocessing };
+    return {
+      model: 'echo',
+      version: 1,
+      inputShape: [2, 2, 1],
+      inputRange: [0, 1],
+      preprocessing: currentPreprocessing,
+    };
   }
 
   async close(): Promise<void> {}
