@@ -148,13 +148,16 @@ export function elementsOf(value: Value): ArrayLike<number> | undefined {
   return data && data.length === 1 && size !== 1 ? new Array<number>(size).fill(data[0]!) : data;
 }
 
-/** The nodes and leaves that the outputs depend on, in the order they were made. */
-export function reachable(outputs: Iterable<Value>): { nodes: Node[]; constants: Value[]; inputs: Value[] } {
+/** The nodes and leaves that the outputs depend on, in the order they were made; `given` values depend on nothing. */
+export function reachable(
+  outputs: Iterable<Value>,
+  given: ReadonlySet<Value> = new Set(),
+): { nodes: Node[]; constants: Value[]; inputs: Value[] } {
   const nodes = new Set<Node>();
   const leaves = new Set<Value>();
   const pending = [...outputs];
   for (let value = pending.pop(); value; value = pending.pop()) {
-    if (value.source.kind !== 'node') {
+    if (value.source.kind !== 'node' || given.has(value)) {
       leaves.add(value);
     } else if (!nodes.has(value.source.node)) {
       nodes.add(value.source.node);
@@ -166,6 +169,6 @@ export function reachable(outputs: Iterable<Value>): { nodes: Node[]; constants:
   return {
     nodes: [...nodes].sort((a, b) => a.outputs[0]!.id - b.outputs[0]!.id),
     constants: sorted.filter((leaf) => leaf.source.kind === 'constant'),
-    inputs: sorted.filter((leaf) => leaf.source.kind === 'input'),
+    inputs: sorted.filter((leaf) => leaf.source.kind === 'input' || given.has(leaf)),
   };
 }

@@ -218,7 +218,10 @@ export function functionModel(
   metadata: Metadata,
   { stop = false } = {},
 ): Uint8Array {
-  const { nodes } = reachable(outputs.map((port) => port.value));
+  const { nodes } = reachable(
+    outputs.map((port) => port.value),
+    new Set(inputs.map((port) => port.value)),
+  );
   const writer = new GraphWriter('t');
   for (const port of inputs) writer.bind(port.value, port.name);
   writer.body(nodes, outputs);

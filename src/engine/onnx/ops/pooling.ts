@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph.ts';
 import { lower } from '../lowering.ts';
 import { binary, cast, compare, mul, pad, stepOf, unary, where } from '../nodes.ts';
-import { gatherBack, type Info, paddingOf, toChannelsFirst, toChannelsLast, windows } from './geometry.ts';
+import { gatherBack, type Info, paddingOf, tiles, toChannelsFirst, toChannelsLast, windows } from './geometry.ts';
 
 function poolInfo(shape: readonly number[], attrs: tf.MaxPoolAttrs): Info {
   return tf.backend_util.computePool2DInfo(
@@ -84,13 +84,46 @@ interface MaxPoolGradient {
 /** How the gradients of max-pools in a graph were made. */
 const gradients = new WeakMap<Value, MaxPoolGradient>();
 
-function maxPoolGradient(g: Graph, made: MaxPoolGradient): Value {
-  const { dy, input, output, info } = made;
+/**
+ * The gradient of a 2×2 max-pool that tiles its images, as NCHW: in the graph a score of operators that each pass over images
+ * larger than a cache, beside the graph one (update/pool-loop.ts).
+ */
+export interface PoolGradient {
+  readonly gradient: Value;
+  /** of the pool's output */
+  readonly dy: Value;
+  readonly input: Value;
+  /** passed on only where the largest value of a window is positive */
+  readonly stepped: boolean;
+}
+
+const tiledGradients = new WeakMap<Value, PoolGradient>();
+
+/** How a value was made, if it is the gradient of a max-pool that tiles its images. */
+export const poolGradientOf = (value: Value): PoolGradient | undefined => tiledGradients.get(value);
+
+function maxPoolGradient(g: Graph, made: MaxPoolGradient, stepped = false): Value {
+  const { input, output, info } = made;
+  const dy = stepped ? mul(g, made.dy, stepOf(g, output)) : made.dy;
   const nothing = g.scalar('float32', 0);
   const shares = maximaOf(g, input, output, info).map((mask) => where(g, mask, dy, nothing));
-  const gradient = gatherBack(g, shares, info);
+  const images = gatherBack(g, shares, info);
+  const gradient = tiles(info) && info.filterHeight === 2 && info.filterWidth === 2 ? inTwoTurns(g, images) : images;
+  if (gradient !== images) {
+    const first = toChannelsFirst(g, gradient);
+    const parts = { dy: toChannelsFirst(g, made.dy), input: toChannelsFirst(g, input) };
+    tiledGradients.set(first, { gradient: first, ...parts, stepped });
+  }
   gradients.set(gradient, made);
   return gradient;
+}
+
+/** The same NHWC images as the turn of NCHW ones, which is what convolutions read. */
+function inTwoTurns(g: Graph, images: Value): Value {
+  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  const shape = [batch, channels, height, width];
+  const first = g.node('Transpose', [images], { type: images.type, shape }, { perm: [0, 3, 1, 2] });
+  return g.node('Transpose', [first], images, { perm: [0, 2, 3, 1] });
 }
 
 lower<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, ({ g, inputs: { dy, input, output }, attrs }) =>
@@ -104,7 +137,7 @@ lower<tf.MaxPoolGradInputs, tf.MaxPoolGradAttrs>(tf.MaxPoolGrad, ({ g, inputs: {
 export function steppedMaxPoolGradient(g: Graph, gradient: Value, step: Value): Value | undefined {
   const made = gradients.get(gradient);
   if (!made || step !== stepOf(g, made.input)) return undefined;
-  return maxPoolGradient(g, { ...made, dy: mul(g, made.dy, stepOf(g, made.output)) });
+  return maxPoolGradient(g, made, true);
 }
 
 /** tfjs spreads the gradient over the whole window; its share in the padding is lost. */

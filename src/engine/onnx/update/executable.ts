@@ -18,35 +18,55 @@ import type { Executable, MemoryReport, Program } from '../../engine.ts';
 import { checkArrays, checkFeeds } from '../../tensor-checks.ts';
 import { reachable, type Value } from '../graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep } from '../model.ts';
-import { Layout, updateModule } from './kernel.ts';
+import type { PoolGradient } from '../ops/pooling.ts';
+import { Layout, updateFunction } from './kernel.ts';
 import { planUpdate, type UpdatePlan } from './plan.ts';
+import { poolFunction } from './pool-loop.ts';
+import { stagesOf } from './stages.ts';
 import { partialBytes, totalGroups, totalsReader } from './total-loop.ts';
 import { evaluate } from './totals.ts';
+import { moduleOf } from './wasm.ts';
 
 const within = (folder: string, ports: readonly ModelPort[]): ModelPort[] =>
   ports.map((port) => ({ ...port, name: `${folder}/${port.name}` }));
 
-/** What ONNX Runtime computes of a step: handed/…, moved/… and outputs/… from those inputs that these need. */
-export function gradientModel(step: RecordedStep, plan: UpdatePlan, metadata: Metadata): Uint8Array {
+/** A part of what ONNX Runtime computes of a step, and the passes that follow it. */
+interface StageModel {
+  readonly model: Uint8Array;
+  readonly inputs: readonly ModelPort[];
+  readonly outputs: readonly ModelPort[];
+  readonly passes: readonly PoolGradient[];
+}
+
+/**
+ * What ONNX Runtime computes of a step, in stages: handed/…, moved/…, outputs/… and for later stages between/…, from those
+ * inputs and values of earlier stages that these need.
+ */
+export function gradientModels(step: RecordedStep, plan: UpdatePlan, metadata: Metadata): StageModel[] {
   const results = [
     ...within('handed', plan.handed),
     ...within('moved', plan.moved),
     ...within('outputs', plan.outputs),
   ];
-  const needed = new Set(reachable(results.map(({ value }) => value)).inputs);
   const inputs = [
     ...within('state', step.state),
     ...within('constants', step.constants),
     ...within('feeds', step.feeds),
   ];
-  return functionModel(
-    step.name,
-    inputs.filter(({ value }) => needed.has(value)),
-    results,
-    metadata,
-    { stop: true },
-  );
+  return stagesOf(results.map(({ value }) => value)).map(({ given, makes, passes }) => {
+    const between = (value: Value): ModelPort => ({ name: `between/${value.id}`, value });
+    const outputs = makes.flatMap((value) => {
+      const named = results.filter((port) => port.value === value);
+      return named.length > 0 ? named : [between(value)];
+    });
+    const needed = new Set(reachable(makes, new Set(given)).inputs);
+    const ports = [...inputs.filter(({ value }) => needed.has(value)), ...given.map(between)];
+    const model = functionModel(step.name, ports, outputs, metadata, { stop: true });
+    return { model, inputs: ports, outputs, passes };
+  });
 }
+
+const passName = ({ gradient }: PoolGradient): string => `pool ${gradient.id}`;
 
 type Views = Readonly<Record<string, NdArray>>;
 
@@ -79,7 +99,7 @@ export interface UpdateOptions {
   readonly onDispose: () => void;
 }
 
-/** So many new numbers of state are worth waking other threads for. */
+/** So many numbers, of new state and of passes, are worth waking other threads for. */
 const worthThreads = 2 ** 19;
 
 /** Found out once: onnxruntime-node on Node 20 refuses typed arrays over shared memory, which its Node-API does not know. */
@@ -90,14 +110,17 @@ export async function updateExecutable(options: UpdateOptions): Promise<Executab
   const plan = planUpdate(options.step);
   const computed = plan.handed.length + plan.moved.length + plan.outputs.length;
   if (plan.groups.length === 0 || computed === 0) return undefined;
-  const numbers = plan.groups.reduce((sum, { size, targets }) => sum + size * targets.length, 0);
+  const updated = plan.groups.reduce((sum, { size, targets }) => sum + size * targets.length, 0);
+  const models = gradientModels(options.step, plan, options.metadata);
+  const passed = models.flatMap(({ passes }) => passes).reduce((sum, { gradient }) => sum + sizeOf(gradient.shape), 0);
+  const numbers = updated + passed;
   try {
     if (options.threads > 1 && plan.parallel && numbers >= worthThreads && !sharedRefused) {
-      const executable = new UpdateExecutable(options, plan, true);
+      const executable = new UpdateExecutable(options, plan, models, true);
       if (await executable.join(options.threads)) return executable;
       sharedRefused = true;
     }
-    return new UpdateExecutable(options, plan, false);
+    return new UpdateExecutable(options, plan, models, false);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -109,11 +132,13 @@ class UpdateExecutable implements Executable {
   readonly #step: RecordedStep;
   readonly #onDispose: () => void;
   readonly #report: MemoryReport;
-  readonly #session: Session;
-  readonly #runGradients: () => void;
+  readonly #sessions: readonly Session[];
+  /** the stages of ONNX Runtime and the passes between them, in order */
+  readonly #gradients: readonly (() => void)[];
   readonly #kernel: Uint8Array;
   readonly #memory: LinearMemory | SharedMemory;
-  #update: () => void;
+  /** runs a function of the kernel, all its parts */
+  #pass: (name: string) => void;
   #team: ThreadTeam | undefined;
   readonly #state: Views;
   readonly #constants: Views;
@@ -126,13 +151,21 @@ class UpdateExecutable implements Executable {
   readonly #totals: Readonly<Record<string, () => number>>;
   #disposed = false;
 
-  constructor({ program, step, metadata, threads, onDispose }: UpdateOptions, plan: UpdatePlan, shared: boolean) {
+  constructor(
+    { program, step, threads, onDispose }: UpdateOptions,
+    plan: UpdatePlan,
+    models: readonly StageModel[],
+    shared: boolean,
+  ) {
     this.#program = program;
     this.#step = step;
     this.#onDispose = onDispose;
     const layout = new Layout();
     const ports = [...step.state, ...step.constants, ...step.feeds, ...plan.handed, ...plan.moved, ...plan.outputs];
     for (const { value } of ports) layout.place(value);
+    const passes = models.flatMap((stage) => stage.passes);
+    for (const { value } of models.flatMap(({ outputs }) => outputs)) layout.place(value);
+    for (const { gradient } of passes) layout.place(gradient);
     const totals = totalGroups(plan.totals).map((group) => ({ group, address: layout.reserve(partialBytes(group)) }));
     const memory = shared ? sharedMemory(layout.bytes) : linearMemory(layout.bytes);
     const views = (ports: readonly ModelPort[]) => viewsOf(ports, memory.buffer, layout);
@@ -144,9 +177,11 @@ class UpdateExecutable implements Executable {
 
     const targetOf = (name: string): Value => step.state.find((port) => port.name === name)!.value;
     const memoryPages = memory.buffer.byteLength / pageBytes;
-    const kernel = updateModule({ plan, layout, totals, targetOf, memoryPages, shared });
-    const { update } = instantiate<PartedModule>(kernel, { host: { memory } });
-    this.#update = () => update(0, 1);
+    const functions = Object.fromEntries(passes.map((pass) => [passName(pass), poolFunction(pass, layout)]));
+    const update = updateFunction({ plan, layout, totals, targetOf });
+    const kernel = moduleOf({ update, ...functions }, memoryPages, shared);
+    const own = instantiate<PartedModule>(kernel, { host: { memory } });
+    this.#pass = (name) => own[name]?.(0, 1);
     const handed = new Map(plan.handed.map((port) => [port.value, views([port])[port.name]!]));
     const total = totalsReader(totals, memory.buffer);
     const number = (value: Value) => handed.get(value)!.data[0]!;
@@ -156,31 +191,29 @@ class UpdateExecutable implements Executable {
     this.#kernel = kernel;
     this.#memory = memory;
 
-    const model = gradientModel(step, plan, metadata);
-    this.#session = Session.create(model, { threads, sleepBetweenRuns: shared });
-    const used = new Set(this.#session.inputs.map(({ name }) => name));
-    const inputs = [
-      ...within('state', step.state),
-      ...within('constants', step.constants),
-      ...within('feeds', step.feeds),
-    ];
-    this.#runGradients = this.#session.bind(
-      views(inputs.filter(({ name }) => used.has(name))),
-      views([...within('handed', plan.handed), ...within('moved', plan.moved), ...within('outputs', plan.outputs)]),
-    );
-    this.#report = { residentBytes: layout.bytes, programBytes: model.byteLength + kernel.byteLength };
+    // a session's threads would go on spinning while another session or a pass is at work
+    const sleepBetweenRuns = shared || models.length > 1;
+    this.#sessions = models.map(({ model }) => Session.create(model, { threads, sleepBetweenRuns }));
+    this.#gradients = models.flatMap(({ inputs, outputs, passes }, i) => {
+      const session = this.#sessions[i]!;
+      const used = new Set(session.inputs.map(({ name }) => name));
+      const run = session.bind(views(inputs.filter(({ name }) => used.has(name))), views(outputs));
+      return [run, ...passes.map((pass) => () => this.#pass(passName(pass)))];
+    });
+    const modelBytes = models.reduce((sum, { model }) => sum + model.byteLength, 0);
+    this.#report = { residentBytes: layout.bytes, programBytes: modelBytes + kernel.byteLength };
   }
 
   /** Lets other threads take part in the update. Where ONNX Runtime refuses shared memory: false, and the end of this. */
   async join(threads: number): Promise<boolean> {
     try {
-      this.#runGradients();
+      this.#gradients[0]?.();
     } catch {
-      this.#session.dispose();
+      for (const session of this.#sessions) session.dispose();
       return false;
     }
     this.#team = await ThreadTeam.start(this.#kernel, this.#memory as SharedMemory, threads);
-    this.#update = () => this.#team?.run();
+    this.#pass = (name) => this.#team?.run(name);
     return true;
   }
 
@@ -194,10 +227,10 @@ class UpdateExecutable implements Executable {
         const size = sizeOf(shape);
         data.set(feeds[name]!.data.subarray(step * size, (step + 1) * size));
       }
-      this.#runGradients();
+      for (const compute of this.#gradients) compute();
       // before the update: an output may be a value of the old state
       for (const [name, { data }] of Object.entries(this.#outputs)) outputs[name]!.data.set(data, step * data.length);
-      this.#update();
+      this.#pass('update');
       for (const [name, total] of Object.entries(this.#totals)) outputs[name]!.data[step] = total();
       copyInto(this.#state, copyOf(this.#moved));
     }
@@ -233,7 +266,7 @@ class UpdateExecutable implements Executable {
 
   async dispose(): Promise<void> {
     await this.#team?.dispose();
-    this.#session.dispose();
+    for (const session of this.#sessions) session.dispose();
     this.#disposed = true;
     this.#onDispose();
   }

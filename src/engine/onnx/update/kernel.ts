@@ -75,12 +75,10 @@ export interface KernelOptions {
   readonly totals: readonly PlacedTotals[];
   /** the state value that a new value replaces */
   readonly targetOf: (name: string) => Value;
-  readonly memoryPages: number;
-  readonly shared: boolean;
 }
 
-/** The bytes of a module that runs the plan. */
-export function updateModule({ plan, layout, totals, targetOf, memoryPages, shared }: KernelOptions): Uint8Array {
+/** The function that runs the plan. */
+export function updateFunction({ plan, layout, totals, targetOf }: KernelOptions): UpdateFunction {
   const f = new UpdateFunction();
   const addresses = new Map<Value, number>(plan.handed.map(({ value }) => [value, layout.addressOf(value)]));
   for (const [value, { of, index }] of plan.leaves) addresses.set(value, layout.addressOf(of) + 4 * index);
@@ -136,5 +134,5 @@ export function updateModule({ plan, layout, totals, targetOf, memoryPages, shar
       for (const [target, result] of results) f.store(layout.addressOf(target), result);
     });
   }
-  return f.module(memoryPages, shared);
+  return f;
 }

@@ -1,5 +1,5 @@
 /**
- * Writes a WebAssembly module with one function `update(part, parts)` over an imported memory. Only what the update kernels
+ * Writes WebAssembly modules of functions `name(part, parts)` over an imported memory. Only what the update kernels
  * need: v128 locals, loops over a part of an array, SIMD instructions. Binary format: WebAssembly Core Specification 2.0, §5.
  */
 
@@ -9,6 +9,7 @@ export const simd = {
   loadSplat: 0x09,
   store: 0x0b,
   constant: 0x0c,
+  shuffle: 0x0d,
   eq: 0x41,
   ne: 0x42,
   lt: 0x43,
@@ -17,6 +18,7 @@ export const simd = {
   ge: 0x46,
   not: 0x4d,
   and: 0x4e,
+  andNot: 0x4f,
   or: 0x50,
   bitselect: 0x52,
   shiftLeft: 0xab,
@@ -31,6 +33,7 @@ export const simd = {
   div: 0xe7,
   min: 0xe8,
   max: 0xe9,
+  pseudoMax: 0xeb,
 } as const;
 export type Simd = keyof typeof simd;
 
@@ -51,7 +54,7 @@ const op = {
 };
 const type = { i32: 0x7f, v128: 0x7b, func: 0x60, empty: 0x40 };
 /** log2 of the alignment that an access promises */
-const align = { load: 4, loadSplat: 2, store: 4 } as const;
+const align = { load: 4, loadSplat: 2, store: 4, scalar: 2 } as const;
 
 function unsigned(value: number): number[] {
   const bytes: number[] = [];
@@ -148,13 +151,28 @@ export class UpdateFunction {
 
   /** Four floats at an address plus the counter of the loop. */
   load(address: number): Local {
-    this.#code.push(op.localGet, counter, 0xfd, ...unsigned(simd.load), align.load, ...unsigned(address));
+    return this.#loadFrom(counter, address, align.load);
+  }
+
+  #loadFrom(base: number, address: number, alignment: number): Local {
+    this.#code.push(op.localGet, base, 0xfd, ...unsigned(simd.load), alignment, ...unsigned(address));
+    return this.#keep();
+  }
+
+  /** Four of the eight lanes of two values: 0 to 3 of the first, 4 to 7 of the second. */
+  shuffle(a: Local, b: Local, lanes: readonly [number, number, number, number]): Local {
+    this.#code.push(op.localGet, ...unsigned(a), op.localGet, ...unsigned(b), 0xfd, ...unsigned(simd.shuffle));
+    for (const lane of lanes) for (let byte = 0; byte < 4; byte++) this.#code.push(4 * lane + byte);
     return this.#keep();
   }
 
   store(address: number, value: Local): void {
+    this.#storeTo(address, value, align.store);
+  }
+
+  #storeTo(address: number, value: Local, alignment: number): void {
     this.#code.push(op.localGet, counter, op.localGet, ...unsigned(value));
-    this.#code.push(0xfd, ...unsigned(simd.store), align.store, ...unsigned(address));
+    this.#code.push(0xfd, ...unsigned(simd.store), alignment, ...unsigned(address));
   }
 
   /** Repeats what `body` writes for the offsets 0, 16, … below `lines` lines, as far as they are in this part. */
@@ -178,6 +196,31 @@ export class UpdateFunction {
       write.before();
       this.#repeat(counter, end, lineBytes, write.body);
       write.after();
+    });
+  }
+
+  /**
+   * Repeats what `body` writes for the rows 0, 1, … below `rows`, as far as they are in this part. It may read and write at
+   * `wide` bytes a row, and read at `narrow` bytes a row.
+   */
+  rows(
+    rows: number,
+    { wide, narrow }: { readonly wide: number; readonly narrow: number },
+    body: (at: {
+      wide(address: number): Local;
+      narrow(address: number): Local;
+      store(address: number, value: Local): void;
+    }) => void,
+  ): void {
+    this.#ownShare(rows, block, lastBlock, 0);
+    this.#repeat(block, lastBlock, 1, () => {
+      this.#code.push(op.localGet, block, op.i32Const, ...signed(wide), op.i32Mul, op.localSet, counter);
+      this.#code.push(op.localGet, block, op.i32Const, ...signed(narrow), op.i32Mul, op.localSet, end);
+      body({
+        wide: (address) => this.#loadFrom(counter, address, align.scalar),
+        narrow: (address) => this.#loadFrom(end, address, align.scalar),
+        store: (address, value) => this.#storeTo(address, value, align.scalar),
+      });
     });
   }
 
@@ -210,21 +253,31 @@ export class UpdateFunction {
     return local;
   }
 
-  /** The module: imports `memory` of so many pages from `host`, exports `update`. */
-  module(memoryPages: number, shared: boolean): Uint8Array {
+  /** Locals and code, as the code section holds them. */
+  body(): number[] {
     const locals = [
       [numbered - 2, type.i32],
       [...unsigned(this.#locals - numbered), type.v128],
     ];
     const body = [...vector(locals), ...this.#code, op.end];
-    const memory = [0x02, shared ? 0x03 : 0x01, ...unsigned(memoryPages), ...unsigned(memoryPages)];
-    return Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(1, vector([[type.func, 2, type.i32, type.i32, 0]])),
-      ...section(2, vector([[...text('host'), ...text('memory'), ...memory]])),
-      ...section(3, vector([[0]])),
-      ...section(7, vector([[...text('update'), 0x00, 0]])),
-      ...section(10, vector([[...unsigned(body.length), ...body]])),
-    ]);
+    return [...unsigned(body.length), ...body];
   }
+}
+
+/** A module that imports `memory` of so many pages from `host` and exports functions (part, parts) by name. */
+export function moduleOf(
+  functions: Readonly<Record<string, UpdateFunction>>,
+  memoryPages: number,
+  shared: boolean,
+): Uint8Array {
+  const names = Object.keys(functions);
+  const memory = [0x02, shared ? 0x03 : 0x01, ...unsigned(memoryPages), ...unsigned(memoryPages)];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector([[type.func, 2, type.i32, type.i32, 0]])),
+    ...section(2, vector([[...text('host'), ...text('memory'), ...memory]])),
+    ...section(3, vector(names.map(() => [0]))),
+    ...section(7, vector(names.map((name, i) => [...text(name), 0x00, ...unsigned(i)]))),
+    ...section(10, vector(Object.values(functions).map((one) => one.body()))),
+  ]);
 }
