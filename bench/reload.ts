@@ -33,7 +33,15 @@ const pool = new ModelPool({ threads: 2, session: { threads: 1 }, maxModels: 8 }
 const predictor = new ModelPredictor({
   registry,
   pool,
-  config: { defaultModel: null, maxBatch: 64, maxWaiting: 1024, batchRows: 64, batchWindowMs: 0, deadlineMs: 30_000 },
+  config: {
+    defaultModel: null,
+    inlineModels: false,
+    maxBatch: 64,
+    maxWaiting: 1024,
+    batchRows: 64,
+    batchWindowMs: 0,
+    deadlineMs: 30_000,
+  },
 });
 
 const publish = (version: number) =>

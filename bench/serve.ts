@@ -91,6 +91,7 @@ async function openContenders(net: Net, root: string): Promise<{ contenders: Con
       pool,
       config: {
         defaultModel: net.name,
+        inlineModels: false,
         maxBatch: 4096,
         maxWaiting: 4096,
         batchRows,

@@ -66,6 +66,7 @@ function begin(role: string, config: Config): Process {
     format: config.logFormat,
     process: role,
     secrets: secretsOf(config),
+    buffered: role === 'gateway',
   });
   const metrics = new Metrics(role);
   metrics.set('buildInfo', 1, { version: release, node: process.versions.node });

@@ -17,17 +17,26 @@ export interface LogOptions {
   readonly process: string;
   /** values that must never be written, such as the password of a database */
   readonly secrets?: readonly string[];
+  /** keep lines below `warn` back for a moment and write many at once: for processes that log each of many requests */
+  readonly buffered?: boolean;
   /** default: standard output */
   readonly destination?: { write(line: string): unknown };
 }
 
 const hidden = '[redacted]';
+const bufferBytes = 4096;
+const flushMs = 100;
 
 export function createLog(options: LogOptions): Logger {
   const hideSecrets = redactor(options.secrets ?? []);
   const format = options.format === 'text' ? textLine : (line: string) => line;
-  // Synchronous, so that the last line before an exit is not lost.
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  // Synchronous unless buffered, so that the last line before an exit is not lost. What is buffered is written at an exit as
+  // well, and at once with a line that matters: of a process that is killed, the last lines of at most `flushMs` are lost.
+  const output = options.buffered
+    ? pino.destination({ dest: 1, sync: false, minLength: bufferBytes, periodicFlush: flushMs })
+    : pino.destination({ dest: 1, sync: true });
+  const destination = options.destination ?? output;
+  const isBuffered = options.buffered === true && options.destination === undefined;
   return pino(
     {
       level: options.level,
@@ -35,7 +44,15 @@ export function createLog(options: LogOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: pino.stdSerializers.err },
-      hooks: { streamWrite: (line) => format(hideSecrets(line)) },
+      hooks: {
+        streamWrite: (line) => format(hideSecrets(line)),
+        ...(isBuffered && {
+          logMethod(args, method, level) {
+            method.apply(this, args);
+            if (level >= pino.levels.values.warn!) output.flushSync();
+          },
+        }),
+      },
     },
     destination,
   );
@@ -71,7 +88,8 @@ export function redactor(secrets: readonly string[]): (line: string) => string {
   const exact = longestFirst.length > 0 ? new RegExp(longestFirst.map(escapeRegExp).join('|'), 'g') : undefined;
   return (line) => {
     const known = exact ? line.replace(exact, hidden) : line;
-    return known.replace(urlPassword, `$1${hidden}@`).replace(secretMember, `$1"${hidden}"`);
+    const safe = known.includes('://') ? known.replace(urlPassword, `$1${hidden}@`) : known;
+    return safe.replace(secretMember, `$1"${hidden}"`);
   };
 }
 

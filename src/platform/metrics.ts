@@ -8,12 +8,12 @@ import {
   Counter,
   collectDefaultMetrics,
   Gauge,
-  Histogram,
   type MetricObjectWithValues,
   type MetricValue,
   Registry,
 } from 'prom-client';
 import { type LabelsOf, type MetricName, type MetricRow, type MetricTable, metricTable } from './metric-table.ts';
+import { Distribution, Sum } from './series.ts';
 
 type NamesOf<K extends MetricRow['kind']> = {
   [N in MetricName]: MetricTable[N]['kind'] extends K ? N : never;
@@ -35,7 +35,13 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
-  readonly #histograms = new Map<string, Histogram>();
+  /** what handles have recorded, by metric and labels */
+  readonly #sums = new Map<string, { readonly key: MetricName; readonly labels: Labels; readonly sum: Sum }>();
+  readonly #distributions = new Map<
+    MetricName,
+    Map<string, { readonly labels: Labels; readonly values: Distribution }>
+  >();
+  readonly #process: string;
   readonly #seen = new Map<LabelsKey, Set<string>>();
   /** names of the metrics that this process has recorded: the others are another process's */
   readonly #recorded = new Set<string>();
@@ -43,6 +49,7 @@ export class Metrics {
 
   /** `process` becomes a label of every series: gateway, worker … */
   constructor(process: string) {
+    this.#process = process;
     this.#registry.setDefaultLabels({ process });
     for (const [key, row] of Object.entries(metricTable) as [MetricName, MetricRow][]) {
       const options = {
@@ -53,7 +60,7 @@ export class Metrics {
       };
       if (row.kind === 'counter') this.#counters.set(key, new Counter(options));
       else if (row.kind === 'gauge') this.#gauges.set(key, new Gauge(options));
-      else this.#histograms.set(key, new Histogram({ ...options, buckets: [...(row.buckets ?? [])] }));
+      else this.#distributions.set(key, new Map());
     }
     collectDefaultMetrics({ register: this.#registry, prefix: 'hourglass_', eventLoopMonitoringPrecision: 20 });
   }
@@ -82,7 +89,35 @@ export class Metrics {
 
   /** Records one value of a histogram, in the metric's unit. */
   observe<N extends NamesOf<'histogram'>>(name: N, value: number, ...[labels]: LabelArgument<N>): void {
-    this.#histograms.get(name)?.observe(this.#bounded(name, labels), value);
+    this.#distribution(name, labels).observe(value);
+  }
+
+  /** A handle for one series of a counter or gauge that is moved often: `add` costs an addition. */
+  sum<N extends NamesOf<'counter' | 'gauge'>>(name: N, ...[labels]: LabelArgument<N>): Pick<Sum, 'add'> {
+    const bounded = this.#bounded(name, labels);
+    const key = `${name} ${Object.values(bounded).join(' ')}`;
+    const known = this.#sums.get(key);
+    if (known) return known.sum;
+    const sum = new Sum();
+    this.#sums.set(key, { key: name, labels: bounded, sum });
+    return sum;
+  }
+
+  /** A handle for one series of a histogram. */
+  distribution<N extends NamesOf<'histogram'>>(name: N, ...[labels]: LabelArgument<N>): Pick<Distribution, 'observe'> {
+    return this.#distribution(name, labels);
+  }
+
+  #distribution(name: MetricName, labels: object | undefined): Distribution {
+    const bounded = this.#bounded(name, labels);
+    const series = this.#distributions.get(name)!;
+    const key = Object.values(bounded).join(' ');
+    const known = series.get(key);
+    if (known) return known.values;
+    const row: MetricRow = metricTable[name];
+    const values = new Distribution(row.buckets ?? []);
+    series.set(key, { labels: bounded, values });
+    return values;
   }
 
   /** Runs before the metrics are read, to set gauges and totals whose value lies elsewhere. What it throws is passed over. */
@@ -92,13 +127,38 @@ export class Metrics {
 
   async snapshot(): Promise<MetricsSnapshot> {
     await Promise.allSettled(this.#beforeRead.map(async (refresh) => refresh()));
-    const all = await this.#registry.getMetricsAsJSON();
+    for (const { key, labels, sum } of this.#sums.values()) {
+      (this.#counters.get(key) ?? this.#gauges.get(key))?.inc(labels, sum.take());
+    }
+    const all = [...(await this.#registry.getMetricsAsJSON()), ...this.#histograms()];
     return all.filter(({ name }) => (ownNames.has(name) ? this.#recorded.has(name) : !misnamed.test(name)));
   }
 
   /** In the text format of Prometheus. */
   async render(): Promise<string> {
     return renderSnapshots([await this.snapshot()]);
+  }
+
+  /** In the form in which prom-client keeps histograms. */
+  #histograms(): MetricObjectWithValues<MetricValue<string>>[] {
+    return [...this.#distributions].map(([key, series]) => {
+      const { name, help, buckets = [] }: MetricRow = metricTable[key];
+      const values = [...series.values()].flatMap(({ labels, values: distribution }) => {
+        const all = { ...labels, process: this.#process };
+        const counts = distribution.cumulative();
+        const rows: { value: number; labels: object; metricName: string }[] = counts.map((value, i) => ({
+          value,
+          labels: { le: buckets[i] ?? '+Inf', ...all },
+          metricName: `${name}_bucket`,
+        }));
+        rows.push({ value: distribution.sum, labels: all, metricName: `${name}_sum` });
+        rows.push({ value: counts.at(-1) ?? 0, labels: all, metricName: `${name}_count` });
+        return rows as MetricValue<string>[];
+      });
+      return { name, help, type: 'histogram', aggregator: 'sum', values } as unknown as MetricObjectWithValues<
+        MetricValue<string>
+      >;
+    });
   }
 
   /** Keeps the number of series bounded whatever arrives: a value beyond a label's bound is counted as `other`. */
@@ -123,6 +183,7 @@ export class Metrics {
   }
 }
 
+type Labels = Record<string, string>;
 type LabelsKey = `${MetricName}.${string}`;
 
 /** Several processes as one text: each keeps its own series, told apart by the label `process`. */

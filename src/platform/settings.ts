@@ -116,6 +116,12 @@ export const settings = {
   defaultModel: serving('HOURGLASS_DEFAULT_MODEL', optional(reference), null, 'model of requests that name none'),
   servingWorkers: serving('HOURGLASS_SERVING_WORKERS', count(256, 0.5), 'auto', 'threads that run models'),
   servingThreads: serving('HOURGLASS_SERVING_THREADS', count(256, 0), 'auto', 'threads within one model run'),
+  inlineModels: serving(
+    'HOURGLASS_INLINE_MODELS',
+    onOff,
+    'on',
+    'run small models on the event loop instead of a thread',
+  ),
   batchWindowMs: serving(
     'HOURGLASS_BATCH_WINDOW',
     duration(0, second),
@@ -165,6 +171,18 @@ export const settings = {
     choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
     'least level written; warn under `hourglass up`',
+  ),
+  requestLogLevel: log(
+    'HOURGLASS_REQUEST_LOG_LEVEL',
+    choice('trace', 'debug', 'info', 'off'),
+    'info',
+    'level of the line that each request leaves in the log; failures of the server are always warnings',
+  ),
+  requestLogSample: log(
+    'HOURGLASS_REQUEST_LOG_SAMPLE',
+    integer(1, 1_000_000),
+    '1',
+    'of the requests that succeed every how many leaves a line; those that fail all do',
   ),
   logFormat: log(
     'HOURGLASS_LOG_FORMAT',

@@ -40,10 +40,16 @@ export interface RegistryOptions {
 export class Registry {
   readonly #store: BlobStore;
   readonly #index: ModelIndex;
+  #revision = 0;
 
   private constructor(store: BlobStore, index: ModelIndex) {
     this.#store = store;
     this.#index = index;
+  }
+
+  /** Counts what this process publishes, names and deletes: what was resolved before a change must be resolved again. */
+  get revision(): number {
+    return this.#revision;
   }
 
   static async open(store: BlobStore, options: RegistryOptions = {}): Promise<Registry> {
@@ -76,7 +82,10 @@ export class Registry {
         const manifest = { schema: manifestSchemaVersion, name, version, createdAt, ...meta, files: entries } as const;
         const manifestEntry = await stage.write(manifestFile, manifestBytes(manifest));
         await stage.write(checksumFile, checksumBytes([...entries, manifestEntry]));
-        if (await stage.commit(name, String(version))) return manifest;
+        if (await stage.commit(name, String(version))) {
+          this.#revision++;
+          return manifest;
+        }
       }
     } finally {
       await stage.discard();
@@ -148,13 +157,13 @@ export class Registry {
     checkAlias(alias);
     const state = await this.#index.state(checkName(name));
     requireLive(state, version);
-    await this.#store.setNote(name, aliasNote(alias), String(version));
+    await this.#note(name, aliasNote(alias), String(version));
     // a deletion looks for aliases after its mark, this looks for the mark after the alias: one sees the other
     const now = await this.#index.state(name);
     if (now.live.includes(version)) return;
     const before = state.aliases.get(alias);
-    if (before === undefined) await this.#store.deleteNote(name, aliasNote(alias));
-    else await this.#store.setNote(name, aliasNote(alias), String(before));
+    if (before === undefined) await this.#unnote(name, aliasNote(alias));
+    else await this.#note(name, aliasNote(alias), String(before));
     requireLive(now, version);
   }
 
@@ -163,7 +172,7 @@ export class Registry {
     const state = await this.#index.state(checkName(name));
     requireLive(state);
     aliasTarget(state, checkAlias(alias));
-    await this.#store.deleteNote(name, aliasNote(alias));
+    await this.#unnote(name, aliasNote(alias));
   }
 
   /**
@@ -175,11 +184,11 @@ export class Registry {
     requireLive(state, version);
     refuseInUse(state, version);
     if (!force) await this.#refuseFrames(name, [version]);
-    await this.#store.setNote(name, deletedNote(version), new Date().toISOString());
+    await this.#note(name, deletedNote(version), new Date().toISOString());
     try {
       refuseInUse(await this.#index.state(name), version);
     } catch (error) {
-      await this.#store.deleteNote(name, deletedNote(version));
+      await this.#unnote(name, deletedNote(version));
       throw error;
     }
     await this.#store.prune(name, String(version), ownFiles);
@@ -193,9 +202,19 @@ export class Registry {
     const state = await this.#index.state(checkName(name));
     requireLive(state);
     if (!force) await this.#refuseFrames(name, state.live);
-    await this.#store.setNote(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
-    for (const alias of state.aliases.keys()) await this.#store.deleteNote(name, aliasNote(alias));
+    await this.#note(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
+    for (const alias of state.aliases.keys()) await this.#unnote(name, aliasNote(alias));
     for (const version of state.live) await this.#store.prune(name, String(version), ownFiles);
+  }
+
+  async #note(...note: Parameters<BlobStore['setNote']>): Promise<void> {
+    await this.#store.setNote(...note);
+    this.#revision++;
+  }
+
+  async #unnote(...note: Parameters<BlobStore['deleteNote']>): Promise<void> {
+    await this.#store.deleteNote(...note);
+    this.#revision++;
   }
 
   /** Removes what publishers and deletions that crashed left behind. */

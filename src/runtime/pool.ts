@@ -1,12 +1,14 @@
 /**
  * Models in worker threads, so that the caller's event loop never blocks. A model is loaded into every thread; how many
  * stay is bounded, and the one unused for longest goes first. A model that is run after it had to go is loaded again.
+ * Small models are also loaded on the caller's own thread (`loadHere`), where a run costs no way to a thread and back.
  *
  *   run ──► the thread with the fewest tasks ──► queue ──► session of the model in that thread
  */
 
 import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
+import { LoadedModel } from './loaded-model.ts';
 import { type ModelSource, ModelThread } from './model-thread.ts';
 import { type SessionOptions, takeDenormalsAsZero } from './session.ts';
 import type { ModelParts, ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
@@ -35,6 +37,8 @@ export class ModelPool {
   /** bytes of each model that is or is becoming loaded, the longest unused first */
   readonly #resident = new Map<string, number>();
   #bytes = 0;
+  /** models that are loaded on this thread as well */
+  readonly #here = new Map<string, LoadedModel>();
   #closing: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
@@ -86,24 +90,51 @@ export class ModelPool {
     return thread.run(source, request, signal);
   }
 
+  /**
+   * Loads a model, which the threads have already, on this thread as well; it blocks while ONNX Runtime reads the files. Throws
+   * what `source.read` throws, `model-corrupt`.
+   */
+  async loadHere(source: ModelSource): Promise<void> {
+    if (this.#here.has(source.key)) return;
+    const files = await source.read();
+    // Unloaded while its files were read.
+    if (!this.#resident.has(source.key) || this.#here.has(source.key) || this.#closing) return;
+    this.#here.set(source.key, LoadedModel.load(files, this.#options.session ?? {}));
+    this.#use(source);
+  }
+
+  /** Runs a model on this thread and blocks it meanwhile; undefined when it is not loaded here. */
+  runHere(source: ModelSource, request: Omit<RunRequest, 'model'>): RunResult | undefined {
+    const model = this.#here.get(source.key);
+    if (!model) return undefined;
+    this.#use(source);
+    return model.run(request);
+  }
+
   /** Drops a model from memory after the runs that wait for it. */
   async unload(key: string): Promise<void> {
     this.#bytes -= this.#resident.get(key) ?? 0;
     this.#resident.delete(key);
+    this.#here.get(key)?.dispose();
+    this.#here.delete(key);
     await Promise.all(this.#threads.map((thread) => thread.unload(key)));
   }
 
   /** Finishes what is waiting, then ends the threads. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#threads.map((thread) => thread.close())).then(() => {});
+    this.#closing ??= Promise.all(this.#threads.map((thread) => thread.close())).then(() => {
+      for (const model of this.#here.values()) model.dispose();
+      this.#here.clear();
+    });
     return this.#closing;
   }
 
   /** Counts the model as just used and makes room for it. */
   #use({ key, bytes }: ModelSource): void {
     if (this.#closing) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
-    const cost = 2 * bytes * this.threads;
-    if (!this.#resident.delete(key)) this.#bytes += cost;
+    const cost = 2 * bytes * (this.threads + (this.#here.has(key) ? 1 : 0));
+    this.#bytes += cost - (this.#resident.get(key) ?? 0);
+    this.#resident.delete(key);
     this.#resident.set(key, cost);
     const { maxModels, maxBytes = Number.POSITIVE_INFINITY, onEvict } = this.#options;
     while (this.#resident.size > 1 && (this.#resident.size > maxModels || this.#bytes > maxBytes)) {

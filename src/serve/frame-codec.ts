@@ -18,13 +18,13 @@ import { alternativesOf, type WebpCoder } from './alternatives.ts';
 import { type FrameTarget, fitFrame } from './frame-choice.ts';
 import { type CodedManifest, FrameIndex } from './frame-index.ts';
 import { LruMemo } from './lru-memo.ts';
-import type { Prediction, Predictor } from './predictor.ts';
+import type { Demand, Prediction, Predictor } from './predictor.ts';
 
 export interface EncodeFrameRequest extends FrameTarget {
   readonly model?: string | undefined;
   /** [batch, …row] */
   readonly inputs: NdArray<'float32'>;
-  readonly signal?: AbortSignal;
+  readonly demand?: Demand;
 }
 
 export interface EncodedFrame {
@@ -36,7 +36,7 @@ export interface DecodeFrameRequest {
   readonly frame: Uint8Array;
   /** the model that must have made it; absent: whichever did */
   readonly model?: string | undefined;
-  readonly signal?: AbortSignal;
+  readonly demand?: Demand;
 }
 
 export interface FrameCodecOptions {
@@ -66,12 +66,12 @@ export class FrameCodec {
   }
 
   /** Throws what `Predictor.predict` throws, and `operation-not-supported` for a version without codec tables. */
-  async encode(caller: Caller, { model, inputs, signal, ...frameTarget }: EncodeFrameRequest): Promise<EncodedFrame> {
+  async encode(caller: Caller, { model, inputs, demand, ...frameTarget }: EncodeFrameRequest): Promise<EncodedFrame> {
     const target = await this.#predictor.resolve(caller, 'encode', model);
     const reference = `${target.model}@${target.version}`;
     const manifest = requireCodec(await this.#registry.resolve(reference));
     const profile = await this.#profile(manifest);
-    const context = { model: reference, ...(signal && { signal }) };
+    const context = { model: reference, ...(demand && { demand }) };
     const { outputs } = await this.#predictor.predict(caller, { operation: 'encode', inputs, ...context });
     const encoded = await fitFrame({
       manifest,
@@ -102,7 +102,7 @@ export class FrameCodec {
    * Throws `invalid-frame`, `unsupported-frame-version`, `frame-checksum`, `batch-too-large`, `decoder-unknown` when no version
    * here made it, `model-mismatch` when another than the named one did, and what `Predictor.predict` throws.
    */
-  async decode(caller: Caller, { frame, model, signal }: DecodeFrameRequest): Promise<Prediction> {
+  async decode(caller: Caller, { frame, model, demand }: DecodeFrameRequest): Promise<Prediction> {
     const { manifest, profile, decoded } = await (model === undefined
       ? this.#search(frame)
       : this.#named(caller, frame, model));
@@ -111,7 +111,7 @@ export class FrameCodec {
       operation: 'decode',
       model: `${manifest.name}@${manifest.version}`,
       inputs: float32([decoded.header.rows, ...profile.codeShape], codes),
-      ...(signal && { signal }),
+      ...(demand && { demand }),
     });
   }
 

@@ -5,7 +5,7 @@ import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { float32, sizeOf } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
-import type { Prediction, Predictor } from './predictor.ts';
+import type { Demand, Prediction, Predictor } from './predictor.ts';
 
 /** Of 32 bits. */
 const seeds = 2 ** 32;
@@ -19,14 +19,14 @@ export interface GenerateRequest {
   readonly count: number;
   /** the same seed gives the same rows, of one version */
   readonly seed: number;
-  readonly signal?: AbortSignal;
+  readonly demand?: Demand;
 }
 
 /** Throws what `Predictor.predict` throws: `batch-too-large`, `operation-not-supported` for a model that is not variational. */
 export async function generate(
   predictor: Predictor,
   caller: Caller,
-  { model, count, seed, signal }: GenerateRequest,
+  { model, count, seed, demand }: GenerateRequest,
 ): Promise<Prediction> {
   if (count > predictor.maxBatch) {
     throw new HourglassError(
@@ -41,6 +41,6 @@ export async function generate(
     operation: 'generate',
     model: `${target.model}@${target.version}`,
     inputs: float32([count, ...target.inputShape], codes),
-    ...(signal && { signal }),
+    ...(demand && { demand }),
   });
 }

@@ -26,6 +26,9 @@ export interface ModelCacheOptions {
 /** requests that wait for a new version together; beyond them the version before answers at once */
 const maxPatient = 100;
 
+/** For so long a look at the registry is believed to be true of what other processes publish, name and delete. */
+const freshMs = 20;
+
 /** references and versions remembered; a forgotten one is looked up and loaded again */
 const maxRemembered = 1000;
 
@@ -36,6 +39,14 @@ interface Slot {
   patient: number;
 }
 
+interface Current {
+  readonly model: ServedModel;
+  /** when the look began */
+  readonly since: number;
+  /** `Registry.revision` then */
+  readonly revision: number;
+}
+
 export class ModelCache {
   readonly #options: ModelCacheOptions;
   /** by `digits@2` */
@@ -43,6 +54,9 @@ export class ModelCache {
   /** what a moving reference last gave */
   readonly #last = new Map<string, ServedModel>();
   readonly #damaged = new Map<string, { readonly until: number; readonly error: HourglassError }>();
+
+  /** what references meant at the last look */
+  readonly #current = new Map<string, Current>();
 
   constructor(options: ModelCacheOptions) {
     this.#options = options;
@@ -54,16 +68,29 @@ export class ModelCache {
     return this.#options.registry.resolve(reference, kind === 'newest' ? this.#damagedVersions(name) : undefined);
   }
 
+  /** The loaded version that a reference means, when that was looked up a moment ago and nothing has changed here since. */
+  current(reference: string): ServedModel | undefined {
+    const known = this.#current.get(reference);
+    if (!known) return undefined;
+    if (known.revision === this.#options.registry.revision && performance.now() - known.since < freshMs) {
+      return known.model;
+    }
+    this.#current.delete(reference);
+    return undefined;
+  }
+
   /** Throws what `Registry.resolve` and `ServedModel.load` throw. */
   async get(reference: string): Promise<ServedModel> {
     const { kind } = parseReference(reference);
     let failure: unknown;
     for (;;) {
-      // when no version is left, the reason why the newest failed says most
+      const look = { since: performance.now(), revision: this.#options.registry.revision };
+      // When no version is left, the reason why the newest failed says most.
       const manifest = await this.resolve(reference).catch((error) => Promise.reject(failure ?? error));
       try {
         const model = await this.#ready(manifest, this.#last.get(reference));
         if (kind !== 'version') remember(this.#last, reference, model);
+        if (model.manifest.version === manifest.version) remember(this.#current, reference, { model, ...look });
         return model;
       } catch (error) {
         if (kind !== 'newest' || !isDamage(error)) throw error;
@@ -76,8 +103,9 @@ export class ModelCache {
   setAside(model: ServedModel, error: HourglassError): void {
     this.#slots.delete(model.key);
     for (const [reference, last] of this.#last) if (last === model) this.#last.delete(reference);
+    for (const [reference, { model: known }] of this.#current) if (known === model) this.#current.delete(reference);
     this.#markDamaged(model.key, error);
-    // what still waits for it ends first
+    // unload() waits for runs that are already queued.
     this.#options.pool.unload(model.key).catch(() => {});
   }
 

@@ -17,9 +17,9 @@ import type { Manifest, Operation } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
-import { Batcher, type BatchObserver } from './batcher.ts';
+import { type BatchAnswer, Batcher, type BatchObserver } from './batcher.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
-import type { Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
+import type { Demand, Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
 import { overloadError, within } from './refusal.ts';
 import { checkRows, findNonFinite } from './row-check.ts';
 import {
@@ -30,13 +30,14 @@ import {
   type ServedModel,
   takesCodes,
 } from './served-model.ts';
+import { TurnBatcher } from './turn-batcher.ts';
 
 export interface PredictorOptions {
   readonly registry: Registry;
   readonly pool: ModelPool;
   readonly config: Pick<
     Config,
-    'defaultModel' | 'maxBatch' | 'maxWaiting' | 'batchRows' | 'batchWindowMs' | 'deadlineMs'
+    'defaultModel' | 'inlineModels' | 'maxBatch' | 'maxWaiting' | 'batchRows' | 'batchWindowMs' | 'deadlineMs'
   >;
   readonly metrics?: Metrics;
   /** told of versions that were set aside because they are damaged */
@@ -53,6 +54,7 @@ export class ModelPredictor implements Predictor {
   readonly #options: PredictorOptions;
   readonly #models: ModelCache;
   readonly #batcher: Batcher<ServedLane>;
+  readonly #turns: TurnBatcher<ServedLane>;
   #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
@@ -70,6 +72,13 @@ export class ModelPredictor implements Predictor {
       onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
     });
     metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
+    const observer = metrics && observe(metrics);
+    this.#turns = new TurnBatcher({
+      maxRows: config.batchRows,
+      maxWaiting: config.maxWaiting,
+      deadlineMs: config.deadlineMs,
+      ...(observer && { observer }),
+    });
     this.#batcher = new Batcher({
       slots: pool.threads,
       maxRows: config.batchRows,
@@ -77,27 +86,49 @@ export class ModelPredictor implements Predictor {
       maxWaitingBytes,
       windowMs: config.batchWindowMs,
       deadlineMs: config.deadlineMs,
-      ...(metrics && { observer: observe(metrics) }),
+      ...(observer && { observer }),
     });
   }
 
   async resolve(_caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
-    const manifest = await this.#models.resolve(await this.#reference(model));
+    const known = this.#current(model);
+    const manifest = known ? known.manifest : await this.#models.resolve(await this.#reference(model));
     if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
     const { name, version, inputRange, preprocessing = firstPreprocessing } = manifest;
     return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange, preprocessing };
   }
 
-  async predict(_caller: Caller, { operation, model, inputs, signal }: PredictRequest): Promise<Prediction> {
+  predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
+    return this.#predictHere(request) ?? this.#predictSlowly(caller, request);
+  }
+
+  /** Without waiting for anything but the end of this turn; undefined when the version must be looked up, loaded, or is large. */
+  #predictHere({ operation, model, inputs, demand }: PredictRequest): Promise<Prediction> | undefined {
+    const served = this.#current(model);
+    if (!served) return undefined;
+    try {
+      const lane = served.lane(operation);
+      const rows = this.#check(served, operation, inputs);
+      if (!this.#runsHere(lane, rows)) return undefined;
+      return this.#turns.submit(lane, inputs.data, rows, demand).then((answer) => {
+        if (answer) return this.#prediction(served, operation, inputs, rows, answer);
+        return this.#answer(served, operation, inputs, demand);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #predictSlowly(_caller: Caller, { operation, model, inputs, demand }: PredictRequest): Promise<Prediction> {
     const reference = await this.#reference(model);
     const { kind } = parseReference(reference);
     for (;;) {
-      const served = await this.#served(reference, signal);
+      const served = await this.#served(reference, demand);
       try {
-        return await this.#answer(served, operation, inputs, signal);
+        return await this.#answer(served, operation, inputs, demand);
       } catch (error) {
         if (!isDamage(error)) throw error;
-        // dropped from memory meanwhile, and then its files could not be read again
+        // The pool had dropped the model, and its files could not be read again.
         this.#models.setAside(served, error);
         if (kind !== 'newest') throw error;
       }
@@ -105,17 +136,17 @@ export class ModelPredictor implements Predictor {
   }
 
   /** Finishes what is in flight; the pool and the registry are the caller's. */
-  close(): Promise<void> {
-    return this.#batcher.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#turns.close(), this.#batcher.close()]);
   }
 
   /** Finding the version takes long only when it has to be loaded; that waits as everything does, in bounds. */
-  async #served(reference: string, signal: AbortSignal | undefined): Promise<ServedModel> {
+  async #served(reference: string, demand: Demand | undefined): Promise<ServedModel> {
     const { deadlineMs, maxWaiting } = this.#options.config;
     if (this.#lookingUp >= maxWaiting) throw overloadError(this.#lookingUp, 1);
     this.#lookingUp++;
     try {
-      return await within(this.#models.get(reference), deadlineMs, signal);
+      return await within(this.#models.get(reference), deadlineMs, demand?.signal);
     } finally {
       this.#lookingUp--;
     }
@@ -125,14 +156,33 @@ export class ModelPredictor implements Predictor {
     served: ServedModel,
     operation: Operation,
     inputs: PredictRequest['inputs'],
-    signal: AbortSignal | undefined,
+    demand: Demand | undefined,
   ): Promise<Prediction> {
-    const { manifest } = served;
     const lane = served.lane(operation);
+    const rows = this.#check(served, operation, inputs);
+    const here = this.#runsHere(lane, rows) ? await this.#turns.submit(lane, inputs.data, rows, demand) : undefined;
+    const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal));
+    return this.#prediction(served, operation, inputs, rows, answer);
+  }
+
+  #runsHere(lane: ServedLane, rows: number): boolean {
+    return lane.isShort && this.#options.config.inlineModels && this.#turns.takes(lane, rows);
+  }
+
+  #check(served: ServedModel, operation: Operation, inputs: PredictRequest['inputs']): number {
     const noun = takesCodes(operation) ? 'code' : 'input';
-    const shape = inputShapeOf(manifest, operation);
-    const rows = checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch });
-    const { data, finite } = await this.#batcher.submit(lane, inputs.data, rows, signal);
+    const shape = inputShapeOf(served.manifest, operation);
+    return checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch });
+  }
+
+  #prediction(
+    served: ServedModel,
+    operation: Operation,
+    inputs: PredictRequest['inputs'],
+    rows: number,
+    { data, finite }: BatchAnswer,
+  ): Prediction {
+    const { manifest } = served;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
     this.#options.metrics?.count('predictedRows', rows, { operation });
     return {
@@ -183,6 +233,17 @@ export class ModelPredictor implements Predictor {
       );
     }
     return name;
+  }
+
+  #current(model: string | undefined): ServedModel | undefined {
+    const reference = model ?? this.#options.config.defaultModel ?? this.#onlyModel();
+    return reference === undefined ? undefined : this.#models.current(reference);
+  }
+
+  /** The name of the only model, when that was looked up a moment ago. */
+  #onlyModel(): string | undefined {
+    if (!this.#names || this.#names.names.length > 1 || this.#names.until <= performance.now()) return undefined;
+    return this.#names.names[0];
   }
 
   async #modelNames(): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import type { NdArray } from '../base/ndarray.ts';
 import { type OutlierCalibration, pValue } from '../base/outliers.ts';
 import type { Registry } from '../registry/registry.ts';
 import { LruMemo } from './lru-memo.ts';
-import type { Predictor } from './predictor.ts';
+import type { Demand, Predictor } from './predictor.ts';
 
 export interface Outlier {
   /** around 0 for ordinary rows; more is worse reconstructed than rows of its kind are */
@@ -22,7 +22,7 @@ export interface OutlierQuestion {
   readonly model: string;
   /** [batch, …row] */
   readonly inputs: NdArray<'float32'>;
-  readonly signal?: AbortSignal;
+  readonly demand?: Demand;
 }
 
 const calibrationsKept = 100;
@@ -39,12 +39,12 @@ export class OutlierRater {
   }
 
   /** One for each row. Throws what `Predictor.predict` throws: `operation-not-supported` where no rows were held out. */
-  async rate(caller: Caller, { model, inputs, signal }: OutlierQuestion): Promise<Outlier[]> {
+  async rate(caller: Caller, { model, inputs, demand }: OutlierQuestion): Promise<Outlier[]> {
     const { outputs } = await this.#predictor.predict(caller, {
       operation: 'outliers',
       model,
       inputs,
-      ...(signal && { signal }),
+      ...(demand && { demand }),
     });
     const calibration = await this.#calibrations.get(model, () => this.#read(model));
     return Array.from(outputs.data, (score) => ({ score, pValue: pValue(calibration, score) }));

@@ -14,7 +14,7 @@ import type { FrameTarget } from './frame-choice.ts';
 import { type EncodedFrame, FrameCodec } from './frame-codec.ts';
 import { drawSeed, generate } from './generate.ts';
 import { type Outlier, OutlierRater } from './outliers.ts';
-import type { Prediction, Predictor, PredictTarget } from './predictor.ts';
+import type { Demand, Prediction, Predictor, PredictTarget } from './predictor.ts';
 
 type Rows = NdArray<'float32'>;
 
@@ -24,7 +24,7 @@ export type RowSource = Rows | ((target: PredictTarget) => Rows | Promise<Rows>)
 interface Question {
   /** `digits`, `digits@2`, `digits:stable`; absent: the default model, else the only one */
   readonly model?: string | undefined;
-  readonly signal?: AbortSignal;
+  readonly demand?: Demand;
 }
 
 /** Whether `Answer.target` is wanted: rendering pictures needs it. */
@@ -99,8 +99,8 @@ export class PredictionService {
 
   /** Throws what `Predictor.predict` and `question.rows` throw. */
   async predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {
-    const { operation, rows, rateOutliers = false, withTarget = false, signal } = question;
-    const options = signal && { signal };
+    const { operation, rows, rateOutliers = false, withTarget = false, demand } = question;
+    const options = demand && { demand };
     if (typeof rows !== 'function' && !withTarget && !rateOutliers) {
       const { model } = question;
       return { prediction: await this.#predictor.predict(caller, { operation, model, inputs: rows, ...options }) };
@@ -117,23 +117,23 @@ export class PredictionService {
 
   /** Throws what `Predictor.predict` throws: `operation-not-supported` for a model that is not variational. */
   async generate(caller: Caller, question: GenerateQuestion): Promise<GenerateAnswer> {
-    const { model, count, seed = drawSeed(), withTarget = false, signal } = question;
-    const prediction = await generate(this.#predictor, caller, { model, count, seed, ...(signal && { signal }) });
+    const { model, count, seed = drawSeed(), withTarget = false, demand } = question;
+    const prediction = await generate(this.#predictor, caller, { model, count, seed, ...(demand && { demand }) });
     return { seed, ...(await this.#answer(caller, 'generate', prediction, withTarget)) };
   }
 
   /** Throws what `FrameCodec.encode` and `question.rows` throw. */
   async encodeFrame(caller: Caller, question: EncodeFrameQuestion): Promise<EncodedFrame> {
-    const { rows, signal } = question;
+    const { rows, demand } = question;
     const { target, model } = await this.#resolve(caller, 'encode', question.model);
     const inputs = typeof rows === 'function' ? await rows(target) : rows;
-    return this.#frames.encode(caller, { model, inputs, ...(signal && { signal }), ...question.target });
+    return this.#frames.encode(caller, { model, inputs, ...(demand && { demand }), ...question.target });
   }
 
   /** Throws what `FrameCodec.decode` throws. */
   async decodeFrame(caller: Caller, question: DecodeFrameQuestion): Promise<Answer> {
-    const { frame, model, withTarget = false, signal } = question;
-    const prediction = await this.#frames.decode(caller, { frame, model, ...(signal && { signal }) });
+    const { frame, model, withTarget = false, demand } = question;
+    const prediction = await this.#frames.decode(caller, { frame, model, ...(demand && { demand }) });
     return this.#answer(caller, 'decode', prediction, withTarget);
   }
 

@@ -1,9 +1,18 @@
 /** The serving contract: one predictor answers every transport. model-predictor.ts implements it. */
 
 import type { Caller } from '../base/caller.ts';
+import type { HourglassError } from '../base/errors.ts';
 import type { NdArray } from '../base/ndarray.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
 import type { Operation } from '../registry/manifest.ts';
+
+/** Whether somebody still waits for an answer. An AbortSignal costs much more than most answers, so it is made on first use. */
+export interface Demand {
+  /** aborted, with a HourglassError as reason, when nobody waits any more; read only where something has to wait */
+  readonly signal: AbortSignal;
+  /** the reason when nobody waits any more; asked just before a run */
+  isOver(): HourglassError | undefined;
+}
 
 export interface PredictRequest {
   readonly operation: Operation;
@@ -11,7 +20,8 @@ export interface PredictRequest {
   readonly model?: string | undefined;
   /** [batch, …row]: rows flat or in the model's own shape */
   readonly inputs: NdArray<'float32'>;
-  readonly signal?: AbortSignal;
+  /** absent: it is wanted as long as the predictor's own deadline allows */
+  readonly demand?: Demand;
 }
 
 export interface Prediction {

@@ -5,7 +5,8 @@ import { sizeOf } from '../base/ndarray.ts';
 import type { Manifest, Operation } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool, ModelShapes, ModelSource } from '../runtime/pool.ts';
-import type { Lane, LaneRun } from './batcher.ts';
+import type { LaneRun } from './batcher.ts';
+import type { HereLane } from './turn-batcher.ts';
 
 type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers';
 
@@ -22,9 +23,18 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
 
 const fileOf = (part: Part): string => `${part}.onnx`;
 
-export interface ServedLane extends Lane {
+/** Files of this size load in some milliseconds, during which the event loop stands still. */
+const mostBytesHere = 4 * 2 ** 20;
+/** A run of one row that takes longer goes to a thread, where the way there and back does not matter any more. */
+const shortRunSeconds = 300e-6;
+const timings = 5;
+const timedRows = 16;
+
+export interface ServedLane extends HereLane {
   readonly model: ServedModel;
   readonly operation: Operation;
+  /** its runs are short enough for the event loop */
+  isShort: boolean;
 }
 
 export class ServedModel {
@@ -65,7 +75,9 @@ export class ServedModel {
       const lane = model.#openLane(operation);
       const { finite } = await lane.run(model.#ordinaryRow(operation), 1);
       if (!finite) throw model.damaged(`its answers to ${operation} are not finite numbers`);
+      await model.#time(lane);
     }
+    if ([...model.#lanes.values()].some((lane) => lane.isShort)) await pool.loadHere(model.#source);
     return model;
   }
 
@@ -78,6 +90,25 @@ export class ServedModel {
 
   damaged(how: string): HourglassError {
     return new HourglassError('model-corrupt', `${this.key} cannot be served: ${how}. Use another version.`);
+  }
+
+  /** Measures a run in a thread, where it holds up nobody. The shortest of several: the others were disturbed. */
+  async #time(lane: ServedLane): Promise<void> {
+    if (this.#source.bytes > mostBytesHere) return;
+    const run = async (rows: number): Promise<number> => {
+      const row = this.#ordinaryRow(lane.operation);
+      const data = new Float32Array(rows * row.length);
+      for (let i = 0; i < rows; i++) data.set(row, i * row.length);
+      return (await lane.run(data, rows)).seconds;
+    };
+    let [one, several] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < timings; i++) {
+      one = Math.min(one, await run(1));
+      if (one > 10 * shortRunSeconds) return;
+      several = Math.min(several, await run(timedRows));
+    }
+    lane.secondsPerRow = several / timedRows;
+    lane.isShort = one <= shortRunSeconds;
   }
 
   #checkShapes(operation: Operation, shapes: ModelShapes): void {
@@ -101,6 +132,14 @@ export class ServedModel {
       inputSize: sizeOf(inputShapeOf(this.manifest, operation)),
       outputSize: sizeOf(outputShapeOf(this.manifest, operation)),
       run: (data, rows): Promise<LaneRun> => this.#pool.run(this.#source, { chain: chains[operation], rows, data }),
+      runHere: (data, rows) => {
+        const result = this.#pool.runHere(this.#source, { chain: chains[operation], rows, data });
+        // Dropped to make room for others: the next runs go to the threads until it is here again.
+        if (!result) void this.#pool.loadHere(this.#source).catch(() => {});
+        return result;
+      },
+      secondsPerRow: Number.POSITIVE_INFINITY,
+      isShort: false,
     };
     this.#lanes.set(operation, lane);
     return lane;

@@ -136,11 +136,11 @@ describe('work that nobody waits for', () => {
     const client = new AbortController();
     const call = encode(url, client.signal);
     await asked(predictor);
-    expect(predictor.asked[0]?.signal?.aborted).toBe(false);
+    expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(false);
     client.abort();
     await expect(call).rejects.toThrow();
-    await expect.poll(() => predictor.asked[0]?.signal?.aborted).toBe(true);
-    expect(predictor.asked[0]?.signal?.reason).toMatchObject({ code: 'cancelled' });
+    await expect.poll(() => predictor.asked[0]?.demand?.signal?.aborted).toBe(true);
+    expect(predictor.asked[0]?.demand?.signal?.reason).toMatchObject({ code: 'cancelled' });
     await expect.poll(() => metrics.render()).toMatch(/route="\/encode",code="cancelled",.*\} 1/);
   });
 
@@ -150,7 +150,7 @@ describe('work that nobody waits for', () => {
     expect(answer.status).toBe(504);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(await answer.json()).toMatchObject({ code: 'deadline-exceeded' });
-    expect(predictor.asked[0]?.signal?.reason).toMatchObject({ code: 'deadline-exceeded' });
+    expect(predictor.asked[0]?.demand?.signal?.reason).toMatchObject({ code: 'deadline-exceeded' });
   });
 });
 

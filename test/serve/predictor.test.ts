@@ -250,7 +250,7 @@ describe('requests at the same time', () => {
       predictor.predict(defaultCaller, {
         operation: 'encode',
         inputs: batch(i, 0, 0, 0),
-        ...(i % 2 === 1 && { signal: gone }),
+        ...(i % 2 === 1 && { demand: { signal: gone, isOver: () => undefined } }),
       });
     const results = await Promise.all(
       Array.from({ length: 40 }, (_, i) =>

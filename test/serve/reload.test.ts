@@ -86,8 +86,8 @@ describe('a new version that loads slowly', () => {
     expect((await encode(serving, 'digits')).version).toBe(1);
     await serving.publish('digits', times(2));
     expect(await encode(serving, 'digits')).toEqual({ version: 1, value: 1 });
-    const signal = AbortSignal.timeout(20);
-    const impatient = { operation: 'encode', model: 'digits@2', inputs: batch(1, 0, 0, 0), signal } as const;
+    const demand = { signal: AbortSignal.timeout(20), isOver: () => undefined };
+    const impatient = { operation: 'encode', model: 'digits@2', inputs: batch(1, 0, 0, 0), demand } as const;
     expect((await failure(serving.predictor.predict(defaultCaller, impatient))).code).toBe('deadline-exceeded');
     const crowd = Array.from({ length: 50 }, () => failure(encode(serving, 'digits@2')));
     const codes = (await Promise.all(crowd)).map((error) => error.code).sort();

@@ -24,6 +24,7 @@ export interface Serving {
 
 export const defaults = {
   defaultModel: null,
+  inlineModels: false,
   maxBatch: 1000,
   maxWaiting: 100,
   batchRows: 64,

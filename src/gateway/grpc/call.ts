@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
+import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
 
@@ -15,6 +16,8 @@ export interface Call {
   readonly caller: Caller;
   /** aborted, with a HourglassError as reason, when the client is gone, a deadline passed, or the server drains */
   readonly signal: AbortSignal;
+  /** the same for what predicts; its signal is `signal` */
+  readonly demand: Demand;
   /** Ends the call with `deadline-exceeded` when it has no answer after so long. */
   limit(ms: number): void;
   /** For streams without an end of their own: they end with `shutting-down` as soon as the server drains. */
@@ -95,7 +98,8 @@ export async function conduct(
   try {
     signal.throwIfAborted();
     const caller = identify(call.metadata.get('traceparent')[0]);
-    await work({ requestId, caller, signal, limit, endOnDrain: () => runtime.drain.add(controller) });
+    const demand: Demand = { signal, isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined) };
+    await work({ requestId, caller, signal, demand, limit, endOnDrain: () => runtime.drain.add(controller) });
   } catch (thrown) {
     const error = normaliseError(signal.aborted ? signal.reason : thrown);
     if (error.code === 'internal') runtime.failed(error, path, requestId);

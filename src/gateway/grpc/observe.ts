@@ -9,6 +9,7 @@ import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { RequestMetrics } from '../request-metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
 
@@ -51,6 +52,7 @@ const maxMetadataBytes = 16 * 1024;
 
 export function observe(options: Observation): ServerInterceptor {
   const { log, metrics, maxMessageBytes } = options;
+  const requests = new RequestMetrics(metrics, transport);
   return ({ path, requestStream, responseStream }, call) => {
     const begun = performance.now();
     let requestId = '';
@@ -59,9 +61,9 @@ export function observe(options: Observation): ServerInterceptor {
     let answeredAt: number | undefined;
     const stage = (name: 'read' | 'write', since: number): void => {
       if (operation === undefined) return;
-      metrics.observe('stageDuration', (performance.now() - since) / 1000, { stage: name, operation });
+      requests.stage(name, operation, (performance.now() - since) / 1000);
     };
-    metrics.move('requestsInFlight', 1, { transport });
+    requests.begun();
 
     // All endings pass the innermost call, also those that grpc-js decides without asking anybody.
     const send = call.sendStatus.bind(call);
@@ -107,9 +109,7 @@ export function observe(options: Observation): ServerInterceptor {
             clearTimeout(timer);
             if (answeredAt !== undefined) stage('write', answeredAt);
             const seconds = (performance.now() - begun) / 1000;
-            metrics.move('requestsInFlight', -1, { transport });
-            metrics.count('requests', 1, { transport, route: path, code: outcome });
-            metrics.observe('requestDuration', seconds, { transport, route: path });
+            requests.ended(path, outcome, seconds);
             const level = serverFaults.has(outcome) ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
             log[level]({ requestId, method: path, code: outcome, seconds }, 'answered');
           },

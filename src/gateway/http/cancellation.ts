@@ -12,6 +12,13 @@ export interface CancellationOptions {
   readonly draining?: AbortSignal;
 }
 
+export const late = (limitMs: number): HourglassError =>
+  new HourglassError(
+    'deadline-exceeded',
+    `There was no answer within ${limitMs / 1000} s. Send less at a time, or try again later.`,
+    { retryAfter: 1 },
+  );
+
 /** Aborted with the HourglassError that says why, and at the latest when the answer is out: nothing of it goes on then. */
 export function cancellation(
   response: ServerResponse,
@@ -24,13 +31,7 @@ export function cancellation(
         retryAfter: 1,
       }),
     );
-  const timer =
-    deadlineMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          const message = `There was no answer within ${deadlineMs / 1000} s. Send less at a time, or try again later.`;
-          controller.abort(new HourglassError('deadline-exceeded', message, { retryAfter: 1 }));
-        }, deadlineMs);
+  const timer = deadlineMs === undefined ? undefined : setTimeout(() => controller.abort(late(deadlineMs)), deadlineMs);
   whenEnded(response, () => {
     clearTimeout(timer);
     draining?.removeEventListener('abort', drained);

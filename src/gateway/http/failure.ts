@@ -29,7 +29,8 @@ export function answerErrors(app: App): void {
 export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = errorOf(thrown);
   request.failure = error.code;
-  if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'request failed');
+  if (error.code === 'internal')
+    request.log.error({ requestId: request.id, err: error.cause ?? error }, 'request failed');
   const { http, retryable } = error.row;
   if (retryable && http !== 409) {
     reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));

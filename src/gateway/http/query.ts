@@ -8,13 +8,16 @@ import type { TSchema } from 'typebox';
 import { checkRequest } from '../request-check.ts';
 
 interface ObjectSchema {
+  readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, { readonly type?: string }>>;
 }
 
 /** For Fastify: checks query strings; paths and bodies are checked where their meaning is known. */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   if (httpPart !== 'querystring') return () => true;
+  const isOptional = ((schema as ObjectSchema).required ?? []).length === 0;
   return (query: unknown) => {
+    if (isOptional && isEmpty(query)) return true;
     try {
       return { value: checkQuery(schema, query as Record<string, unknown>) };
     } catch (error) {
@@ -22,6 +25,11 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
     }
   };
 };
+
+function isEmpty(query: unknown): boolean {
+  for (const _ in query as object) return false;
+  return true;
+}
 
 function checkQuery(schema: TSchema, query: Record<string, unknown>): unknown {
   const { properties = {} } = schema as ObjectSchema;

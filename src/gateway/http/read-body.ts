@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import type { Budget } from '../budget.ts';
+import { readSmallBody, smallBytes } from './small-body.ts';
 
 export interface ReadLimits {
   /** until a body has arrived */
@@ -56,6 +57,10 @@ export function readBody({ raw }: FastifyRequest, limit: number, limits: ReadLim
   if (declared > limit) return Promise.reject(tooLarge(limit, declared));
   if (raw.destroyed) return Promise.reject(clientGone());
   goAhead(raw);
+  if (declared <= smallBytes) {
+    const errors = { late: () => late(limits.bodyTimeoutMs), gone: clientGone };
+    return readSmallBody(raw, declared, limits.bodyTimeoutMs, errors);
+  }
   const buffer = new GrowingBuffer((bytes) => holdMemory(raw, limits.memory, bytes));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(late(limits.bodyTimeoutMs)), limits.bodyTimeoutMs);

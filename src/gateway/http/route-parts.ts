@@ -13,6 +13,7 @@ import type { Registry } from '../../registry/registry.ts';
 import type { PredictionService } from '../../serve/prediction-service.ts';
 import type { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
+import type { Observer } from './observe.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -38,6 +39,7 @@ export interface HttpParts {
 export interface RouteParts extends HttpParts {
   /** aborted when the server drains: streams without an end of their own end then */
   readonly draining: AbortSignal;
+  readonly observer: Observer;
   /** places for event streams */
   readonly watchers: Budget;
 }

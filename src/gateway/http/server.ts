@@ -89,6 +89,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
+    // A logger for each request costs more than the line it writes: the lines carry the id themselves.
+    childLoggerFactory: (logger) => logger,
     connectionTimeout: config.idleTimeoutMs,
     keepAliveTimeout: Math.max(1, config.keepAliveMs),
     requestTimeout: Math.max(config.uploadTimeoutMs, config.headersTimeoutMs),
@@ -107,12 +109,11 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     clientErrorHandler: (error, socket) => answerParserError(error, socket, metrics),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
-  const observer = createObserver(app.server, metrics);
-  const memory = new Budget(Math.max(config.maxBodyMemoryBytes, 2 * config.maxBodyBytes), 'large requests', (bytes) =>
-    metrics.set('bodyMemory', bytes),
-  );
+  const observer = createObserver(app.server, metrics, config);
+  const memory = new Budget(Math.max(config.maxBodyMemoryBytes, 2 * config.maxBodyBytes), 'large requests');
+  metrics.beforeRead(() => metrics.set('bodyMemory', memory.used));
   const watchers = new Budget(config.maxWatchers, 'open event streams');
-  const routeParts: RouteParts = { ...parts, log, draining, watchers };
+  const routeParts: RouteParts = { ...parts, log, draining, watchers, observer };
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
@@ -123,17 +124,22 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     app.routing(request, response);
   });
   app.decorateRequest('caller');
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     request.caller = identify(request.headers.traceparent);
     observer.begin(request, reply);
     whenEnded(reply.raw, () => releaseMemory(request.raw, memory));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     refuseDoubledHeaders(request.raw);
+    done();
   });
-  app.addHook('preValidation', async (request) => requireBody(request));
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('preValidation', (request, _reply, done) => {
+    requireBody(request);
+    done();
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
     if (readiness.stopping) reply.header('connection', 'close');
     settleUnread(request.raw, reply);
+    done(null, payload);
   });
   answerErrors(app);
 

@@ -45,8 +45,8 @@ describe('a call that nobody waits for', () => {
     const { stream, answer } = plainCall({ 'grpc-timeout': '1S' });
     stream.end(message);
     expect(await answer).toMatchObject({ 'grpc-status': '4', 'grpc-message': expect.stringContaining('deadline') });
-    await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
-    expect(predictor.asked[0]?.signal?.reason).toMatchObject({ code: 'deadline-exceeded' });
+    await vi.waitFor(() => expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(true));
+    expect(predictor.asked[0]?.demand?.signal?.reason).toMatchObject({ code: 'deadline-exceeded' });
     const failure = await failureOf(running.client.call(encode, small, { deadline: Date.now() + 100 }));
     expect(failure.status).toBe('DEADLINE_EXCEEDED');
   });
@@ -58,8 +58,8 @@ describe('a call that nobody waits for', () => {
     await asked(predictor);
     gone.abort();
     expect((await call).status).toBe('CANCELLED');
-    await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
-    expect(predictor.asked[0]?.signal?.reason).toMatchObject({ code: 'cancelled' });
+    await vi.waitFor(() => expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(true));
+    expect(predictor.asked[0]?.demand?.signal?.reason).toMatchObject({ code: 'cancelled' });
   });
 
   it('tells its work when the connection breaks', async () => {
@@ -68,7 +68,7 @@ describe('a call that nobody waits for', () => {
     stream.end(message);
     await asked(predictor);
     session.destroy();
-    await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(true));
   });
 
   it('is not begun when its deadline has passed on the way', async () => {
@@ -87,7 +87,7 @@ describe('a call that nobody waits for', () => {
     const failure = await failureOf(running.client.call(encode, small));
     expect(failure).toMatchObject({ status: 'DEADLINE_EXCEEDED', code: 'deadline-exceeded', retryAfter: 1 });
     expect(failure.text).toContain('within 0.05 s');
-    expect(predictor.asked[0]?.signal?.aborted).toBe(true);
+    expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(true);
   });
 
   it('is given up when the request does not arrive', async () => {
@@ -243,7 +243,7 @@ describe('stopping', () => {
     await asked(predictor);
     await running.server.close(50);
     expect(['CANCELLED', 'UNAVAILABLE']).toContain((await call).status);
-    await vi.waitFor(() => expect(predictor.asked[0]?.signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(predictor.asked[0]?.demand?.signal?.aborted).toBe(true));
   });
 
   it('works without having begun: the port was taken', async () => {

@@ -109,7 +109,7 @@ export class GatedPredictor implements Predictor {
     if (!this.#isOpen) {
       await new Promise<void>((resolve, reject) => {
         this.#waiting.push(resolve);
-        request.signal?.addEventListener('abort', () => reject(request.signal?.reason));
+        request.demand?.signal?.addEventListener('abort', () => reject(request.demand?.signal?.reason));
       });
     }
     const { shape, data } = request.inputs;

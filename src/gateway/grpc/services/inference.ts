@@ -49,10 +49,10 @@ export function inferenceService({
   deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
   function ask({ content, format, ...question }: Question, call: Call, rateOutliers = false): Promise<PredictAnswer> {
-    const { caller, signal } = call;
+    const { caller, demand } = call;
     call.limit(deadlineMs);
     const withTarget = format === OutputFormat.PNG;
-    return predictions.predict(caller, { ...question, rows: rowsOf(content), withTarget, rateOutliers, signal });
+    return predictions.predict(caller, { ...question, rows: rowsOf(content), withTarget, rateOutliers, demand });
   }
 
   function rowsOf(content: Content): RowSource {
@@ -95,10 +95,10 @@ export function inferenceService({
 
     async generate({ model, count, seed: wanted, outputFormat }, call) {
       call.limit(deadlineMs);
-      const { caller, signal } = call;
+      const { caller, demand } = call;
       const format = formatOf(outputFormat, undefined);
       const withTarget = format === OutputFormat.PNG;
-      const question = { model, count: count || 1, seed: wanted, withTarget, signal };
+      const question = { model, count: count || 1, seed: wanted, withTarget, demand };
       const { seed, ...answer } = await predictions.generate(caller, question);
       return { ...(await rowsAnswer(answer, format)), seed };
     },
@@ -115,20 +115,20 @@ export function inferenceService({
 
     async encodeFrame(request, call) {
       call.limit(deadlineMs);
-      const { caller, signal } = call;
+      const { caller, demand } = call;
       const target = frameTargetOf(request);
       const { model, content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
-      const question = { model, rows: rowsOf(content), target, signal };
+      const question = { model, rows: rowsOf(content), target, demand };
       const { frame, receipt } = await predictions.encodeFrame(caller, question);
       return { frame, receipt: receiptMessage(receipt) };
     },
 
     async decodeFrame({ frame, model, outputFormat }, call) {
       call.limit(deadlineMs);
-      const { caller, signal } = call;
+      const { caller, demand } = call;
       const format = formatOf(outputFormat, undefined);
       const withTarget = format === OutputFormat.PNG;
-      return rowsAnswer(await predictions.decodeFrame(caller, { frame, model, withTarget, signal }), format);
+      return rowsAnswer(await predictions.decodeFrame(caller, { frame, model, withTarget, demand }), format);
     },
   };
 }

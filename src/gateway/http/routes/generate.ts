@@ -2,9 +2,8 @@
 
 import { Type } from 'typebox';
 import { checkRequest } from '../../request-check.ts';
-import { cancellation, orAborted } from '../cancellation.ts';
+import { Demand, timeoutOf } from '../demand.ts';
 import { json, negotiate, octets, png } from '../media.ts';
-import { observeStages } from '../observe.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { refuseSeveral, sendRows } from '../rows-answer.ts';
 import { GenerateRequest, problem, ref } from '../schemas.ts';
@@ -12,7 +11,7 @@ import { GenerateRequest, problem, ref } from '../schemas.ts';
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-export function generateRoutes(app: App, { predictions, config, metrics }: RouteParts): void {
+export function generateRoutes(app: App, { predictions, config, observer }: RouteParts): void {
   app.post(
     '/v1/models/:model/generate',
     {
@@ -40,14 +39,14 @@ export function generateRoutes(app: App, { predictions, config, metrics }: Route
       },
     },
     async ({ caller, headers, params: { model }, body }, reply) => {
-      const observeWrite = observeStages(reply, 'generate', metrics);
+      const stages = observer.predicting(reply, 'generate');
       const type = negotiate(headers.accept, offered);
-      const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
+      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
       const { count, seed: wanted } = checkRequest(GenerateRequest, body) as GenerateRequest;
-      const question = { model, count, seed: wanted, withTarget: type === png, signal };
-      const { prediction, target, seed } = await orAborted(predictions.generate(caller, question), signal);
+      const question = { model, count, seed: wanted, withTarget: type === png, demand };
+      const { prediction, target, seed } = await demand.meet(predictions.generate(caller, question));
       if (type === png) refuseSeveral(prediction.outputs);
-      observeWrite();
+      stages.answering();
       return sendRows(reply, type, 'generate', prediction, target, { seed });
     },
   );

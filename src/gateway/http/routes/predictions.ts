@@ -8,10 +8,9 @@ import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
-import { cancellation, orAborted } from '../cancellation.ts';
+import { Demand, timeoutOf } from '../demand.ts';
 import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
 import { frame, json, negotiate, octets, png } from '../media.ts';
-import { observeStages } from '../observe.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, rowsOf } from '../rows-request.ts';
@@ -137,42 +136,37 @@ type Answer = (
   asked: Asked,
 ) => Promise<FastifyReply>;
 
-function answerer(operation: RowOperation, { predictions, config, metrics }: RouteParts): Answer {
+function answerer(operation: RowOperation, { predictions, config, observer }: RouteParts): Answer {
   const offered = offeredBy(operation);
   return async (request, reply, named, { resize = false, outliers = false, ...frameQuery }) => {
-    const observeWrite = observeStages(reply, operation, metrics);
-    const type = negotiate<(typeof offered)[number]>(request.headers.accept, offered);
+    const stages = observer.predicting(reply, operation);
+    const { caller, headers } = request;
+    const type = negotiate<(typeof offered)[number]>(headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
-    const signal = cancellation(reply.raw, { deadlineMs: config.deadlineMs });
+    const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
     const body = request.body as RowsBody;
-    const { caller } = request;
     const frameTarget = frameTargetOf(frameQuery, type === frame);
     const withTarget = type === png;
 
     if (body.form === 'frame') {
-      const question = { frame: body.bytes, model: named, withTarget, signal };
-      const { prediction, target } = await orAborted(predictions.decodeFrame(caller, question), signal);
+      const question = { frame: body.bytes, model: named, withTarget, demand };
+      const { prediction, target } = await demand.meet(predictions.decodeFrame(caller, question));
       if (type === png) refuseSeveral(prediction.outputs);
-      observeWrite();
+      stages.answering();
       return sendRows(reply, type as RowsType, operation, prediction, target);
     }
 
-    const { model, rows } = rowsOf(body, operation, {
-      named,
-      resize,
-      maxPixels: config.maxImagePixels,
-      isPicture: withTarget,
-    });
+    const context = { named, resize, maxPixels: config.maxImagePixels, isPicture: withTarget };
+    const { model, rows } = rowsOf(body, operation, context);
     if (type === frame) {
-      const question = { model, rows, target: frameTarget, signal };
-      const encoded = await orAborted(predictions.encodeFrame(caller, question), signal);
-      observeWrite();
+      const question = { model, rows, target: frameTarget, demand };
+      const encoded = await demand.meet(predictions.encodeFrame(caller, question));
+      stages.answering();
       return sendFrame(reply, encoded, frameQuery.receipt === 'json');
     }
-    const question = { operation, model, rows, withTarget, rateOutliers: outliers, signal };
-    const answered = await orAborted(predictions.predict(caller, question), signal);
-    observeWrite();
-    const { prediction, target, outliers: rated } = answered;
+    const question = { operation, model, rows, withTarget, rateOutliers: outliers, demand };
+    const { prediction, target, outliers: rated } = await demand.meet(predictions.predict(caller, question));
+    stages.answering();
     return sendRows(reply, type, operation, prediction, target, rated && { outliers: rated });
   };
 }

@@ -1,0 +1,83 @@
+/** A gateway of the build as `hourglass gateway` starts it, with its logs, metrics and checks on, and one model to serve. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import { startRedis } from '../../test/helpers/redis.ts';
+import { metaOf } from '../../test/serve/serving.ts';
+import { denseAutoencoder } from '../serve/nets.ts';
+
+export const [values, codes] = [784, 32];
+
+export interface Service {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** seconds from the start of the process to its first prediction */
+  readonly firstAnswer: number;
+  /** MiB of the process after that, with one model in memory and nothing to do */
+  readonly idleMemory: number;
+  /** folder with the encoder's ONNX file, for peers */
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+export const row: readonly number[] = Array.from({ length: values }, (_, i) => (i % 97) / 96);
+
+export async function startService(): Promise<Service> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
+  const redis = await startRedis();
+  const { encoder, decoder } = denseAutoencoder([values, 128, codes]);
+  writeFileSync(path.join(folder, 'encoder.onnx'), encoder);
+  const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'registry')));
+  const meta = metaOf('bench', { inputShape: [28, 28, 1], codeShape: [codes] });
+  await registry.publish('digits', { files: { 'encoder.onnx': encoder, 'decoder.onnx': decoder }, meta });
+  const env = {
+    ...process.env,
+    REDIS_URL: redis.url,
+    HOURGLASS_DATA_DIR: folder,
+    HOURGLASS_HTTP_PORT: '0',
+    HOURGLASS_GRPC_PORT: '0',
+    HOURGLASS_METRICS_PORT: '0',
+    HOURGLASS_DRAIN: '0s',
+  };
+  const start = performance.now();
+  const log = openSync(path.join(folder, 'gateway.log'), 'w');
+  const child = spawn(process.execPath, ['dist/main.js', 'gateway'], { env, stdio: ['ignore', log, 'inherit', 'ipc'] });
+  const [{ httpPort, grpcPort }] = (await once(child, 'message')) as [{ httpPort: number; grpcPort: number }];
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/v1/models/digits/encode`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: [row] }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  const firstAnswer = (performance.now() - start) / 1000;
+  await sleep(2000);
+  return {
+    ...{ httpPort, grpcPort, firstAnswer, folder },
+    idleMemory: residentMemory(child),
+    async stop() {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      await redis.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function residentMemory({ pid }: ChildProcess): number {
+  const status = readText(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
+}
+
+const readText = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+};

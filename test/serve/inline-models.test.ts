@@ -1,0 +1,94 @@
+// Small models on the event loop: the same answers as from a thread, and never of a version that is not meant any more.
+import { describe, expect, it } from 'vitest';
+import { defaultCaller } from '../../src/base/caller.ts';
+import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import { batch, failure, metaOf, type Serving, startServing, times } from './serving.ts';
+
+const encode = async ({ predictor }: Serving, model: string, ...values: number[]) => {
+  const { version, outputs } = await predictor.predict(defaultCaller, {
+    ...{ operation: 'encode', model },
+    inputs: batch(...values),
+  });
+  return { version, codes: [...outputs.data] };
+};
+
+/** Serves on the event loop only: every task that a thread gets after loading fails the test. */
+async function startInline(): Promise<Serving & { threadRuns: () => number }> {
+  const serving = await startServing({ config: { inlineModels: true } });
+  const { pool } = serving;
+  const run = pool.run.bind(pool);
+  let runs = 0;
+  pool.run = (...given) => {
+    runs++;
+    return run(...given);
+  };
+  return { ...serving, threadRuns: () => runs };
+}
+
+describe('a small model', () => {
+  it('is run without a thread once it is loaded, with the same answers', async () => {
+    const serving = await startInline();
+    await serving.publish('digits', times(0.1));
+    const first = await encode(serving, 'digits', 1, 2, 3, 4);
+    const before = serving.threadRuns();
+    const again = await encode(serving, 'digits', 1, 2, 3, 4);
+    expect(serving.threadRuns()).toBe(before);
+    expect(again).toEqual(first);
+    const many = await Promise.all([1, 2, 3].map((value) => encode(serving, 'digits', value, 0, 0, 0)));
+    expect(many.map(({ codes }) => codes)).toEqual(
+      [1, 2, 3].map((value) => [Math.fround(Math.fround(0.1) * value), 0]),
+    );
+  });
+
+  it('still refuses wrong rows, other operations and nonsense', async () => {
+    const serving = await startInline();
+    await serving.publish('digits', times(1), { operations: ['encode'] });
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    const ask = async (operation: 'encode' | 'decode', ...values: number[]) =>
+      (
+        await failure(
+          serving.predictor.predict(defaultCaller, { operation, model: 'digits', inputs: batch(...values) }),
+        )
+      ).code;
+    expect(await ask('encode', 1, Number.NaN, 3, 4)).toBe('non-finite');
+    expect(await ask('decode', 1, 2, 3, 4)).toBe('operation-not-supported');
+    expect(await ask('encode')).toBe('empty-batch');
+  });
+
+  it('gives way at once to what this process publishes, names and deletes', async () => {
+    const serving = await startInline();
+    await serving.publish('digits', times(1));
+    expect((await encode(serving, 'digits', 1, 2, 3, 4)).version).toBe(1);
+    await serving.publish('digits', times(2));
+    expect(await encode(serving, 'digits', 1, 2, 3, 4)).toEqual({ version: 2, codes: [2, 4] });
+    await serving.registry.setAlias('digits', 'stable', 1);
+    expect((await encode(serving, 'digits:stable', 1, 2, 3, 4)).version).toBe(1);
+    await serving.registry.setAlias('digits', 'stable', 2);
+    expect((await encode(serving, 'digits:stable', 1, 2, 3, 4)).version).toBe(2);
+    await serving.registry.setAlias('digits', 'stable', 1);
+    await serving.registry.deleteVersion('digits', 2);
+    expect((await encode(serving, 'digits', 1, 2, 3, 4)).version).toBe(1);
+    const gone = { operation: 'encode', model: 'digits@2', inputs: batch(1, 2, 3, 4) } as const;
+    expect((await failure(serving.predictor.predict(defaultCaller, gone))).code).toBe('version-not-found');
+  });
+
+  it('gives way soon to what another process publishes', async () => {
+    const serving = await startInline();
+    await serving.publish('digits', times(1));
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    const other = await Registry.open(await FolderBlobs.open(serving.root));
+    await other.publish('digits', { files: { ...times(3) }, meta: metaOf('of-another-process') });
+    await expect.poll(async () => (await encode(serving, 'digits', 1, 2, 3, 4)).version, { interval: 5 }).toBe(2);
+  });
+
+  it('is served by threads again when it had to make room, and comes back', async () => {
+    const serving = await startServing({ config: { inlineModels: true }, pool: { maxModels: 1 } });
+    for (const name of ['digits', 'faces']) await serving.publish(name, times(1));
+    for (let i = 0; i < 3; i++) {
+      for (const name of ['digits', 'faces']) {
+        expect((await encode(serving, name, 1, 2, 3, 4)).codes).toEqual([1, 2]);
+      }
+    }
+  });
+});
