@@ -4,7 +4,7 @@
  * root and the only reader of the environment. A role loads only what it needs: the gateway no tfjs, the worker no server.
  */
 
-import { readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
@@ -23,6 +23,9 @@ const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 // Official builds of ONNX Runtime report their use to their maker unless told not to before they start. Whoever wants that
 // sets it to 0; processes that this one starts inherit it.
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
+// Models, data sets and the queue are this user's alone: folders 0700, files 0600, those of child processes too.
+process.umask(0o077);
 
 const usage = `hourglass ${release}: trains autoencoders from a job queue and serves encode, decode and denoise
 
@@ -51,6 +54,16 @@ const queueSettings = (config: Config, url: string | null): QueueSettings => ({
   keepJobs: config.jobHistory,
   keepEvents: config.eventHistory,
 });
+
+/** Folders of earlier releases were readable for everybody; one that belongs to another user stays as it is. */
+function openDataFolder({ dataDir }: Config): void {
+  mkdirSync(dataDir, { recursive: true });
+  try {
+    chmodSync(dataDir, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
+}
 
 interface Process {
   readonly config: Config;
@@ -229,7 +242,9 @@ async function main(): Promise<void> {
   if (!role || rest.length > 0) {
     throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);
   }
-  await role(loadConfig(name === 'up' ? forTerminal() : process.env));
+  const config = loadConfig(name === 'up' ? forTerminal() : process.env);
+  openDataFolder(config);
+  await role(config);
 }
 
 /**

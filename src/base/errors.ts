@@ -46,6 +46,8 @@ export const errorTable = {
   'unsupported-media-type': row(415, 'INVALID_ARGUMENT', 'The content type is not supported here'),
   'not-acceptable': row(406, 'INVALID_ARGUMENT', 'No answer in the accepted types'),
   'method-not-allowed': row(405, 'UNIMPLEMENTED', 'The path does not have this method'),
+  'expectation-failed': row(417, 'INVALID_ARGUMENT', 'The expectation of the request cannot be met'),
+  'unsupported-transfer-coding': row(501, 'UNIMPLEMENTED', 'The transfer coding of the body is not supported'),
   'headers-too-large': row(431, 'RESOURCE_EXHAUSTED', 'The headers are larger than allowed'),
   'request-timeout': row(408, 'DEADLINE_EXCEEDED', 'The request took too long to arrive', true),
   // the request as a message
@@ -77,7 +79,6 @@ export const errorTable = {
   'dataset-in-use': row(409, 'FAILED_PRECONDITION', 'The data set is in use'),
   'dataset-read-only': row(409, 'FAILED_PRECONDITION', 'The data set is built in'),
   'idempotency-key-reused': row(422, 'FAILED_PRECONDITION', 'The idempotency key was used for another request'),
-  'request-in-progress': row(409, 'ABORTED', 'The first request with this idempotency key is still running', true),
   'unsupported-schema': row(409, 'FAILED_PRECONDITION', 'Written by an incompatible release'),
   // uploads
   'invalid-dataset': row(422, 'INVALID_ARGUMENT', 'The data set is not usable'),
@@ -92,8 +93,8 @@ export const errorTable = {
   'decoder-unknown': row(404, 'NOT_FOUND', 'No model here decodes this frame'),
   'model-mismatch': row(409, 'FAILED_PRECONDITION', 'The frame belongs to another model'),
   // limits and faults
-  unauthenticated: row(401, 'UNAUTHENTICATED', 'A valid key is needed'),
-  'permission-denied': row(403, 'PERMISSION_DENIED', 'The key does not allow this'),
+  'host-not-allowed': row(403, 'PERMISSION_DENIED', 'The server does not answer to this host name'),
+  'origin-not-allowed': row(403, 'PERMISSION_DENIED', 'Web pages of this origin may not call'),
   overloaded: row(429, 'RESOURCE_EXHAUSTED', 'Too much work is waiting', true),
   'quota-exceeded': row(429, 'RESOURCE_EXHAUSTED', 'The quota is used up', true),
   'deadline-exceeded': row(504, 'DEADLINE_EXCEEDED', 'The deadline passed before the answer', true),
@@ -122,16 +123,29 @@ export interface ErrorFacts {
   readonly retryAfter?: number;
 }
 
-/** The only error that may reach a client. `message` says what was wrong, what is allowed and what to do. */
+/** What a client sent comes back in an error, but not as a whole: a name of a megabyte would be sent and logged as often. */
+const longestMessage = 4000;
+const longestText = 500;
+const cut = (text: string, length: number): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
+const cutText = <T>(value: T): T | string => (typeof value === 'string' ? cut(value, longestText) : value);
+
+/**
+ * The only error that may reach a client. `message` says what was wrong, what is allowed and what to do. Long texts are cut.
+ */
 export class HourglassError extends Error {
   override readonly name = 'HourglassError';
   readonly code: ErrorCode;
   readonly facts: ErrorFacts;
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}, options?: ErrorOptions) {
-    super(message, options);
+    super(cut(message, longestMessage), options);
     this.code = code;
-    this.facts = facts;
+    const { field, found } = facts;
+    this.facts = {
+      ...facts,
+      ...(field !== undefined && { field: cut(field, longestText) }),
+      ...(found !== undefined && { found: cutText(found) }),
+    };
   }
 
   get row(): ErrorRow {

@@ -29,7 +29,9 @@ export const UploadOptions = Type.Object(
     header: Type.Optional(
       Type.Boolean({ description: 'CSV: whether the first line names the columns; found out when absent' }),
     ),
-    delimiter: Type.Optional(Type.Enum([',', ';', '\t', '|'], { description: 'CSV: found out when absent' })),
+    delimiter: Type.Optional(
+      Type.String({ pattern: '^[,;|\\t]$', description: 'CSV: comma, semicolon, tab or |; found out when absent' }),
+    ),
     labelColumn: Type.Optional(
       Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
         description: 'CSV: name or number (from 0) of the column that holds the class',

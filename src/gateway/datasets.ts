@@ -5,10 +5,13 @@ import { HourglassError } from '../base/errors.ts';
 import type { DatasetInfo, DatasetStore, Upload } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
 import { type JobState, Name } from '../jobspec/job.ts';
+import { supported } from '../jobspec/schema-check.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import { checkRequest } from './request-check.ts';
 
-const UploadHead = Type.Object({ name: Name, options: Type.Optional(UploadOptions) }, { additionalProperties: false });
+const UploadHead = supported(
+  Type.Object({ name: Name, options: Type.Optional(UploadOptions) }, { additionalProperties: false }),
+);
 type UploadHead = Static<typeof UploadHead>;
 
 /**

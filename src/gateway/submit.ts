@@ -6,31 +6,34 @@ import { HourglassError } from '../base/errors.ts';
 import type { DatasetStore } from '../data/dataset.ts';
 import { type JobView, namePattern } from '../jobspec/job.ts';
 import { type ResolveContext, resolveJobSpec } from '../jobspec/resolve.ts';
-import { checkAgainst } from '../jobspec/schema-check.ts';
+import { checkAgainst, supported } from '../jobspec/schema-check.ts';
 import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 
 /** What a submission may say besides the job's specification, in the same object. */
-export const SubmitMembers = Type.Object(
-  {
-    priority: Type.Optional(
-      Type.Integer({
-        minimum: -1000,
-        maximum: 1000,
-        description: 'jobs of higher priority start first; 0 when absent',
-      }),
-    ),
-    deadlineSeconds: Type.Optional(
-      Type.Number({
-        exclusiveMinimum: 0,
-        maximum: 366 * 24 * 3600,
-        description: 'seconds from now until which the job must have ended',
-      }),
-    ),
-  },
-  { additionalProperties: false },
+export const SubmitMembers = supported(
+  Type.Object(
+    {
+      priority: Type.Optional(
+        Type.Integer({
+          minimum: -1000,
+          maximum: 1000,
+          description: 'jobs of higher priority start first; 0 when absent',
+        }),
+      ),
+      deadlineSeconds: Type.Optional(
+        Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 366 * 24 * 3600,
+          description: 'seconds from now until which the job must have ended',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
 );
 type SubmitMembers = Static<typeof SubmitMembers>;
+const SweepMembers = supported(Type.Pick(SubmitMembers, ['priority'], { additionalProperties: false }));
 
 export interface SubmitParts {
   readonly queue: JobQueue;
@@ -72,7 +75,7 @@ export async function submitSweep(
       field: `/${name}`,
     });
   }
-  const members = checkAgainst(Type.Pick(SubmitMembers, ['priority']), rest) as Pick<SubmitMembers, 'priority'>;
+  const members = checkAgainst(SweepMembers, rest) as Pick<SubmitMembers, 'priority'>;
   const sweep = resolveSweep(job, search, await contextOf(job, datasets));
   return queue.sweeps.submit(sweep, { caller, ...members, ...(idempotencyKey !== undefined && { idempotencyKey }) });
 }

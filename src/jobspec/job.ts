@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { withDefault } from './default.ts';
 import { ModelSpec } from './model.ts';
+import { supported } from './schema-check.ts';
 import { TrainingSpec } from './training.ts';
 
 export const namePattern = '^[a-z0-9][a-z0-9._-]{0,62}$';
@@ -13,9 +14,11 @@ export const Name = Type.String({
   description: 'lower-case letters, digits, dot, dash and underscore; at most 63 characters',
 });
 
-export const JobSpec = Type.Object(
-  { name: Name, dataset: Name, model: ModelSpec, training: withDefault(TrainingSpec, {}) },
-  { additionalProperties: false },
+export const JobSpec = supported(
+  Type.Object(
+    { name: Name, dataset: Name, model: ModelSpec, training: withDefault(TrainingSpec, {}) },
+    { additionalProperties: false },
+  ),
 );
 export type JobSpec = Static<typeof JobSpec>;
 

@@ -7,7 +7,7 @@
 import type { TSchema } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
 
-/** The part of JSON Schema that the job schemas use. */
+/** The part of JSON Schema that is checked. `supported` refuses schemas with anything else. */
 interface Schema {
   readonly type?: string;
   readonly const?: unknown;
@@ -25,6 +25,63 @@ interface Schema {
   readonly exclusiveMaximum?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  /** objects are always closed */
+  readonly additionalProperties?: false;
+}
+
+/** Keywords that hold for values of each type; those of the first row for all. */
+const keywords: Readonly<Record<string, readonly string[]>> = {
+  any: ['type', 'const', 'enum', 'default', 'description'],
+  object: ['properties', 'required', 'additionalProperties'],
+  array: ['items', 'minItems', 'maxItems'],
+  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  string: ['pattern', 'minLength', 'maxLength'],
+  boolean: [],
+};
+
+const verified = new WeakSet<object>();
+
+/**
+ * The same schema, after a look for keywords that `checkAgainst` would ignore. Wrap every schema in it where it is defined: a rule that
+ * nobody enforces then ends the process when it starts, and not on the day when somebody breaks the rule. Throws Error.
+ */
+export function supported<T extends TSchema>(schema: T): T {
+  if (!verified.has(schema)) verify(schema as unknown as Schema, '');
+  verified.add(schema);
+  return schema;
+}
+
+function verify(schema: Schema, pointer: string): void {
+  const unsupported = (what: string): Error =>
+    new Error(
+      `${what} at ${pointer === '' ? 'the root of a schema' : pointer} is not enforced by jobspec/schema-check.ts`,
+    );
+  if (schema.anyOf) {
+    const besides = Object.keys(schema).find((name) => !['anyOf', 'default', 'description'].includes(name));
+    if (besides !== undefined) throw unsupported(`"${besides}" beside "anyOf"`);
+    for (const [i, member] of schema.anyOf.entries()) verify(member, `${pointer}/anyOf/${i}`);
+    return;
+  }
+  const isValue = 'const' in schema || schema.enum !== undefined;
+  const own = isValue ? [] : keywords[schema.type ?? ''];
+  if (own === undefined || schema.type === 'any') throw unsupported(`the type ${JSON.stringify(schema.type)}`);
+  for (const name of Object.keys(schema)) {
+    if (!own.includes(name) && !keywords.any?.includes(name)) throw unsupported(`"${name}"`);
+  }
+  if (isValue) return;
+  if (schema.type === 'array') {
+    if (schema.items === undefined || Array.isArray(schema.items))
+      throw unsupported('an array without one schema of its items');
+    verify(schema.items, `${pointer}/items`);
+  }
+  if (schema.type === 'object') {
+    if (schema.additionalProperties !== false) throw unsupported('an object that is not closed');
+    for (const [name, member] of Object.entries(schema.properties ?? {}))
+      verify(member, `${pointer}/properties/${name}`);
+  }
 }
 
 export interface CheckOptions {
@@ -34,7 +91,7 @@ export interface CheckOptions {
 
 /** A copy of `value` with its defaults. Throws `unknown-field`, `invalid-type`, `non-finite`, `invalid-request`, `invalid-spec`. */
 export function checkAgainst(schema: TSchema, value: unknown, options: CheckOptions = {}): unknown {
-  return check(schema as unknown as Schema, value, '', options);
+  return check(supported(schema) as unknown as Schema, value, '', options);
 }
 
 function check(schema: Schema, value: unknown, pointer: string, options: CheckOptions): unknown {
@@ -127,7 +184,7 @@ function checkArray(schema: Schema, value: unknown, pointer: string, options: Ch
       { field: pointer, expected: { minItems, maxItems }, found: value.length },
     );
   }
-  return value.map((item, i) => check(schema.items ?? {}, item, `${pointer}/${i}`, options));
+  return value.map((item, i) => check(schema.items as Schema, item, `${pointer}/${i}`, options));
 }
 
 function checkNumber(schema: Schema, value: unknown, pointer: string): number {
@@ -157,6 +214,14 @@ function checkNumber(schema: Schema, value: unknown, pointer: string): number {
 
 function checkString(schema: Schema, value: unknown, pointer: string): string {
   if (typeof value !== 'string') throw wrongType(pointer, 'a string', value);
+  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema;
+  if (value.length < minLength || value.length > maxLength) {
+    throw new HourglassError(
+      'invalid-spec',
+      `${at(pointer)} has ${value.length} characters; ${minLength} to ${maxLength} are allowed.`,
+      { field: pointer, expected: { minLength, maxLength }, found: value.length },
+    );
+  }
   if (schema.pattern && !new RegExp(schema.pattern).test(value)) {
     throw new HourglassError('invalid-spec', `${at(pointer)} is ${show(value)}; it takes ${allowedBy(schema)}.`, {
       field: pointer,

@@ -8,7 +8,7 @@ import { HourglassError } from '../base/errors.ts';
 import { RandomStream } from '../base/random.ts';
 import { JobFailure, type JobSpec, JobState } from './job.ts';
 import { type ResolveContext, resolveJobSpec } from './resolve.ts';
-import { checkAgainst } from './schema-check.ts';
+import { checkAgainst, supported } from './schema-check.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -27,14 +27,16 @@ export const GridSearch = Type.Object(
   closed,
 );
 
-const Interval = Type.Object(
-  {
-    min: Type.Number(),
-    max: Type.Number(),
-    scale: Type.Enum(['linear', 'log'], { default: 'linear', description: 'log: the exponent is uniform' }),
-    integer: Type.Boolean({ default: false }),
-  },
-  closed,
+const Interval = supported(
+  Type.Object(
+    {
+      min: Type.Number(),
+      max: Type.Number(),
+      scale: Type.Enum(['linear', 'log'], { default: 'linear', description: 'log: the exponent is uniform' }),
+      integer: Type.Boolean({ default: false }),
+    },
+    closed,
+  ),
 );
 type Interval = Static<typeof Interval>;
 
@@ -109,12 +111,18 @@ export function resolveSweep(rawJob: unknown, rawSearch: unknown, context: Resol
 }
 
 /** Parameters are named by the client, so the shared check, which closes objects, sees the rest only. */
+const searchKinds = {
+  grid: supported(Type.Omit(GridSearch, ['parameters'], closed)),
+  random: supported(Type.Omit(RandomSearch, ['parameters'], closed)),
+};
+
 function checkSearch(raw: unknown): SweepSearch {
   const { parameters, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>;
-  const kinds = { grid: GridSearch, random: RandomSearch };
-  const kind = kinds[rest.type as keyof typeof kinds];
+  const kind = Object.hasOwn(searchKinds, String(rest.type))
+    ? searchKinds[rest.type as keyof typeof searchKinds]
+    : undefined;
   if (!kind) throw invalid('/search/type', '"search.type" must be "grid" or "random".');
-  const checked = within('/search', () => checkAgainst(Type.Omit(kind, ['parameters']), rest)) as object;
+  const checked = within('/search', () => checkAgainst(kind, rest)) as object;
   if (typeof parameters !== 'object' || parameters === null || Object.keys(parameters).length === 0) {
     throw invalid(
       '/search/parameters',

@@ -85,6 +85,23 @@ export function pattern(expression: RegExp, allowed: string): Kind<string> {
   return { allowed, parse: (text) => (expression.test(text) ? text : undefined) };
 }
 
+/** Several values with commas between them. */
+export function listOf<T>({ allowed, parse }: Kind<T>): Kind<readonly T[]> {
+  return {
+    allowed: `one or more, with commas between them: ${allowed}`,
+    parse(text) {
+      const values = text.split(',').map((item) => parse(item.trim()));
+      return values.every((value) => value !== undefined) ? (values as T[]) : undefined;
+    },
+  };
+}
+
+/** An origin as browsers send it (`https://app.example`), or `*` for all of them. */
+export const origin: Kind<string> = {
+  allowed: '* or origins such as https://app.example, without a path',
+  parse: (text) => (text === '*' || (URL.canParse(text) && new URL(text).origin === text) ? text : undefined),
+};
+
 /** A URL of one of the given schemes (with their colon). Kept as text: its reader knows the scheme's details. */
 export function url(...schemes: readonly string[]): Kind<string> {
   return {

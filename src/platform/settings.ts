@@ -3,7 +3,20 @@
  * the type `Config`, the check, `hourglass --help` and the documentation come from it.
  */
 
-import { bytes, choice, count, duration, integer, type Kind, onOff, optional, pattern, url } from './setting-kinds.ts';
+import {
+  bytes,
+  choice,
+  count,
+  duration,
+  integer,
+  type Kind,
+  listOf,
+  onOff,
+  optional,
+  origin,
+  pattern,
+  url,
+} from './setting-kinds.ts';
 
 export const settingGroups = ['network', 'storage', 'queue', 'training', 'serving', 'limits', 'log'] as const;
 export type SettingGroup = (typeof settingGroups)[number];
@@ -40,6 +53,7 @@ const log = groupOf('log');
 
 const port = integer(0, 65_535);
 const address = pattern(/^[\w.:%-]{1,253}$/, 'an IP address or a host name');
+const hostName = pattern(/^(?:\*|\.?[\w.-]{1,253})$/, 'a host name, .example.com for all below it, or *');
 const reference = pattern(
   /^[a-z0-9][a-z0-9._-]{0,62}([@:][a-z0-9._-]{1,63})?$/,
   'a model reference such as digits, digits@2 or digits:stable',
@@ -52,6 +66,18 @@ export const settings = {
   httpPort: network('HOURGLASS_HTTP_PORT', port, '8080', 'port of the REST API; 0 takes a free one'),
   grpcPort: network('HOURGLASS_GRPC_PORT', port, '50051', 'port of the gRPC API; 0 takes a free one'),
   metricsPort: network('HOURGLASS_METRICS_PORT', port, '9464', 'port of the Prometheus metrics; 0 takes a free one'),
+  allowedHosts: network(
+    'HOURGLASS_ALLOWED_HOSTS',
+    optional(listOf(hostName)),
+    null,
+    'names besides localhost and local ones that requests may be sent to',
+  ),
+  corsOrigins: network(
+    'HOURGLASS_CORS_ORIGINS',
+    optional(listOf(origin)),
+    null,
+    'web pages of these origins may call the REST API',
+  ),
 
   dataDir: storage(
     'HOURGLASS_DATA_DIR',

@@ -14,6 +14,9 @@ export type Reference =
 /** Begins with a letter, so that `digits:2` cannot be mistaken for `digits@2`. */
 export const aliasPattern = '^[a-z][a-z0-9._-]{0,62}$';
 
+/** A model as calls name it: see `parseReference`. */
+export const referencePattern = '^[a-z0-9][a-z0-9._-]{0,62}(?:@[1-9][0-9]{0,8}|:[a-z][a-z0-9._-]{0,62})?$';
+
 const nameRule = new RegExp(namePattern);
 const aliasRule = new RegExp(aliasPattern);
 const versionRule = /^[1-9][0-9]{0,8}$/;

@@ -1,7 +1,7 @@
 // `hourglass up` as a person meets it: a first model is trained, the printed lines work as printed, a second start is quick,
 // whatever is killed comes back, and nothing is left running at the end.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -93,8 +93,15 @@ async function reportOf(model: string): Promise<Record<string, Record<string, { 
 
 describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
   it('trains a first model, prints lines that work, and leaves nothing behind when it is stopped', async () => {
+    const data = path.join(folder, 'data');
+    mkdirSync(data);
+    chmodSync(data, 0o755); // as earlier releases made it
     const { child, output, ended } = up();
     await until(() => output().includes('Stop with Ctrl-C.'));
+    const files = ['', ...readdirSync(data, { recursive: true, encoding: 'utf8' })];
+    const readableByOthers = files.filter((file) => (lstatSync(path.join(data, file)).mode & 0o077) !== 0);
+    expect(readableByOthers).toEqual([]);
+    expect(files.length).toBeGreaterThan(20);
     expect(output()).toMatch(/REST +(http:\S+) {2}\(its contract: \1\/docs\)\n +demo +\1\/demo/);
     expect(output()).toContain('The registry is empty. Jobs that train first models: 2.');
     expect(output()).toContain('Training digits on mnist');

@@ -98,6 +98,11 @@ export function errorOfLibrary({ code, details }: Ending, maxMessageBytes: numbe
           );
     case status.DEADLINE_EXCEEDED:
       return deadlineExceeded();
+    case status.UNIMPLEMENTED:
+      // grpc-js says this of a call whose one message never came as a whole, or came twice.
+      return /no request message|second request message/.test(details)
+        ? new HourglassError('malformed-body', 'The call ended before its message had arrived. Send it as a whole.')
+        : undefined;
     case status.INTERNAL:
     case status.UNKNOWN:
       return /decompress|grpc-timeout/.test(details)

@@ -46,7 +46,8 @@ export async function parseBody(request: FastifyRequest, limits: BodyLimits): Pr
     case 'none':
       return refuseContent(await readBody(request, maxIgnoredBytes, limits));
     case 'json': {
-      refuseOtherTypes(request, [json]);
+      // JSON without its type is what a page of another site can send without asking first.
+      if (refuseOtherTypes(request, [json]) === undefined) throw noType([json]);
       return readJson(await readBody(request, Math.min(maxJsonBytes, limits.maxBodyBytes), limits));
     }
     case 'rows': {
@@ -108,14 +109,10 @@ function refuseOtherTypes({ headers }: FastifyRequest, takes: readonly string[])
 const looksLikeJson = (bytes: Buffer): boolean => /^[ \t\r\n]*\{/.test(bytes.toString('latin1', 0, 64));
 
 const noType = (takes: readonly string[]): HourglassError =>
-  new HourglassError(
-    'unsupported-media-type',
-    `The body is not JSON, and no Content-Type says what it is. Send ${takes.join(', ')}.`,
-    {
-      field: 'Content-Type',
-      expected: takes,
-    },
-  );
+  new HourglassError('unsupported-media-type', `No Content-Type says what the body is. Send ${takes.join(', ')}.`, {
+    field: 'Content-Type',
+    expected: takes,
+  });
 
 /** Clients that always send something send an empty object. */
 function refuseContent(bytes: Buffer): undefined {

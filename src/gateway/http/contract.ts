@@ -1,9 +1,10 @@
 /** The contract: an OpenAPI 3.1 document made from the schemas of the routes. */
 
 import swagger from '@fastify/swagger';
+import type { RouteOptions } from 'fastify';
 import { stringify } from 'yaml';
 import type { App } from './route-parts.ts';
-import { components } from './schemas.ts';
+import { components, problem } from './schemas.ts';
 import { shareSchemas } from './shared-schemas.ts';
 
 const tags = [
@@ -31,12 +32,36 @@ export function describeContract(app: App, version: string): void {
       tags,
     },
     transform: ({ schema, url, route }) => ({
-      schema: { ...schema, operationId: operationIdOf(String(route.method), url) },
+      schema: {
+        ...schema,
+        operationId: operationIdOf(String(route.method), url),
+        response: { ...commonProblems(route), ...(schema.response as object | undefined) },
+      },
       url,
     }),
     refResolver: { buildLocalReference: (json) => String(json.$id) },
     convertConstToEnum: false,
   });
+}
+
+/** Refusals that do not depend on what a call does: of its parts, its sender, and the state of the server. */
+function commonProblems({ schema = {}, config }: RouteOptions): Record<string, object> {
+  const { querystring, tags = [] } = schema;
+  const takesBody = config?.body !== undefined;
+  const usesQueue = tags.includes('jobs');
+  return {
+    400: problem('The request is not well formed'),
+    403: problem('The host name, or the web page that calls, is not allowed'),
+    ...(takesBody && {
+      408: problem('The body did not arrive in time'),
+      413: problem('The body is larger than allowed'),
+      415: problem('The content type or encoding of the body is not taken'),
+      429: problem('Too much work is waiting; Retry-After says when to come back'),
+    }),
+    ...(querystring !== undefined && { 422: problem('A parameter has the wrong type') }),
+    ...(usesQueue && { 503: problem('The queue cannot be reached; Retry-After says when to come back') }),
+    default: problem('Any other error of the table, such as internal or shutting-down'),
+  };
 }
 
 /** The name of a call in generated clients: `POST /v1/jobs/:id/cancel` is postJobsIdCancel. */

@@ -33,17 +33,24 @@ export function goAhead(request: IncomingMessage): void {
   awaited.delete(request);
 }
 
-/** Before an answer is sent: a connection whose body was not read to its end cannot just go on. */
+/**
+ * Before an answer is sent: what was not read of the body is read away, so that the next request of the connection is found. Where
+ * that takes too long the connection is cut.
+ */
 export function settleUnread(request: IncomingMessage, reply: FastifyReply): void {
-  if (request.complete) return;
   if (awaited.has(request)) {
     reply.header('connection', 'close');
     return;
   }
-  request.resume();
-  if (reply.statusCode === 408) return;
-  // Closing at once would reset the connection under the answer.
+  if (reply.statusCode === 408) {
+    request.resume();
+    return;
+  }
+  // Fastify closes the connection of every body that is refused, and loses the requests that were pipelined behind it. While a
+  // body still arrives, it would also reset the connection under the answer.
   reply.removeHeader('connection');
+  if (request.complete) return;
+  request.resume();
   const { socket } = request;
   reply.raw.once('finish', async () => {
     await sleep(lingerMs, undefined, { ref: false });

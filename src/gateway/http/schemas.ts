@@ -10,6 +10,7 @@ import { SweepSearch, SweepView } from '../../jobspec/sweep.ts';
 import { TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
 import { Manifest } from '../../registry/manifest.ts';
+import { referencePattern } from '../../registry/reference.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
@@ -66,6 +67,15 @@ export const DatasetInfo = Type.Object({
   createdAt: Type.Optional(Type.String({ format: 'date-time' })),
 });
 
+export const UploadForm = Type.Object({
+  name: Type.Optional(Type.String()),
+  options: Type.Optional(Type.String({ description: 'UploadOptions as JSON' })),
+  rows: Type.String({ format: 'binary', description: '.npy, idx (also .gz), .csv, or a zip or tar of pictures' }),
+  labels: Type.Optional(Type.String({ format: 'binary', description: 'one class a row' })),
+  'test-rows': Type.Optional(Type.String({ format: 'binary' })),
+  'test-labels': Type.Optional(Type.String({ format: 'binary' })),
+});
+
 export const DatasetList = Type.Object({ datasets: Type.Array(DatasetInfo) });
 
 export const ModelView = Type.Object({
@@ -87,7 +97,12 @@ const Rows = Type.Array(Type.Unknown(), {
   description:
     'rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]]',
 });
-const model = Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' }));
+/** How calls name a model. */
+export const ModelReference = Type.String({
+  pattern: referencePattern,
+  description: 'digits (newest), digits@2 or digits:stable',
+});
+const model = Type.Optional(ModelReference);
 const answered = { model: Type.String(), version: Type.Integer({ minimum: 1 }) };
 
 export const RowsRequest = Type.Object({ model, inputs: Rows }, closed);
@@ -180,6 +195,7 @@ export const components = {
   DatasetInfo,
   DatasetList,
   UploadOptions,
+  UploadForm,
   Manifest,
   ModelView,
   ModelList,
@@ -218,5 +234,13 @@ export const ModelParams = Type.Object({
 });
 export const VersionParams = Type.Object({
   ...ModelParams.properties,
-  version: Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'number of a version' }),
+  // a number to clients, text to handlers: `parseVersion` reads it
+  version: Type.Unsafe<string>(Type.Integer({ minimum: 1, maximum: 999_999_999, description: 'number of a version' })),
 });
+export const ReferenceParams = Type.Object({ model: ModelReference });
+
+const idPattern = '^[0-9a-hjkmnp-tv-z]{26}$';
+export const JobParams = Type.Object({ id: Type.String({ pattern: idPattern, description: 'id of a job' }) });
+export const SweepParams = Type.Object({ id: Type.String({ pattern: idPattern, description: 'id of a sweep' }) });
+/** of a list of jobs, to go on from */
+export const Cursor = Type.String({ pattern: idPattern, description: 'nextCursor of the page before' });

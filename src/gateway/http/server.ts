@@ -10,18 +10,19 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
-import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { Budget } from '../budget.ts';
 import { identify } from '../identify.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
+import { allowReading, answerPreflight, checkHost, checkOrigin, isPreflight } from './cross-origin.ts';
 import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { createObserver } from './observe.ts';
-import { validatorCompiler } from './query.ts';
+import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
+import { enforceSchemas } from './request-schemas.ts';
 import type { App, HttpParts, RouteParts } from './route-parts.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
@@ -33,7 +34,7 @@ import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictionRoutes } from './routes/predictions.ts';
-import { refuseOtherMethods } from './routes/refused.ts';
+import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
 
 export interface HttpServer {
@@ -98,6 +99,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(1000, config.headersTimeoutMs),
       maxHeaderSize: maxHeaderBytes,
+      // missing ones are refused with a problem document (checkProtocol)
+      requireHostHeader: false,
     },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -115,7 +118,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   const watchers = new Budget(config.maxWatchers, 'open event streams');
   const routeParts: RouteParts = { ...parts, log, draining, watchers, observer };
 
-  app.setValidatorCompiler(validatorCompiler);
+  app.addHook('onRoute', enforceSchemas);
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request: FastifyRequest) => parseBody(request, { ...config, memory }));
@@ -124,12 +127,24 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     app.routing(request, response);
   });
   app.decorateRequest('caller');
+  takeOver(app);
+  addEveryMethod(app);
   app.addHook('onRequest', (request, reply, done) => {
     request.caller = identify(request.headers.traceparent);
     observer.begin(request, reply);
     whenEnded(reply.raw, () => releaseMemory(request.raw, memory));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
-    refuseDoubledHeaders(request.raw);
+    allowReading(request, reply, config);
+    const elsewhere = checkProtocol(request);
+    if (asksAboutServer(request)) return void answerAboutServer(reply);
+    const { allow } = request.routeOptions.config;
+    if (allow !== undefined && isPreflight(request, config)) return void answerPreflight(request, reply, allow);
+    // What is not there is said to everybody.
+    if (!request.is404 && allow === undefined) {
+      checkHost(request, config);
+      checkOrigin(request, config);
+    }
+    if (elsewhere !== undefined) return void reply.redirect(elsewhere, 308);
     done();
   });
   app.addHook('preValidation', (request, _reply, done) => {
@@ -137,8 +152,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (readiness.stopping) reply.header('connection', 'close');
     settleUnread(request.raw, reply);
+    if (readiness.stopping && request.raw.complete) reply.header('connection', 'close');
     done(null, payload);
   });
   answerErrors(app);
@@ -168,27 +183,6 @@ function requestIdOf({ headers }: { headers: IncomingMessage['headers'] }): stri
   const given = headers['x-request-id'];
   return typeof given === 'string' && requestIdRule.test(given) ? given : randomUUID();
 }
-
-/** Node takes the first of them; a proxy in front may have taken the second. */
-function refuseDoubledHeaders({ rawHeaders }: IncomingMessage): void {
-  const seen = new Set<string>();
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] ?? '').toLowerCase();
-    if (!singular.has(name)) continue;
-    if (seen.has(name)) {
-      throw new HourglassError('invalid-request', `The header ${name} was sent twice. Send it once.`, { field: name });
-    }
-    seen.add(name);
-  }
-}
-const singular = new Set([
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'host',
-  'idempotency-key',
-  'authorization',
-]);
 
 function answerParserError(thrown: Error, socket: Socket, metrics: Metrics): void {
   const error = errorOfParser(thrown);

@@ -10,6 +10,8 @@ interface Node {
   readonly anyOf?: readonly Node[];
   readonly items?: Node | readonly Node[];
   readonly const?: unknown;
+  readonly default?: unknown;
+  readonly description?: string;
 }
 
 /** shorter parts are read more easily where they stand */
@@ -45,7 +47,7 @@ export function shareSchemas(roots: Readonly<Record<string, object>>): Record<st
   };
 
   const inside = (part: Node, hint: string, owner: string): Node => ({
-    ...part,
+    ...withoutObjectDefault(part),
     ...(part.anyOf && {
       anyOf: part.anyOf.map((member) => replace(member, hint + pascal(kindOf(member) ?? ''), owner)),
     }),
@@ -57,11 +59,19 @@ export function shareSchemas(roots: Readonly<Record<string, object>>): Record<st
     }),
   });
 
-  /** JSON Schema 2020-12, which OpenAPI 3.1 uses, has tuples under another name than before. */
-  const itemsOf = (items: Node | readonly Node[], hint: string, owner: string): object =>
-    Array.isArray(items)
-      ? { prefixItems: items.map((item) => replace(item, hint, owner)), items: false, additionalItems: undefined }
-      : { items: replace(items as Node, hint, owner) };
+  /** A tuple of equals as a list of so many: generators of clients stumble over `prefixItems` with `items: false`. */
+  const itemsOf = (items: Node | readonly Node[], hint: string, owner: string): object => {
+    if (!Array.isArray(items)) return { items: replace(items as Node, hint, owner) };
+    const [first] = items as readonly Node[];
+    if (new Set(items.map((item) => JSON.stringify(item))).size !== 1)
+      throw new Error(`${owner}: a tuple of several types`);
+    return {
+      items: replace(first as Node, hint, owner),
+      minItems: items.length,
+      maxItems: items.length,
+      additionalItems: undefined,
+    };
+  };
 
   const whole = Object.entries(roots).map(([name, root]) => {
     suffix = name.endsWith('Request') ? 'Request' : '';
@@ -71,6 +81,14 @@ export function shareSchemas(roots: Readonly<Record<string, object>>): Record<st
 }
 
 const reference = (name: string): Node => ({ $ref: `${name}#` }) as Node;
+
+/** Generators of clients drop a schema whose default is an object, and every call that uses it; it is said in words instead. */
+function withoutObjectDefault(part: Node): Node {
+  if (typeof part.default !== 'object' || part.default === null) return part;
+  const { default: value, description, ...rest } = part;
+  const words = `default ${JSON.stringify(value)}`;
+  return { ...rest, description: description === undefined ? words : `${description}; ${words}` } as Node;
+}
 
 /** What tells a member of a union apart. */
 function kindOf({ properties }: Node): string | undefined {

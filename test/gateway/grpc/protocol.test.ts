@@ -157,10 +157,16 @@ describe('a call that is no call', () => {
     await isAlive();
   });
 
-  it('without a message, with two messages or in an unknown compression is UNIMPLEMENTED', async () => {
+  it('without a message, with a part of one or with two messages is malformed-body', async () => {
     const empty = Buffer.alloc(5);
-    expect(await plain({}, new Uint8Array())).toMatchObject({ 'grpc-status': '12' });
-    expect(await plain({}, Buffer.concat([empty, empty]))).toMatchObject({ 'grpc-status': '12' });
+    const cutOff = Buffer.from([0, 0, 0, 0, 100, 1, 2, 3]);
+    for (const body of [new Uint8Array(), cutOff, cutOff.subarray(0, 3), Buffer.concat([empty, empty])]) {
+      expect(await plain({}, body)).toMatchObject({ 'grpc-status': '3' });
+    }
+    await isAlive();
+  });
+
+  it('in an unknown compression is UNIMPLEMENTED', async () => {
     expect(await plain({ 'grpc-encoding': 'snappy' }, Buffer.from([1, 0, 0, 0, 0]))).toMatchObject({
       'grpc-status': '12',
     });

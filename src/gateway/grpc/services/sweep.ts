@@ -3,13 +3,16 @@
 import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
+import { supported } from '../../../jobspec/schema-check.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import { checkRequest } from '../../request-check.ts';
 import { submitSweep } from '../../submit.ts';
 import { sweepMessage } from '../messages/sweep.ts';
 import type { Implementation } from '../service.ts';
 
-const PageSize = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })) });
+const PageSize = supported(
+  Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })) }, { additionalProperties: false }),
+);
 type PageSize = Static<typeof PageSize>;
 
 export interface SweepParts {

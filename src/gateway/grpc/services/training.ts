@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
+import { supported } from '../../../jobspec/schema-check.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Budget } from '../../budget.ts';
 import { checkRequest } from '../../request-check.ts';
@@ -10,7 +11,9 @@ import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
 
-const PageSize = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) });
+const PageSize = supported(
+  Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }, { additionalProperties: false }),
+);
 type PageSize = Static<typeof PageSize>;
 
 export interface TrainingParts {

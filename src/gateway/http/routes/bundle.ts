@@ -6,7 +6,7 @@ import { extract, pack } from 'tar-stream';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { noContent, problem } from '../schemas.ts';
+import { noContent, problem, ReferenceParams } from '../schemas.ts';
 
 const file = 'bundle.tar';
 const tar = 'application/x-tar';
@@ -22,10 +22,11 @@ export function bundleRoutes(app: App, { predictions, registry }: RouteParts): v
   app.get(
     '/v1/models/:model/bundle',
     {
+      config: { handlerChecks: ['params', 'headers'] },
       schema: {
         tags: ['models'],
         summary: 'Get what a device needs to encode: encoder, codec tables, golden vectors, hashes',
-        params: Type.Object({ model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }) }),
+        params: ReferenceParams,
         querystring: Type.Object(
           {
             weights: Type.Optional(

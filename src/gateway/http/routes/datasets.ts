@@ -33,28 +33,25 @@ const UploadQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const form = {
-  schema: Type.Object({
-    name: Type.Optional(Type.String()),
-    options: Type.Optional(Type.String({ description: 'UploadOptions as JSON' })),
-    rows: Type.String({ format: 'binary', description: '.npy, idx (also .gz), .csv, or a zip or tar of pictures' }),
-    labels: Type.Optional(Type.String({ format: 'binary', description: 'one class a row' })),
-    'test-rows': Type.Optional(Type.String({ format: 'binary' })),
-    'test-labels': Type.Optional(Type.String({ format: 'binary' })),
-  }),
-};
+const form = { schema: ref('UploadForm') };
 
 export function datasetRoutes(app: App, { datasets, queue, config, metrics }: RouteParts): void {
   app.post(
     '/v1/datasets',
     {
-      config: { body: 'stream', takes: uploadTypes },
+      config: { body: 'stream', handlerChecks: ['body'], takes: uploadTypes },
       schema: {
         tags,
         summary:
           'Upload a data set: one file as the body, or several in a form; it is checked completely before it is there',
         querystring: UploadQuery,
-        body: { content: Object.fromEntries(uploadTypes.map((type) => [type, type === multipart ? form : binary])) },
+        // the form first: openapi-generator takes its members from the first type alone
+        body: {
+          content: {
+            [multipart]: form,
+            ...Object.fromEntries(uploadTypes.filter((type) => type !== multipart).map((type) => [type, binary])),
+          },
+        },
         response: {
           201: ref('DatasetInfo', 'It is there; Location names it'),
           400: problem('The name or an option is not as described, or the form cannot be read'),
@@ -102,6 +99,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
   app.get(
     '/v1/datasets/:name',
     {
+      config: { handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a data set: shape, range, number of rows, hash',
@@ -115,7 +113,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
   app.delete(
     '/v1/datasets/:name',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an uploaded data set',

@@ -41,6 +41,7 @@ export function demoRoutes(app: App, { config }: RouteParts): void {
     app.get(
       isPage ? '/demo' : `/demo/${name}`,
       {
+        config: { handlerChecks: ['headers'] },
         schema: {
           hide: !isPage,
           tags: ['service'],

@@ -1,12 +1,10 @@
 /** New rows from a model that has a prior to draw codes from. */
 
-import { Type } from 'typebox';
-import { checkRequest } from '../../request-check.ts';
 import { Demand, timeoutOf } from '../demand.ts';
 import { json, negotiate, octets, png } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { refuseSeveral, sendRows } from '../rows-answer.ts';
-import { GenerateRequest, problem, ref } from '../schemas.ts';
+import { type GenerateRequest, problem, ReferenceParams, ref } from '../schemas.ts';
 
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
@@ -15,11 +13,11 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
   app.post(
     '/v1/models/:model/generate',
     {
-      config: { body: 'json' },
+      config: { body: 'json', handlerChecks: ['params'] },
       schema: {
         tags: ['predictions'],
         summary: 'New rows: codes drawn from N(0, I), decoded by a variational model',
-        params: Type.Object({ model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }) }),
+        params: ReferenceParams,
         body: ref('GenerateRequest'),
         response: {
           200: {
@@ -31,7 +29,7 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
           406: problem('No answer in the accepted types, or several rows as one picture'),
           409: problem('The model has no prior to draw from'),
           413: problem('Too many rows'),
-          422: problem('A count or a seed that is none'),
+          422: problem('count must be a positive integer, seed an integer from 0 to 2^32 − 1'),
           429: problem('Too much work is waiting; Retry-After says when to come back'),
           503: problem('The model is damaged, or the server is stopping'),
           504: problem('No answer in time'),
@@ -42,7 +40,7 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
       const stages = observer.predicting(reply, 'generate');
       const type = negotiate(headers.accept, offered);
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
-      const { count, seed: wanted } = checkRequest(GenerateRequest, body) as GenerateRequest;
+      const { count, seed: wanted } = body as GenerateRequest;
       const question = { model, count, seed: wanted, withTarget: type === png, demand };
       const { prediction, target, seed } = await demand.meet(predictions.generate(caller, question));
       if (type === png) refuseSeveral(prediction.outputs);

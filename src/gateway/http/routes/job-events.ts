@@ -10,10 +10,12 @@ import { whenEnded } from '../ending.ts';
 import { toProblem } from '../errors.ts';
 import { eventStream, negotiate } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { noContent, problem } from '../schemas.ts';
-import { JobParams } from './jobs.ts';
+import { JobParams, noContent, problem } from '../schemas.ts';
 
-const resumption = Type.String({ description: 'id of the last event that was seen; all are replayed without it' });
+const resumption = Type.String({
+  pattern: '^[0-9]{1,20}-[0-9]{1,20}$',
+  description: 'id of the last event that was seen; all are replayed without it',
+});
 const Resume = Type.Object({ lastEventId: Type.Optional(resumption) }, { additionalProperties: false });
 
 /** what browsers wait before they connect again */
@@ -27,6 +29,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
     '/v1/jobs/:id/events',
     {
       exposeHeadRoute: false,
+      config: { handlerChecks: ['params', 'headers'] },
       schema: {
         tags: ['jobs'],
         summary: 'Follow a job: state, progress and epoch events, then one end event',

@@ -1,16 +1,13 @@
 /** Training jobs: submit, look, cancel. */
 
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import { JobState } from '../../../jobspec/job.ts';
 import { submitJob } from '../../submit.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { noContent, problem, ref } from '../schemas.ts';
+import { Cursor, JobParams, noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['jobs'];
-
-export const JobParams = Type.Object({ id: Type.String({ description: 'id of a job' }) });
-type JobParams = Static<typeof JobParams>;
 
 export const Submission = Type.Object({
   'idempotency-key': Type.Optional(
@@ -26,7 +23,7 @@ const Listing = Type.Object(
   {
     state: Type.Optional(JobState),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'jobs on a page' })),
-    cursor: Type.Optional(Type.String({ description: 'nextCursor of the page before' })),
+    cursor: Type.Optional(Cursor),
   },
   { additionalProperties: false },
 );
@@ -35,7 +32,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.post(
     '/v1/jobs',
     {
-      config: { body: 'json' },
+      config: { body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Submit a training job',
@@ -45,7 +42,6 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
           202: ref('JobView', 'The job is safely queued; Location names it'),
           400: problem('The body is not JSON, or has unknown or missing fields'),
           404: problem('No such data set'),
-          409: problem('The first request with this Idempotency-Key is still running'),
           422: problem('The specification cannot work, or the Idempotency-Key was used for another body'),
           503: problem('The queue cannot be reached or has no room; Retry-After says when to come back'),
         },
@@ -89,6 +85,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.get(
     '/v1/jobs/:id',
     {
+      config: { handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a job: state, progress, resolved specification, and the model when done',
@@ -102,10 +99,10 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.post(
     '/v1/jobs/:id/cancel',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
-        summary: 'Cancel a job; once more is no error',
+        summary: 'Cancel a job. Idempotent',
         params: JobParams,
         response: {
           202: ref('JobView', 'It is or will be cancelled'),
@@ -125,7 +122,7 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
     app.post(
       `/v1/jobs/:id/${name}`,
       {
-        config: { body: 'none' },
+        config: { body: 'none', handlerChecks: ['params'] },
         schema: {
           tags,
           summary,
@@ -137,14 +134,15 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
           },
         },
       },
-      async ({ params }, reply) => reply.status(202).send(await queue.restart((params as JobParams).id, from)),
+      async ({ params }, reply) =>
+        reply.status(202).send(await queue.restart((params as { readonly id: string }).id, from)),
     );
   }
 
   app.delete(
     '/v1/jobs/:id',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete the record of a job that has ended; its model stays',

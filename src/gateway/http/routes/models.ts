@@ -2,13 +2,15 @@
 
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
-import { parseVersion } from '../../../registry/reference.ts';
-import { checkRequest } from '../../request-check.ts';
+import { aliasPattern, parseVersion } from '../../../registry/reference.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { AliasTarget, ModelParams, noContent, problem, ref, VersionParams } from '../schemas.ts';
+import { type AliasTarget, ModelParams, noContent, problem, ref, VersionParams } from '../schemas.ts';
 
 const tags = ['models'];
-const AliasParams = Type.Object({ ...ModelParams.properties, alias: Type.String({ description: 'name of an alias' }) });
+const AliasParams = Type.Object({
+  ...ModelParams.properties,
+  alias: Type.String({ pattern: aliasPattern, description: 'name of an alias' }),
+});
 const FileParams = Type.Object({
   ...VersionParams.properties,
   file: Type.String({ description: 'as the manifest lists it' }),
@@ -43,6 +45,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.get(
     '/v1/models/:model',
     {
+      config: { handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a model: its aliases and versions',
@@ -56,7 +59,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.delete(
     '/v1/models/:model',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a model with all versions and aliases',
@@ -78,6 +81,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.get(
     '/v1/models/:model/versions/:version',
     {
+      config: { handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a version: shapes, lineage, held-out metrics, files',
@@ -91,7 +95,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.delete(
     '/v1/models/:model/versions/:version',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a version; its number is not given again',
@@ -115,6 +119,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.get(
     '/v1/models/:model/versions/:version/files/:file',
     {
+      config: { handlerChecks: ['params', 'headers'] },
       schema: {
         tags,
         summary: 'Get a file of a version, such as report.json, a picture or encoder.onnx',
@@ -156,7 +161,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.put(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { body: 'json' },
+      config: { body: 'json', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Point an alias to a version',
@@ -170,7 +175,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
       },
     },
     async ({ params, body }) => {
-      const { version } = checkRequest(AliasTarget, body) as AliasTarget;
+      const { version } = body as AliasTarget;
       await registry.setAlias(params.model, params.alias, version);
       return registry.getModel(params.model);
     },
@@ -179,7 +184,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.delete(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an alias',

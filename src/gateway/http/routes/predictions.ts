@@ -14,7 +14,7 @@ import { frame, json, negotiate, octets, png } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, rowsOf } from '../rows-request.ts';
-import { problem, ref } from '../schemas.ts';
+import { ModelReference, problem, ReferenceParams, ref } from '../schemas.ts';
 
 const tags = ['predictions'];
 const binary = { schema: { type: 'string', format: 'binary' } };
@@ -30,7 +30,7 @@ const summaries: Readonly<Record<RowOperation, string>> = {
 const resize = Type.Optional(
   Type.Boolean({ default: false, description: 'fit a picture of another size to the model instead of refusing it' }),
 );
-const model = Type.Optional(Type.String({ description: 'digits (newest), digits@2 or digits:stable' }));
+const model = Type.Optional(ModelReference);
 const closed = { additionalProperties: false } as const;
 const encodeQuery = {
   outliers: Type.Optional(
@@ -48,10 +48,6 @@ interface Asked extends FrameQuery {
   readonly resize?: boolean;
   readonly outliers?: boolean;
 }
-
-const ReferenceParams = Type.Object({
-  model: Type.String({ description: 'digits (newest), digits@2 or digits:stable' }),
-});
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
   for (const operation of Object.keys(summaries) as RowOperation[]) {
@@ -103,7 +99,7 @@ function describe(operation: RowOperation) {
     offeredBy(operation).map((type) => [type, type === json ? { schema: answerSchemas[operation] } : binary]),
   );
   return {
-    config: { body: 'rows', takes, tensors: [inputOf(operation)] },
+    config: { body: 'rows', handlerChecks: ['params', 'body'], takes, tensors: [inputOf(operation)] },
     schema: {
       tags,
       summary: summaries[operation],

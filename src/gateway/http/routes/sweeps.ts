@@ -3,12 +3,11 @@
 import { Type } from 'typebox';
 import { submitSweep } from '../../submit.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { problem, ref } from '../schemas.ts';
+import { problem, ref, SweepParams } from '../schemas.ts';
 import { idempotencyKey, Submission } from './jobs.ts';
 
 const tags = ['jobs'];
 
-const SweepParams = Type.Object({ id: Type.String({ description: 'id of a sweep' }) });
 const Listing = Type.Object(
   {
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'sweeps in the answer' })),
@@ -20,7 +19,7 @@ export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.post(
     '/v1/sweeps',
     {
-      config: { body: 'json' },
+      config: { body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Try a job with several values; the trial with the lowest held-out loss is published',
@@ -62,6 +61,7 @@ export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.get(
     '/v1/sweeps/:id',
     {
+      config: { handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a sweep: the table of its trials, and the model when done',
@@ -75,10 +75,10 @@ export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
   app.post(
     '/v1/sweeps/:id/cancel',
     {
-      config: { body: 'none' },
+      config: { body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
-        summary: 'Cancel a sweep and all its trials; once more is no error',
+        summary: 'Cancel a sweep and all its trials. Idempotent',
         params: SweepParams,
         response: {
           202: ref('SweepView', 'It is or will be cancelled'),
