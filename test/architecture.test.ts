@@ -29,7 +29,7 @@ const mayImport: Record<string, readonly string[]> = {
   serve: ['base', 'picture', 'platform', 'codec', 'runtime', 'registry'],
   gateway: ['base', 'picture', 'platform', 'jobspec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
-  sdk: ['base', 'picture', 'codec', 'data', 'queue', 'registry', 'jobspec'],
+  sdk: ['base', 'picture', 'codec'],
   demo: ['sdk'],
 };
 

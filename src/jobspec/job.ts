@@ -14,6 +14,11 @@ export const Name = Type.String({
   description: 'lower-case letters, digits, dot, dash and underscore; at most 63 characters',
 });
 
+/** of jobs and sweeps */
+export const idPattern = '^[0-9a-hjkmnp-tv-z]{26}$';
+/** Of a list of jobs, to go on from. */
+export const Cursor = Type.String({ pattern: idPattern, description: 'nextCursor of the page before' });
+
 export const JobSpec = supported(
   Type.Object(
     { name: Name, dataset: Name, model: ModelSpec, training: withDefault(TrainingSpec, {}) },

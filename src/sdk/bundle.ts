@@ -2,6 +2,7 @@
 
 import { HourglassError } from '../base/errors.ts';
 import { firstPreprocessing, newestVersion, type Preprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
+import { decodeText, sha256 } from './environment.ts';
 import { readTar } from './tar.ts';
 
 /** `int8`: a quarter of the size, at a small cost that the manifest states. */
@@ -58,7 +59,7 @@ export function guarded<T>(read: () => T): T {
 export const hexOf = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-const parse = <T>(bytes: Uint8Array): T => guarded(() => JSON.parse(new TextDecoder().decode(bytes)) as T);
+const parse = <T>(bytes: Uint8Array): T => guarded(() => JSON.parse(decodeText(bytes)) as T);
 
 /** Throws `model-corrupt`, `unsupported-schema` when a newer release made it. */
 export function openBundle(bundle: Uint8Array): OpenBundle {
@@ -87,9 +88,8 @@ function filesOf(files: ReadonlyMap<string, Uint8Array>, manifest: BundleManifes
     const entry = manifest.files.find((file) => file.path === path);
     if (!found || !entry) throw damaged();
     // pages that are not served over https have no subtle crypto; the golden vectors hold there all the same
-    const { subtle } = globalThis.crypto ?? {};
-    const hash = await subtle?.digest('SHA-256', found as Uint8Array<ArrayBuffer>);
-    if (hash && hexOf(new Uint8Array(hash)) !== entry.sha256) throw damaged();
+    const hash = await sha256(found);
+    if (hash && hexOf(hash) !== entry.sha256) throw damaged();
     return found;
   };
   return { bytes, json: async (path) => parse(await bytes(path)) };

@@ -1,112 +1,56 @@
 /**
  * Client of the REST API for Node ≥ 20, browsers and React Native: every call of the contract, typed, retried where that is
- * safe, cancellable by a signal.
+ * safe, cancellable by a signal. `test/sdk/client.test.ts` holds its calls equal to openapi.yaml.
  */
 
-import type { FrameKind } from '../codec/frame-header.ts';
 import type { FrameReceipt } from '../codec/receipt.ts';
-import type { DatasetInfo } from '../data/dataset.ts';
-import type { JobEvent, JobView } from '../jobspec/job.ts';
-import type { JobPage, ListQuery } from '../queue/job-queue.ts';
-import type { Manifest } from '../registry/manifest.ts';
-import type { Weights } from './bundle.ts';
-import { parseEvents } from './events.ts';
-import { type Call, ProblemError, Transport, type TransportOptions } from './transport.ts';
+import { randomKey } from './environment.ts';
+import type {
+  ClassesAnswer,
+  CodesAnswer,
+  DatasetInfo,
+  Info,
+  JobList,
+  JobRequest,
+  JobView,
+  Manifest,
+  ModelView,
+  Readiness,
+  SweepRequest,
+  SweepView,
+} from './gen/contract.ts';
+import { followJob, type JobEvent } from './job-events.ts';
+import { ProblemError } from './problem.ts';
+import type {
+  Answer,
+  BundleOptions,
+  CallOptions,
+  DeleteOptions,
+  EncodeFrameOptions,
+  GenerateOptions,
+  ListJobsOptions,
+  ListSweepsOptions,
+  PictureFile,
+  PictureOperation,
+  Rows,
+  SubmitOptions,
+  UploadCallOptions,
+} from './requests.ts';
+import { type Call, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
+export type * from './requests.ts';
 
-export interface BundleOptions extends CallOptions {
-  /** leave out the encoder of other weights; default both */
-  readonly weights?: Weights;
-}
-
-export interface DeleteOptions extends CallOptions {
-  /** although devices may still send frames of it */
-  readonly force?: boolean;
-}
-
-export interface SubmitJobOptions extends CallOptions {
-  /** default: a random key, so that a retried submission gives the first job */
-  readonly idempotencyKey?: string;
-}
-
-/** As a client may send it: whatever has a default may be left out. */
-export interface JobRequest {
-  readonly name: string;
-  readonly dataset: string;
-  readonly model: { readonly type: string; readonly [option: string]: unknown };
-  readonly training?: Readonly<Record<string, unknown>>;
-}
-
-export interface ModelSummary {
-  readonly name: string;
-  readonly aliases: Readonly<Record<string, number>>;
-  readonly versions: readonly Manifest[];
-}
-
-export interface UploadOptions extends CallOptions {
-  readonly name: string;
-  /** its ending tells the format: `digits.npy`, `table.csv`, `pictures.zip` … */
-  readonly filename: string;
-  /** further options of the import as the contract names them */
-  readonly options?: Readonly<Record<string, string | number | boolean>>;
-}
-
-/** Rows as float32, row-major; `shape` without it is [rows, values]. */
-export interface Rows {
-  readonly data: Float32Array;
-  readonly rows: number;
-}
-
-export interface Answer extends Rows {
-  readonly model: string;
-  readonly version: number;
-}
-
-export interface Classification {
-  readonly model: string;
-  readonly version: number;
-  /** of each row by class, together 1 */
-  readonly probabilities: readonly (readonly number[])[];
-  /** number of the most probable class of each row */
-  readonly labels: readonly number[];
-  /** what the classes are called, by their number */
-  readonly classes: readonly string[];
-}
-
+/** A model with its aliases and versions. */
+export type ModelSummary = ModelView;
+export type Classification = ClassesAnswer;
 /** How unusual a row is to a model. */
-export interface Outlier {
-  /** around 0 for ordinary rows */
-  readonly score: number;
-  /** two-sided, in (0, 1]: how often rows like those it was trained on are as far out */
-  readonly pValue: number;
-}
-
-export interface GenerateOptions extends CallOptions {
-  /** the same seed, the same rows; default: a new one */
-  readonly seed?: number;
-}
-
-/** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
-export interface EncodeFrameOptions extends CallOptions {
-  readonly kind?: FrameKind;
-  /** index, coarse to fine */
-  readonly quality?: number;
-  readonly maxBytes?: number;
-  /** dB */
-  readonly psnr?: number;
-  readonly search?: boolean;
-}
+export type Outlier = NonNullable<CodesAnswer['outliers']>[number];
 
 const octets = 'application/octet-stream';
 const frameType = 'application/vnd.hourglass.frame';
-const path = (...parts: readonly string[]): string => `/${parts.map(encodeURIComponent).join('/')}`;
-
-/** `crypto.randomUUID` is missing on pages that are not served over https. */
-const randomKey = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+const jsonType = { 'content-type': 'application/json' };
+const path = (...parts: readonly (string | number)[]): string =>
+  `/${parts.map((part) => encodeURIComponent(part)).join('/')}`;
 
 function query(values: Readonly<Record<string, unknown>>): string {
   const given = Object.entries(values).filter(([, value]) => value !== undefined);
@@ -117,91 +61,112 @@ function query(values: Readonly<Record<string, unknown>>): string {
 export class HourglassClient {
   readonly #transport: Transport;
 
+  /** Throws TypeError without a `baseUrl`. */
   constructor(options: TransportOptions) {
-    this.#transport = new Transport(options);
+    this.#transport = new Transport(options ?? {});
   }
 
   readonly jobs = {
-    submit: (job: JobRequest, { idempotencyKey = randomKey(), signal }: SubmitJobOptions = {}): Promise<JobView> =>
-      this.#json<JobView>({
-        method: 'POST',
-        path: '/v1/jobs',
-        body: JSON.stringify(job),
-        headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
-        signal,
-        repeatable: true,
-      }),
-    get: (id: string, options: CallOptions = {}): Promise<JobView> => this.#get(path('v1', 'jobs', id), options),
-    list: (page: ListQuery = {}, options: CallOptions = {}): Promise<JobPage> =>
-      this.#get(`/v1/jobs${query({ ...page })}`, options),
-    cancel: (id: string, options: CallOptions = {}): Promise<JobView> =>
-      this.#json({ method: 'POST', path: path('v1', 'jobs', id, 'cancel'), repeatable: true, ...options }),
+    submit: (job: JobRequest, options?: SubmitOptions): Promise<JobView> => this.#submit('/v1/jobs', job, options),
+    get: (id: string, options?: CallOptions): Promise<JobView> => this.#get(path('v1', 'jobs', id), options),
+    list: ({ signal, ...page }: ListJobsOptions = {}): Promise<JobList> =>
+      this.#get(`/v1/jobs${query({ ...page })}`, { signal }),
+    cancel: (id: string, options?: CallOptions): Promise<JobView> =>
+      this.#post(path('v1', 'jobs', id, 'cancel'), options),
+    /** Goes on with a failed or cancelled job from its newest checkpoint. */
+    resume: (id: string, options?: CallOptions): Promise<JobView> =>
+      this.#post(path('v1', 'jobs', id, 'resume'), options, false),
+    /** Trains a failed or cancelled job again from the start. */
+    retry: (id: string, options?: CallOptions): Promise<JobView> =>
+      this.#post(path('v1', 'jobs', id, 'retry'), options, false),
+    /** The record of a job that has ended; its model stays. */
+    delete: (id: string, options?: CallOptions): Promise<void> => this.#delete(path('v1', 'jobs', id), options),
     /** Follows a job to its end; reconnects after the last event seen. */
-    events: (id: string, options: CallOptions = {}): AsyncGenerator<JobEvent> => this.#events(id, options),
+    events: (id: string, { signal }: CallOptions = {}): AsyncGenerator<JobEvent> =>
+      followJob(this.#transport, path('v1', 'jobs', id, 'events'), signal),
     /** Waits for the job's end. */
     finished: async (id: string, options: CallOptions = {}): Promise<JobView> => {
-      for await (const event of this.#events(id, options)) if (event.type === 'end') return event.data;
+      for await (const event of this.jobs.events(id, options)) if (event.type === 'end') return event.data;
       return this.jobs.get(id, options);
     },
   };
 
+  readonly sweeps = {
+    submit: (sweep: SweepRequest, options?: SubmitOptions): Promise<SweepView> =>
+      this.#submit('/v1/sweeps', sweep, options),
+    get: (id: string, options?: CallOptions): Promise<SweepView> => this.#get(path('v1', 'sweeps', id), options),
+    list: async ({ signal, limit }: ListSweepsOptions = {}): Promise<readonly SweepView[]> =>
+      (await this.#get<{ sweeps: SweepView[] }>(`/v1/sweeps${query({ limit })}`, { signal })).sweeps,
+    cancel: (id: string, options?: CallOptions): Promise<SweepView> =>
+      this.#post(path('v1', 'sweeps', id, 'cancel'), options),
+  };
+
   readonly datasets = {
-    list: async (options: CallOptions = {}): Promise<readonly DatasetInfo[]> =>
+    list: async (options?: CallOptions): Promise<readonly DatasetInfo[]> =>
       (await this.#get<{ datasets: DatasetInfo[] }>('/v1/datasets', options)).datasets,
-    get: (name: string, options: CallOptions = {}): Promise<DatasetInfo> =>
+    get: (name: string, options?: CallOptions): Promise<DatasetInfo> =>
       this.#get(path('v1', 'datasets', name), options),
-    upload: (content: Uint8Array, { name, filename, options, signal }: UploadOptions): Promise<DatasetInfo> =>
+    upload: (content: Uint8Array, { name, filename, options, signal }: UploadCallOptions): Promise<DatasetInfo> =>
       this.#json({
         method: 'POST',
-        path: `/v1/datasets${query({ name, filename, ...options })}`,
+        path: `/v1/datasets${query({ name, filename, options: options && JSON.stringify(options) })}`,
         body: content,
         headers: { 'content-type': octets },
         signal,
         repeatable: false,
       }),
-    delete: (name: string, options: CallOptions = {}): Promise<void> =>
-      this.#delete(path('v1', 'datasets', name), options),
+    delete: (name: string, options?: CallOptions): Promise<void> => this.#delete(path('v1', 'datasets', name), options),
   };
 
   readonly models = {
-    list: async (options: CallOptions = {}): Promise<readonly ModelSummary[]> =>
-      (await this.#get<{ models: ModelSummary[] }>('/v1/models', options)).models,
-    get: (name: string, options: CallOptions = {}): Promise<ModelSummary> =>
-      this.#get(path('v1', 'models', name), options),
-    version: (name: string, version: number, options: CallOptions = {}): Promise<Manifest> =>
-      this.#get(path('v1', 'models', name, 'versions', String(version)), options),
-    file: async (name: string, version: number, file: string, { signal }: CallOptions = {}): Promise<Uint8Array> => {
-      const url = path('v1', 'models', name, 'versions', String(version), 'files', file);
-      const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
-      return new Uint8Array(await response.arrayBuffer());
-    },
+    list: async (options?: CallOptions): Promise<readonly ModelView[]> =>
+      (await this.#get<{ models: ModelView[] }>('/v1/models', options)).models,
+    get: (name: string, options?: CallOptions): Promise<ModelView> => this.#get(path('v1', 'models', name), options),
+    version: (name: string, version: number, options?: CallOptions): Promise<Manifest> =>
+      this.#get(path('v1', 'models', name, 'versions', version), options),
+    file: (name: string, version: number, file: string, options?: CallOptions): Promise<Uint8Array> =>
+      this.#bytes(path('v1', 'models', name, 'versions', version, 'files', file), options),
     /** What `loadEncoder` takes. @param model `digits`, `digits@2`, `digits:stable` */
-    bundle: async (model: string, { weights, signal }: BundleOptions = {}): Promise<Uint8Array> => {
-      const url = `${path('v1', 'models', model, 'bundle')}${query({ weights })}`;
-      const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
-      return new Uint8Array(await response.arrayBuffer());
-    },
-    setAlias: (name: string, alias: string, version: number, { signal }: CallOptions = {}): Promise<ModelSummary> =>
+    bundle: (model: string, { weights, signal }: BundleOptions = {}): Promise<Uint8Array> =>
+      this.#bytes(`${path('v1', 'models', model, 'bundle')}${query({ weights })}`, { signal }),
+    setAlias: (name: string, alias: string, version: number, { signal }: CallOptions = {}): Promise<ModelView> =>
       this.#json({
         method: 'PUT',
         path: path('v1', 'models', name, 'aliases', alias),
         body: JSON.stringify({ version }),
-        headers: { 'content-type': 'application/json' },
+        headers: jsonType,
         signal,
         repeatable: true,
       }),
-    deleteAlias: (name: string, alias: string, options: CallOptions = {}): Promise<void> =>
+    deleteAlias: (name: string, alias: string, options?: CallOptions): Promise<void> =>
       this.#delete(path('v1', 'models', name, 'aliases', alias), options),
     /** Throws `frames-expected` without `force` when devices may still send frames of it. */
-    deleteVersion: (name: string, version: number, { force, ...options }: DeleteOptions = {}): Promise<void> =>
-      this.#delete(`${path('v1', 'models', name, 'versions', String(version))}${query({ force })}`, options),
+    deleteVersion: (name: string, version: number, { force, signal }: DeleteOptions = {}): Promise<void> =>
+      this.#delete(`${path('v1', 'models', name, 'versions', version)}${query({ force })}`, { signal }),
     /** Throws `frames-expected` as `deleteVersion` does. */
-    delete: (name: string, { force, ...options }: DeleteOptions = {}): Promise<void> =>
-      this.#delete(`${path('v1', 'models', name)}${query({ force })}`, options),
+    delete: (name: string, { force, signal }: DeleteOptions = {}): Promise<void> =>
+      this.#delete(`${path('v1', 'models', name)}${query({ force })}`, { signal }),
   };
 
+  /** Versions and limits of the server. */
+  info(options?: CallOptions): Promise<Info> {
+    return this.#get('/v1/info', options);
+  }
+
+  /** Whether the server can serve and queue, by part; also when it cannot. */
+  async readiness({ signal }: CallOptions = {}): Promise<Readiness> {
+    const answered = await this.#transport.send({
+      method: 'GET',
+      path: '/readyz',
+      signal,
+      repeatable: false,
+      accepts: [503],
+    });
+    return (await answered.json()) as Readiness;
+  }
+
   /** @param model `digits`, `digits@2`, `digits:stable` */
-  encode(model: string, rows: Rows, options?: CallOptions): Promise<Answer> {
+  encode(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {
     return this.#predict('encode', model, rows, options);
   }
 
@@ -209,23 +174,36 @@ export class HourglassClient {
     return this.#predict('decode', model, codes, options);
   }
 
-  denoise(model: string, rows: Rows, options?: CallOptions): Promise<Answer> {
+  denoise(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {
     return this.#predict('denoise', model, rows, options);
   }
 
-  reconstruct(model: string, rows: Rows, options?: CallOptions): Promise<Answer> {
+  reconstruct(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {
     return this.#predict('reconstruct', model, rows, options);
   }
 
+  /** The answer to one row as a PNG, by a model whose rows are pictures. */
+  async picture(
+    operation: PictureOperation,
+    model: string,
+    row: Rows | PictureFile,
+    options?: CallOptions,
+  ): Promise<Uint8Array> {
+    const response = await this.#send(path('v1', 'models', model, operation), row, 'image/png', options);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
   /** By a model with a classifier on top. */
-  classify(model: string, rows: Rows, options?: CallOptions): Promise<Classification> {
-    return this.#ask(path('v1', 'models', model, 'classify'), rows, options);
+  async classify(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Classification> {
+    const response = await this.#send(path('v1', 'models', model, 'classify'), rows, 'application/json', options);
+    return (await response.json()) as Classification;
   }
 
   /** How unusual each row is to a model. */
-  async outliers(model: string, rows: Rows, options?: CallOptions): Promise<readonly Outlier[]> {
-    const url = `${path('v1', 'models', model, 'encode')}?outliers=true`;
-    return (await this.#ask<{ outliers: readonly Outlier[] }>(url, rows, options)).outliers;
+  async outliers(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<readonly Outlier[]> {
+    const url = path('v1', 'models', model, 'encode');
+    const response = await this.#send(url, rows, 'application/json', options, { outliers: true });
+    return ((await response.json()) as CodesAnswer).outliers ?? [];
   }
 
   /** New rows from a variational model. */
@@ -234,28 +212,20 @@ export class HourglassClient {
       method: 'POST',
       path: path('v1', 'models', model, 'generate'),
       body: JSON.stringify({ count, seed }),
-      headers: { 'content-type': 'application/json', accept: octets },
+      headers: { ...jsonType, accept: octets },
       signal,
       repeatable: true,
     });
-    const [name = model, version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
-    return { model: name, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows: count };
+    return answerOf(response);
   }
 
   /** Rows to a frame on the server, for devices that cannot run the encoder. */
   async encodeFrame(
     model: string,
-    { data }: Rows,
+    rows: Rows | PictureFile,
     { signal, ...target }: EncodeFrameOptions = {},
   ): Promise<{ readonly frame: Uint8Array; readonly receipt: FrameReceipt }> {
-    const response = await this.#transport.send({
-      method: 'POST',
-      path: `${path('v1', 'models', model, 'encode')}${query({ ...target })}`,
-      body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      headers: { 'content-type': octets, accept: frameType },
-      signal,
-      repeatable: true,
-    });
+    const response = await this.#send(path('v1', 'models', model, 'encode'), rows, frameType, { signal }, target);
     const receipt = JSON.parse(response.headers.get('x-hourglass-receipt') ?? '{}') as FrameReceipt;
     return { frame: new Uint8Array(await response.arrayBuffer()), receipt };
   }
@@ -270,79 +240,70 @@ export class HourglassClient {
       signal,
       repeatable: true,
     });
-    const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
-    const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
-    return { model, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows };
+    return answerOf(response);
   }
 
-  /** Rows as bytes, the answer as JSON. */
-  #ask<T>(url: string, { data }: Rows, { signal }: CallOptions = {}): Promise<T> {
-    return this.#json<T>({
-      method: 'POST',
-      path: url,
-      body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      headers: { 'content-type': octets, accept: 'application/json' },
-      signal,
-      repeatable: true,
-    });
+  async #predict(operation: string, model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {
+    return answerOf(await this.#send(path('v1', 'models', model, operation), rows, octets, options));
   }
 
-  async #predict(
-    operation: string,
-    model: string,
-    { data, rows }: Rows,
+  /** Rows as float32 or a picture as it is. */
+  #send(
+    url: string,
+    rows: Rows | PictureFile,
+    accept: string,
     { signal }: CallOptions = {},
-  ): Promise<Answer> {
-    const response = await this.#transport.send({
+    asked: object = {},
+  ): Promise<HttpResponse> {
+    const isPicture = 'picture' in rows;
+    return this.#transport.send({
       method: 'POST',
-      path: path('v1', 'models', model, operation),
-      body: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      headers: { 'content-type': octets, accept: octets },
+      path: url + query({ ...asked, resize: isPicture ? rows.resize : undefined }),
+      body: isPicture ? rows.picture : new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength),
+      headers: { 'content-type': isPicture ? rows.type : octets, accept },
       signal,
       repeatable: true,
     });
-    const [name = model, version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
-    return {
-      model: name,
-      version: Number(version),
-      data: new Float32Array(await response.arrayBuffer()),
-      rows,
-    };
   }
 
-  async *#events(id: string, { signal }: CallOptions): AsyncGenerator<JobEvent> {
-    let last: string | undefined;
-    for (let failures = 0; ; ) {
-      try {
-        const response = await this.#transport.send({
-          method: 'GET',
-          path: path('v1', 'jobs', id, 'events'),
-          headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
-          signal,
-          repeatable: true,
-        });
-        for await (const event of parseEvents(response.body as ReadableStream<Uint8Array>)) {
-          last = event.id;
-          failures = 0;
-          yield { id: event.id, type: event.type, data: JSON.parse(event.data) } as JobEvent;
-          if (event.type === 'end') return;
-        }
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error instanceof ProblemError || ++failures > 5) throw error;
-      }
-    }
+  #submit<T>(url: string, body: object, { idempotencyKey = randomKey(), signal }: SubmitOptions = {}): Promise<T> {
+    const headers = { ...jsonType, 'idempotency-key': idempotencyKey };
+    return this.#json({ method: 'POST', path: url, body: JSON.stringify(body), headers, signal, repeatable: true });
   }
 
-  #get<T>(url: string, { signal }: CallOptions): Promise<T> {
-    return this.#json<T>({ method: 'GET', path: url, signal, repeatable: true });
+  /** A second resumption would be refused, as the first has begun. */
+  #post<T>(url: string, { signal }: CallOptions = {}, repeatable = true): Promise<T> {
+    return this.#json({ method: 'POST', path: url, signal, repeatable });
   }
 
-  async #delete(url: string, { signal }: CallOptions): Promise<void> {
+  #get<T>(url: string, { signal }: CallOptions = {}): Promise<T> {
+    return this.#json({ method: 'GET', path: url, signal, repeatable: true });
+  }
+
+  async #bytes(url: string, { signal }: CallOptions = {}): Promise<Uint8Array> {
+    const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async #delete(url: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#transport.send({ method: 'DELETE', path: url, signal, repeatable: true });
   }
 
   async #json<T>(call: Call): Promise<T> {
-    return (await (await this.#transport.send(call)).json()) as T;
+    const response = await this.#transport.send(call);
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      throw new ProblemError('internal', `The answer to ${call.method} ${call.path} is not JSON.`, response.status, {
+        cause,
+      });
+    }
   }
+}
+
+/** Rows of float32, their number and the model in headers. */
+async function answerOf(response: HttpResponse): Promise<Answer> {
+  const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
+  const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
+  return { model, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows };
 }

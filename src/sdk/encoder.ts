@@ -21,6 +21,7 @@ import {
   openBundle,
   type Weights,
 } from './bundle.ts';
+import { decodeBase64 } from './environment.ts';
 import { type Pixels, rowOfPixels } from './picture.ts';
 
 export interface EncoderOptions {
@@ -200,8 +201,8 @@ export class Encoder {
 
   async #verify(): Promise<void> {
     const { golden, profile, run } = this.#parts;
-    const bytes = Uint8Array.from(atob(golden.inputs), (character) => character.charCodeAt(0));
-    const codes = await run(new Float32Array(bytes.buffer), golden.rows);
+    const bytes = decodeBase64(golden.inputs);
+    const codes = await run(new Float32Array(bytes.buffer as ArrayBuffer), golden.rows);
     for (const { quality, symbols, frame } of golden.cases) {
       const found = quantise(profile.qualities[quality] as Quality, codes);
       const same = found.length === symbols.length && found.every((symbol, i) => symbol === symbols[i]);

@@ -6,7 +6,24 @@ export type { RunEncoder } from './built-in-runtime.ts';
 export type { BundleManifest, EncoderVariant, Weights } from './bundle.ts';
 export * from './client.ts';
 export * from './encoder.ts';
+export type {
+  DatasetInfo,
+  Info,
+  JobList,
+  JobRequest,
+  JobView,
+  Manifest,
+  ModelRequest,
+  ModelView,
+  Readiness,
+  SweepRequest,
+  SweepView,
+  TrainingRequest,
+  UploadOptions,
+} from './gen/contract.ts';
+export type { EpochMetrics, JobEvent, JobProgress } from './job-events.ts';
 export * from './onnx-runtime.ts';
 export * from './outbox.ts';
 export * from './picture.ts';
-export { ProblemError, type TransportOptions } from './transport.ts';
+export { type ProblemCode, type ProblemDetails, ProblemError } from './problem.ts';
+export type { Fetch, HttpRequest, HttpResponse, TransportOptions } from './transport.ts';

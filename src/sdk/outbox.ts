@@ -1,6 +1,6 @@
 /** Frames on a device that is offline at times: kept in order until they are delivered. */
 
-import { ProblemError } from './transport.ts';
+import { ProblemError } from './problem.ts';
 
 /** Where frames wait; `save` gets all of them, oldest first. */
 export interface OutboxStorage {
@@ -52,7 +52,7 @@ export class Outbox<T> {
         onDelivered?.(answer, frame);
       } catch (error) {
         if (!(error instanceof ProblemError)) throw error;
-        if (error.status === 0 || error.row.retryable) return this.#frames.length;
+        if (error.retryable) return this.#frames.length;
         onRefused?.(error, frame);
       }
       this.#frames.shift();

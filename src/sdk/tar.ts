@@ -1,5 +1,7 @@
 /** Reads a ustar archive from memory: regular files by name. */
 
+import { decodeText } from './environment.ts';
+
 const block = 512;
 
 /** Throws RangeError when the bytes are no archive or end too early. */
@@ -8,7 +10,7 @@ export function readTar(bytes: Uint8Array): Map<string, Uint8Array> {
   const text = (at: number, length: number): string => {
     const field = bytes.subarray(at, at + length);
     const end = field.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
+    return decodeText(end < 0 ? field : field.subarray(0, end));
   };
   for (let at = 0; at + block <= bytes.length; ) {
     if (bytes[at] === 0) return files;

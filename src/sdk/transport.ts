@@ -1,9 +1,30 @@
 /**
  * One HTTP call as clients need it: retried with back-off where a retry is safe, bounded by a signal, its problems turned into
- * errors with the server's own code. Uses nothing but `fetch`.
+ * errors with the server's own code. Uses nothing but a `fetch`, whoever implements it.
  */
 
-import { type ErrorCode, errorTable, HourglassError } from '../base/errors.ts';
+import { pause, throwIfAborted } from './environment.ts';
+import { ProblemError, problemFrom } from './problem.ts';
+
+/** What is used of a Response: those of undici, node-fetch and React Native have it as well as the platform's. */
+export interface HttpResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body?: unknown;
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+export type Fetch = (url: string, request: HttpRequest) => Promise<HttpResponse>;
 
 export interface TransportOptions {
   /** such as `https://hourglass.example` */
@@ -11,7 +32,7 @@ export interface TransportOptions {
   /** sent as bearer token */
   readonly apiKey?: string;
   /** default: the global `fetch` */
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
   /** tries after the first one, default 4 */
   readonly retries?: number;
   /** first pause in ms, doubled each time, with jitter; default 200 */
@@ -29,118 +50,84 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** false where a second try could do harm: a POST without idempotency key that creates something */
   readonly repeatable: boolean;
-}
-
-/** The problem document of a refused call, or of a server that could not be reached (`status` 0). */
-export class ProblemError extends HourglassError {
-  readonly status: number;
-  readonly requestId: string | undefined;
-  /** seconds that the server asks to wait */
-  readonly retryAfter: number | undefined;
-
-  constructor(
-    code: ErrorCode,
-    message: string,
-    status: number,
-    details: { requestId?: string; retryAfter?: number } = {},
-  ) {
-    super(code, message);
-    this.status = status;
-    this.requestId = details.requestId;
-    this.retryAfter = details.retryAfter;
-  }
+  /** statuses of refusals that are an answer all the same */
+  readonly accepts?: readonly number[];
 }
 
 export class Transport {
-  readonly #options: Required<Omit<TransportOptions, 'apiKey'>> & Pick<TransportOptions, 'apiKey'>;
+  readonly #baseUrl: string;
+  readonly #apiKey: string | undefined;
+  readonly #fetch: Fetch;
+  readonly #limits: { readonly retries: number; readonly backoffMs: number; readonly maxBackoffMs: number };
 
-  constructor(options: TransportOptions) {
-    this.#options = {
-      fetch: (...args) => globalThis.fetch(...args),
-      retries: 4,
-      backoffMs: 200,
-      maxBackoffMs: 10_000,
-      ...options,
-      baseUrl: options.baseUrl.replace(/\/+$/, ''),
-    };
+  /** Throws TypeError for options that cannot work. */
+  constructor({ baseUrl, apiKey, fetch, retries = 4, backoffMs = 200, maxBackoffMs = 10_000 }: TransportOptions) {
+    if (typeof baseUrl !== 'string' || !/^https?:\/\/[^/]/.test(baseUrl)) {
+      throw new TypeError(
+        `baseUrl is ${baseUrl === undefined ? 'missing' : JSON.stringify(baseUrl)}. Give the server's address: new HourglassClient({ baseUrl: 'http://127.0.0.1:8080' }).`,
+      );
+    }
+    if (fetch === undefined && typeof globalThis.fetch !== 'function') {
+      throw new TypeError('There is no fetch here. Give one: new HourglassClient({ baseUrl, fetch }).');
+    }
+    this.#baseUrl = baseUrl.replace(/\/+$/, '');
+    this.#apiKey = apiKey;
+    // read anew at each call, and called without `this`, which browsers insist on
+    this.#fetch = fetch ?? ((url, request) => globalThis.fetch(url, request));
+    this.#limits = { retries, backoffMs, maxBackoffMs };
   }
 
   /** The response of a call that succeeded. Throws ProblemError, or the signal's reason. */
-  async send(call: Call): Promise<Response> {
-    const { retries } = this.#options;
+  async send(call: Call): Promise<HttpResponse> {
     for (let attempt = 0; ; attempt++) {
-      call.signal?.throwIfAborted();
+      throwIfAborted(call.signal);
       const outcome = await this.#once(call);
-      if (outcome instanceof Response) return outcome;
-      const worthwhile = call.repeatable && attempt < retries && (outcome.status === 0 || outcome.row.retryable);
-      if (!worthwhile) throw outcome;
-      await pause(this.#backoff(attempt, outcome.retryAfter), call.signal);
+      if (!(outcome instanceof ProblemError)) return outcome;
+      if (!call.repeatable || attempt >= this.#limits.retries || !outcome.retryable) throw outcome;
+      await this.backOff(attempt, call.signal, outcome.retryAfter);
     }
   }
 
-  async #once(call: Call): Promise<Response | ProblemError> {
-    const { baseUrl, apiKey, fetch } = this.#options;
+  /** Waits before the try after `attempt` failed ones. @param least seconds that the server asks for */
+  backOff(attempt: number, signal: AbortSignal | undefined, least = 0): Promise<void> {
+    const { backoffMs, maxBackoffMs } = this.#limits;
+    const jittered = backoffMs * 2 ** Math.min(attempt, 20) * (0.5 + Math.random() / 2);
+    return pause(Math.min(maxBackoffMs, Math.max(jittered, least * 1000)), signal);
+  }
+
+  async #once(call: Call): Promise<HttpResponse | ProblemError> {
+    let response: HttpResponse;
     try {
-      const response = await fetch(baseUrl + call.path, {
+      response = await this.#fetch(this.#baseUrl + call.path, {
         method: call.method,
-        headers: { ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}), ...call.headers },
+        headers: { ...(this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {}), ...call.headers },
         ...(call.body === undefined ? {} : { body: call.body as string | Uint8Array<ArrayBuffer> }),
         ...(call.signal ? { signal: call.signal } : {}),
       });
-      return response.ok ? response : await problemOf(response);
-    } catch (error) {
-      call.signal?.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
-      return new ProblemError(
-        'request-timeout',
-        `No answer from ${baseUrl}: ${reason}. Check the address and the network.`,
-        0,
-      );
+    } catch (cause) {
+      throwIfAborted(call.signal);
+      return unreachable(this.#baseUrl, cause);
     }
-  }
-
-  #backoff(attempt: number, retryAfter = 0): number {
-    const { backoffMs, maxBackoffMs } = this.#options;
-    const jittered = backoffMs * 2 ** attempt * (0.5 + Math.random() / 2);
-    return Math.min(maxBackoffMs, Math.max(jittered, retryAfter * 1000));
+    if (response.ok || call.accepts?.includes(response.status)) return response;
+    const body = await response.json().catch(() => undefined);
+    return problemFrom(body, response.status, (name) => response.headers.get(name));
   }
 }
 
-async function problemOf(response: Response): Promise<ProblemError> {
-  const body: unknown = await response.json().catch(() => undefined);
-  const problem = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
-  const code = String(problem.type ?? '').replace(/^.*[/:#]/, '');
-  const requestId = problem.requestId ?? response.headers.get('x-request-id');
-  const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+/** `fetch` hides the reason (`ECONNREFUSED`, a certificate) in the cause of its error. */
+function unreachable(baseUrl: string, cause: unknown): ProblemError {
+  const reasons: string[] = [];
+  for (let error = cause; error instanceof Error && reasons.length < 3; error = error.cause) {
+    const { code } = error as { code?: unknown };
+    reasons.push(error.message || String(code ?? error.name));
+  }
+  const reason = reasons.length > 0 ? reasons.join(': ') : String(cause);
   return new ProblemError(
-    code in errorTable ? (code as ErrorCode) : fallbackCode(response.status),
-    String(problem.detail ?? problem.title ?? `The server answered ${response.status}.`),
-    response.status,
+    'unreachable',
+    `No answer from ${baseUrl}: ${reason}. Check the address and the network.`,
+    0,
     {
-      ...(typeof requestId === 'string' ? { requestId } : {}),
-      ...(Number.isFinite(retryAfter) ? { retryAfter } : {}),
+      cause,
     },
   );
-}
-
-/** Proxies answer without a problem document. */
-function fallbackCode(status: number): ErrorCode {
-  if (status === 429) return 'overloaded';
-  if (status === 502 || status === 503) return 'shutting-down';
-  if (status === 504) return 'deadline-exceeded';
-  return status >= 500 ? 'internal' : 'invalid-request';
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-  });
 }

@@ -5,7 +5,7 @@ import { HourglassClient } from '../../src/sdk/client.ts';
 import { loadEncoder } from '../../src/sdk/encoder.ts';
 import { type OnnxRuntimeModule, onnxRuntime } from '../../src/sdk/onnx-runtime.ts';
 import { Outbox } from '../../src/sdk/outbox.ts';
-import { ProblemError } from '../../src/sdk/transport.ts';
+import { ProblemError } from '../../src/sdk/problem.ts';
 import { filesOf, packed } from '../bundle/archive.ts';
 import { publishCoded, rowSize, testRows } from '../bundle/published.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';

@@ -3,7 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseEvents } from '../../src/sdk/events.ts';
-import { ProblemError, Transport } from '../../src/sdk/transport.ts';
+import { ProblemError } from '../../src/sdk/problem.ts';
+import { Transport } from '../../src/sdk/transport.ts';
 
 let server: Server | undefined;
 
@@ -93,7 +94,7 @@ describe('server-sent events', () => {
         bytes.subarray(i * size, (i + 1) * size),
       );
       const events = [];
-      for await (const event of parseEvents(ReadableStream.from(chunks))) events.push(event);
+      for await (const event of parseEvents(new Response(ReadableStream.from(chunks)))) events.push(event);
       expect(events).toEqual([
         { id: '1-0', type: 'epoch', data: '{"a":1}' },
         { id: '', type: 'message', data: 'x\ny' },

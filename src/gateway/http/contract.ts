@@ -46,7 +46,7 @@ export function describeContract(app: App, version: string): void {
 
 /** Refusals that do not depend on what a call does: of its parts, its sender, and the state of the server. */
 function commonProblems({ schema = {}, config }: RouteOptions): Record<string, object> {
-  const { querystring, tags = [] } = schema;
+  const { querystring, body, tags = [] } = schema;
   const takesBody = config?.body !== undefined;
   const usesQueue = tags.includes('jobs');
   return {
@@ -58,7 +58,7 @@ function commonProblems({ schema = {}, config }: RouteOptions): Record<string, o
       415: problem('The content type or encoding of the body is not taken'),
       429: problem('Too much work is waiting; Retry-After says when to come back'),
     }),
-    ...(querystring !== undefined && { 422: problem('A parameter has the wrong type') }),
+    ...((querystring ?? body) !== undefined && { 422: problem('A value has the wrong type or is out of bounds') }),
     ...(usesQueue && { 503: problem('The queue cannot be reached; Retry-After says when to come back') }),
     default: problem('Any other error of the table, such as internal or shutting-down'),
   };

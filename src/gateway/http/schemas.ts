@@ -3,10 +3,10 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { errorTable } from '../../base/errors.ts';
 import { UploadOptions } from '../../data/upload.ts';
-import { JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
+import { idPattern, JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
 import { ModelSpec } from '../../jobspec/model.ts';
-import { JobRequest } from '../../jobspec/request.ts';
-import { SweepSearch, SweepView } from '../../jobspec/sweep.ts';
+import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
+import { SweepView } from '../../jobspec/sweep.ts';
 import { TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
 import { Manifest } from '../../registry/manifest.ts';
@@ -48,7 +48,7 @@ export const JobList = Type.Object({
 
 /** `job` is a job specification as for POST /v1/jobs. */
 const SweepRequest = Type.Object(
-  { job: JobRequest, search: SweepSearch, priority: SubmitMembers.properties.priority },
+  { job: JobRequest, search: SearchRequest, priority: SubmitMembers.properties.priority },
   closed,
 );
 
@@ -137,7 +137,7 @@ export const ClassesAnswer = Type.Object({
 });
 export const GenerateRequest = Type.Object(
   {
-    count: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1, description: 'rows to make' }),
+    count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1, description: 'rows to make' })),
     seed: Type.Optional(
       Type.Integer({
         minimum: 0,
@@ -239,8 +239,5 @@ export const VersionParams = Type.Object({
 });
 export const ReferenceParams = Type.Object({ model: ModelReference });
 
-const idPattern = '^[0-9a-hjkmnp-tv-z]{26}$';
 export const JobParams = Type.Object({ id: Type.String({ pattern: idPattern, description: 'id of a job' }) });
 export const SweepParams = Type.Object({ id: Type.String({ pattern: idPattern, description: 'id of a sweep' }) });
-/** of a list of jobs, to go on from */
-export const Cursor = Type.String({ pattern: idPattern, description: 'nextCursor of the page before' });

@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { sdkTypes } from '../../../scripts/sdk-types.mjs';
 import { errorTable } from '../../../src/base/errors.ts';
 import type { Contract } from '../../../src/gateway/http/contract.ts';
 import { contractText } from '../../../src/gateway/http/contract-text.ts';
@@ -42,6 +43,11 @@ describe('openapi.yaml', () => {
   it('is what the routes say', () => {
     const checkedIn = readFileSync(path.join(root, 'openapi.yaml'), 'utf8');
     expect(checkedIn === text, 'openapi.yaml is stale, run: npm run generate:openapi').toBe(true);
+  });
+
+  it('is what the types of the SDK say', () => {
+    const checkedIn = readFileSync(path.join(root, 'src/sdk/gen/contract.ts'), 'utf8');
+    expect(checkedIn === sdkTypes(contract), 'stale, run: npm run generate:openapi').toBe(true);
   });
 
   it('is served as it is generated, but for the version', async () => {
@@ -84,7 +90,12 @@ describe('openapi.yaml', () => {
   it('says of every call what all of them can be refused with', () => {
     for (const methods of Object.values(contract.paths)) {
       for (const [method, { responses, requestBody }] of Object.entries(methods)) {
-        const expected = ['400', '403', 'default', ...(method === 'get' ? [] : ['408', '413', '415'])];
+        const expected = [
+          '400',
+          '403',
+          'default',
+          ...(method === 'get' || method === 'head' ? [] : ['408', '413', '415']),
+        ];
         expect(Object.keys(responses)).toEqual(expect.arrayContaining(expected));
         if (requestBody) expect(Object.keys(responses)).toContain('422');
       }

@@ -95,10 +95,8 @@ describe('submission', () => {
 
   it('with a key makes one job of many submissions at once', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => submit('many', { 'idempotency-key': 'many' })));
-    const made = answers.filter(({ status }) => status === 202).map(({ job }) => job.id);
-    const refused = answers.filter(({ status }) => status !== 202).map((answer) => restRefusal(answer).code);
-    expect(new Set(made).size).toBe(1);
-    expect(refused.every((code) => code === 'request-in-progress')).toBe(true);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+    expect(new Set(answers.map(({ job }) => job.id)).size).toBe(1);
   });
 });
 

@@ -3,6 +3,7 @@
 import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
+import { Cursor } from '../../../jobspec/job.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Budget } from '../../budget.ts';
@@ -11,10 +12,13 @@ import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
 
-const PageSize = supported(
-  Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }, { additionalProperties: false }),
+const Page = supported(
+  Type.Object(
+    { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), cursor: Type.Optional(Cursor) },
+    { additionalProperties: false },
+  ),
 );
-type PageSize = Static<typeof PageSize>;
+type Page = Static<typeof Page>;
 
 export interface TrainingParts {
   readonly queue: JobQueue;
@@ -42,8 +46,7 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
       const only = jobStateOf(state);
       const page = await queue.list({
         ...(only !== undefined && { state: only }),
-        ...(checkRequest(PageSize, limit === 0 ? {} : { limit }) as PageSize),
-        ...(cursor !== '' && { cursor }),
+        ...(checkRequest(Page, { ...(limit !== 0 && { limit }), ...(cursor !== '' && { cursor }) }) as Page),
       });
       return { jobs: page.jobs.map(jobMessage), nextCursor: page.nextCursor ?? '' };
     },

@@ -40,7 +40,7 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
       const stages = observer.predicting(reply, 'generate');
       const type = negotiate(headers.accept, offered);
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
-      const { count, seed: wanted } = body as GenerateRequest;
+      const { count = 1, seed: wanted } = body as GenerateRequest;
       const question = { model, count, seed: wanted, withTarget: type === png, demand };
       const { prediction, target, seed } = await demand.meet(predictions.generate(caller, question));
       if (type === png) refuseSeveral(prediction.outputs);

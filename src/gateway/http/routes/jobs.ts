@@ -2,10 +2,10 @@
 
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
-import { JobState } from '../../../jobspec/job.ts';
+import { Cursor, JobState } from '../../../jobspec/job.ts';
 import { submitJob } from '../../submit.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { Cursor, JobParams, noContent, problem, ref } from '../schemas.ts';
+import { JobParams, noContent, problem, ref } from '../schemas.ts';
 
 const tags = ['jobs'];
 

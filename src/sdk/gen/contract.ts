@@ -1,0 +1,1584 @@
+/** Generated from openapi.yaml by `npm run generate:openapi`: what calls take and answer. */
+
+/** RFC 9457 problem details */
+export type Problem = {
+  /** urn:hourglass:problem: and the code */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** what went wrong, for programs; codes are never renamed */
+  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'queue-storage-full' | 'storage-full' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
+  /** what was found, what is allowed and what to do */
+  readonly detail: string;
+  /** also in the header X-Request-Id and in the log */
+  readonly requestId: string;
+  /** where in the request: a JSON pointer, ?name in the query, or a header */
+  readonly field?: string;
+  /** what is allowed there */
+  readonly expected?: unknown;
+  /** what was there instead */
+  readonly found?: unknown;
+};
+
+export type JobView = {
+  readonly id: string;
+  readonly state: 'queued' | 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled';
+  readonly spec: JobSpec;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  /** from 0 */
+  readonly attempts: number;
+  readonly waitingFor?: 'storage-full';
+  readonly progress?: Progress;
+  readonly warnings: readonly string[];
+  readonly model?: string;
+  readonly version?: number;
+  readonly metrics?: { readonly [name: string]: number };
+  readonly failure?: {
+    readonly reason: string;
+    readonly message: string;
+    readonly log?: readonly string[];
+    readonly signal?: string;
+  };
+};
+
+export type JobSpec = {
+  /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+  readonly name: string;
+  /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+  readonly dataset: string;
+  readonly model: ModelSpec;
+  readonly training: Training;
+};
+
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief;
+
+export type TrainingSpec = {
+  /** default 5; 1 to 100000 */
+  readonly epochs: number;
+  /** train on the first n rows only; from 1 */
+  readonly maxSamples?: number;
+  /** default 128; 1 to 65536 */
+  readonly batchSize: number;
+  readonly optimizer: Optimizer;
+  readonly validation: Validation;
+  readonly earlyStopping?: EarlyStopping;
+  readonly evaluation: Evaluation;
+  /** default 1; 0 to 4294967295 */
+  readonly seed: number;
+};
+
+export type JobRequest = {
+  /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+  readonly name: string;
+  /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+  readonly dataset: string;
+  readonly model: ModelRequest;
+  readonly training?: TrainingRequest;
+  /** jobs of higher priority start first; 0 when absent; -1000 to 1000 */
+  readonly priority?: number;
+  /** seconds from now until which the job must have ended; up to 31622400 */
+  readonly deadlineSeconds?: number;
+};
+
+export type JobList = {
+  /** newest first */
+  readonly jobs: readonly JobView[];
+  /** for ?cursor= of the next page; absent on the last */
+  readonly nextCursor?: string;
+};
+
+export type SweepRequest = {
+  readonly job: {
+    /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+    readonly name: string;
+    /** lower-case letters, digits, dot, dash and underscore; at most 63 characters */
+    readonly dataset: string;
+    readonly model: ModelRequest;
+    readonly training?: TrainingRequest;
+  };
+  readonly search: SearchGridRequest | SearchRandomRequest;
+  /** jobs of higher priority start first; 0 when absent; -1000 to 1000 */
+  readonly priority?: number;
+};
+
+export type SweepView = {
+  readonly id: string;
+  /** of the model that the best trial is published as */
+  readonly name: string;
+  readonly state: 'queued' | 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled';
+  readonly search: Search;
+  readonly createdAt: string;
+  readonly finishedAt?: string;
+  /** in the order of the search */
+  readonly trials: readonly Trials[];
+  /** id of the trial with the lowest held-out loss */
+  readonly best?: string;
+  readonly model?: string;
+  readonly version?: number;
+  readonly metrics?: { readonly [name: string]: number };
+  readonly failure?: {
+    readonly reason: string;
+    readonly message: string;
+    readonly log?: readonly string[];
+    readonly signal?: string;
+  };
+  readonly warnings: readonly string[];
+};
+
+export type SweepList = {
+  /** newest first */
+  readonly sweeps: readonly SweepView[];
+};
+
+export type DatasetInfo = {
+  readonly name: string;
+  /** SHA-256 of the normalised content */
+  readonly hash: string;
+  /** of one row; pictures are height, width, channels */
+  readonly shape: readonly number[];
+  /** smallest and largest value */
+  readonly range: readonly [number, number];
+  readonly rows: {
+    /** from 0 */
+    readonly train: number;
+    /** from 0 */
+    readonly test: number;
+  };
+  /** from 1 */
+  readonly classes?: number;
+  readonly classNames?: readonly string[];
+  readonly preprocessing?: Preprocessing;
+  readonly builtIn: boolean;
+  readonly createdAt?: string;
+};
+
+export type DatasetList = {
+  readonly datasets: readonly DatasetInfo[];
+};
+
+export type UploadOptions = {
+  /** auto divides whole numbers from 0 to 255 (pictures) by 255 and keeps other data; 8-bit always divides; none never does; default "auto" */
+  readonly scale?: 'auto' | '8-bit' | 'none';
+  /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
+  readonly testFraction?: number;
+  /** of the split; default 0; 0 to 4294967295 */
+  readonly seed?: number;
+  /** shape of one row, such as [28, 28, 1] */
+  readonly shape?: readonly number[];
+  /** CSV: whether the first line names the columns; found out when absent */
+  readonly header?: boolean;
+  /** CSV: comma, semicolon, tab or |; found out when absent */
+  readonly delimiter?: string;
+  /** CSV: name or number (from 0) of the column that holds the class */
+  readonly labelColumn?: string | number;
+  /** pictures: folder names are classes when there are at least two; default true */
+  readonly classFolders?: boolean;
+  /** pictures: one channel (true) or three (false); as the first picture when absent */
+  readonly grayscale?: boolean;
+  /** pictures: without it all must have the same size */
+  readonly resize?: {
+    /** 1 to 65535 */
+    readonly height: number;
+    /** 1 to 65535 */
+    readonly width: number;
+  };
+  /** what becomes of pictures of another size (default crop): crop takes the largest part of the middle with the row’s proportions, pad adds margins, squeeze changes the proportions */
+  readonly fit?: 'crop' | 'pad' | 'squeeze';
+};
+
+export type UploadForm = {
+  readonly name?: string;
+  /** UploadOptions as JSON */
+  readonly options?: string;
+  /** .npy, idx (also .gz), .csv, or a zip or tar of pictures */
+  readonly rows: string;
+  /** one class a row */
+  readonly labels?: string;
+  readonly 'test-rows'?: string;
+  readonly 'test-labels'?: string;
+};
+
+export type Manifest = {
+  readonly schema: 1;
+  readonly name: string;
+  /** from 1 */
+  readonly version: number;
+  readonly createdAt: string;
+  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers')[];
+  readonly inputShape: readonly number[];
+  readonly codeShape: readonly number[];
+  readonly inputRange: readonly [number, number];
+  readonly preprocessing?: Preprocessing;
+  /** what the classes that classify tells apart are called, by their number */
+  readonly classes?: readonly string[];
+  readonly lineage: Lineage;
+  readonly metrics: { readonly [name: string]: number };
+  readonly codec?: Codec;
+  readonly files: readonly Files[];
+};
+
+export type ModelView = {
+  readonly name: string;
+  /** alias → version */
+  readonly aliases: { readonly [name: string]: number };
+  /** oldest first */
+  readonly versions: readonly Manifest[];
+};
+
+export type ModelList = {
+  readonly models: readonly ModelView[];
+};
+
+export type AliasTarget = {
+  /** what the alias shall point to; 1 to 999999999 */
+  readonly version: number;
+};
+
+export type RowsRequest = {
+  /** digits (newest), digits@2 or digits:stable */
+  readonly model?: string;
+  /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
+  readonly inputs: readonly unknown[];
+};
+
+export type CodesRequest = {
+  /** digits (newest), digits@2 or digits:stable */
+  readonly model?: string;
+  /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
+  readonly codes: readonly unknown[];
+};
+
+export type CodesAnswer = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
+  readonly codes: readonly unknown[];
+  /** of each row, where ?outliers=true asked for it */
+  readonly outliers?: readonly {
+    /** around 0 for ordinary rows; more is reconstructed worse than rows like it are */
+    readonly score: number;
+    /** how often rows that the model was not trained on, but that are like those it was, are as far out; two-sided; up to 1 */
+    readonly pValue: number;
+  }[];
+};
+
+export type ClassesAnswer = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** of each row by class, together 1 */
+  readonly probabilities: readonly (readonly number[])[];
+  /** number of the most probable class of each row */
+  readonly labels: readonly number[];
+  /** what the classes are called, by their number */
+  readonly classes: readonly string[];
+};
+
+export type OutputsAnswer = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
+  readonly outputs: readonly unknown[];
+};
+
+export type GenerateRequest = {
+  /** rows to make; default 1; 1 to 1000000 */
+  readonly count?: number;
+  /** the same seed, the same rows; default: a new one; 0 to 4294967295 */
+  readonly seed?: number;
+};
+
+export type GeneratedAnswer = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
+  readonly outputs: readonly unknown[];
+  /** asked for again, it gives the same rows */
+  readonly seed: number;
+};
+
+export type FrameAnswer = {
+  /** base64 */
+  readonly frame: string;
+  readonly receipt: {
+    readonly model: string;
+    /** from 1 */
+    readonly version: number;
+    /** SHA-256 of decoder and tables; the frame carries its beginning */
+    readonly decoder: string;
+    readonly kind: 'compact' | 'batch' | 'standard' | 'progressive';
+    /** from 1 */
+    readonly rows: number;
+    /** 0 to 15 */
+    readonly quality: number;
+    /** how many the model has; 1 to 16 */
+    readonly qualities: number;
+    /** the rows at one byte a value, as an 8-bit picture has them */
+    readonly rawBytes: number;
+    /** the frame with all its framing */
+    readonly wireBytes: number;
+    /** rawBytes / wireBytes */
+    readonly ratio: number;
+    /** dB, of this quality on held-out rows */
+    readonly estimatedPsnr: number;
+    /** there when the model cannot reach what was asked */
+    readonly shortfall?: string;
+    /** with a shortfall: what does reach it, the shortest first */
+    readonly alternatives?: readonly ({
+      /** frames of another model for such rows, or each row as a WebP picture */
+      readonly type: 'frame' | 'webp';
+      /** of frames */
+      readonly model?: string;
+      /** of the model, or of WebP (1 to 100) */
+      readonly quality: number;
+      /** for all rows; of a model about */
+      readonly bytes: number;
+      /** dB, of a model on held-out rows, of WebP on these */
+      readonly psnr: number;
+    })[];
+  };
+};
+
+export type Readiness = {
+  readonly ready: boolean;
+  readonly parts: {
+    readonly queue: {
+      readonly ready: boolean;
+      readonly detail: string;
+    };
+    readonly registry: {
+      readonly ready: boolean;
+      readonly detail: string;
+    };
+    readonly models: {
+      readonly ready: boolean;
+      readonly detail: string;
+    };
+    readonly server: {
+      readonly ready: boolean;
+      readonly detail: string;
+    };
+  };
+};
+
+export type Info = {
+  readonly name: 'hourglass';
+  readonly version: string;
+  readonly node: string;
+  readonly api: 'v1';
+  /** from 0 */
+  readonly uptimeSeconds: number;
+  readonly defaultModel: string | null;
+  readonly limits: {
+    readonly bodyBytes: number;
+    readonly uploadBytes: number;
+    readonly batchRows: number;
+    readonly imagePixels: number;
+  };
+};
+
+export type Progress = {
+  readonly phase: string;
+  /** from 0 */
+  readonly epoch: number;
+  /** from 0 */
+  readonly epochs: number;
+  /** from 0 */
+  readonly step: number;
+  /** from 0 */
+  readonly steps: number;
+  /** 0 to 100 */
+  readonly percent: number;
+  readonly loss?: number;
+  readonly samplesPerSecond?: number;
+  readonly etaSeconds?: number;
+};
+
+export type ScheduleCosine = {
+  readonly type: 'cosine';
+  /** default 0; 0 to 100000 */
+  readonly warmupEpochs: number;
+  /** factor at the end; default 0; 0 to 1 */
+  readonly final: number;
+};
+
+export type ScheduleLinear = {
+  readonly type: 'linear';
+  /** default 0; 0 to 100000 */
+  readonly warmupEpochs: number;
+  /** factor at the end; default 0; 0 to 1 */
+  readonly final: number;
+};
+
+export type ScheduleStep = {
+  readonly type: 'step';
+  /** default 10; 1 to 100000 */
+  readonly everyEpochs: number;
+  /** default 0.5; up to 1 */
+  readonly factor: number;
+};
+
+/** default {"type":"constant"} */
+export type Schedule = {
+  readonly type: 'constant';
+} | ScheduleCosine | ScheduleLinear | ScheduleStep;
+
+export type OptimizerAdam = {
+  readonly type: 'adam';
+  /** default 0.001; up to 100 */
+  readonly learningRate: number;
+  /** default 0.9; from 0 */
+  readonly beta1: number;
+  /** default 0.999; from 0 */
+  readonly beta2: number;
+  /** default 1e-7; up to 1 */
+  readonly epsilon: number;
+  /** decoupled: each step takes learningRate · weightDecay · w off every weight matrix; default 0; 0 to 1 */
+  readonly weightDecay: number;
+  readonly schedule: Schedule;
+};
+
+export type OptimizerSgd = {
+  readonly type: 'sgd';
+  /** default 0.1; up to 100 */
+  readonly learningRate: number;
+  /** default 0; from 0 */
+  readonly momentum: number;
+  /** during the first epochs; from 0 */
+  readonly initialMomentum?: number;
+  /** default 5; 0 to 100000 */
+  readonly initialMomentumEpochs: number;
+  /** decoupled: each step takes learningRate · weightDecay · w off every weight matrix; default 0; 0 to 1 */
+  readonly weightDecay: number;
+  readonly schedule: Schedule;
+};
+
+/** default {"type":"adam"} */
+export type Optimizer = OptimizerAdam | OptimizerSgd;
+
+/** default {} */
+export type Validation = {
+  /** share of the training rows, taken from their end, that is held out and never trained on; default 0.05; 0 to 0.5 */
+  readonly fraction: number;
+};
+
+export type EarlyStopping = {
+  /** stop after so many epochs without a lower held-out loss; the best weights are kept; default 5; 1 to 100000 */
+  readonly patience: number;
+  /** what counts as lower; default 0; 0 to 1000000 */
+  readonly minDelta: number;
+};
+
+/** what is measured on the test rows beside the loss; default {} */
+export type Evaluation = {
+  /** test error of a softmax layer trained on the codes of the training rows; default false */
+  readonly linearProbe: boolean;
+  /** test error of the vote of so many nearest codes; 0 leaves it out; default 0; 0 to 100 */
+  readonly neighbours: number;
+  /** publishes the codes of training and test rows for other tools, labels beside them; default "none" */
+  readonly codes: 'none' | 'npy' | 'csv';
+  /** variational models: test −ln p(x) in nats, estimated with so many samples a row; 0 leaves it out; default 0; 0 to 5000 */
+  readonly importanceSamples: number;
+};
+
+/** default {} */
+export type Training = {
+  /** default 5; 1 to 100000 */
+  readonly epochs: number;
+  /** train on the first n rows only; from 1 */
+  readonly maxSamples?: number;
+  /** default 128; 1 to 65536 */
+  readonly batchSize: number;
+  readonly optimizer: Optimizer;
+  readonly validation: Validation;
+  readonly earlyStopping?: EarlyStopping;
+  readonly evaluation: Evaluation;
+  /** default 1; 0 to 4294967295 */
+  readonly seed: number;
+};
+
+export type CorruptionGaussian = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma: number;
+};
+
+export type CorruptionMasking = {
+  readonly type: 'masking';
+  /** default 0.5 */
+  readonly probability: number;
+};
+
+export type CorruptionSaltAndPepper = {
+  readonly type: 'salt-and-pepper';
+  /** default 0.2 */
+  readonly probability: number;
+};
+
+export type CorruptionHole = {
+  readonly type: 'hole';
+  /** side of a square at a random place; default 10; 1 to 4096 */
+  readonly size: number;
+};
+
+export type Corruption = CorruptionGaussian | CorruptionMasking | CorruptionSaltAndPepper | CorruptionHole;
+
+/** quantises the code in training and makes its bits part of the loss; give one of both */
+export type Compression = {
+  /** λ: the squared error, summed over a row, that one bit of its code is worth; larger is coarser; up to 1000000 */
+  readonly lambda?: number;
+  /** in place of lambda: bytes of a row, without framing, that training comes to by moving λ; up to 1000000 */
+  readonly bytes?: number;
+};
+
+/** noise on the rows that it is trained with, drawn anew at each step; rows to classify get none */
+export type HeadCorruption = CorruptionGaussian | CorruptionMasking | CorruptionSaltAndPepper | CorruptionHole;
+
+/** a classifier on a copy of the trained encoder, fine-tuned with the labels of the data set */
+export type Head = {
+  /** default [] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default "cross-entropy" */
+  readonly loss: 'cross-entropy' | 'sse';
+  /** share of the code that each training step leaves out (Srivastava et al. 2014); default 0; from 0 */
+  readonly dropout: number;
+  readonly corruption?: HeadCorruption;
+  /** true: train the head alone, on fixed codes; default false */
+  readonly freezeEncoder: boolean;
+  /** default 5; 1 to 100000 */
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+};
+
+export type ModelSpecLinear = {
+  readonly type: 'linear';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code: number;
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+export type Sparsity = {
+  /** ρ, the mean activation to reach; default 0.05 */
+  readonly target: number;
+  /** λ on Σ KL(ρ ‖ ρ̂ⱼ), beside the loss; default 0.005; up to 1000000 */
+  readonly weight: number;
+  /** share of the running mean in ρ̂; 0 takes the mean over the batch alone; default 0; from 0 */
+  readonly memory: number;
+};
+
+export type Contraction = {
+  /** λ on ‖∂z/∂x‖²_F, beside the loss; default 0.0002; up to 1000000 */
+  readonly weight: number;
+  /** closed-form: one layer; exact: any number of layers, the whole Jacobian; estimate: one random projection per step; default "closed-form" */
+  readonly method: 'closed-form' | 'exact' | 'estimate';
+};
+
+export type ModelSpecDense = {
+  readonly type: 'dense';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [128] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+export type ModelSpecTied = {
+  readonly type: 'tied';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default true */
+  readonly tied: true;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+/** default {} */
+export type Pretraining = {
+  /** of each level; default 2; 1 to 100000 */
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+};
+
+export type ModelSpecDeep = {
+  readonly type: 'deep';
+  /** number of code units; default 30; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [1000,500,250] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+  readonly pretraining: Pretraining;
+};
+
+/** default {} */
+export type ModelSpecSparseSparsity = {
+  /** ρ, the mean activation to reach; default 0.05 */
+  readonly target: number;
+  /** λ on Σ KL(ρ ‖ ρ̂ⱼ), beside the loss; default 0.005; up to 1000000 */
+  readonly weight: number;
+  /** share of the running mean in ρ̂; 0 takes the mean over the batch alone; default 0; from 0 */
+  readonly memory: number;
+};
+
+export type ModelSpecSparse = {
+  readonly type: 'sparse';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity: ModelSpecSparseSparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+export type ModelSpecKSparse = {
+  readonly type: 'k-sparse';
+  /** number of code units; default 1000; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default true */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; default 25; 1 to 65536 */
+  readonly active: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+  /** α: a code keeps the α · k largest units, of which decoding uses the k largest; more than 1 gives classifiers more to go by; default 1; 1 to 1000 */
+  readonly alpha: number;
+  /** the first half of the epochs comes down to k in so many steps from k · 2^halvings, so that no unit dies; default 3; 0 to 8 */
+  readonly halvings: number;
+};
+
+/** default {"type":"gaussian"} */
+export type ModelSpecDenoisingCorruption = CorruptionGaussian | CorruptionMasking | CorruptionSaltAndPepper | CorruptionHole;
+
+export type ModelSpecDenoising = {
+  readonly type: 'denoising';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [128] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption: ModelSpecDenoisingCorruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+/** default {"type":"masking","probability":0.25} */
+export type ModelSpecStackedDenoisingCorruption = CorruptionGaussian | CorruptionMasking | CorruptionSaltAndPepper | CorruptionHole;
+
+export type ModelSpecStackedDenoising = {
+  readonly type: 'stacked-denoising';
+  /** number of code units; default 250; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [500,500] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption: ModelSpecStackedDenoisingCorruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction?: Contraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+  readonly pretraining: Pretraining;
+};
+
+/** default {} */
+export type ModelSpecContractiveContraction = {
+  /** λ on ‖∂z/∂x‖²_F, beside the loss; default 0.0002; up to 1000000 */
+  readonly weight: number;
+  /** closed-form: one layer; exact: any number of layers, the whole Jacobian; estimate: one random projection per step; default "closed-form" */
+  readonly method: 'closed-form' | 'exact' | 'estimate';
+};
+
+export type ModelSpecContractive = {
+  readonly type: 'contractive';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default true */
+  readonly tied: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly contraction: ModelSpecContractiveContraction;
+  readonly compression?: Compression;
+  readonly head?: Head;
+};
+
+export type ModelSpecConvolutionalPretraining = {
+  /** of each level; default 2; 1 to 100000 */
+  readonly epochs: number;
+  readonly optimizer: Optimizer;
+};
+
+export type ModelSpecConvolutional = {
+  readonly type: 'convolutional';
+  /** feature maps of each level; each level halves height and width; default [16,32] */
+  readonly channels: readonly number[];
+  /** side of the square filters; default 3; 1 to 15 */
+  readonly kernel: number;
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default false */
+  readonly batchNorm: boolean;
+  /** how a level halves: the largest of 2 × 2, or a convolution of stride 2; default "max" */
+  readonly pooling: 'max' | 'stride';
+  /** how a level doubles: the value spread evenly over 2 × 2, put at one random place, put where the largest was, or a transposed convolution; default "even" */
+  readonly unpooling: 'even' | 'random' | 'switches' | 'transposed';
+  /** units of a dense code, or "map": the last feature maps are the code; default 128 */
+  readonly code: number | 'map';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: Corruption;
+  readonly sparsity?: Sparsity;
+  readonly compression?: Compression;
+  readonly head?: Head;
+  readonly pretraining?: ModelSpecConvolutionalPretraining;
+};
+
+export type ModelSpecVariational = {
+  readonly type: 'variational';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [256,256] */
+  readonly hidden: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** p(x ∣ z); gaussian has variance 1 */
+  readonly likelihood: 'bernoulli' | 'gaussian';
+  /** true: each step draws pixels of 0 and 1 with the grey values as probabilities; default false */
+  readonly binarize: boolean;
+  /** k: 1 is the evidence lower bound, more is the importance-weighted bound; default 1; 1 to 500 */
+  readonly samples: number;
+  /** weight of KL(q(z ∣ x) ‖ p(z)); only with k = 1; default 1; 0 to 1000 */
+  readonly beta: number;
+  readonly head?: Head;
+};
+
+/** default {} */
+export type Contrastive = {
+  /** k of CD-k: Gibbs steps; default 1; 1 to 100 */
+  readonly steps: number;
+  /** false: reconstructions are means; hidden units are always sampled; default false */
+  readonly sampleVisible: boolean;
+  /** L2 cost on the weights; default 0.0002; 0 to 1 */
+  readonly weightCost: number;
+};
+
+export type ModelSpecRbm = {
+  readonly type: 'rbm';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code: number;
+  /** gaussian: real values with variance 1 */
+  readonly visibleUnits: 'binary' | 'gaussian';
+  /** default "binary" */
+  readonly codeUnits: 'binary' | 'gaussian' | 'rectified';
+  readonly contrastive: Contrastive;
+  readonly head?: Head;
+};
+
+/** default {} */
+export type ModelSpecDeepBeliefPretraining = {
+  /** k of CD-k: Gibbs steps; default 1; 1 to 100 */
+  readonly steps: number;
+  /** false: reconstructions are means; hidden units are always sampled; default false */
+  readonly sampleVisible: boolean;
+  /** L2 cost on the weights; default 0.0002; 0 to 1 */
+  readonly weightCost: number;
+  /** of each level; default 5; 1 to 100000 */
+  readonly epochs: number;
+  /** default 0.1; up to 10 */
+  readonly learningRate: number;
+  /** of levels with real-valued units, which have no bound; default 0.001; up to 10 */
+  readonly gaussianLearningRate: number;
+};
+
+export type ModelSpecDeepBelief = {
+  readonly type: 'deep-belief';
+  /** number of code units; default 30; 1 to 65536 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [1000,500,250] */
+  readonly hidden: readonly number[];
+  /** gaussian: real values with variance 1 */
+  readonly visibleUnits: 'binary' | 'gaussian';
+  /** default "binary" */
+  readonly hiddenUnits: 'binary' | 'rectified';
+  /** default "gaussian" */
+  readonly codeUnits: 'binary' | 'gaussian' | 'rectified';
+  /** unit non-linearity φ */
+  readonly outputActivation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly pretraining: ModelSpecDeepBeliefPretraining;
+  readonly head?: Head;
+};
+
+export type CorruptionMaskingRequest = {
+  readonly type: 'masking';
+  /** default 0.5 */
+  readonly probability?: number;
+};
+
+export type CorruptionSaltAndPepperRequest = {
+  readonly type: 'salt-and-pepper';
+  /** default 0.2 */
+  readonly probability?: number;
+};
+
+export type CorruptionHoleRequest = {
+  readonly type: 'hole';
+  /** side of a square at a random place; default 10; 1 to 4096 */
+  readonly size?: number;
+};
+
+export type CorruptionRequest = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma?: number;
+} | CorruptionMaskingRequest | CorruptionSaltAndPepperRequest | CorruptionHoleRequest;
+
+/** quantises the code in training and makes its bits part of the loss; give one of both */
+export type CompressionRequest = {
+  /** λ: the squared error, summed over a row, that one bit of its code is worth; larger is coarser; up to 1000000 */
+  readonly lambda?: number;
+  /** in place of lambda: bytes of a row, without framing, that training comes to by moving λ; up to 1000000 */
+  readonly bytes?: number;
+};
+
+/** noise on the rows that it is trained with, drawn anew at each step; rows to classify get none */
+export type HeadRequestCorruption = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma?: number;
+} | CorruptionMaskingRequest | CorruptionSaltAndPepperRequest | CorruptionHoleRequest;
+
+export type ScheduleCosineRequest = {
+  readonly type: 'cosine';
+  /** default 0; 0 to 100000 */
+  readonly warmupEpochs?: number;
+  /** factor at the end; default 0; 0 to 1 */
+  readonly final?: number;
+};
+
+export type ScheduleLinearRequest = {
+  readonly type: 'linear';
+  /** default 0; 0 to 100000 */
+  readonly warmupEpochs?: number;
+  /** factor at the end; default 0; 0 to 1 */
+  readonly final?: number;
+};
+
+export type ScheduleStepRequest = {
+  readonly type: 'step';
+  /** default 10; 1 to 100000 */
+  readonly everyEpochs?: number;
+  /** default 0.5; up to 1 */
+  readonly factor?: number;
+};
+
+/** default {"type":"constant"} */
+export type ScheduleRequest = {
+  readonly type: 'constant';
+} | ScheduleCosineRequest | ScheduleLinearRequest | ScheduleStepRequest;
+
+export type OptimizerAdamRequest = {
+  readonly type: 'adam';
+  /** default 0.001; up to 100 */
+  readonly learningRate?: number;
+  /** default 0.9; from 0 */
+  readonly beta1?: number;
+  /** default 0.999; from 0 */
+  readonly beta2?: number;
+  /** default 1e-7; up to 1 */
+  readonly epsilon?: number;
+  /** decoupled: each step takes learningRate · weightDecay · w off every weight matrix; default 0; 0 to 1 */
+  readonly weightDecay?: number;
+  readonly schedule?: ScheduleRequest;
+};
+
+export type OptimizerSgdRequest = {
+  readonly type: 'sgd';
+  /** default 0.1; up to 100 */
+  readonly learningRate?: number;
+  /** default 0; from 0 */
+  readonly momentum?: number;
+  /** during the first epochs; from 0 */
+  readonly initialMomentum?: number;
+  /** default 5; 0 to 100000 */
+  readonly initialMomentumEpochs?: number;
+  /** decoupled: each step takes learningRate · weightDecay · w off every weight matrix; default 0; 0 to 1 */
+  readonly weightDecay?: number;
+  readonly schedule?: ScheduleRequest;
+};
+
+/** default {"type":"adam"} */
+export type OptimizerRequest = OptimizerAdamRequest | OptimizerSgdRequest;
+
+/** a classifier on a copy of the trained encoder, fine-tuned with the labels of the data set */
+export type HeadRequest = {
+  /** default [] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default "cross-entropy" */
+  readonly loss?: 'cross-entropy' | 'sse';
+  /** share of the code that each training step leaves out (Srivastava et al. 2014); default 0; from 0 */
+  readonly dropout?: number;
+  readonly corruption?: HeadRequestCorruption;
+  /** true: train the head alone, on fixed codes; default false */
+  readonly freezeEncoder?: boolean;
+  /** default 5; 1 to 100000 */
+  readonly epochs?: number;
+  readonly optimizer?: OptimizerRequest;
+};
+
+export type ModelLinearRequest = {
+  readonly type: 'linear';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code?: number;
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+export type SparsityRequest = {
+  /** ρ, the mean activation to reach; default 0.05 */
+  readonly target?: number;
+  /** λ on Σ KL(ρ ‖ ρ̂ⱼ), beside the loss; default 0.005; up to 1000000 */
+  readonly weight?: number;
+  /** share of the running mean in ρ̂; 0 takes the mean over the batch alone; default 0; from 0 */
+  readonly memory?: number;
+};
+
+export type ContractionRequest = {
+  /** λ on ‖∂z/∂x‖²_F, beside the loss; default 0.0002; up to 1000000 */
+  readonly weight?: number;
+  /** closed-form: one layer; exact: any number of layers, the whole Jacobian; estimate: one random projection per step; default "closed-form" */
+  readonly method?: 'closed-form' | 'exact' | 'estimate';
+};
+
+export type ModelDenseRequest = {
+  readonly type: 'dense';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [128] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+export type ModelTiedRequest = {
+  readonly type: 'tied';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default true */
+  readonly tied?: true;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+/** default {} */
+export type PretrainingRequest = {
+  /** of each level; default 2; 1 to 100000 */
+  readonly epochs?: number;
+  readonly optimizer?: OptimizerRequest;
+};
+
+export type ModelDeepRequest = {
+  readonly type: 'deep';
+  /** number of code units; default 30; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [1000,500,250] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+  readonly pretraining?: PretrainingRequest;
+};
+
+/** default {} */
+export type ModelSparseRequestSparsity = {
+  /** ρ, the mean activation to reach; default 0.05 */
+  readonly target?: number;
+  /** λ on Σ KL(ρ ‖ ρ̂ⱼ), beside the loss; default 0.005; up to 1000000 */
+  readonly weight?: number;
+  /** share of the running mean in ρ̂; 0 takes the mean over the batch alone; default 0; from 0 */
+  readonly memory?: number;
+};
+
+export type ModelSparseRequest = {
+  readonly type: 'sparse';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: ModelSparseRequestSparsity;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+export type ModelKSparseRequest = {
+  readonly type: 'k-sparse';
+  /** number of code units; default 1000; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default true */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; default 25; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+  /** α: a code keeps the α · k largest units, of which decoding uses the k largest; more than 1 gives classifiers more to go by; default 1; 1 to 1000 */
+  readonly alpha?: number;
+  /** the first half of the epochs comes down to k in so many steps from k · 2^halvings, so that no unit dies; default 3; 0 to 8 */
+  readonly halvings?: number;
+};
+
+/** default {"type":"gaussian"} */
+export type ModelDenoisingRequestCorruption = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma?: number;
+} | CorruptionMaskingRequest | CorruptionSaltAndPepperRequest | CorruptionHoleRequest;
+
+export type ModelDenoisingRequest = {
+  readonly type: 'denoising';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [128] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: ModelDenoisingRequestCorruption;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+/** default {"type":"masking","probability":0.25} */
+export type ModelStackedDenoisingRequestCorruption = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma?: number;
+} | CorruptionMaskingRequest | CorruptionSaltAndPepperRequest | CorruptionHoleRequest;
+
+export type ModelStackedDenoisingRequest = {
+  readonly type: 'stacked-denoising';
+  /** number of code units; default 250; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [500,500] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default false */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: ModelStackedDenoisingRequestCorruption;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ContractionRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+  readonly pretraining?: PretrainingRequest;
+};
+
+/** default {} */
+export type ModelContractiveRequestContraction = {
+  /** λ on ‖∂z/∂x‖²_F, beside the loss; default 0.0002; up to 1000000 */
+  readonly weight?: number;
+  /** closed-form: one layer; exact: any number of layers, the whole Jacobian; estimate: one random projection per step; default "closed-form" */
+  readonly method?: 'closed-form' | 'exact' | 'estimate';
+};
+
+export type ModelContractiveRequest = {
+  readonly type: 'contractive';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** decoder weights are the encoder's, transposed; default true */
+  readonly tied?: boolean;
+  /** k: only the k largest code units stay, the rest are 0; 1 to 65536 */
+  readonly active?: number;
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly contraction?: ModelContractiveRequestContraction;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+};
+
+export type ModelConvolutionalRequestPretraining = {
+  /** of each level; default 2; 1 to 100000 */
+  readonly epochs?: number;
+  readonly optimizer?: OptimizerRequest;
+};
+
+export type ModelConvolutionalRequest = {
+  readonly type: 'convolutional';
+  /** feature maps of each level; each level halves height and width; default [16,32] */
+  readonly channels?: readonly number[];
+  /** side of the square filters; default 3; 1 to 15 */
+  readonly kernel?: number;
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** default false */
+  readonly batchNorm?: boolean;
+  /** how a level halves: the largest of 2 × 2, or a convolution of stride 2; default "max" */
+  readonly pooling?: 'max' | 'stride';
+  /** how a level doubles: the value spread evenly over 2 × 2, put at one random place, put where the largest was, or a transposed convolution; default "even" */
+  readonly unpooling?: 'even' | 'random' | 'switches' | 'transposed';
+  /** units of a dense code, or "map": the last feature maps are the code; default 128 */
+  readonly code?: number | 'map';
+  /** unit non-linearity φ; default "linear" */
+  readonly codeActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly corruption?: CorruptionRequest;
+  readonly sparsity?: SparsityRequest;
+  readonly compression?: CompressionRequest;
+  readonly head?: HeadRequest;
+  readonly pretraining?: ModelConvolutionalRequestPretraining;
+};
+
+export type ModelVariationalRequest = {
+  readonly type: 'variational';
+  /** number of code units; default 32; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [256,256] */
+  readonly hidden?: readonly number[];
+  /** unit non-linearity φ; default "relu" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** p(x ∣ z); gaussian has variance 1 */
+  readonly likelihood?: 'bernoulli' | 'gaussian';
+  /** true: each step draws pixels of 0 and 1 with the grey values as probabilities; default false */
+  readonly binarize?: boolean;
+  /** k: 1 is the evidence lower bound, more is the importance-weighted bound; default 1; 1 to 500 */
+  readonly samples?: number;
+  /** weight of KL(q(z ∣ x) ‖ p(z)); only with k = 1; default 1; 0 to 1000 */
+  readonly beta?: number;
+  readonly head?: HeadRequest;
+};
+
+/** default {} */
+export type ContrastiveRequest = {
+  /** k of CD-k: Gibbs steps; default 1; 1 to 100 */
+  readonly steps?: number;
+  /** false: reconstructions are means; hidden units are always sampled; default false */
+  readonly sampleVisible?: boolean;
+  /** L2 cost on the weights; default 0.0002; 0 to 1 */
+  readonly weightCost?: number;
+};
+
+export type ModelRbmRequest = {
+  readonly type: 'rbm';
+  /** number of code units; default 256; 1 to 65536 */
+  readonly code?: number;
+  /** gaussian: real values with variance 1 */
+  readonly visibleUnits?: 'binary' | 'gaussian';
+  /** default "binary" */
+  readonly codeUnits?: 'binary' | 'gaussian' | 'rectified';
+  readonly contrastive?: ContrastiveRequest;
+  readonly head?: HeadRequest;
+};
+
+/** default {} */
+export type ModelDeepBeliefRequestPretraining = {
+  /** k of CD-k: Gibbs steps; default 1; 1 to 100 */
+  readonly steps?: number;
+  /** false: reconstructions are means; hidden units are always sampled; default false */
+  readonly sampleVisible?: boolean;
+  /** L2 cost on the weights; default 0.0002; 0 to 1 */
+  readonly weightCost?: number;
+  /** of each level; default 5; 1 to 100000 */
+  readonly epochs?: number;
+  /** default 0.1; up to 10 */
+  readonly learningRate?: number;
+  /** of levels with real-valued units, which have no bound; default 0.001; up to 10 */
+  readonly gaussianLearningRate?: number;
+};
+
+export type ModelDeepBeliefRequest = {
+  readonly type: 'deep-belief';
+  /** number of code units; default 30; 1 to 65536 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [1000,500,250] */
+  readonly hidden?: readonly number[];
+  /** gaussian: real values with variance 1 */
+  readonly visibleUnits?: 'binary' | 'gaussian';
+  /** default "binary" */
+  readonly hiddenUnits?: 'binary' | 'rectified';
+  /** default "gaussian" */
+  readonly codeUnits?: 'binary' | 'gaussian' | 'rectified';
+  /** unit non-linearity φ */
+  readonly outputActivation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** reconstruction loss: bce is cross-entropy in nats per element (data in [0,1] only), mse the mean and sse the sum over elements, half-sse ½‖x̂−x‖² */
+  readonly loss?: 'bce' | 'mse' | 'sse' | 'half-sse';
+  readonly pretraining?: ModelDeepBeliefRequestPretraining;
+  readonly head?: HeadRequest;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest;
+
+/** default {} */
+export type ValidationRequest = {
+  /** share of the training rows, taken from their end, that is held out and never trained on; default 0.05; 0 to 0.5 */
+  readonly fraction?: number;
+};
+
+export type EarlyStoppingRequest = {
+  /** stop after so many epochs without a lower held-out loss; the best weights are kept; default 5; 1 to 100000 */
+  readonly patience?: number;
+  /** what counts as lower; default 0; 0 to 1000000 */
+  readonly minDelta?: number;
+};
+
+/** what is measured on the test rows beside the loss; default {} */
+export type EvaluationRequest = {
+  /** test error of a softmax layer trained on the codes of the training rows; default false */
+  readonly linearProbe?: boolean;
+  /** test error of the vote of so many nearest codes; 0 leaves it out; default 0; 0 to 100 */
+  readonly neighbours?: number;
+  /** publishes the codes of training and test rows for other tools, labels beside them; default "none" */
+  readonly codes?: 'none' | 'npy' | 'csv';
+  /** variational models: test −ln p(x) in nats, estimated with so many samples a row; 0 leaves it out; default 0; 0 to 5000 */
+  readonly importanceSamples?: number;
+};
+
+/** default {} */
+export type TrainingRequest = {
+  /** default 5; 1 to 100000 */
+  readonly epochs?: number;
+  /** train on the first n rows only; from 1 */
+  readonly maxSamples?: number;
+  /** default 128; 1 to 65536 */
+  readonly batchSize?: number;
+  readonly optimizer?: OptimizerRequest;
+  readonly validation?: ValidationRequest;
+  readonly earlyStopping?: EarlyStoppingRequest;
+  readonly evaluation?: EvaluationRequest;
+  /** default 1; 0 to 4294967295 */
+  readonly seed?: number;
+};
+
+export type SearchGridRequest = {
+  readonly type: 'grid';
+  /** the values to try, by JSON pointer into the job, such as /training/optimizer/learningRate */
+  readonly parameters: { readonly [name: string]: readonly unknown[] };
+};
+
+export type SearchRandomRequest = {
+  readonly type: 'random';
+  /** default 10; 1 to 256 */
+  readonly trials?: number;
+  /** default 1; 0 to 4294967295 */
+  readonly seed?: number;
+  /** values to choose from, or an interval to draw from, by JSON pointer into the job, such as /training/optimizer/learningRate */
+  readonly parameters: { readonly [name: string]: readonly unknown[] | {
+    readonly min: number;
+    readonly max: number;
+    /** log: the exponent is uniform; default "linear" */
+    readonly scale?: 'linear' | 'log';
+    /** default false */
+    readonly integer?: boolean;
+  } };
+};
+
+export type SearchRandom = {
+  readonly type: 'random';
+  /** default 10; 1 to 256 */
+  readonly trials: number;
+  /** default 1; 0 to 4294967295 */
+  readonly seed: number;
+  /** values to choose from, or an interval to draw from, by JSON pointer into the job, such as /training/optimizer/learningRate */
+  readonly parameters: { readonly [name: string]: readonly unknown[] | {
+    readonly min: number;
+    readonly max: number;
+    /** log: the exponent is uniform; default "linear" */
+    readonly scale: 'linear' | 'log';
+    /** default false */
+    readonly integer: boolean;
+  } };
+};
+
+export type Search = SearchGridRequest | SearchRandom;
+
+export type Trials = {
+  /** of the trial's job */
+  readonly id: string;
+  readonly state: 'queued' | 'running' | 'cancelling' | 'succeeded' | 'failed' | 'cancelled';
+  /** what distinguishes it, by JSON pointer */
+  readonly parameters: { readonly [name: string]: unknown };
+  readonly heldOutLoss?: number;
+};
+
+/** how pictures become rows of this shape, on every device and on the server: docs/pictures.md */
+export type Preprocessing = {
+  readonly name: 'picture';
+  /** 2: grey by Rec. 601 on gamma-coded values, resampled with a triangle filter. 1, of models without this member: grey in linear light, Lanczos filter */
+  readonly version: 1 | 2;
+  /** what becomes of pictures of another size (default crop): crop takes the largest part of the middle with the row’s proportions, pad adds margins, squeeze changes the proportions */
+  readonly fit: 'crop' | 'pad' | 'squeeze';
+  /** what is behind transparent pixels: white, black, a colour such as #ffffe0, or auto, which is white when the visible part is dark and black when it is light. Rows of four channels keep their alpha */
+  readonly transparency: string;
+};
+
+export type Lineage = {
+  readonly jobId: string;
+  /** the full resolved job specification */
+  readonly spec: unknown;
+  readonly seed: number;
+  readonly dataset: {
+    readonly name: string;
+    readonly hash: string;
+  };
+  /** release that trained it */
+  readonly hourglass: string;
+  /** engine and device, such as onnx/cpu */
+  readonly engine: string;
+  /** revision of the engine's arithmetic: another one gives other bits from the same seed; absent for versions trained before revisions were counted; from 1 */
+  readonly engineRevision?: number;
+};
+
+export type Qualities = {
+  /** payload of a row in a batch, on held-out rows */
+  readonly bytesPerRow: number;
+  /** dB, on held-out rows */
+  readonly psnr: number;
+  /** squared error, summed over a row, that one bit is worth */
+  readonly lambda: number;
+};
+
+/** how codes of this version become frames; absent when they cannot */
+export type Codec = {
+  /** SHA-256 over decoder.onnx, then codec.bin; frames carry its beginning */
+  readonly hash: string;
+  /** from coarse to fine */
+  readonly qualities: readonly Qualities[];
+};
+
+export type Files = {
+  /** file name inside the version, such as encoder.onnx */
+  readonly path: string;
+  /** from 0 */
+  readonly bytes: number;
+  readonly sha256: string;
+};

@@ -1,0 +1,80 @@
+/** What the client's calls take and give beyond what the contract has: numbers as Float32Array, pictures as bytes, options of calls. */
+
+import type { FrameKind } from '../codec/frame-header.ts';
+import type { Weights } from './bundle.ts';
+import type { JobView, UploadOptions } from './gen/contract.ts';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListJobsOptions extends CallOptions {
+  readonly state?: JobView['state'];
+  readonly limit?: number;
+  /** `nextCursor` of the page before */
+  readonly cursor?: string;
+}
+
+export interface ListSweepsOptions extends CallOptions {
+  readonly limit?: number;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** default: a random key, so that a repeated submission gives the first job */
+  readonly idempotencyKey?: string;
+}
+
+export interface UploadCallOptions extends CallOptions {
+  readonly name: string;
+  /** its ending tells the format: `digits.npy`, `table.csv`, `pictures.zip` … */
+  readonly filename?: string;
+  readonly options?: UploadOptions;
+}
+
+export interface BundleOptions extends CallOptions {
+  /** leave out the encoder of other weights; default both */
+  readonly weights?: Weights;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** although devices may still send frames of it */
+  readonly force?: boolean;
+}
+
+/** Rows as float32, row-major. */
+export interface Rows {
+  readonly data: Float32Array;
+  readonly rows: number;
+}
+
+/** One picture as a file. */
+export interface PictureFile {
+  readonly picture: Uint8Array;
+  readonly type: 'image/png' | 'image/jpeg' | 'image/webp';
+  /** fit a picture of another size to the model instead of refusing it */
+  readonly resize?: boolean;
+}
+
+export interface Answer extends Rows {
+  readonly model: string;
+  readonly version: number;
+}
+
+/** Answers that can be a picture, for models whose rows are pictures. */
+export type PictureOperation = 'decode' | 'denoise' | 'reconstruct';
+
+export interface GenerateOptions extends CallOptions {
+  /** the same seed, the same rows; default: a new one */
+  readonly seed?: number;
+}
+
+/** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
+export interface EncodeFrameOptions extends CallOptions {
+  readonly kind?: FrameKind;
+  /** index, coarse to fine */
+  readonly quality?: number;
+  readonly maxBytes?: number;
+  /** dB */
+  readonly psnr?: number;
+  readonly search?: boolean;
+}
