@@ -1,5 +1,6 @@
 /** Reads an ONNX file as far as encoders need it: nodes, weights, names of input and output. Numbers of fields: onnx.proto. */
 
+import { decodeText } from './environment.ts';
 import { type Field, fieldsOf, packedOf } from './protobuf.ts';
 
 export interface Tensor {
@@ -42,10 +43,8 @@ export function readGraph(model: Uint8Array): Graph {
   return { nodes, constants, input, output };
 }
 
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-
 function readName(bytes: Uint8Array): string {
-  for (const { number, bytes: name } of fieldsOf(bytes)) if (number === 1) return textOf(name);
+  for (const { number, bytes: name } of fieldsOf(bytes)) if (number === 1) return decodeText(name);
   return '';
 }
 
@@ -55,11 +54,11 @@ function readNode(bytes: Uint8Array): GraphNode {
   const attributes = new Map<string, readonly number[]>();
   let [type, domain] = ['', ''];
   for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) inputs.push(textOf(field.bytes));
-    if (field.number === 2) outputs.push(textOf(field.bytes));
-    if (field.number === 4) type = textOf(field.bytes);
+    if (field.number === 1) inputs.push(decodeText(field.bytes));
+    if (field.number === 2) outputs.push(decodeText(field.bytes));
+    if (field.number === 4) type = decodeText(field.bytes);
     if (field.number === 5) readAttribute(field.bytes, attributes);
-    if (field.number === 7) domain = textOf(field.bytes);
+    if (field.number === 7) domain = decodeText(field.bytes);
   }
   return { type: domain === '' ? type : `${domain}:${type}`, inputs, outputs, attributes };
 }
@@ -68,7 +67,7 @@ function readAttribute(bytes: Uint8Array, attributes: Map<string, readonly numbe
   let name = '';
   const numbers: number[] = [];
   for (const field of fieldsOf(bytes)) {
-    if (field.number === 1) name = textOf(field.bytes);
+    if (field.number === 1) name = decodeText(field.bytes);
     if (field.number === 3 || field.number === 8) numbers.push(...numbersOf(field));
   }
   attributes.set(name, numbers);
@@ -83,7 +82,7 @@ function readTensor(bytes: Uint8Array, tensors: Map<string, Tensor>): void {
   for (const field of fieldsOf(bytes)) {
     if (field.number === 1) dims.push(...numbersOf(field));
     if (field.number === 2) type = field.value;
-    if (field.number === 8) name = textOf(field.bytes);
+    if (field.number === 8) name = decodeText(field.bytes);
     // a copy: values must be aligned, and slices of a Buffer share its memory
     if (field.number === 9) raw = new Uint8Array(field.bytes);
   }
