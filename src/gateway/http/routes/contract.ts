@@ -15,7 +15,10 @@ export function contractRoutes(app: App): void {
         tags: ['service'],
         summary: 'This contract as an OpenAPI 3.1 document',
         response: {
-          200: { description: 'The document', content: { 'application/yaml': { schema: { type: 'string' } } } },
+          200: {
+            description: 'The document',
+            content: { 'application/yaml': { schema: {} } },
+          },
         },
       },
     },

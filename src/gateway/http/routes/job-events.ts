@@ -16,6 +16,12 @@ const resumption = Type.String({
   pattern: '^[0-9]{1,20}-[0-9]{1,20}$',
   description: 'id of the last event that was seen; all are replayed without it',
 });
+/** One event of the stream. */
+const Event = Type.Object({
+  id: Type.Optional(Type.String()),
+  event: Type.Optional(Type.Enum(['state', 'progress', 'epoch', 'end', 'error'])),
+  data: Type.String({ description: 'JSON; of the end event the job' }),
+});
 const Resume = Type.Object({ lastEventId: Type.Optional(resumption) }, { additionalProperties: false });
 
 /** what browsers wait before they connect again */
@@ -35,9 +41,12 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
         summary: 'Follow a job: state, progress and epoch events, then one end event',
         params: JobParams,
         querystring: Resume,
-        headers: Type.Object({ 'last-event-id': Type.Optional(resumption) }),
+        // an empty one is none
+        headers: Type.Object({
+          'last-event-id': Type.Optional(Type.String({ ...resumption, pattern: '^([0-9]{1,20}-[0-9]{1,20})?$' })),
+        }),
         response: {
-          200: { description: 'The events', content: { [eventStream]: { schema: { type: 'string' } } } },
+          200: { description: 'The events', content: { [eventStream]: { schema: Event } } },
           204: noContent('The job has ended and all its events were seen: do not connect again'),
           404: problem('No such job'),
           429: problem('Too many open event streams'),
