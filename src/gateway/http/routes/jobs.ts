@@ -12,7 +12,7 @@ const tags = ['jobs'];
 export const Submission = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[!-~]([ -~]{0,253}[!-~])?$',
+      pattern: '^(?!""$)[!-~]([ -~]{0,253}[!-~])?$',
       description: 'any text of your own; sent again with the same body it gives the first job instead of a second one',
     }),
   ),
@@ -165,7 +165,7 @@ export function idempotencyKey(header: string | string[] | undefined): string | 
   if (header === undefined) return undefined;
   const key = String(header)
     .trim()
-    .replace(/^"(.+)"$/, '$1');
+    .replace(/^"(.*)"$/, '$1');
   if (/^[\x20-\x7e]+$/.test(key)) return key;
   throw new HourglassError('invalid-request', 'The Idempotency-Key must be printable ASCII, at least one character.', {
     field: 'Idempotency-Key',
