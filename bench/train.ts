@@ -54,6 +54,7 @@ interface Ready {
   readonly stepsPerRound: number;
   readonly stepsBefore: number;
   readonly samples: number[];
+  readonly processor: number[];
   readonly version: string;
 }
 
@@ -69,7 +70,7 @@ async function prepare(
     parameters: path.join(folder, name),
     images: path.join(folder, 'images'),
   });
-  let last = { milliseconds: 0, loss: Number.NaN };
+  let last = { milliseconds: 0, processor: 0, loss: Number.NaN };
   for (let step = 0; step < 3; step++) last = await runner.round(1);
   const { loss } = last;
   if (expectedLoss !== undefined && !(Math.abs(loss / expectedLoss - 1) < 1e-3)) {
@@ -93,6 +94,7 @@ async function prepare(
     stepsPerRound,
     stepsBefore: done,
     samples: [],
+    processor: [],
     version: 'version' in answer ? answer.version : '',
     loss,
   };
@@ -135,22 +137,23 @@ async function measure(
         const one = ready[round % 2 ? ready.length - 1 - place : place] as Ready;
         if (round >= roundsFor(one)) continue;
         await sleep(250);
-        const { milliseconds } = await one.runner.round(one.stepsPerRound);
+        const { milliseconds, processor } = await one.runner.round(one.stepsPerRound);
         one.samples.push(milliseconds / one.stepsPerRound);
+        one.processor.push(processor / one.stepsPerRound);
       }
     }
   } finally {
     await Promise.all(runners.map((runner) => runner.close()));
   }
   const when = measured(loadBefore);
-  const rows: Row[] = ready.map(({ runner: { contender }, samples, stepsPerRound, stepsBefore }) => ({
+  const rows: Row[] = ready.map(({ runner: { contender }, samples, processor, stepsPerRound, stepsBefore }) => ({
     ...{ net: name, threads, contender: contender.name, ours: contender.ours },
-    ...{ samples, stepsPerRound, stepsBefore, measured: when },
+    ...{ samples, processor, stepsPerRound, stepsBefore, measured: when },
   }));
   for (const row of rows) {
     const ms = median(row.samples);
     console.log(
-      `${name.padEnd(5)} ${threads} ${row.contender.padEnd(34)} ${ms.toFixed(3).padStart(10)} ms  (min ${Math.min(...row.samples).toFixed(3)})`,
+      `${name.padEnd(5)} ${threads} ${row.contender.padEnd(34)} ${ms.toFixed(3).padStart(10)} ms  (min ${Math.min(...row.samples).toFixed(3)}), processor ${median(row.processor ?? []).toFixed(3)}`,
     );
   }
   (result.rows as Row[]).push(...rows);

@@ -53,12 +53,16 @@ def serve(version, load):
                 done = 0
                 answer = {"version": version}
             else:
-                began = time.perf_counter()
+                began, used = time.perf_counter(), time.process_time()
                 for _ in range(command["steps"]):
                     step(done % BATCHES)
                     done += 1
                 loss = finish()
-                answer = {"milliseconds": (time.perf_counter() - began) * 1e3, "loss": loss}
+                answer = {
+                    "milliseconds": (time.perf_counter() - began) * 1e3,
+                    "processor": (time.process_time() - used) * 1e3,
+                    "loss": loss,
+                }
         except Exception as error:  # reported to the parent, which goes on with the others
             answer = {"error": f"{type(error).__name__}: {error}"}
         protocol.write(json.dumps(answer) + "\n")

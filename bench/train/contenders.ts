@@ -108,7 +108,7 @@ export class Runner {
     return answer;
   }
 
-  async round(steps: number): Promise<{ milliseconds: number; loss: number }> {
+  async round(steps: number): Promise<{ milliseconds: number; processor: number; loss: number }> {
     const answer = await this.ask({ do: 'round', steps });
     if (!('milliseconds' in answer)) throw new Error(`${this.contender.name} did not answer a round with its time`);
     return answer;

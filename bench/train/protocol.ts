@@ -13,5 +13,6 @@ export type Command =
 
 export type Answer =
   | { readonly version: string }
-  | { readonly milliseconds: number; readonly loss: number }
+  /** `processor`: milliseconds of all threads of the contender */
+  | { readonly milliseconds: number; readonly processor: number; readonly loss: number }
   | { readonly error: string };

@@ -10,6 +10,8 @@ export interface Row {
   readonly ours: boolean;
   /** milliseconds per step of each round */
   readonly samples: readonly number[];
+  /** milliseconds of processor per step of each round, all threads together: other load shows up less in it; absent: not noted */
+  readonly processor?: readonly number[];
   readonly stepsPerRound: number;
   /** steps that were taken before the first round; null: not noted */
   readonly stepsBefore: number | null;
@@ -62,15 +64,16 @@ function table(rows: readonly Row[]): string[] {
   const rivals = ordered.filter((row) => !row.ours);
   const best = rivals[0] ? median(rivals[0].samples) : undefined;
   return [
-    '| | ms per step | min – max | rounds × steps | after steps | to the best of PyTorch, JAX, Keras |',
-    '| --- | ---: | ---: | ---: | ---: | ---: |',
+    '| | ms per step | min – max | processor ms | rounds × steps | after steps | to the best of PyTorch, JAX, Keras |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...ordered.map((row) => {
       const middle = median(row.samples);
       const name = row.ours ? `**${row.contender}**` : row.contender;
       const range = `${show(Math.min(...row.samples))} – ${show(Math.max(...row.samples))}`;
       const ratio = best === undefined ? '' : `${(middle / best).toFixed(2)}×`;
       const rounds = `${row.samples.length} × ${row.stepsPerRound}`;
-      return `| ${name} | ${show(middle)} | ${range} | ${rounds} | ${row.stepsBefore?.toLocaleString('en') ?? ''} | ${ratio} |`;
+      const processor = row.processor ? show(median(row.processor)) : '';
+      return `| ${name} | ${show(middle)} | ${range} | ${processor} | ${rounds} | ${row.stepsBefore?.toLocaleString('en') ?? ''} | ${ratio} |`;
     }),
   ];
 }
@@ -80,7 +83,7 @@ const head = `# Milliseconds per training step
 Written by \`npm run bench:train\`, one chapter for each processor; a run replaces what it measures again of its own. Raw samples
 in train.json. Batch 128, float32, binary cross-entropy, Adam. All start from the same parameters and see the same data; their losses
 after three steps agree to 0.1 %. Rounds begin after the steps in the column "after steps", by which units have died and moments have
-decayed. Each contender runs in a process of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians
+decayed. "Processor ms" is the time of all threads of a contender together, in which other load of the machine shows up less. Each contender runs in a process of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians
 of them.
 `;
 

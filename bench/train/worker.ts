@@ -58,6 +58,7 @@ async function load(name: NetName, imagesFile: string): Promise<Answer> {
 async function round(steps: number): Promise<Answer> {
   if (!executable) throw new Error('no net is loaded');
   const began = performance.now();
+  const used = process.cpuUsage();
   let loss = Number.NaN;
   for (let left = steps; left > 0; ) {
     const at = done % batches;
@@ -71,7 +72,8 @@ async function round(steps: number): Promise<Answer> {
     done += count;
     left -= count;
   }
-  return { milliseconds: performance.now() - began, loss };
+  const { user, system } = process.cpuUsage(used);
+  return { milliseconds: performance.now() - began, processor: (user + system) / 1000, loss };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -19,8 +19,8 @@ export interface SessionOptions {
   readonly device?: Device;
   /** threads that one run may use (the calling thread is one of them); default 1 */
   readonly threads?: number;
-  /** `all` (default) or `none`: whether ONNX Runtime may rewrite the graph when it loads */
-  readonly optimize?: 'all' | 'none';
+  /** how far ONNX Runtime may rewrite the graph when it loads; `extended`: all but the order of pixels and channels in memory */
+  readonly optimize?: 'all' | 'extended' | 'none';
   /** threads wait for the next run by sleeping, not by spinning for a while: when others have work between the runs */
   readonly sleepBetweenRuns?: boolean;
   /** outputs that stay in the device's memory (webgpu only); such a session is run by `runHeld` */
@@ -99,7 +99,7 @@ const settingsOf = ({ device = 'cpu', threads = 1, optimize = 'all', held, sleep
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   executionMode: 'sequential',
-  graphOptimizationLevel: optimize === 'none' ? 'disabled' : 'all',
+  graphOptimizationLevel: optimize === 'none' ? 'disabled' : optimize,
   logSeverityLevel: 4,
   ...(held && { preferredOutputLocation: Object.fromEntries(held.map((name) => [name, 'gpu-buffer'])) }),
   extra: {

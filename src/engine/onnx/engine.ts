@@ -9,7 +9,7 @@ import { type Device, requireDevice, Session } from '../../runtime/session.ts';
 import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
 import { checkArrays, checkFeeds, checkResult } from '../tensor-checks.ts';
 import type { Value } from './graph.ts';
-import { clockName, type ModelPort, type RecordedStep, stepModel } from './model.ts';
+import { clockName, type ModelPort, type RecordedStep, stepModel, trainingOptimization } from './model.ts';
 import { record } from './record.ts';
 import { ResidentExecutable } from './resident.ts';
 import { updateExecutable } from './update/executable.ts';
@@ -155,7 +155,12 @@ export function createOnnxEngine({
       const onDispose = () => open.delete(executable);
       const scanned = (): Executable => {
         const bytes = stepModel(step, metadata);
-        return new ScanExecutable(program, Session.create(bytes, { device, threads }), bytes.byteLength, onDispose);
+        return new ScanExecutable(
+          program,
+          Session.create(bytes, { device, threads, optimize: trainingOptimization }),
+          bytes.byteLength,
+          onDispose,
+        );
       };
       const beside = async (): Promise<Executable | undefined> => {
         if (device === 'webgpu') return new ResidentExecutable(program, step, device, metadata, onDispose);

@@ -41,6 +41,12 @@ import { typeNumbers } from './nodes.ts';
 export const opset = 18;
 export const irVersion = 8;
 
+/**
+ * How far ONNX Runtime rewrites the model of a step. It convolves in blocks of channels only where weights are constant; in
+ * training they are not, and images would be turned into blocks and back for their pools alone.
+ */
+export const trainingOptimization = 'extended';
+
 export interface Metadata {
   readonly producer: string;
   readonly version: string;

@@ -17,7 +17,7 @@ import { type PartedModule, ThreadTeam } from '../../../runtime/thread-team.ts';
 import type { Executable, MemoryReport, Program } from '../../engine.ts';
 import { checkArrays, checkFeeds } from '../../tensor-checks.ts';
 import { reachable, type Value } from '../graph.ts';
-import { functionModel, type Metadata, type ModelPort, type RecordedStep } from '../model.ts';
+import { functionModel, type Metadata, type ModelPort, type RecordedStep, trainingOptimization } from '../model.ts';
 import type { PoolGradient } from '../ops/pooling.ts';
 import { Layout, updateFunction } from './kernel.ts';
 import { planUpdate, type UpdatePlan } from './plan.ts';
@@ -193,7 +193,8 @@ class UpdateExecutable implements Executable {
 
     // a session's threads would go on spinning while another session or a pass is at work
     const sleepBetweenRuns = shared || models.length > 1;
-    this.#sessions = models.map(({ model }) => Session.create(model, { threads, sleepBetweenRuns }));
+    const options = { threads, sleepBetweenRuns, optimize: trainingOptimization } as const;
+    this.#sessions = models.map(({ model }) => Session.create(model, options));
     this.#gradients = models.flatMap(({ inputs, outputs, passes }, i) => {
       const session = this.#sessions[i]!;
       const used = new Set(session.inputs.map(({ name }) => name));
