@@ -2,10 +2,13 @@
 // lets a job die again and again, restarts gateways under load, and accounts for every job. Each part writes its result to
 // bench/faults.json, from which bench/faults.md is made. Needs the build and redis-server.
 //
-//   npm run faults -- [--kills 200] [--parts workers,redis,gateway,takeover,outages,poison,rollouts,watch]
+//   npm run faults -- [--kills 200] [--parts workers,redis,gateway,takeover,outages,poison,rollouts,watch,machines]
+//   npm run faults -- --store s3 [--kills 100]       machines on one bucket: the part `machines` alone
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/helpers/ports.ts';
+import { s3Server } from '../test/helpers/s3.ts';
 import { killGateway } from './faults/kill-gateway.ts';
+import { killMachines } from './faults/kill-machines.ts';
 import { killRedis } from './faults/kill-redis.ts';
 import { killWorkers } from './faults/kill-workers.ts';
 import { type Outage, type SurvivedOutage, surviveOutage } from './faults/outages.ts';
@@ -17,11 +20,17 @@ import { watchJobs } from './faults/watch.ts';
 import { inOwnWorld } from './faults/world.ts';
 
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '200' }, parts: { type: 'string', default: partNames.join() } },
+  options: {
+    kills: { type: 'string', default: '200' },
+    parts: { type: 'string' },
+    store: { type: 'string', default: 'folder' },
+  },
 });
 const kills = Number(values.kills);
 if (!Number.isInteger(kills) || kills < 4) throw new Error('--kills takes a whole number from 4');
-const wanted = values.parts.split(',');
+if (values.store !== 'folder' && values.store !== 's3') throw new Error('--store takes folder or s3');
+const folderParts = partNames.filter((name) => name !== 'machines');
+const wanted = values.parts?.split(',') ?? (values.store === 's3' ? ['machines'] : folderParts);
 const unknown = wanted.filter((part) => !(partNames as readonly string[]).includes(part));
 if (unknown.length > 0) throw new Error(`--parts takes ${partNames.join()}, not ${unknown.join()}`);
 
@@ -72,6 +81,11 @@ const parts: { readonly [P in PartName]: () => Promise<Results[P]> } = {
   poison: () => inOwnWorld((world) => measurePoison(world, { jobs: 40, rounds: 2, epochs: 60 })),
   rollouts: () => inOwnWorld((world) => rollOut(world, { rollouts: 20, drain: '5s' })),
   watch: () => inOwnWorld((world) => watchJobs(world, 10)),
+  machines: () => {
+    if (!s3Server())
+      throw new Error('the part machines needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
+    return killMachines({ kills, epochs: 60, limitMs });
+  },
 };
 
 function say(text: string): void {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `hourglass up | gateway | worker`: reads the configuration, builds the parts and hands them down. The only composition
+ * `hourglass up | gateway | worker | collect`: reads the configuration, builds the parts and hands them down. The only composition
  * root and the only reader of the environment. A role loads only what it needs: the gateway no tfjs, the worker no server.
  */
 
@@ -23,6 +23,8 @@ const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
 // Official builds of ONNX Runtime report their use to their maker unless told not to before they start. Whoever wants that
 // sets it to 0; processes that this one starts inherit it.
 process.env.ORT_DISABLE_TELEMETRY ??= '1';
+// The AWS SDK tells each process on Node 20 that its releases from 2027 on want Node 22.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // Models, data sets and the queue are this user's alone: folders 0700, files 0600, those of child processes too.
 process.umask(0o077);
@@ -32,6 +34,7 @@ const usage = `hourglass ${release}: trains autoencoders from a job queue and se
   hourglass up        everything on this machine: redis-server, gateway and worker
   hourglass gateway   REST, gRPC and metrics; needs REDIS_URL
   hourglass worker    trains the jobs of the queue; needs REDIS_URL
+  hourglass collect   deletes from the bucket what nothing uses any more
   hourglass --help    this text
   hourglass --version
 `;
@@ -96,7 +99,8 @@ async function openStored(config: Config, limits: Partial<UploadLimits> = {}) {
   const { openStores } = await import('./store/open.ts');
   const stores = await openStores(config);
   return {
-    registry: await Registry.open(stores.versions),
+    stores,
+    registry: await Registry.open(stores.versions, stores.isShared ? { orphanAgeMs: 'never' } : {}),
     datasets: createDatasetStore({ files: stores.datasets, limits }),
   };
 }
@@ -168,7 +172,7 @@ async function gateway(config: Config): Promise<void> {
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
-  const { registry, datasets } = await openStored(config, limits);
+  const { stores, registry, datasets } = await openStored(config, limits);
   const pool = new ModelPool({
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },
@@ -183,7 +187,7 @@ async function gateway(config: Config): Promise<void> {
     if (message.type === 'metrics') gathered = message.snapshots;
   });
   const otherMetrics = (): MetricsSnapshot[] => Object.values(gathered);
-  const parts = { queue, predictor, registry, datasets, config, log, metrics };
+  const parts = { queue, predictor, registry, datasets, storage: stores, config, log, metrics };
   const served = createGateway({ ...parts, version: release, otherMetrics });
   shutdown
     .add({
@@ -226,12 +230,21 @@ async function up(config: Config): Promise<void> {
   }
 }
 
+/** Run from time to time where the store is a bucket: nothing else deletes there. */
+async function collect(config: Config): Promise<void> {
+  const { stores, registry } = await openStored(config);
+  await registry.collect(config.collectGraceMs);
+  const { deleted, bytes } = await stores.collect(config.collectGraceMs);
+  console.log(`deleted ${deleted} objects, ${bytes} bytes`);
+  await stores.close();
+}
+
 /** For children that need no access to Redis, or get their own. */
 function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | undefined>) {
   return environment;
 }
 
-const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker };
+const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker, collect };
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);

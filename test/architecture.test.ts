@@ -27,7 +27,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['runtime', 'store', 'picture'],
   ],
   serve: ['base', 'picture', 'platform', 'codec', 'runtime', 'registry'],
-  gateway: ['base', 'picture', 'platform', 'jobspec', 'codec', 'data', 'registry', 'queue', 'serve', 'gen'],
+  gateway: ['base', 'picture', 'platform', 'jobspec', 'codec', 'data', 'registry', 'queue', 'serve', 'store', 'gen'],
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
   sdk: ['base', 'picture', 'codec'],
   demo: ['sdk'],
@@ -44,6 +44,7 @@ const doors: readonly [pkg: string, allowed: RegExp][] = [
   ['@tensorflow/', /^(models|engine|train)\//],
   ['sharp', /^data\/image\.ts$/],
   ['prom-client', /^platform\/metrics\.ts$/],
+  ['@aws-sdk/', /^store\/s3\/bucket\.ts$/],
   ['pino', /^platform\/log\.ts$/],
 ];
 

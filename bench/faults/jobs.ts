@@ -1,18 +1,20 @@
 // Small jobs on a small data set, and what became of them: lost, doubled, epochs repeated, weights equal.
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { RandomStream } from '../../src/base/random.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
 import type { JobSpec, JobView } from '../../src/jobspec/job.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
 import { Registry } from '../../src/registry/registry.ts';
-import { FolderBlobs } from '../../src/store/folder/blobs.ts';
-import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import type { Stores } from '../../src/store/contract.ts';
+import { openStores, type StoreSettings } from '../../src/store/open.ts';
 
-/** Adds the data set `waves` to a data folder: 256 rows of 16 values in [0, 1]. */
-export async function addWaves(dataFolder: string): Promise<void> {
-  mkdirSync(dataFolder, { recursive: true });
+/** A data folder, or settings that name a bucket. */
+export type Place = string | StoreSettings;
+
+const open = (place: Place): Promise<Stores> => openStores(typeof place === 'string' ? { dataDir: place } : place);
+
+/** Adds the data set `waves`: 256 rows of 16 values in [0, 1]. */
+export async function addWaves(place: Place): Promise<void> {
   const draws = new RandomStream(3, 'waves').uniform(new Float32Array(512));
   const rows = Array.from({ length: 256 }, (_, row) =>
     Array.from({ length: 16 }, (_, i) => {
@@ -23,7 +25,7 @@ export async function addWaves(dataFolder: string): Promise<void> {
   const content = (async function* () {
     yield Buffer.from(`${rows.join('\n')}\n`);
   })();
-  await createDatasetStore({ files: new FolderDatasets(path.join(dataFolder, 'datasets')) }).create('waves', {
+  await createDatasetStore({ files: (await open(place)).datasets }).create('waves', {
     parts: [{ role: 'rows', fileName: 'waves.csv', content }],
   });
 }
@@ -37,8 +39,10 @@ export const waveSpec = (name: string, epochs = 3, seed = 1): JobSpec =>
     training: { epochs, batchSize: 8, seed },
   }).spec;
 
-export const openRegistry = async (dataFolder: string): Promise<Registry> =>
-  Registry.open(await FolderBlobs.open(path.join(dataFolder, 'registry')));
+export async function openRegistry(place: Place): Promise<Registry> {
+  const { versions, isShared } = await open(place);
+  return Registry.open(versions, isShared ? { orphanAgeMs: 'never' } : {});
+}
 
 /** Waits for the end of a job; undefined when the time is over. */
 export async function ended(queue: JobQueue, id: string, limitMs: number): Promise<JobView | undefined> {
@@ -69,13 +73,13 @@ export interface Account {
 /** Waits for all jobs and compares them with `controls`: sha256 of the weights by seed. */
 export async function settle(
   queue: JobQueue,
-  dataFolder: string,
+  place: Place,
   ids: readonly string[],
   controls: ReadonlyMap<number, string>,
   limitMs: number,
 ): Promise<Account> {
   const limit = Date.now() + limitMs;
-  const registry = await openRegistry(dataFolder);
+  const registry = await openRegistry(place);
   const account = { jobs: ids.length, succeeded: 0, lost: 0, failed: 0, doubled: 0 };
   const more = { attempts: 0, epochsRepeated: 0, weightsDiffer: 0 };
   for (const id of ids) {
@@ -116,7 +120,7 @@ async function repeatedEpochs(queue: JobQueue, id: string): Promise<number> {
 /** Trains one undisturbed job per seed; the workers must be running. */
 export async function trainControls(
   queue: JobQueue,
-  dataFolder: string,
+  place: Place,
   seeds: readonly number[],
   epochs: number,
 ): Promise<Map<number, string>> {
@@ -125,7 +129,7 @@ export async function trainControls(
   for (const { id, spec } of jobs) {
     const job = await ended(queue, id, 120_000);
     if (job?.state !== 'succeeded') throw new Error(`a control did not succeed: ${JSON.stringify(job)}`);
-    const manifest = await (await openRegistry(dataFolder)).resolve(spec.name);
+    const manifest = await (await openRegistry(place)).resolve(spec.name);
     const weights = manifest.files.find((file) => file.path === 'weights.safetensors');
     controls.set(spec.training.seed, weights?.sha256 ?? '');
   }

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { KilledGateway } from './kill-gateway.ts';
+import type { KilledMachines } from './kill-machines.ts';
 import type { KilledRedis } from './kill-redis.ts';
 import type { Killed } from './kill-workers.ts';
 import type { SurvivedOutage } from './outages.ts';
@@ -20,9 +21,20 @@ export interface Results {
   readonly poison: Poisoned;
   readonly rollouts: RolledOut;
   readonly watch: readonly Watched[];
+  readonly machines: KilledMachines;
 }
 export type PartName = keyof Results;
-export const partNames = ['workers', 'redis', 'gateway', 'takeover', 'outages', 'poison', 'rollouts', 'watch'] as const;
+export const partNames = [
+  'workers',
+  'redis',
+  'gateway',
+  'takeover',
+  'outages',
+  'poison',
+  'rollouts',
+  'watch',
+  'machines',
+] as const;
 
 type Kept = {
   readonly [P in PartName]?: { readonly date: string; readonly machine: string; readonly result: Results[P] };
@@ -53,8 +65,8 @@ export function readResults(): Read {
 }
 
 /** Nothing lost, nothing doubled, nothing answered as it should not be. Times are for the reader. */
-export function isWell({ workers, redis, gateway, takeover, outages = [], poison, rollouts }: Read): boolean {
-  const accounts = [workers, redis].flatMap((account) =>
+export function isWell({ workers, redis, gateway, takeover, outages = [], poison, rollouts, machines }: Read): boolean {
+  const accounts = [workers, redis, machines].flatMap((account) =>
     account ? [account.lost + account.failed + account.doubled + account.weightsDiffer] : [],
   );
   const survived = outages.map(
@@ -63,6 +75,7 @@ export function isWell({ workers, redis, gateway, takeover, outages = [], poison
   const others = [
     (gateway?.lost ?? 0) + (gateway?.doubled ?? 0),
     poison?.healthyFailed ?? 0,
+    machines?.predictionsFailed.length ?? 0,
     takeover?.badExits.length ?? 0,
     (rollouts?.failed.length ?? 0) + (rollouts?.badExits.length ?? 0),
   ];
@@ -86,6 +99,7 @@ export function writePage(results: Read): string {
     poison(results),
     rollouts(results),
     watch(results),
+    machines(results),
   ];
   const page = `# Faults
 
@@ -192,6 +206,24 @@ Two gateways behind a proxy that sends new connections to those that are ready, 
 them was told to stop (SIGTERM) and started anew, under predictions and submissions. ${rest} answers over REST, ${grpc} over gRPC,
 ${failed.length} requests failed. ${closing} answers told their client to connect anew. /readyz said 503 after ${seconds(notReadyAfterMs)}
 at most; the process had ended after ${seconds(longestStopMs)} at most, with exit code 0 ${badExits.length === 0 ? 'always' : `but for ${badExits.length} times`}.`;
+}
+
+function machines({ machines: killed }: Read): string | undefined {
+  if (!killed) return undefined;
+  const { kills: by, jobs, lost, failed, doubled, attempts, epochsRepeated, weightsDiffer } = killed;
+  const weights = weightsDiffer === 0 ? 'equal' : `${weightsDiffer} differ`;
+  const head = [
+    ...['workers killed', 'gateways killed', 'S3 server killed', 'jobs', 'lost', 'failed', 'doubled', 'attempts'],
+    ...['epochs repeated', 'weights', 'predictions / failed'],
+  ];
+  const cells = [by.workers, by.gateways, by.bucket, jobs, lost, failed, doubled, attempts, epochsRepeated, weights];
+  return `## Machines on one bucket
+
+\`npm run faults -- --store s3 --kills ${by.workers + by.gateways + by.bucket}\`: three workers and two gateways that share nothing but Redis and a bucket (versitygw). SIGKILL
+at random moments; a killed worker or gateway loses its disk, and what takes its place begins with an empty one. The S3 server
+stays away for up to 2 s. Jobs are submitted over REST under idempotency keys.
+
+${table(head, [[...cells, `${killed.predictions} / ${killed.predictionsFailed.length}`]])}`;
 }
 
 function watch({ watch: watched }: Read): string | undefined {

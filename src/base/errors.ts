@@ -102,6 +102,7 @@ export const errorTable = {
   'queue-unavailable': row(503, 'UNAVAILABLE', 'The job queue cannot be reached', true),
   'queue-storage-full': row(503, 'RESOURCE_EXHAUSTED', 'The job queue has no room', true),
   'storage-full': row(507, 'RESOURCE_EXHAUSTED', 'The disk is full', true),
+  'storage-unavailable': row(503, 'UNAVAILABLE', 'The storage cannot be reached', true),
   'dataset-corrupt': row(503, 'DATA_LOSS', 'The stored data set is damaged'),
   'model-corrupt': row(503, 'DATA_LOSS', 'The stored model is damaged'),
   'model-crashed': row(503, 'UNAVAILABLE', 'The model stopped while it ran', true),

@@ -30,6 +30,8 @@ export interface ShuffledRowsOptions {
 const smallBytes = 512 * 2 ** 20;
 const blockBytes = 2 ** 18;
 const windowBytes = 64 * 2 ** 20;
+/** blocks of a window that are read at the same time: a store behind a network answers each after a while */
+const readsAtOnce = 8;
 
 interface Window {
   /** position in the epoch of its first row */
@@ -157,13 +159,21 @@ export class ShuffledRows {
     const rows = new Uint32Array(size);
     const values = new Float32Array(size * split.rowSize);
     let filled = 0;
-    for (const block of blocks.slice(at * this.#windowBlocks, (at + 1) * this.#windowBlocks).sort()) {
+    const reads = Array.from(blocks.slice(at * this.#windowBlocks, (at + 1) * this.#windowBlocks).sort(), (block) => {
       const start = this.#start + block * this.#blockRows;
-      const count = this.#rowsOf(block);
-      await split.readRange(start, start + count, values.subarray(filled * split.rowSize));
-      for (let i = 0; i < count; i++) rows[filled + i] = start + i;
-      filled += count;
-    }
+      const read = { start, count: this.#rowsOf(block), place: filled };
+      filled += read.count;
+      return read;
+    });
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      for (let read = reads[next++]; read; read = reads[next++]) {
+        const { start, count, place } = read;
+        await split.readRange(start, start + count, values.subarray(place * split.rowSize));
+        for (let i = 0; i < count; i++) rows[place + i] = start + i;
+      }
+    };
+    await Promise.all(Array.from({ length: readsAtOnce }, lane));
     return { first: firsts[at]!, order: this.#random(`${epoch}/${at}`).permutation(size), rows, values };
   }
 }

@@ -14,6 +14,7 @@ import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
 import { PredictionService } from '../serve/prediction-service.ts';
 import type { Predictor } from '../serve/predictor.ts';
+import type { Stores } from '../store/contract.ts';
 import { createGrpcServer } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createMetricsServer } from './metrics-server.ts';
@@ -24,6 +25,7 @@ export interface GatewayParts {
   readonly predictor: Predictor;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
+  readonly storage: Pick<Stores, 'ping'>;
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -48,8 +50,8 @@ export interface Gateway {
 }
 
 export function createGateway(parts: GatewayParts): Gateway {
-  const { queue, registry, metrics, config, log } = parts;
-  const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
+  const { queue, storage, registry, metrics, config, log } = parts;
+  const readiness = new Readiness({ queue, storage, registry, metrics, defaultModel: config.defaultModel });
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
   const http = createHttpServer({ ...parts, readiness, predictions });
   const grpc = createGrpcServer({ ...parts, readiness, predictions });

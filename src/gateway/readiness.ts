@@ -1,14 +1,17 @@
 /**
- * Whether the gateway can do its work, part by part: it can queue (queue), it can find models (registry), what it should
- * serve is there (models), and it is not about to stop (server). For /readyz and for gRPC health checking.
+ * Whether the gateway can do its work, part by part: it can queue (queue), the storage answers (storage), it can find models
+ * (registry), what it should serve is there (models), and it is not about to stop (server). For /readyz and for gRPC health
+ * checking. A storage that is away is named, but does not make the gateway unready: predictions go on from memory and cache,
+ * and a load balancer that took all gateways out would end them.
  */
 
 import { normaliseError } from '../base/errors.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Stores } from '../store/contract.ts';
 
-export const readinessParts = ['queue', 'registry', 'models', 'server'] as const;
+export const readinessParts = ['queue', 'storage', 'registry', 'models', 'server'] as const;
 export type ReadinessPart = (typeof readinessParts)[number];
 
 export interface PartReport {
@@ -24,6 +27,7 @@ export interface ReadinessReport {
 
 export interface ReadinessSources {
   readonly queue: Pick<JobQueue, 'ping'>;
+  readonly storage: Pick<Stores, 'ping'>;
   readonly registry: Pick<Registry, 'listModels' | 'resolve'>;
   readonly metrics: Metrics;
   /** the model that must be there; null when any will do, also none yet */
@@ -69,10 +73,14 @@ export class Readiness {
   }
 
   async #check(): Promise<ReadinessReport> {
-    const { queue, registry, metrics, defaultModel } = this.#sources;
-    const [queuePart, registryPart, modelsPart] = await Promise.all([
+    const { queue, storage, registry, metrics, defaultModel } = this.#sources;
+    const [queuePart, storagePart, registryPart, modelsPart] = await Promise.all([
       part(async () => {
         await queue.ping();
+        return 'answers';
+      }),
+      part(async () => {
+        await storage.ping();
         return 'answers';
       }),
       part(async () => `${(await registry.listModels()).length} models`),
@@ -83,9 +91,9 @@ export class Readiness {
       }),
     ]);
     const server = { ready: !this.#stopping, detail: this.#stopping ? 'stopping' : 'answers' };
-    const parts = { queue: queuePart, registry: registryPart, models: modelsPart, server };
+    const parts = { queue: queuePart, storage: storagePart, registry: registryPart, models: modelsPart, server };
     for (const name of readinessParts) metrics.set('ready', parts[name].ready ? 1 : 0, { part: name });
-    return { ready: readinessParts.every((name) => parts[name].ready), parts };
+    return { ready: readinessParts.every((name) => name === 'storage' || parts[name].ready), parts };
   }
 }
 

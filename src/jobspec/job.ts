@@ -55,6 +55,10 @@ export const JobFailure = Type.Object({
 });
 export type JobFailure = Static<typeof JobFailure>;
 
+/** Reasons to hold a job back for which it is not to blame. */
+export const WaitingFor = Type.Enum(['storage-full', 'storage-unavailable']);
+export type WaitingFor = Static<typeof WaitingFor>;
+
 export const JobView = Type.Object({
   id: Type.String(),
   state: JobState,
@@ -64,7 +68,7 @@ export const JobView = Type.Object({
   finishedAt: Type.Optional(Type.String({ format: 'date-time' })),
   attempts: Type.Integer({ minimum: 0 }),
   /** why a queued job is held back; it goes on by itself */
-  waitingFor: Type.Optional(Type.Enum(['storage-full'])),
+  waitingFor: Type.Optional(WaitingFor),
   progress: Type.Optional(JobProgress),
   warnings: Type.Array(Type.String()),
   /** set when succeeded */

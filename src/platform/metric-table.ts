@@ -94,7 +94,9 @@ export const metricTable = {
   uploads: counter('uploads', 'Data sets sent', { outcome: ['accepted', 'refused'] }),
   uploadBytes: counter('upload_bytes', 'Bytes of data sets that have arrived', none),
 
-  ready: gauge('ready', '1 when the part is ready, else 0', { part: ['queue', 'registry', 'models', 'server'] }),
+  ready: gauge('ready', '1 when the part is ready, else 0', {
+    part: ['queue', 'storage', 'registry', 'models', 'server'],
+  }),
   restarts: counter('process_restarts', 'Times that a supervised process was started again', { part: { atMost: 10 } }),
   buildInfo: gauge('build_info', 'Always 1; the labels say what runs', { version: { atMost: 1 }, node: { atMost: 1 } }),
 } as const satisfies Record<string, MetricRow>;

@@ -85,6 +85,43 @@ export const settings = {
     './data',
     'models, data sets, checkpoints, queue',
   ),
+  store: storage(
+    'HOURGLASS_STORE',
+    optional(pattern(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w.-]+)*\/?$/, 's3://bucket or s3://bucket/prefix')),
+    null,
+    'a bucket for models, data sets and checkpoints, for several machines; without it they are in the data folder',
+  ),
+  s3Endpoint: storage(
+    'HOURGLASS_S3_ENDPOINT',
+    optional(url('http:', 'https:')),
+    null,
+    'an S3-compatible server; without it AWS, in the region AWS_REGION',
+  ),
+  s3PathStyle: storage(
+    'HOURGLASS_S3_PATH_STYLE',
+    onOff,
+    'off',
+    'on: http://host/bucket/key, off: http://bucket.host/key',
+  ),
+  cacheDir: storage(
+    'HOURGLASS_CACHE_DIR',
+    optional(pattern(/^[^\0]+$/, 'a path')),
+    null,
+    'copies of what is in the bucket, on this machine; without it `cache` in the data folder',
+  ),
+  cacheBytes: storage('HOURGLASS_CACHE_BYTES', bytes(2 ** 20), '10GiB', 'disk space that the copies may take'),
+  storeRefreshMs: storage(
+    'HOURGLASS_STORE_REFRESH',
+    duration(0, hour),
+    '1s',
+    'a new version in the bucket is seen after this at the latest, unless it is asked for by its number',
+  ),
+  collectGraceMs: storage(
+    'HOURGLASS_COLLECT_GRACE',
+    duration(hour, 365 * 24 * hour),
+    '24h',
+    '`hourglass collect` deletes what nothing uses and what is older than this',
+  ),
 
   redisUrl: queue(
     'REDIS_URL',

@@ -10,7 +10,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DelayedError, type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { JobFailure, JobSpec } from '../jobspec/job.ts';
+import type { JobFailure, JobSpec, WaitingFor } from '../jobspec/job.ts';
 import type { Logger } from '../platform/log.ts';
 import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
 import { Heartbeat, type Held } from './heartbeat.ts';
@@ -41,7 +41,7 @@ export type Outcome =
   /** stopped as asked by `lease.signal` */
   | { readonly kind: 'stopped' }
   /** cannot go on now; tried again after a while, which counts against nobody */
-  | { readonly kind: 'postponed'; readonly waitingFor: 'storage-full'; readonly delayMs: number };
+  | { readonly kind: 'postponed'; readonly waitingFor: WaitingFor; readonly delayMs: number };
 
 export type Train = (lease: Lease) => Promise<Outcome>;
 

@@ -1,7 +1,7 @@
 /** A job's record in Redis (one hash) and how it is shown. */
 
 import { randomBytes } from 'node:crypto';
-import type { JobFailure, JobProgress, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { JobFailure, JobProgress, JobSpec, JobState, JobView, WaitingFor } from '../jobspec/job.ts';
 
 /** Fields of the hash; all values are text. */
 export type JobRecord = Readonly<Record<string, string>>;
@@ -20,7 +20,7 @@ export function viewOf(record: JobRecord): JobView {
     ...(startedAt !== undefined && { startedAt: iso(startedAt) }),
     ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
     attempts: Number(attempts),
-    ...(waitingFor === 'storage-full' && { waitingFor }),
+    ...(waitingFor !== undefined && { waitingFor: waitingFor as WaitingFor }),
     ...(progress !== undefined && { progress: json<JobProgress>(progress) }),
     warnings: json<string[]>(warnings ?? '[]'),
     ...(model !== undefined && version !== undefined && { model, version: Number(version) }),

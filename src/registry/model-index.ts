@@ -1,6 +1,6 @@
 /**
  * What a store says about one model: which versions are live, where aliases point. Kept in memory as long as the store's
- * stamp is the same, so that asking costs one look at a directory, and changes of other processes show at once.
+ * stamp is the same, so that asking costs one look at a directory, or nothing where the store believes its last look.
  *
  *   notes   alias.<name> → version      deleted.<version>      deleted-through.<version> (the model was deleted)
  */
@@ -50,7 +50,21 @@ export class ModelIndex {
     this.#maxModels = maxModels;
   }
 
-  /** The model as of now; without any version when it is unknown. */
+  /** The model as of now, whatever other machines have just done to it. Throws `storage-unavailable`. */
+  async fresh(name: string): Promise<ModelState> {
+    await this.#store.refresh(name);
+    return this.state(name);
+  }
+
+  /** Whether the model has a live version, as `state` would say; aliases are not read. */
+  async hasLive(name: string): Promise<boolean> {
+    const known = this.#known.get(name);
+    if (known?.stamp !== undefined && known.stamp === (await this.#store.stamp(name)))
+      return known.state.live.length > 0;
+    return stateOf(name, await this.#store.list(name), new Map()).live.length > 0;
+  }
+
+  /** The model as the store sees it; without any version when it is unknown. */
   state(name: string): Promise<ModelState> {
     const look = this.#looks.get(name);
     if (!look) return this.#startLook(name);

@@ -31,8 +31,8 @@ export interface DeleteOptions {
 }
 
 export interface RegistryOptions {
-  /** leftovers of crashed publishers are removed at start when they are older; default 24 h */
-  readonly orphanAgeMs?: number;
+  /** Leftovers of crashed publishers are removed at start when they are older; default 24 h. `never`: see `collect`. */
+  readonly orphanAgeMs?: number | 'never';
   /** models whose state is kept in memory; default 1000 */
   readonly maxModels?: number;
 }
@@ -55,7 +55,8 @@ export class Registry {
   static async open(store: BlobStore, options: RegistryOptions = {}): Promise<Registry> {
     const registry = new Registry(store, new ModelIndex(store, options.maxModels ?? 1000));
     // what cannot be removed, such as on a read-only disk, does not keep models from being served
-    await registry.#sweep(options.orphanAgeMs ?? 24 * 3600 * 1000).catch(() => {});
+    const { orphanAgeMs = 24 * 3600 * 1000 } = options;
+    if (orphanAgeMs !== 'never') await registry.collect(orphanAgeMs).catch(() => {});
     return registry;
   }
 
@@ -72,7 +73,7 @@ export class Registry {
       const entries: FileEntry[] = [];
       for (const [path, source] of Object.entries(files)) entries.push(await stage.write(path, source));
       for (let tried = 0; ; ) {
-        const state = await this.#index.state(name);
+        const state = await this.#index.fresh(name);
         const earlier = await this.#ofJob(state, meta.lineage.jobId);
         if (earlier) return sameOrRefuse(earlier, entries);
         const version = (state.all.at(-1) ?? 0) + 1;
@@ -94,7 +95,7 @@ export class Registry {
 
   /** The version that a job published, if it did; also when that was deleted since. */
   async versionOfJob(name: string, jobId: string): Promise<Manifest | undefined> {
-    return this.#ofJob(await this.#index.state(checkName(name)), jobId);
+    return this.#ofJob(await this.#index.fresh(checkName(name)), jobId);
   }
 
   /**
@@ -105,19 +106,30 @@ export class Registry {
   async resolve(text: string, except?: ReadonlySet<number>): Promise<Manifest> {
     const reference = parseReference(text);
     const { name } = reference;
-    const state = await this.#index.state(name);
-    requireLive(state);
     switch (reference.kind) {
       case 'newest':
-        return this.#newest(state, except);
+        return this.#newest(await this.#live(name), except);
       case 'version':
-        requireLive(state, reference.version);
+        await this.#live(name, reference.version);
         return this.#index.manifest(name, reference.version);
-      case 'alias':
-        return this.#index.manifest(name, liveTarget(state, reference.alias));
+      case 'alias': {
+        const { alias } = reference;
+        const seen = await this.#live(name);
+        const state = seen.aliases.has(alias) ? seen : await this.#index.fresh(name);
+        return this.#index.manifest(name, liveTarget(state, alias));
+      }
       default:
         return reference satisfies never;
     }
+  }
+
+  /** What is not there as last seen may have been published since. Throws `model-not-found`, `version-not-found`. */
+  async #live(name: string, version?: number): Promise<ModelState> {
+    const seen = await this.#index.state(name);
+    if (version === undefined ? seen.live.length > 0 : seen.live.includes(version)) return seen;
+    const state = await this.#index.fresh(name);
+    requireLive(state, version);
+    return state;
   }
 
   /** A file of a version, whole and equal to its checksum. Throws `file-not-found`, `model-corrupt`, `version-not-found`. */
@@ -131,21 +143,20 @@ export class Registry {
     }
     const bytes = await this.#store.read(name, String(version), path);
     if (bytes?.length === entry.bytes && (await sha256(bytes)) === entry.sha256) return bytes;
-    if (!bytes) requireLive(await this.#index.state(name), version);
+    if (!bytes) requireLive(await this.#index.fresh(name), version);
     throw corrupt(`The file ${path} of ${name}@${version}`);
   }
 
   /** names of all models, sorted */
   async listModels(): Promise<readonly string[]> {
     const folders = [...(await this.#store.folders())].sort();
-    const states = await Promise.all(folders.map((name) => this.#index.state(name)));
-    return states.filter((state) => state.live.length > 0).map((state) => state.name);
+    const live = await Promise.all(folders.map((name) => this.#index.hasLive(name)));
+    return folders.filter((_, i) => live[i]);
   }
 
   /** Versions whose manifest is damaged are left out. Throws `model-not-found`, `invalid-reference`. */
   async getModel(name: string): Promise<ModelView> {
-    const state = await this.#index.state(checkName(name));
-    requireLive(state);
+    const state = await this.#live(checkName(name));
     const read = await Promise.allSettled(state.live.map((version) => this.#index.manifest(name, version)));
     const versions = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
     const aliases = Object.fromEntries([...state.aliases].filter(([, version]) => state.live.includes(version)));
@@ -155,21 +166,22 @@ export class Registry {
   /** Points an alias at a version. Throws `model-not-found`, `version-not-found`, `invalid-reference`, `storage-full`. */
   async setAlias(name: string, alias: string, version: number): Promise<void> {
     checkAlias(alias);
-    const state = await this.#index.state(checkName(name));
+    const state = await this.#index.fresh(checkName(name));
     requireLive(state, version);
     await this.#note(name, aliasNote(alias), String(version));
-    // a deletion looks for aliases after its mark, this looks for the mark after the alias: one sees the other
-    const now = await this.#index.state(name);
+    // Race with deletion: it marks, then checks aliases; we write the alias, then check the mark. At least one sees the other.
+    const now = await this.#index.fresh(name);
     if (now.live.includes(version)) return;
     const before = state.aliases.get(alias);
-    if (before === undefined) await this.#unnote(name, aliasNote(alias));
-    else await this.#note(name, aliasNote(alias), String(before));
+    // Only if nobody has moved the alias since.
+    if (before === undefined) await this.#unnote(name, aliasNote(alias), String(version));
+    else await this.#note(name, aliasNote(alias), String(before), String(version));
     requireLive(now, version);
   }
 
   /** Throws `model-not-found`, `version-not-found`, `invalid-reference`. */
   async deleteAlias(name: string, alias: string): Promise<void> {
-    const state = await this.#index.state(checkName(name));
+    const state = await this.#index.fresh(checkName(name));
     requireLive(state);
     aliasTarget(state, checkAlias(alias));
     await this.#unnote(name, aliasNote(alias));
@@ -180,13 +192,13 @@ export class Registry {
    * `force` when devices can have its encoder: no other version decodes what they send.
    */
   async deleteVersion(name: string, version: number, { force = false }: DeleteOptions = {}): Promise<void> {
-    const state = await this.#index.state(checkName(name));
+    const state = await this.#index.fresh(checkName(name));
     requireLive(state, version);
     refuseInUse(state, version);
     if (!force) await this.#refuseFrames(name, [version]);
     await this.#note(name, deletedNote(version), new Date().toISOString());
     try {
-      refuseInUse(await this.#index.state(name), version);
+      refuseInUse(await this.#index.fresh(name), version);
     } catch (error) {
       await this.#unnote(name, deletedNote(version));
       throw error;
@@ -199,7 +211,7 @@ export class Registry {
    * `deleteVersion` does.
    */
   async deleteModel(name: string, { force = false }: DeleteOptions = {}): Promise<void> {
-    const state = await this.#index.state(checkName(name));
+    const state = await this.#index.fresh(checkName(name));
     requireLive(state);
     if (!force) await this.#refuseFrames(name, state.live);
     await this.#note(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
@@ -218,7 +230,7 @@ export class Registry {
   }
 
   /** Removes what publishers and deletions that crashed left behind. */
-  async #sweep(ageMs: number): Promise<void> {
+  async collect(ageMs: number): Promise<void> {
     await this.#store.sweep(ageMs);
     const limit = Date.now() - ageMs;
     for (const name of await this.#store.folders()) {
@@ -246,7 +258,7 @@ export class Registry {
   }
 
   async #ofJob(state: ModelState, jobId: string): Promise<Manifest | undefined> {
-    // a version whose manifest cannot be read has lost its job as well
+    // Skip versions with an unreadable manifest: we cannot tell which job made them.
     const read = await Promise.allSettled(state.all.map((version) => this.#index.manifest(state.name, version)));
     const manifests = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
     return manifests.find((manifest) => manifest.lineage.jobId === jobId);

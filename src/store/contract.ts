@@ -1,6 +1,7 @@
 /**
  * What the rest of the product needs of storage, and no more. `folder/` keeps it on a local disk, `s3/` in a bucket; only they
- * know paths and keys. Every promise that resolves has made its change durable. Any number of processes use one store.
+ * know paths and keys. Every promise that resolves has made its change durable. Any number of processes use one store. What a
+ * bucket refuses or does not answer is `storage-unavailable`, whatever the call.
  */
 
 export interface Stores {
@@ -10,6 +11,18 @@ export interface Stores {
   /** checkpoints of jobs, and the fence that protects them */
   readonly jobs: JobFiles;
   readonly results: ResultCache;
+  /** Other machines write to it as well: what is left over is removed by `hourglass collect`, not at each start. */
+  readonly isShared: boolean;
+  /** Throws `storage-unavailable` when the storage does not answer. */
+  ping(): Promise<void>;
+  /** Deletes what nothing points to any more and what is older than the grace time. */
+  collect(graceMs: number): Promise<Collected>;
+  close(): Promise<void>;
+}
+
+export interface Collected {
+  readonly deleted: number;
+  readonly bytes: number;
 }
 
 /** Size and checksum of a stored file. */
@@ -49,8 +62,10 @@ export interface BlobStore {
   folders(): Promise<readonly string[]>;
   /** groups and notes of a folder; empty when there is none */
   list(folder: string): Promise<Listing>;
-  /** cheap enough for every request */
+  /** Cheap enough for every request. Changes of other machines show after a moment, or after `refresh`. */
   stamp(folder: string): Promise<string>;
+  /** Looks now: whatever was changed before this call is seen after it. Throws `storage-unavailable`. */
+  refresh(folder: string): Promise<void>;
   stage(): Promise<Stage>;
   /** undefined when there is no such blob; throws `model-corrupt` when the medium cannot read it */
   read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -58,10 +73,10 @@ export interface BlobStore {
   prune(folder: string, group: string, keep: readonly string[]): Promise<void>;
   /** undefined when there is none */
   readNote(folder: string, note: string): Promise<string | undefined>;
-  /** throws `storage-full` */
-  setNote(folder: string, note: string, text: string): Promise<void>;
-  /** no error when there is none */
-  deleteNote(folder: string, note: string): Promise<void>;
+  /** False, and nothing changed, when the note does not say `expected`. Throws `storage-full`. */
+  setNote(folder: string, note: string, text: string, expected?: string): Promise<boolean>;
+  /** False, and nothing changed, when there is none or it does not say `expected`. */
+  deleteNote(folder: string, note: string, expected?: string): Promise<boolean>;
   /** Removes what crashed writers left behind more than `ageMs` ago; returns how many. */
   sweep(ageMs: number): Promise<number>;
 }
@@ -121,6 +136,8 @@ export interface Fence {
 }
 
 export interface CheckpointFiles {
+  /** Saving takes as long as a network does: better not waited for. */
+  readonly isRemote: boolean;
   /** numbers of the checkpoints, newest first */
   numbers(): Promise<readonly number[]>;
   /** undefined when there is none */

@@ -1,6 +1,6 @@
 /**
  * Opens the storage that the settings name. Plain data goes in, so that a child process or a thread opens the same storage from
- * what its parent sends.
+ * what its parent sends. What a bucket needs is loaded only when there is one.
  */
 
 import path from 'node:path';
@@ -12,16 +12,43 @@ import { FolderJobs } from './folder/jobs.ts';
 import { FolderResults } from './folder/results.ts';
 
 /** The settings that say where things are kept. */
-export type StoreSettings = Pick<Config, 'dataDir'>;
+export type StoreSettings = Pick<Config, 'dataDir'> &
+  Partial<Pick<Config, 'store' | 's3Endpoint' | 's3PathStyle' | 'cacheDir' | 'cacheBytes' | 'storeRefreshMs'>>;
 
-export const storeSettings = ({ dataDir }: StoreSettings): StoreSettings => ({ dataDir });
+export const storeSettings = (config: Config): StoreSettings => {
+  const { dataDir, store, s3Endpoint, s3PathStyle, cacheDir, cacheBytes, storeRefreshMs } = config;
+  return { dataDir, store, s3Endpoint, s3PathStyle, cacheDir, cacheBytes, storeRefreshMs };
+};
 
-/** Throws `storage-full`. */
-export async function openStores({ dataDir }: StoreSettings): Promise<Stores> {
+/** Throws `storage-full`. A bucket is not asked for anything yet. */
+export async function openStores(settings: StoreSettings): Promise<Stores> {
+  const {
+    dataDir,
+    store,
+    s3Endpoint,
+    s3PathStyle = false,
+    storeRefreshMs = 1000,
+    cacheBytes = 10 * 2 ** 30,
+  } = settings;
+  const cacheDir = settings.cacheDir ?? path.join(dataDir, 'cache');
+  if (store) {
+    const { openBucketStores } = await import('./s3/open.ts');
+    const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(store) ?? [];
+    return openBucketStores({
+      ...{ bucket, pathStyle: s3PathStyle, cacheDir, cacheBytes, holdMs: storeRefreshMs },
+      prefix: prefix === '' ? '' : `${prefix}/`,
+      ...(s3Endpoint && { endpoint: s3Endpoint }),
+    });
+  }
   return {
+    isShared: false,
     versions: await FolderBlobs.open(path.join(dataDir, 'registry')),
     datasets: new FolderDatasets(path.join(dataDir, 'datasets')),
     jobs: new FolderJobs(path.join(dataDir, 'jobs')),
-    results: new FolderResults(path.join(dataDir, 'cache')),
+    results: new FolderResults(cacheDir),
+    // Calls on a folder fail by themselves; what is left over is removed when it is opened.
+    ping: async () => {},
+    collect: async () => ({ deleted: 0, bytes: 0 }),
+    close: async () => {},
   };
 }

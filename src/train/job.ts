@@ -119,6 +119,8 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     state = { ...ended, progress: { ...ended.progress, position, best: null } };
   }
 
+  await callbacks.trained();
+
   const { autoencoder, classifier } = plan;
   const main = plan.phases.find(({ report }) => report !== undefined)?.name;
   const last = state.progress.epochs.findLast(({ phase }) => phase === main)?.metrics ?? {};

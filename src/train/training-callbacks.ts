@@ -3,6 +3,7 @@
 import { HourglassError } from '../base/errors.ts';
 import type { EpochMetrics, JobProgress } from '../jobspec/job.ts';
 import type { Checkpoints, Position } from './checkpoint.ts';
+import { CheckpointUpload } from './checkpoint-upload.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
 
@@ -20,6 +21,7 @@ const progressMilliseconds = 100;
 
 export class TrainingCallbacks {
   readonly #options: TrainingCallbackOptions;
+  readonly #upload: CheckpointUpload | undefined;
   #savedAt = performance.now();
   #toldAt = 0;
   #isEvaluating = false;
@@ -28,6 +30,8 @@ export class TrainingCallbacks {
 
   constructor(options: TrainingCallbackOptions) {
     this.#options = options;
+    const { checkpoints, onCheckpoint = () => {} } = options;
+    this.#upload = checkpoints?.isRemote ? new CheckpointUpload(checkpoints, onCheckpoint) : undefined;
   }
 
   async afterChunk(running: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void> {
@@ -36,6 +40,8 @@ export class TrainingCallbacks {
     this.#tell(running, chunk.loss, false);
     const due = performance.now() - this.#savedAt >= checkpointSeconds * 1000;
     if (due || signal?.aborted) await this.#save(running);
+    // Whoever goes on begins where this one stopped; if the store is away, at an earlier checkpoint.
+    if (signal?.aborted) await this.#upload?.finish({ patience: 0 }).catch(() => undefined);
     this.stopIfAsked();
   }
 
@@ -61,6 +67,13 @@ export class TrainingCallbacks {
     await this.#save(running);
   }
 
+  /** Waits until the last checkpoint is in the store. Throws what `CheckpointFiles.save` throws. */
+  async trained(): Promise<void> {
+    const { signal } = this.#options;
+    await this.#upload?.finish(signal && { signal });
+    this.stopIfAsked();
+  }
+
   #tell(running: RunningPhase, loss: number | undefined, always: boolean): void {
     const now = performance.now();
     if (!always && now - this.#toldAt < progressMilliseconds) return;
@@ -74,6 +87,10 @@ export class TrainingCallbacks {
     const { checkpoints, onCheckpoint } = this.#options;
     if (!checkpoints) return;
     const checkpoint = await running.snapshot();
+    if (this.#upload) {
+      this.#savedAt = performance.now();
+      return this.#upload.add(checkpoint);
+    }
     await checkpoints.save(checkpoint);
     this.#savedAt = performance.now();
     onCheckpoint?.(checkpoint.progress.position);

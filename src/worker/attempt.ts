@@ -22,7 +22,7 @@ export interface AttemptSettings {
   readonly stopTimeoutMs: number;
   /** resident memory at which it is ended */
   readonly memoryBytes: number | null;
-  /** until a job that found the disk full is tried again */
+  /** until a job that found the storage full or away is tried again */
   readonly storageRetryMs: number;
 }
 
@@ -127,8 +127,8 @@ function outcomeOf(ending: Ending, { storageRetryMs }: AttemptSettings): Outcome
     case 'stopped':
     case 'fenced':
       return { kind: 'stopped' };
-    case 'storage-full':
-      return { kind: 'postponed', waitingFor: 'storage-full', delayMs: storageRetryMs };
+    case 'held-back':
+      return { kind: 'postponed', waitingFor: ending.waitingFor, delayMs: storageRetryMs };
     default:
       return ending satisfies never;
   }

@@ -43,6 +43,8 @@ function endWith(thrown: unknown): void {
     process.exit(1);
   }
   if (thrown.code === 'cancelled') return end({ type: 'stopped' });
-  if (thrown.code === 'storage-full') return end({ type: 'storage-full' });
+  if (thrown.code === 'storage-full' || thrown.code === 'storage-unavailable') {
+    return end({ type: 'held-back', waitingFor: thrown.code });
+  }
   end({ type: 'failed', failure: { reason: thrown.code, message: thrown.message } });
 }

@@ -1,6 +1,6 @@
 /** What the worker and the process that trains tell each other over IPC. Plain data. */
 
-import type { EpochMetrics, JobFailure, JobProgress, JobSpec } from '../jobspec/job.ts';
+import type { EpochMetrics, JobFailure, JobProgress, JobSpec, WaitingFor } from '../jobspec/job.ts';
 import type { Operation } from '../registry/manifest.ts';
 import type { StoreSettings } from '../store/open.ts';
 
@@ -47,7 +47,7 @@ export type FromChild =
   | { readonly type: 'failed'; readonly failure: JobFailure }
   /** stopped as asked, after a last checkpoint */
   | { readonly type: 'stopped' }
-  /** the disk has no room; the last checkpoint is whole */
-  | { readonly type: 'storage-full' }
+  /** the storage has no room or does not answer; the last checkpoint is whole */
+  | { readonly type: 'held-back'; readonly waitingFor: WaitingFor }
   /** another attempt has begun */
   | { readonly type: 'fenced' };

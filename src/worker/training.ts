@@ -4,6 +4,7 @@
  *   fence ─► published already? ─► data set ─► train (resumes) ─► evaluate ─► codec ─► fence ─► publish
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
@@ -43,7 +44,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
   const { id, attempt, spec, run, checkpoints, release, isTrial } = assignment;
   const stores = await openStores(assignment.stores);
   const fence = await stores.jobs.begin(id, attempt);
-  const registry = await Registry.open(stores.versions);
+  const registry = await Registry.open(stores.versions, { orphanAgeMs: 'never' });
   const earlier = await registry.versionOfJob(spec.name, id);
   if (earlier) return { type: 'done', published: publishedAs(earlier) };
 
@@ -82,7 +83,6 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
-      await fence.check();
       const publication: Publication = {
         files: {
           ...trained.files,
@@ -110,7 +110,10 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
           ...(bundle && { codec: bundle.codec }),
         },
       };
-      const published = await publishOnce(registry, spec.name, id, publication);
+      const published = await whenThere(signal, async () => {
+        await fence.check();
+        return publishOnce(registry, spec.name, id, publication);
+      });
       advance({ phase: 'done', percent: 100, etaSeconds: 0 });
       return { type: 'done', published: publishedAs(published) };
     } finally {
@@ -160,6 +163,25 @@ async function bundleOf(
     if (!(error instanceof HourglassError) || error.code !== 'operation-not-supported') throw error;
     console.warn(error.message);
     return undefined;
+  }
+}
+
+/** How long a publication waits for a store that is away, before the job is put back. */
+const publishPatienceMs = 120_000;
+const publishRetryMs = 2000;
+
+/** Tries again while the store is away. */
+async function whenThere<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + publishPatienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isAway = error instanceof HourglassError && error.code === 'storage-unavailable';
+      if (!isAway || performance.now() > until) throw error;
+    }
+    await delay(publishRetryMs);
+    signal.throwIfAborted();
   }
 }
 

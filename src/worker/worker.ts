@@ -89,7 +89,9 @@ export class TrainingWorker {
       const ended = finalState(lease, outcome);
       if (ended) this.#metrics.observe('jobDuration', (performance.now() - startedAt) / 1000, { outcome: ended });
       // a published version makes the checkpoints useless, also to an attempt that finds the job still open
-      if (outcome.kind === 'succeeded' && !isTrial) await this.#forget([id, ...source.trials]);
+      if (outcome.kind === 'succeeded' && !isTrial) {
+        await this.#forget([id, ...source.trials]).catch((err: unknown) => log.warn({ err }, 'old checkpoints stay'));
+      }
       return outcome;
     } finally {
       meter.end();

@@ -44,7 +44,13 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = new ModelPredictor({ registry, pool, config, metrics });
   const predictions = new PredictionService({ registry, predictor, webp: rowsToWebp });
-  const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
+  const readiness = new Readiness({
+    queue,
+    storage: { ping: async () => {} },
+    registry,
+    metrics,
+    defaultModel: config.defaultModel,
+  });
   const parts = { queue, predictions, registry, datasets, readiness, config, log: quiet, metrics, version: '0.0.0' };
   const http = createHttpServer(parts);
   const grpc = createGrpcServer(parts);

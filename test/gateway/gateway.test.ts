@@ -53,7 +53,7 @@ async function start({ isOpen = true, ...changes }: Partial<Config> & { isOpen?:
   };
   const config = { ...loadConfig(env), ...changes };
   const gateway = createGateway({
-    ...{ queue, predictor, registry, datasets, config, metrics },
+    ...{ queue, predictor, registry, datasets, config, metrics, storage: { ping: async () => {} } },
     log: quiet,
     version: '0.0.0',
     otherMetrics: () => [snapshot],

@@ -5,19 +5,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { BlobStore } from '../../src/store/contract.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import { s3Server } from '../helpers/s3.ts';
 import { tempRoot } from '../registry/publications.ts';
+import { bucketStores } from './buckets.ts';
 
 /** each returns a function that opens the same store again, as another process would */
 const factories: Readonly<Record<string, () => () => Promise<BlobStore>>> = {
-  fs: () => {
+  folder: () => {
     const root = tempRoot();
     return () => FolderBlobs.open(root);
   },
+  ...(s3Server() && { bucket: bucketStores(({ versions }) => versions) }),
 };
 
 const bytes = (text: string) => Buffer.from(text);
 
-describe.each(Object.entries(factories))('%s store', (_, factory) => {
+describe.each(Object.entries(factories))('%s', (_, factory) => {
   async function committed(store: BlobStore, folder: string, group: string, text: string): Promise<boolean> {
     const stage = await store.stage();
     await stage.write('a', bytes(text));
@@ -41,6 +44,7 @@ describe.each(Object.entries(factories))('%s store', (_, factory) => {
     expect(await other.folders()).toEqual([]);
     expect(await stage.commit('m', '1')).toBe(true);
     await stage.discard();
+    await other.refresh('m');
     expect((await other.list('m')).groups).toEqual(['1']);
     expect(await other.folders()).toEqual(['m']);
     expect(Buffer.from((await other.read('m', '1', 'a'))!).toString()).toBe('replaced');
@@ -89,12 +93,19 @@ describe.each(Object.entries(factories))('%s store', (_, factory) => {
     await store.setNote('m', 'alias.stable', '1');
     await store.setNote('m', 'alias.stable', '2');
     await store.setNote('m', 'empty', '');
+    await other.refresh('m');
     expect([...(await other.list('m')).notes].sort()).toEqual(['alias.stable', 'empty']);
     expect(await other.readNote('m', 'alias.stable')).toBe('2');
     expect(await other.readNote('m', 'empty')).toBe('');
     expect(await other.readNote('m', 'none')).toBeUndefined();
-    await store.deleteNote('m', 'empty');
-    await store.deleteNote('m', 'empty');
+    expect(await store.setNote('m', 'alias.stable', '3', '1')).toBe(false);
+    expect(await store.setNote('m', 'alias.stable', '3', '2')).toBe(true);
+    expect(await store.setNote('m', 'none', '1', '1')).toBe(false);
+    expect(await store.deleteNote('m', 'alias.stable', '2')).toBe(false);
+    expect(await store.deleteNote('m', 'empty')).toBe(true);
+    expect(await store.deleteNote('m', 'empty')).toBe(false);
+    await other.refresh('m');
+    expect(await other.readNote('m', 'alias.stable')).toBe('3');
     expect((await other.list('m')).notes).toEqual(['alias.stable']);
   });
 
@@ -128,26 +139,38 @@ describe.each(Object.entries(factories))('%s store', (_, factory) => {
     for (const change of changes) {
       const before = await other.list('m');
       await change();
+      await other.refresh('m');
       const unseen = before.stamp !== undefined && before.stamp === (await other.stamp('m'));
       expect(unseen).toBe(false);
     }
   });
 
+  it('has one winner of many that commit the same group', async () => {
+    const open = factory();
+    const stores = await Promise.all(Array.from({ length: 8 }, open));
+    const won = await Promise.all(stores.map((store, i) => committed(store, 'm', '1', `by ${i}`)));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    const text = Buffer.from((await (await open()).read('m', '1', 'a'))!).toString();
+    expect(text).toBe(`by ${won.indexOf(true)}`);
+  });
+});
+
+describe('folder', () => {
   it('sweeps what was staged long ago, and leaves what is new', async () => {
-    const store = await factory()();
+    const store = await FolderBlobs.open(tempRoot());
     const stage = await store.stage();
     await stage.write('a', bytes('left by a crash'));
     expect(await store.sweep(60_000)).toBe(0);
     await sleep(20);
     expect(await store.sweep(10)).toBe(1);
-    expect(await committed(store, 'm', '1', 'x')).toBe(true);
+    const next = await store.stage();
+    await next.write('a', bytes('x'));
+    expect(await next.commit('m', '1')).toBe(true);
     await sleep(20);
     expect(await store.sweep(10)).toBe(0);
     expect((await store.list('m')).groups).toEqual(['1']);
   });
-});
 
-describe('fs store', () => {
   it('promises a stamp only for a directory that has been still', async () => {
     const root = tempRoot();
     const store = await FolderBlobs.open(root);

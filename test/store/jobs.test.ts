@@ -6,14 +6,17 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FencedError, type JobFiles } from '../../src/store/contract.ts';
 import { FolderJobs } from '../../src/store/folder/jobs.ts';
+import { s3Server } from '../helpers/s3.ts';
+import { bucketStores } from './buckets.ts';
 
 /** each returns a function that opens the same store again, as another process would */
-const factories: Readonly<Record<string, () => () => JobFiles>> = {
+const factories: Readonly<Record<string, () => () => JobFiles | Promise<JobFiles>>> = {
   folder: () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-jobs-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     return () => new FolderJobs(folder);
   },
+  ...(s3Server() && { bucket: bucketStores(({ jobs }) => jobs) }),
 };
 
 const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString();
@@ -21,7 +24,7 @@ const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buf
 describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
   it('lets the newest attempt write and no other', async () => {
     const open = factory();
-    const [jobs, other] = [open(), open()];
+    const [jobs, other] = [await open(), await open()];
     const first = await jobs.begin('job', 1);
     await first.check();
     const second = await other.begin('job', 2);
@@ -29,13 +32,13 @@ describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
     await expect(jobs.begin('job', 1)).rejects.toThrow(FencedError);
     await second.check();
     // the same attempt may begin again, as after a restart of the queue
-    await (await open().begin('job', 2)).check();
+    await (await (await open()).begin('job', 2)).check();
   });
 
   it('leaves one of many that begin at once', async () => {
     const open = factory();
     const attempts = Array.from({ length: 20 }, (_, i) => 20 - i);
-    const begun = await Promise.allSettled(attempts.map((attempt) => open().begin('job', attempt)));
+    const begun = await Promise.allSettled(attempts.map(async (attempt) => (await open()).begin('job', attempt)));
     const checks = await Promise.allSettled(
       begun.map((result) => (result.status === 'fulfilled' ? result.value.check() : Promise.reject(result.reason))),
     );
@@ -44,7 +47,7 @@ describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
 
   it('refuses a checkpoint of an attempt that was overtaken, and keeps those of the newer one', async () => {
     const open = factory();
-    const [jobs, other] = [open(), open()];
+    const [jobs, other] = [await open(), await open()];
     const old = jobs.checkpoints('job', 1, await jobs.begin('job', 1));
     await old.save(Buffer.from('by the first'), () => Buffer.from('{"n":1}'));
     const fence = await other.begin('job', 2);
@@ -54,7 +57,7 @@ describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
     expect(text(await newer.tensors(number!))).toBe('by the first');
     await newer.save(Buffer.from('by the second'), () => Buffer.from('{"n":3}'));
     await expect(old.save(Buffer.from('late'), () => Buffer.from('{"n":4}'))).rejects.toThrow(FencedError);
-    const all = await open().checkpoints('job', 1, fence).numbers();
+    const all = await (await open()).checkpoints('job', 1, fence).numbers();
     expect(await Promise.all(all.map(async (n) => text(await newer.tensors(n))))).toEqual([
       'by the second',
       'by the first',
@@ -62,7 +65,7 @@ describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
   });
 
   it('keeps the newest two checkpoints of a run, and those of other runs apart', async () => {
-    const jobs = factory()();
+    const jobs = await factory()();
     const fence = await jobs.begin('job', 1);
     const files = jobs.checkpoints('job', 1, fence);
     for (let i = 1; i <= 4; i++) {
@@ -84,11 +87,11 @@ describe.each(Object.entries(factories))('jobs in a %s', (_, factory) => {
   });
 
   it('forgets a job with all its files', async () => {
-    const jobs = factory()();
+    const jobs = await factory()();
     const fence = await jobs.begin('gone', 1);
     await jobs.checkpoints('gone', 1, fence).save(Buffer.from('x'), () => Buffer.from('{}'));
     await jobs.begin('stays', 1);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     expect([...(await jobs.idle(10))].sort()).toEqual(['gone', 'stays']);
     expect(await jobs.idle(60_000)).toEqual([]);
     await jobs.forget('gone');

@@ -33,7 +33,8 @@ process.on('message', async (message) => {
   console.log(`attempt ${attempt} begins`);
   const [, how] = spec.name.split('.');
   if (how in deaths) return deaths[how]();
-  if (how === 'full' && attempt < 3) return tell({ type: 'storage-full' }).then(() => process.exit(0));
+  if (how === 'full' && attempt < 3)
+    return tell({ type: 'held-back', waitingFor: 'storage-full' }).then(() => process.exit(0));
   writeFileSync(`${jobFolder}.done`, '');
   await tell({ type: 'done', published: { model: spec.name, version: 1, metrics: {}, operations: [] } });
   process.exit(0);

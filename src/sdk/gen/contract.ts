@@ -7,7 +7,7 @@ export type Problem = {
   readonly title: string;
   readonly status: number;
   /** what went wrong, for programs; codes are never renamed */
-  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'queue-storage-full' | 'storage-full' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
+  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
   /** what was found, what is allowed and what to do */
   readonly detail: string;
   /** also in the header X-Request-Id and in the log */
@@ -29,7 +29,7 @@ export type JobView = {
   readonly finishedAt?: string;
   /** from 0 */
   readonly attempts: number;
-  readonly waitingFor?: 'storage-full';
+  readonly waitingFor?: 'storage-full' | 'storage-unavailable';
   readonly progress?: Progress;
   readonly warnings: readonly string[];
   readonly model?: string;
@@ -348,6 +348,10 @@ export type Readiness = {
   readonly ready: boolean;
   readonly parts: {
     readonly queue: {
+      readonly ready: boolean;
+      readonly detail: string;
+    };
+    readonly storage: {
       readonly ready: boolean;
       readonly detail: string;
     };

@@ -72,6 +72,9 @@ export class FolderBlobs implements BlobStore {
     return (await this.#look(this.#path(folder)))?.stamp ?? 'absent';
   }
 
+  /** Every look at a directory sees the newest. */
+  async refresh(): Promise<void> {}
+
   async stage(): Promise<Stage> {
     const dir = path.join(this.#staging, randomUUID());
     await storing(() => this.#fs.mkdir(dir));
@@ -93,7 +96,8 @@ export class FolderBlobs implements BlobStore {
     return (await this.#readIfThere(this.#path(folder, note)))?.toString();
   }
 
-  async setNote(folder: string, note: string, text: string): Promise<void> {
+  async setNote(folder: string, note: string, text: string, expected?: string): Promise<boolean> {
+    if (expected !== undefined && (await this.readNote(folder, note)) !== expected) return false;
     const staged = path.join(this.#staging, randomUUID());
     try {
       await storing(async () => {
@@ -105,16 +109,19 @@ export class FolderBlobs implements BlobStore {
       await this.#fs.rm(staged, { force: true }).catch(() => {});
       throw error;
     }
+    return true;
   }
 
-  async deleteNote(folder: string, note: string): Promise<void> {
+  async deleteNote(folder: string, note: string, expected?: string): Promise<boolean> {
+    if (expected !== undefined && (await this.readNote(folder, note)) !== expected) return false;
     try {
       await this.#fs.unlink(this.#path(folder, note));
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
+      if (hasCode(error, 'ENOENT')) return false;
       throw error;
     }
     await storing(() => syncFolder(this.#fs, this.#path(folder)));
+    return true;
   }
 
   async sweep(ageMs: number): Promise<number> {

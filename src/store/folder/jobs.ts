@@ -82,6 +82,7 @@ const numbered = (n: number): string => String(n).padStart(8, '0');
 
 /** A checkpoint is two files. Whatever a crash leaves of one is passed over, and removed by the next one. */
 export class FolderCheckpoints implements CheckpointFiles {
+  readonly isRemote = false;
   readonly #folder: string;
   readonly #fence: Fence | undefined;
 

@@ -62,7 +62,13 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = changes.predictor ?? new ModelPredictor({ registry, pool, config, metrics });
   const predictions = new PredictionService({ registry, predictor, webp: rowsToWebp });
-  const readiness = new Readiness({ queue, registry, metrics, defaultModel: config.defaultModel });
+  const readiness = new Readiness({
+    queue,
+    storage: { ping: async () => {} },
+    registry,
+    metrics,
+    defaultModel: config.defaultModel,
+  });
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ level: 'debug', format: 'json', process: 'gateway', destination });

@@ -47,7 +47,7 @@ export function bundleRoutes(app: App, { predictions, registry }: RouteParts): v
           400: problem('The reference is not well formed'),
           404: problem('No such model, version or alias'),
           409: problem('No frames can be made for this version, or not with these weights'),
-          503: problem('The stored file is damaged'),
+          503: problem('The stored file is damaged, or the storage is away'),
         },
       },
     },

@@ -59,6 +59,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
           413: problem('More bytes or parts than allowed'),
           415: problem('The content type is not taken'),
           422: problem('The data cannot be used; the detail says what was wrong in which row'),
+          503: problem('The storage is away; Retry-After says when to try again'),
           507: problem('The disk is full'),
         },
       },
@@ -91,7 +92,11 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
   app.get(
     '/v1/datasets',
     {
-      schema: { tags, summary: 'List data sets', response: { 200: ref('DatasetList', 'Built-in and uploaded ones') } },
+      schema: {
+        tags,
+        summary: 'List data sets',
+        response: { 200: ref('DatasetList', 'Built-in and uploaded ones'), 503: problem('The storage is away') },
+      },
     },
     async () => ({ datasets: await datasets.list() }),
   );
@@ -104,7 +109,11 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
         tags,
         summary: 'Show a data set: shape, range, number of rows, hash',
         params: DatasetParams,
-        response: { 200: ref('DatasetInfo', 'The data set'), 404: problem('No such data set') },
+        response: {
+          200: ref('DatasetInfo', 'The data set'),
+          404: problem('No such data set'),
+          503: problem('The storage is away'),
+        },
       },
     },
     async ({ params }) => datasets.info(params.name),
@@ -122,7 +131,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
           204: noContent('Deleted'),
           404: problem('No such data set'),
           409: problem('It is built in, or a job uses it'),
-          503: problem('The queue, which knows who uses it, is away'),
+          503: problem('The queue, which knows who uses it, or the storage is away'),
         },
       },
     },

@@ -34,7 +34,13 @@ const contentTypes: Readonly<Record<string, string>> = {
 export function modelRoutes(app: App, { registry }: RouteParts): void {
   app.get(
     '/v1/models',
-    { schema: { tags, summary: 'List models', response: { 200: ref('ModelList', 'All models by name') } } },
+    {
+      schema: {
+        tags,
+        summary: 'List models',
+        response: { 200: ref('ModelList', 'All models by name'), 503: problem('The storage is away') },
+      },
+    },
     async () => {
       const names = await registry.listModels();
       const found = await Promise.allSettled(names.map((name) => registry.getModel(name)));
@@ -50,7 +56,11 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Show a model: its aliases and versions',
         params: ModelParams,
-        response: { 200: ref('ModelView', 'The model'), 404: problem('No such model') },
+        response: {
+          200: ref('ModelView', 'The model'),
+          404: problem('No such model'),
+          503: problem('The storage is away'),
+        },
       },
     },
     async ({ params }) => registry.getModel(params.model),
@@ -69,6 +79,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
           204: noContent('Deleted'),
           404: problem('No such model'),
           409: problem('Frames of its versions may still arrive: ?force=true deletes all the same'),
+          503: problem('The storage is away'),
         },
       },
     },
@@ -86,7 +97,11 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Show a version: shapes, lineage, held-out metrics, files',
         params: VersionParams,
-        response: { 200: ref('Manifest', 'The manifest of the version'), 404: problem('No such model or version') },
+        response: {
+          200: ref('Manifest', 'The manifest of the version'),
+          404: problem('No such model or version'),
+          503: problem('The storage is away'),
+        },
       },
     },
     async ({ params }) => registry.resolve(reference(params)),
@@ -134,7 +149,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
           },
           304: noContent('The copy at hand is the file'),
           404: problem('No such model, version or file'),
-          503: problem('The stored file is damaged'),
+          503: problem('The stored file is damaged, or the storage is away'),
         },
       },
     },
@@ -171,6 +186,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
           200: ref('ModelView', 'The model as it is now'),
           400: problem('The alias is not well formed, or the body is not as described'),
           404: problem('No such model or version'),
+          503: problem('The storage is away'),
         },
       },
     },
@@ -189,7 +205,11 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
         tags,
         summary: 'Delete an alias',
         params: AliasParams,
-        response: { 204: noContent('Deleted'), 404: problem('No such model or alias') },
+        response: {
+          204: noContent('Deleted'),
+          404: problem('No such model or alias'),
+          503: problem('The storage is away'),
+        },
       },
     },
     async ({ params }, reply) => {

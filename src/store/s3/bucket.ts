@@ -1,0 +1,247 @@
+/**
+ * The bucket: the one door to the AWS SDK. Requests with a time limit and retries, conditional writes that say who won, and
+ * errors that say what to do. Keys are relative to the prefix of the store.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
+import { bucketError, isConflict, isMissing, isNotModified, isPreconditionFailed } from './errors.ts';
+
+export interface BucketSettings {
+  readonly bucket: string;
+  /** with a slash at its end, or empty */
+  readonly prefix: string;
+  /** absent: AWS, in the region of the environment */
+  readonly endpoint?: string;
+  /** http://host/bucket/key in place of http://bucket.host/key */
+  readonly pathStyle: boolean;
+}
+
+export interface StoredObject {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly bytes: number;
+  readonly modifiedAt: number;
+}
+
+/** What must be true of the object that a write replaces: nothing there, or the object with this ETag. */
+export type WriteCondition = { readonly absent: true } | { readonly etag: string };
+
+/** for one try; bodies are at most a few dozen MiB */
+const requestMs = 30_000;
+const connectMs = 3000;
+/** for all tries of a request without a body to speak of: long enough for a slow store, short enough for whoever waits */
+const smallMs = 8000;
+const tries = 4;
+/** a conditional write that meets another one is tried again this often */
+const conflictTries = 12;
+const deletedAtOnce = 1000;
+
+const small = () => ({ abortSignal: AbortSignal.timeout(smallMs) });
+
+/** Not called `Bucket`: TypeScript 7.0 then emits the members `Bucket:` of requests under another name. */
+export class BucketClient {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  /** requests sent, for benchmarks and tests */
+  readonly requests = { get: 0, put: 0, head: 0, list: 0, delete: 0 };
+
+  constructor({ bucket, prefix, endpoint, pathStyle }: BucketSettings) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    const config: S3ClientConfig = {
+      ...(endpoint !== undefined && { endpoint }),
+      forcePathStyle: pathStyle,
+      maxAttempts: tries,
+      retryMode: 'standard',
+      // The CRC32 that the SDK adds by default is not understood by every other store.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: { connectionTimeout: connectMs, requestTimeout: requestMs, throwOnRequestTimeout: true },
+    };
+    this.#client = new S3Client(config);
+  }
+
+  /** undefined when there is no such object. `range` is [first, end). */
+  async get(key: string, range?: readonly [number, number]): Promise<StoredObject | undefined> {
+    const found = await this.getIfChanged(key, undefined, range);
+    return found === 'unchanged' ? undefined : found;
+  }
+
+  async getIfChanged(
+    key: string,
+    etag: string | undefined,
+    range?: readonly [number, number],
+  ): Promise<StoredObject | undefined | 'unchanged'> {
+    this.requests.get++;
+    return this.#ask(async () => {
+      try {
+        const answer = await this.#client.send(
+          new GetObjectCommand({
+            ...this.#at(key),
+            ...(etag !== undefined && { IfNoneMatch: etag }),
+            ...(range && { Range: `bytes=${range[0]}-${range[1] - 1}` }),
+          }),
+          // Whoever asks whether something changed asks for little.
+          etag === undefined ? {} : small(),
+        );
+        // A body that is not read keeps its connection.
+        const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+        return {
+          bytes: new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.length),
+          etag: answer.ETag ?? '',
+        };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        if (isNotModified(error)) return 'unchanged';
+        throw error;
+      }
+    });
+  }
+
+  /** undefined when there is no such object */
+  async head(key: string): Promise<Omit<ListedObject, 'key'> | undefined> {
+    this.requests.head++;
+    return this.#ask(async () => {
+      try {
+        const {
+          ETag = '',
+          ContentLength = 0,
+          LastModified,
+        } = await this.#client.send(new HeadObjectCommand(this.#at(key)), small());
+        return { etag: ETag, bytes: ContentLength, modifiedAt: LastModified?.getTime() ?? 0 };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** Writes an object, whatever is there. Returns its ETag. */
+  async put(key: string, body: Uint8Array): Promise<string> {
+    this.requests.put++;
+    const answer = await this.#ask(() => this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body })));
+    return answer.ETag ?? '';
+  }
+
+  /**
+   * Writes an object when the condition holds; returns its ETag, or undefined when someone else was first. A write that was
+   * sent twice because its answer got lost is recognised by its content, so bodies of different writers have to differ.
+   */
+  async putIf(key: string, body: Uint8Array, condition: WriteCondition): Promise<string | undefined> {
+    const when = 'absent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
+    for (let tried = 1; ; tried++) {
+      this.requests.put++;
+      try {
+        return await this.#ask(async () => {
+          const answer = await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...when }));
+          return answer.ETag ?? '';
+        }, isConflict);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        if (isPreconditionFailed(error) || isMissing(error)) break;
+        // 409: another conditional write was in progress, and nobody has won yet.
+        if (tried === conflictTries) throw bucketError(error);
+        await delay(10 * tried * (1 + Math.random()));
+      }
+    }
+    const there = await this.get(key);
+    return there && Buffer.compare(there.bytes, body) === 0 ? there.etag : undefined;
+  }
+
+  /** No error when there is none. */
+  async delete(key: string): Promise<void> {
+    this.requests.delete++;
+    await this.#ask(() => this.#client.send(new DeleteObjectCommand(this.#at(key))));
+  }
+
+  /** Deletes the object with this ETag; false when another one is there or none. */
+  async deleteIf(key: string, etag: string): Promise<boolean> {
+    this.requests.delete++;
+    return this.#ask(async () => {
+      try {
+        await this.#client.send(new DeleteObjectCommand({ ...this.#at(key), IfMatch: etag }));
+        return true;
+      } catch (error) {
+        if (isPreconditionFailed(error) || isMissing(error)) return false;
+        throw error;
+      }
+    });
+  }
+
+  async deleteAll(keys: readonly string[]): Promise<void> {
+    for (let at = 0; at < keys.length; at += deletedAtOnce) {
+      const Objects = keys.slice(at, at + deletedAtOnce).map((key) => ({ Key: this.#prefix + key }));
+      this.requests.delete++;
+      await this.#ask(async () => {
+        const { Errors = [] } = await this.#client.send(
+          new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }),
+        );
+        const [first] = Errors;
+        if (first) throw Object.assign(new Error(first.Message), { name: first.Code ?? 'Error' });
+      });
+    }
+  }
+
+  /** All objects whose keys begin so, in the order of their keys. */
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
+    let token: string | undefined;
+    do {
+      this.requests.list++;
+      const page = await this.#ask(() =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#bucket,
+            Prefix: this.#prefix + prefix,
+            ...(token !== undefined && { ContinuationToken: token }),
+          }),
+          small(),
+        ),
+      );
+      for (const { Key = '', ETag = '', Size = 0, LastModified } of page.Contents ?? []) {
+        const key = Key.slice(this.#prefix.length);
+        yield { key, etag: ETag, bytes: Size, modifiedAt: LastModified?.getTime() ?? 0 };
+      }
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  /** Throws when the bucket does not answer or does not let this server look into it. */
+  async ping(): Promise<void> {
+    this.requests.list++;
+    const look = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#prefix, MaxKeys: 1 });
+    await this.#ask(() => this.#client.send(look, small()));
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  #at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#bucket, Key: this.#prefix + key };
+  }
+
+  /** Runs a request; what it throws is an error that a client may see, but for what `keep` lets through. */
+  async #ask<T>(request: () => Promise<T>, keep: (error: unknown) => boolean = () => false): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      throw keep(error) ? error : bucketError(error);
+    }
+  }
+}
