@@ -10,6 +10,7 @@ import { encodeFrame } from '../codec/frame.ts';
 import type { FrameKind } from '../codec/frame-header.ts';
 import { type Profile, type Quality, quantise } from '../codec/profile.ts';
 import { profileFromBytes } from '../codec/profile-bytes.ts';
+import { checkTarget, chooseQuality, type QualityTarget } from '../codec/quality-choice.ts';
 import type { DeviceReceipt } from '../codec/receipt.ts';
 import { openBuiltIn, type RunEncoder } from './built-in-runtime.ts';
 import {
@@ -31,16 +32,9 @@ export interface EncoderOptions {
   readonly weights?: Weights;
 }
 
-/** At most one of `quality`, `maxBytes` and `psnr`; with none the finest quality. */
-export interface FrameOptions {
+export interface FrameOptions extends QualityTarget {
   /** default: compact for one row, batch for more */
   readonly kind?: FrameKind;
-  /** index, coarse to fine */
-  readonly quality?: number;
-  /** the finest quality whose whole frame is no longer */
-  readonly maxBytes?: number;
-  /** dB: the coarsest quality that is expected to reach it, the finest when none does */
-  readonly psnr?: number;
 }
 
 export interface EncodedRows {
@@ -135,31 +129,18 @@ export class Encoder {
    */
   async encode(rows: Float32Array, options: FrameOptions = {}): Promise<EncodedRows> {
     const count = this.#checkRows(rows);
-    const { quality, maxBytes, psnr, kind = count === 1 ? 'compact' : 'batch' } = options;
-    if ([quality, maxBytes, psnr].filter((dial) => dial !== undefined).length > 1) {
-      throw new HourglassError('invalid-request', 'quality, maxBytes and psnr exclude each other. Give one of them.');
-    }
+    const { kind = count === 1 ? 'compact' : 'batch' } = options;
+    checkTarget(options);
     await this.verify();
     const codes = await this.codes(rows);
-    const { qualities } = this;
-    const finest = qualities.length - 1;
-    const at = (index: number, shortfall?: string): EncodedRows => {
-      const frame = this.#frame(codes, index, kind);
-      return { frame, receipt: this.#receipt({ frame, kind, index, rows, shortfall }) };
-    };
-    const best = `${this.manifest.model} reaches about ${qualities[finest]?.psnr.toFixed(1)} dB at quality ${finest}`;
-    if (quality !== undefined) {
-      return quality > finest ? at(finest, `${best}; there is no quality ${quality}.`) : at(quality);
-    }
-    if (psnr !== undefined) {
-      const reaching = qualities.findIndex((candidate) => candidate.psnr >= psnr);
-      return reaching < 0 ? at(finest, `${best}, not ${psnr} dB.`) : at(reaching);
-    }
-    for (let index = finest; ; index--) {
-      const encoded = at(index);
-      if (encoded.frame.length <= (maxBytes ?? Number.POSITIVE_INFINITY)) return encoded;
-      if (index === 0) throw tooFewBytes(encoded.frame.length, maxBytes);
-    }
+    const { index, shortfall } = await chooseQuality({
+      name: this.manifest.model,
+      qualities: this.qualities,
+      target: options,
+      bytesAt: (at) => this.#frame(codes, at, kind).length,
+    });
+    const frame = this.#frame(codes, index, kind);
+    return { frame, receipt: this.#receipt({ frame, kind, index, rows, shortfall }) };
   }
 
   #checkRows(rows: Float32Array): number {
@@ -224,10 +205,3 @@ interface ReceiptFacts {
 }
 
 const hundredths = (value: number): number => Math.round(100 * value) / 100;
-
-const tooFewBytes = (least: number, maxBytes: number | undefined): HourglassError =>
-  new HourglassError('invalid-request', `These rows take ${least} bytes at least.`, {
-    field: 'maxBytes',
-    expected: { atLeast: least },
-    found: maxBytes,
-  });
