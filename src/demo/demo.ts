@@ -17,10 +17,21 @@ import {
 import { connectPictures } from './camera.ts';
 import { Denoiser } from './denoiser.ts';
 import { Frames } from './frame-sender.ts';
-import { choicesOf, jobSentence, type Notice, noModelNotice, obstacleOf, referenceOf, type Version } from './models.ts';
+import {
+  type Choices,
+  choicesOf,
+  denoiserFor,
+  jobSentence,
+  type Notice,
+  noModelNotice,
+  obstacleOf,
+  referenceOf,
+  type Version,
+} from './models.ts';
 import { Pad } from './pad.ts';
 import { block, button, input, made, paint, say, select, show } from './page.ts';
-import { decibels, type Measured, psnrOf, showCode, showCost, showFrame, showReceipt } from './views.ts';
+import { pngBytes, webpBytes } from './picture-sizes.ts';
+import { decibels, type Measured, psnrOf, showCode, showCost, showFrame, showNothing, showReceipt } from './views.ts';
 
 const pollMs = 2000;
 
@@ -34,7 +45,11 @@ const frames = new Frames(client, {
     paint('decoded', pixelsOfRow(answer.data, encoder.manifest));
     const psnr = psnrOf(row, answer.data, encoder.manifest.inputRange);
     say('decoded-caption', `${decibels(psnr)}, from these bytes alone`);
-    showReceipt(receipt, { ...measured, answer: { model: `${answer.model}@${answer.version}`, roundTripMs, psnr } });
+    const model = `${answer.model}@${answer.version}`;
+    showReceipt(receipt, { ...measured, answer: { model, roundTripMs, psnr, webp: undefined } });
+    void webpBytes(pixelsOfRow(row, encoder.manifest), psnr).then((webp) => {
+      if (frame === current?.frame) showReceipt(receipt, { ...measured, answer: { model, roundTripMs, psnr, webp } });
+    });
     block('flow').dataset.decoded = String(frame.length);
     say('status', chosen?.ready ?? '');
   },
@@ -52,6 +67,8 @@ let chosen:
       readonly version: Version;
       readonly encoder: Encoder;
       readonly weights: Weights;
+      /** removes noise from its rows */
+      readonly denoiser: Version | undefined;
       /** what is said of it */
       readonly ready: string;
     }
@@ -74,36 +91,54 @@ let choices = 0;
 async function update(settled: boolean): Promise<void> {
   if (!chosen) return;
   const change = ++changes;
+  if (pad.isBlank()) {
+    current = undefined;
+    denoiser.hide();
+    block('flow').dataset.decoded = '';
+    return showNothing();
+  }
   if (settled) {
     block('flow').dataset.decoded = '';
     say('decoded-caption', 'waiting for the server');
   }
-  const { encoder, version, weights } = chosen;
+  const { encoder, weights, denoiser: cleaner } = chosen;
   const facts = encoder.manifest;
   const row = rowOfPixels(pad.pixels((facts.inputShape[2] ?? 1) === 1), facts);
-  paint('x', pixelsOfRow(row, facts));
+  const shown = pixelsOfRow(row, facts);
+  paint('x', shown);
+  if (byBytes()) await limitDial(encoder, row);
   const started = performance.now();
   const { frame, receipt } = await encoder.encode(row, dial());
   const encodeMs = performance.now() - started;
   const code = await encoder.codes(row);
+  const png = await pngBytes(shown, shown.channels === 1).catch(() => undefined);
   if (change !== changes) return;
   showCode(code);
   showFrame(frame);
-  showCost(receipt);
-  const measured = { weights, encodeMs };
+  showCost(receipt, png);
+  const measured = { weights, encodeMs, png };
   showReceipt(receipt, measured);
   labelDial(receipt.quality);
   current = { encoder, row, frame, receipt, measured };
   if (!settled) return;
-  const denoises = version.operations.includes('denoise');
-  show('denoise', denoises);
-  if (denoises) void denoiser.run(referenceOf(version), row, facts);
+  show('denoise', cleaner !== undefined);
+  if (cleaner) void denoiser.run(referenceOf(cleaner), row, facts);
   await frames.send(frame);
 }
 
 const byBytes = (): boolean => input('mode-bytes').checked;
 const dial = () =>
   byBytes() ? { maxBytes: Number(input('bytes').value) } : { quality: Number(input('quality').value) };
+
+/** No limit below what this picture takes at the coarsest quality, none above what it takes at the finest. */
+async function limitDial(encoder: Encoder, row: Float32Array): Promise<void> {
+  const bytesAt = async (quality: number): Promise<number> => (await encoder.encode(row, { quality })).frame.length;
+  const [least, most] = [await bytesAt(0), await bytesAt(encoder.qualities.length - 1)];
+  const dial = input('bytes');
+  // the browser moves the value into the new bounds
+  dial.min = String(Math.min(least, most));
+  dial.max = String(Math.max(least, most));
+}
 
 function labelDial(quality: number): void {
   const { qualities = [] } = chosen?.encoder ?? {};
@@ -114,13 +149,11 @@ function labelDial(quality: number): void {
 }
 
 /** Loads a model's encoder and checks it before anything is sent. */
-async function choose(version: Version): Promise<void> {
+async function choose(version: Version, denoises: Version | undefined): Promise<void> {
   const choice = ++choices;
   chosen = undefined;
   current = undefined;
   denoiser.hide();
-  const obstacle = obstacleOf(version);
-  if (obstacle) return notify(obstacle);
   const reference = referenceOf(version);
   say('status', `Loading the encoder of ${reference} …`);
   const weights = select('weights').value as Weights;
@@ -130,14 +163,13 @@ async function choose(version: Version): Promise<void> {
   if (choice !== choices) return;
   const { qualities } = encoder;
   const ready = `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`;
-  chosen = { version, encoder, weights, ready };
+  chosen = { version, encoder, weights, denoiser: denoises, ready };
   say('status', ready);
   input('quality').max = String(qualities.length - 1);
   input('quality').value = String(qualities.length - 1);
-  input('bytes').max = String(Math.ceil(10 + 1.5 * (qualities.at(-1)?.bytesPerRow ?? 64)));
   show('message', false);
   show('flow', true);
-  if (pad.isEmpty()) pad.drawExample();
+  if (pad.isBlank() && !pad.wasUsed) pad.drawExample();
   else await update(true);
 }
 
@@ -157,13 +189,23 @@ function fail(error: unknown): void {
   say('status', error instanceof Error ? error.message : String(error));
 }
 
-async function findModels(): Promise<readonly Version[]> {
+/** The server's own choice, if it has one. */
+async function defaultModel(): Promise<string | null> {
+  const answer = await fetch(new URL('v1/info', document.baseURI));
+  const { defaultModel: name } = (await answer.json()) as { readonly defaultModel: string | null };
+  return name;
+}
+
+/** Waits until there is a model that the page can work with. */
+async function findModels(): Promise<Choices & { readonly all: Awaited<ReturnType<typeof client.models.list>> }> {
   const unaborted = new AbortController().signal;
   for (;;) {
     try {
-      const versions = choicesOf(await client.models.list());
-      if (versions.length > 0) return versions;
-      notify(noModelNotice(await jobSentence(client, unaborted).catch(() => undefined)));
+      const all = await client.models.list();
+      const choices = choicesOf(all, await defaultModel().catch(() => null));
+      if (choices.usable.length > 0) return { ...choices, all };
+      const job = await jobSentence(client, unaborted).catch(() => undefined);
+      notify(noModelNotice({ job, other: choices.others.at(-1), address: document.baseURI }));
     } catch (error) {
       fail(error);
     }
@@ -178,20 +220,25 @@ function refuse(version: Version, error: unknown): void {
 }
 
 async function start(): Promise<void> {
-  const versions = await findModels();
+  const { usable, others, all } = await findModels();
   const picker = select('model');
-  picker.replaceChildren(...versions.map((version) => made('option', referenceOf(version))));
-  const wanted = new URLSearchParams(location.search).get('model');
-  const asked = versions.findIndex(({ name }) => name === wanted?.replace(/[@:].*$/, ''));
-  picker.selectedIndex = Math.max(0, asked);
+  picker.replaceChildren(...usable.map((version) => made('option', referenceOf(version))));
+  const wanted = new URLSearchParams(location.search).get('model')?.replace(/[@:].*$/, '');
+  picker.selectedIndex = Math.max(
+    0,
+    usable.findIndex(({ name }) => name === wanted),
+  );
   show('pick', true);
   const reload = (): void => {
-    const version = versions[picker.selectedIndex];
-    if (version) choose(version).catch((error) => refuse(version, error));
+    const version = usable[picker.selectedIndex];
+    if (version) choose(version, denoiserFor(version, all)).catch((error) => refuse(version, error));
   };
   picker.addEventListener('change', reload);
   select('weights').addEventListener('change', reload);
-  reload();
+  const unusable = others.find(({ name }) => name === wanted);
+  const obstacle = unusable && obstacleOf(unusable);
+  if (obstacle) notify(obstacle);
+  else reload();
 }
 
 button('clear').addEventListener('click', () => pad.clear());

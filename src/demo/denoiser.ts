@@ -1,4 +1,4 @@
-/** The model's other ability: the picture with noise goes to the server, which gives it back clean. */
+/** The picture with noise goes to a model that removes it, on the server. */
 
 import { type HourglassClient, pixelsOfRow, type RowFacts } from '../sdk/index.ts';
 import { block, input, paint, say, show } from './page.ts';
@@ -27,6 +27,7 @@ export class Denoiser {
       Math.min(high, Math.max(low, value + sigma * (high - low) * (this.#pattern[i] as number))),
     );
     paint('noisy', pixelsOfRow(noisy, facts));
+    say('denoised-caption', `denoised by ${model}`);
     block('denoise').dataset.answered = 'no';
     try {
       const { data } = await this.#client.denoise(model, { data: noisy, rows: 1 }, { signal });

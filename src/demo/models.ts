@@ -1,4 +1,4 @@
-/** Which models the page can work with, and what to say where there is none. */
+/** Which models the page can work with, which of them comes first, and what to say where there is none. */
 
 import type { HourglassClient, ModelSummary } from '../sdk/client.ts';
 import { pictureSize } from '../sdk/picture.ts';
@@ -14,11 +14,42 @@ export interface Notice {
 
 export const referenceOf = ({ name, version }: Version): string => `${name}@${version}`;
 
-/** The newest version of each model, those that the page can work with first. */
-export function choicesOf(models: readonly ModelSummary[]): readonly Version[] {
+export interface Choices {
+  /** newest version of each model that the page can work with, the best choice first */
+  readonly usable: readonly Version[];
+  /** newest version of each other model */
+  readonly others: readonly Version[];
+}
+
+/** `defaultModel` is the server's own, if it has one. */
+export function choicesOf(models: readonly ModelSummary[], defaultModel: string | null): Choices {
   const newest = models.flatMap(({ versions }) => versions.slice(-1));
-  const rank = (version: Version): number => (obstacleOf(version) ? 1 : 0);
-  return newest.sort((a, b) => rank(a) - rank(b) || b.createdAt.localeCompare(a.createdAt));
+  const usable = newest.filter((version) => !obstacleOf(version));
+  const rank = (version: Version): number => {
+    if (version.name === defaultModel) return 0;
+    // the pad draws digits
+    if (version.lineage.dataset.name === 'mnist') return isForCompression(version) ? 1 : 2;
+    return isForCompression(version) ? 3 : 4;
+  };
+  usable.sort((a, b) => rank(a) - rank(b) || b.createdAt.localeCompare(a.createdAt));
+  return { usable, others: newest.filter((version) => obstacleOf(version)) };
+}
+
+function isForCompression({ lineage: { spec } }: Version): boolean {
+  const model = typeof spec === 'object' && spec !== null && 'model' in spec ? spec.model : undefined;
+  return typeof model === 'object' && model !== null && 'compression' in model;
+}
+
+/** The version itself if it removes noise, else a model of the same data set that does. */
+export function denoiserFor(version: Version, models: readonly ModelSummary[]): Version | undefined {
+  const newest = models.flatMap(({ versions }) => versions.slice(-1));
+  return [version, ...newest].find(
+    ({ operations, inputShape, inputRange, lineage }) =>
+      operations.includes('denoise') &&
+      inputShape.join() === version.inputShape.join() &&
+      inputRange.join() === version.inputRange.join() &&
+      lineage.dataset.name === version.lineage.dataset.name,
+  );
 }
 
 /** Why pictures cannot be sent as frames of this version; undefined where they can. */
@@ -27,27 +58,41 @@ export function obstacleOf(version: Version): Notice | undefined {
   if (!pictureSize(version.inputShape)) {
     return {
       title: `${reference} does not take pictures`,
-      text: `Its rows have the shape [${version.inputShape.join(', ')}]; pictures are [height, width, channels]. Choose another model, or send rows of numbers through the API.`,
+      text: `Its rows have the shape [${version.inputShape.join(', ')}]; pictures are [height, width, channels]. Send it rows of numbers through the API.`,
     };
   }
   if (!version.codec || !version.operations.includes('decode')) {
     return {
       title: `${reference} has no frames`,
-      text: 'No table for its codes was published with it, so they cannot be sent as a few bytes. Choose another model, or train it again with this release.',
+      text: 'It was published without tables for its codes, so they cannot be sent as a few bytes. The log of its job says why.',
     };
   }
   return undefined;
 }
 
-export function noModelNotice(job: string | undefined): Notice {
+export interface NoModelFacts {
+  /** a sentence about what is being trained */
+  readonly job: string | undefined;
+  /** a model that cannot be used */
+  readonly other: Version | undefined;
+  /** of the server */
+  readonly address: string;
+}
+
+/** Where there is no model to work with. */
+export function noModelNotice({ job, other, address }: NoModelFacts): Notice {
+  const obstacle = other && obstacleOf(other);
+  const reason = obstacle ? `${obstacle.title}. ${obstacle.text} ` : '';
+  const title = obstacle ? 'No model for pictures yet' : 'No model yet';
   if (job !== undefined) {
-    return { title: 'No model yet', text: `${job} This page goes on by itself when the model is published.` };
+    return { title, text: `${reason}${job} This page updates automatically when the model is published.` };
   }
-  const body = JSON.stringify({ name: 'digits', dataset: 'mnist', model: { type: 'dense' } });
+  const model = { type: 'dense', code: 32, hidden: [512], loss: 'sse', compression: { bytes: 14 } };
+  const body = JSON.stringify({ name: 'digits', dataset: 'mnist', model });
   return {
-    title: 'No model yet',
-    text: 'Nothing is being trained either. Submit a job; this page goes on by itself when its model is published.',
-    code: `curl -s ${new URL('v1/jobs', document.baseURI)} -H 'content-type: application/json' -d '${body}'`,
+    title,
+    text: `${reason}No job is running either. Submit one; this page updates automatically when its model is published.`,
+    code: `curl -s ${new URL('v1/jobs', address)} -H 'content-type: application/json' -d '${body}'`,
   };
 }
 

@@ -2,6 +2,7 @@
  * The drawing pad: white strokes on black, or a picture that was opened, brought into the form that models of digits know.
  *
  *   strokes, file, camera ─► pad ─► inverted? ─► centred? ─► pixels
+ *              file, camera ─► neither? ─► the picture itself, so that the SDK brings it to the model's size as the server does
  */
 
 import type { Pixels } from '../sdk/picture.ts';
@@ -26,6 +27,11 @@ export class Pad {
   readonly #context = context(this.#canvas);
   readonly #events: PadEvents;
   #example = 0;
+  /** a file's or the camera's picture in full, while it is on the pad */
+  #picture: Pixels | undefined;
+  #isBlank = true;
+  /** whether something was drawn or opened since the page was loaded */
+  wasUsed = false;
   /** an example or a picture: the next stroke begins anew */
   #replaceable = false;
 
@@ -52,6 +58,8 @@ export class Pad {
       this.#context.stroke();
     }
     this.#example++;
+    this.#isBlank = false;
+    this.wasUsed = true;
     this.#replaceable = true;
     this.#events.onChange(true);
   }
@@ -60,6 +68,9 @@ export class Pad {
   drawPicture(picture: CanvasImageSource, width: number, height: number): void {
     const scale = Math.max(side / width, side / height);
     this.#wipe();
+    this.#picture = pixelsOf(picture, width, height);
+    this.#isBlank = false;
+    this.wasUsed = true;
     this.#context.drawImage(
       picture,
       (side - width * scale) / 2,
@@ -76,19 +87,23 @@ export class Pad {
 
   /** As the model shall get it. */
   pixels(gray: boolean): Pixels {
+    if (this.#picture && !input('invert').checked && !input('centre').checked) return this.#picture;
     const image = this.#context.getImageData(0, 0, side, side);
     if (input('invert').checked) invert(image);
     if (gray && input('invert').checked) stretch(image);
     return input('centre').checked ? centred(image) : image;
   }
 
-  isEmpty(): boolean {
-    return !this.#context.getImageData(0, 0, side, side).data.some((value, i) => i % 4 !== 3 && value > inkThreshold);
+  /** Whether there is nothing to encode. */
+  isBlank(): boolean {
+    return this.#isBlank;
   }
 
   #wipe(): void {
     this.#context.fillStyle = '#000';
     this.#context.fillRect(0, 0, side, side);
+    this.#picture = undefined;
+    this.#isBlank = true;
   }
 
   #reset(): void {
@@ -110,6 +125,8 @@ export class Pad {
       this.#wipe();
       this.#reset();
     }
+    this.#isBlank = false;
+    this.wasUsed = true;
     this.#begin();
     const follow = (event: PointerEvent): void => {
       if (!event.isPrimary) return;
@@ -133,6 +150,14 @@ export class Pad {
       );
     }
   }
+}
+
+/** All of a picture, transparency on the side. */
+function pixelsOf(picture: CanvasImageSource, width: number, height: number): Pixels {
+  const whole = document.createElement('canvas');
+  Object.assign(whole, { width, height });
+  context(whole).drawImage(picture, 0, 0, width, height);
+  return context(whole).getImageData(0, 0, width, height);
 }
 
 const brightness = (data: Uint8ClampedArray, at: number): number =>

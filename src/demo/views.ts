@@ -1,7 +1,7 @@
 /** What the page shows of a code, a frame and its receipt. */
 
 import type { DeviceReceipt } from '../sdk/index.ts';
-import { block, element, list, made, say } from './page.ts';
+import { block, canvas, context, element, list, made, say } from './page.ts';
 
 /** of `#z` */
 const [plotWidth, plotHeight] = [100, 40];
@@ -37,33 +37,52 @@ export function showFrame(frame: Uint8Array): void {
   say('wire-bytes', String(frame.length));
 }
 
-export function showCost({ rawBytes, wireBytes, ratio }: DeviceReceipt): void {
-  const times = ratio >= 10 ? Math.round(ratio) : ratio.toFixed(1);
-  say(
-    'ratio',
-    wireBytes < rawBytes ? `instead of ${rawBytes} raw: ${times} times smaller` : `instead of ${rawBytes} raw`,
-  );
+/** Compares with the same picture as a PNG file; with its pixels, where this browser cannot make one. */
+export function showCost({ rawBytes, wireBytes }: DeviceReceipt, png: number | undefined): void {
+  const other = png ?? rawBytes;
+  const times = other >= 10 * wireBytes ? Math.round(other / wireBytes) : (other / wireBytes).toFixed(1);
+  const what = `instead of ${other} ${png === undefined ? 'as pixels' : 'as a PNG file'}`;
+  say('ratio', wireBytes < other ? `${what}: ${times} times smaller, not lossless` : what);
+}
+
+/** Nothing is drawn, so nothing is encoded or sent. */
+export function showNothing(): void {
+  for (const id of ['x', 'decoded', 'noisy', 'denoised']) {
+    const target = canvas(id);
+    context(target).clearRect(0, 0, target.width, target.height);
+  }
+  element('z', SVGElement).querySelector('path')?.setAttribute('d', '');
+  for (const id of ['z-count', 'wire-bytes', 'decoded-caption']) say(id, '–');
+  say('ratio', 'Nothing is drawn, so nothing is sent.');
+  for (const id of ['frame', 'receipt']) block(id).replaceChildren();
 }
 
 /** What the page knows besides the receipt. */
 export interface Measured {
   readonly weights: string;
   readonly encodeMs: number;
+  /** bytes of the picture as a lossless PNG */
+  readonly png: number | undefined;
   readonly answer?: {
     readonly model: string;
     readonly roundTripMs: number;
     /** dB of x̂ against x */
     readonly psnr: number;
+    /** bytes of a WebP that is as close to x */
+    readonly webp: number | undefined;
   };
 }
 
-export function showReceipt(receipt: DeviceReceipt, { weights, encodeMs, answer }: Measured): void {
-  const { model, decoder, quality, qualities, rawBytes, wireBytes, ratio, estimatedPsnr, kind, shortfall } = receipt;
+export function showReceipt(receipt: DeviceReceipt, { weights, encodeMs, png, answer }: Measured): void {
+  const { model, decoder, quality, qualities, rawBytes, wireBytes, estimatedPsnr, kind, shortfall } = receipt;
   list('receipt', {
     Model: answer?.model ?? model,
     Decoder: decoder.slice(0, 16),
     Frame: `${kind}, quality ${quality + 1} of ${qualities}`,
-    Bytes: `${rawBytes} raw, ${wireBytes} on the wire: 1 : ${ratio.toFixed(1)}`,
+    Bytes: `${wireBytes} on the wire`,
+    'As PNG': png === undefined ? '–' : `${png} bytes, lossless`,
+    'As WebP': answer?.webp === undefined ? '–' : `${answer.webp} bytes at ${decibels(answer.psnr)}`,
+    'As pixels': `${rawBytes} bytes`,
     'Expected PSNR': `${estimatedPsnr.toFixed(1)} dB`,
     'This picture': answer ? decibels(answer.psnr) : '–',
     Encoder: `${weights}, ${encodeMs.toFixed(1)} ms on this device, golden vectors agree`,

@@ -6,6 +6,7 @@
  *   + noise ───┴─► the same        ┘
  */
 
+import type { Static } from 'typebox';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
 import { RandomStream } from '../base/random.ts';
 import { corrupt, drawNoise } from '../data/corruption.ts';
@@ -20,7 +21,7 @@ import { type Answered, Answers, type Baseline } from './model-answers.ts';
 import { largestRow, type PrincipalComponents } from './pca.ts';
 import { cachedPrincipalComponents } from './pca-cache.ts';
 import type { Reconstruction } from './reconstruction.ts';
-import { metricsOf, type Report, reportSchemaVersion } from './report.ts';
+import { type FrameCost, metricsOf, type Origin, type Report, reportSchemaVersion } from './report.ts';
 import { ScoreKeeper } from './scores.ts';
 
 export interface EvaluateOptions {
@@ -30,6 +31,10 @@ export interface EvaluateOptions {
   readonly model: Reconstruction;
   readonly codeShape: Shape;
   readonly epochs: readonly EpochMetrics[];
+  /** where the version comes from; absent: the report does not say */
+  readonly origin?: Static<typeof Origin>;
+  /** what frames cost; absent: the model has none */
+  readonly frames?: readonly Static<typeof FrameCost>[];
   /** number of weights, where known */
   readonly parameters?: number;
   /** threads for PCA's products */
@@ -167,7 +172,7 @@ function describe({ model, pca }: Answered, ofModel: string, ofPca: string): Sho
 }
 
 function reportOf(options: EvaluateOptions, pca: PrincipalComponents | undefined, measured: Measured): Report {
-  const { spec, dataset, codeShape, epochs, parameters } = options;
+  const { spec, dataset, codeShape, epochs, parameters, origin, frames } = options;
   const { name, hash, shape, rows } = dataset.info;
   const components = componentsOf(options);
   const explained = pca && explainedBy(pca, components);
@@ -185,6 +190,8 @@ function reportOf(options: EvaluateOptions, pca: PrincipalComponents | undefined
     },
     dataset: { name, hash, shape: [...shape], trainRows: rows.train, testRows: measured.rows },
     seed: spec.training.seed,
+    ...(origin && { origin }),
+    ...(frames && frames.length > 0 && { frames: frames.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })) }),
     notes,
     epochs: epochs.map(({ phase, epoch, metrics }) => ({ phase, epoch, metrics: { ...metrics } })),
     ...(pca && { baseline: { components, fittedRows: pca.fittedRows, explainedVariance: explained ?? 0 } }),

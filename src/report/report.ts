@@ -17,6 +17,18 @@ export const Baseline = Type.Object(
   { description: 'principal component analysis with as many components as the code has units' },
 );
 
+/** What frames of a row cost, from coarse to fine, on rows that were held out from training. */
+export const FrameCost = Type.Object({
+  bytesPerRow: Type.Number({ description: 'payload in a batch; a frame of one row adds five bytes' }),
+  psnr: Type.Number({ description: 'dB, of the mean error' }),
+});
+
+export const Origin = Type.Object({
+  jobId: Type.String(),
+  createdAt: Type.String({ format: 'date-time' }),
+  hourglass: Type.String({ description: 'release that trained it' }),
+});
+
 /** Answers of the model and of PCA to the same inputs, scored against the same clean rows. */
 const answers = {
   model: Scores,
@@ -40,6 +52,8 @@ export const Report = Type.Object({
     testRows: Type.Integer({ minimum: 0, description: 'rows that the figures are of' }),
   }),
   seed: Type.Integer(),
+  origin: Type.Optional(Origin),
+  frames: Type.Optional(Type.Array(FrameCost)),
   /** sentences about what could not be measured and why */
   notes: Type.Array(Type.String()),
   epochs: Type.Array(

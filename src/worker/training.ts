@@ -78,8 +78,8 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
       }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
-      const evaluation = await evaluate(assignment, stores, dataset, trained, signal);
       const bundle = await bundleOf(assignment, dataset, trained);
+      const evaluation = await evaluate({ assignment, stores, dataset, trained, bundle, signal });
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
@@ -123,15 +123,30 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
     await dataset.close();
   }
 }
+interface EvaluationParts {
+  readonly assignment: Assignment;
+  readonly stores: Stores;
+  readonly dataset: Dataset;
+  readonly trained: TrainedModel;
+  readonly bundle: Bundle | undefined;
+  readonly signal: AbortSignal;
+}
 
 /** Scores on the test rows, the PCA baseline, pictures: of the very files that are published. */
-async function evaluate(
-  { spec, engine: { threads } }: Assignment,
-  { results }: Stores,
-  dataset: Dataset,
-  { files, inputShape, codeShape, epochs, metrics }: TrainedModel,
-  signal: AbortSignal,
-): Promise<Evaluation> {
+async function evaluate({
+  assignment,
+  stores: { results },
+  dataset,
+  trained: { files, inputShape, codeShape, epochs, metrics },
+  bundle,
+  signal,
+}: EvaluationParts): Promise<Evaluation> {
+  const {
+    id: jobId,
+    spec,
+    release: hourglass,
+    engine: { threads },
+  } = assignment;
   const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
   if (!encoder || !decoder) throw new Error('a trained model has an encoder and a decoder');
   const model = openReconstruction({ encoder, decoder, inputShape }, threads);
@@ -139,6 +154,8 @@ async function evaluate(
   try {
     return await evaluateModel({
       ...{ spec, dataset, model, codeShape, epochs, threads, results, signal },
+      origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+      ...(bundle && { frames: bundle.codec.qualities }),
       ...(parameters !== undefined && { parameters }),
     });
   } finally {

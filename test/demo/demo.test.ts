@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import type { Page, Request } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { choicesOf, denoiserFor, type Version } from '../../src/demo/models.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
 import { chromiumPath, startBrowser, type TestBrowser } from '../helpers/browser.ts';
+import { metaOf } from '../serve/serving.ts';
 import { dense, publishTrained } from './trained.ts';
 
 const frameType = 'application/vnd.hourglass.frame';
@@ -77,7 +79,15 @@ async function expectShown(): Promise<void> {
   expect(await page.locator('#frame span').allTextContents()).toEqual(
     [...frame].map((byte) => byte.toString(16).padStart(2, '0')),
   );
-  expect(await text('ratio')).toContain(`${Math.round(784 / frame.length)} times smaller`);
+  // against a PNG file of the same picture, which sharp writes about as short
+  const [, png = ''] = /^instead of (\d+) as a PNG file/.exec(await text('ratio')) ?? [];
+  const x = Uint8Array.from(await pixelsOf('x'));
+  const written = await sharp(x, { raw: { width: 28, height: 28, channels: 1 } })
+    .toColourspace('b-w')
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  expect(Math.abs(Number(png) - written.length)).toBeLessThan(60);
+  expect(await text('ratio')).toContain(' times smaller');
 }
 
 describe.skipIf(!chromiumPath)('the demo page', () => {
@@ -95,9 +105,11 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
   it('encodes a drawing on the client, and shows what the server decodes from its bytes', async () => {
     const before = sentFrames().length;
     await page.locator('#clear').click();
+    await eventually(() => text('ratio')).toBe('Nothing is drawn, so nothing is sent.');
+    expect(await text('wire-bytes')).toBe('–');
     await draw(seven);
     await expectShown();
-    expect(sentFrames().length).toBe(before + 2); // the empty pad, the stroke
+    expect(sentFrames().length).toBe(before + 1); // nothing for the empty pad
     const [x, back] = [await pixelsOf('x'), await pixelsOf('decoded')];
     expect(x.filter((value) => value > 128).length).toBeGreaterThan(40);
     const error = x.reduce((sum, value, i) => sum + (value - (back[i] as number)) ** 2, 0) / 784;
@@ -118,8 +130,13 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     await page.locator('#bytes').fill(String(finest - 1));
     await expectShown();
     expect(Number(await text('wire-bytes'))).toBeLessThan(finest);
-    await page.locator('#bytes').fill('6');
-    await eventually(() => text('status')).toContain(`These rows take ${coarsest} bytes at least`);
+    // the limit cannot be set below what the picture takes
+    expect(Number(await page.locator('#bytes').getAttribute('min'))).toBe(coarsest);
+    expect(Number(await page.locator('#bytes').getAttribute('max'))).toBe(finest);
+    await page.locator('#bytes').fill(String(coarsest));
+    await expectShown();
+    expect(Number(await text('wire-bytes'))).toBe(coarsest);
+    expect(await text('bytes-label')).toContain(`At most ${coarsest} bytes: quality `);
     await page.locator('#mode-quality').check();
     await page.locator('#quality').fill('7');
     await decoded();
@@ -155,7 +172,6 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
 
   it('keeps a frame while offline, and sends it later', async () => {
     await page.locator('#clear').click();
-    await decoded();
     const before = sentFrames().length;
     await browser.context.setOffline(true);
     await draw(seven);
@@ -193,10 +209,12 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
   });
 
   it('says why a model cannot be used, and waits where there is none', async () => {
-    await page.locator('#model').selectOption('tiny@1');
-    expect(await text('message-title')).toBe('tiny@1 has no frames');
+    // models without frames are not offered, but explained to those who ask for them
+    expect(await page.locator('#model option').allTextContents()).toEqual(['letters@1']);
+    await page.goto(`http://127.0.0.1:${gateway.port}/demo?model=tiny`);
+    await eventually(() => text('message-title')).toBe('tiny@1 has no frames');
     await page.route('**/bundle?*', (route) => route.fulfill({ body: 'cut' }));
-    await page.locator('#model').selectOption('letters@1');
+    await page.goto(`http://127.0.0.1:${gateway.port}/demo?model=letters`);
     await eventually(() => text('message-title')).toBe('letters@1 cannot be used here');
     expect(await text('message-text')).toContain('The bundle is damaged');
     await page.unroute('**/bundle?*');
@@ -219,6 +237,36 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
       await empty.stop();
     }
     expect(complaints).toEqual([]);
+  });
+});
+
+describe('the models that are offered', () => {
+  const version = (name: string, dataset: string, createdAt: string, more: object = {}): Version => ({
+    ...{ schema: 1, name, version: 1, createdAt, files: [], codec: { hash: '0'.repeat(64), qualities: [] } },
+    ...metaOf(name, { inputShape: [28, 28, 1] }),
+    lineage: { ...metaOf(name).lineage, dataset: { name: dataset, hash: '0' }, spec: { model: {} } },
+    ...more,
+  });
+  const digits = version('digits', 'mnist', '2026-01-01');
+  const clothes = version('clothes', 'fashion-mnist', '2026-01-03');
+  const table = version('table', 'wine', '2026-01-04', { inputShape: [13] });
+  const models = [clothes, table, digits].map((one) => ({ name: one.name, aliases: {}, versions: [one] }));
+  const names = (versions: readonly Version[]) => versions.map(({ name }) => name);
+
+  it('begin with one of digits, as the pad draws them, or with the server’s default', () => {
+    expect(names(choicesOf(models, null).usable)).toEqual(['digits', 'clothes']);
+    expect(names(choicesOf(models, 'clothes').usable)).toEqual(['clothes', 'digits']);
+  });
+
+  it('leave out those that take no pictures', () => {
+    expect(names(choicesOf(models, null).others)).toEqual(['table']);
+  });
+
+  it('are cleaned by another model where they do not remove noise themselves', () => {
+    const coder = version('coder', 'mnist', '2026-01-05', { operations: ['encode', 'decode'] });
+    expect(denoiserFor(coder, models)?.name).toBe('digits');
+    expect(denoiserFor(coder, models.slice(0, 2))).toBeUndefined();
+    expect(denoiserFor(digits, models)).toBe(digits);
   });
 });
 

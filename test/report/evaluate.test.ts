@@ -12,6 +12,7 @@ import { openReconstruction, type Reconstruction } from '../../src/report/recons
 import { Report } from '../../src/report/report.ts';
 import { FolderResults } from '../../src/store/folder/results.ts';
 import { trainJob } from '../../src/train/job.ts';
+import { reportOptions } from './options.ts';
 import { memoryDataset } from './splits.ts';
 
 let folder: string;
@@ -56,6 +57,26 @@ const options = (changes: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'mode
 const shifted = (by: number): Reconstruction => ({
   reconstruct: (rows) => Promise.resolve(rows.map((value) => value + by)),
   dispose() {},
+});
+
+describe('the page of a report', () => {
+  it('says when and by whom the model was trained, what its frames cost, and links to the rest', async () => {
+    const { files, report } = await evaluateModel(reportOptions());
+    expect(Value.Check(Report, report)).toBe(true);
+    const html = Buffer.from(files['report.html']!).toString();
+    expect(html).toContain(
+      'with Hourglass 0.1.0, <time datetime="2026-05-01T12:34:56.789Z">2026-05-01 12:34 UTC</time>',
+    );
+    expect(html).toContain('<b>15 bytes</b><span>a row at 20.5 dB, and 5 of framing</span>');
+    const at = new URL('http://host/prefix/v1/models/digits/versions/3/files/report.html');
+    const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, link = '']) => new URL(link, at).pathname);
+    expect(links).toEqual([
+      '/prefix/v1/models/digits',
+      '/prefix/v1/models/digits/versions/3/files/report.json',
+      '/prefix/demo',
+      '/prefix/docs',
+    ]);
+  });
 });
 
 describe('evaluateModel', () => {
@@ -108,9 +129,11 @@ describe('evaluateModel', () => {
     expect(pixel(side + 1, 5)[3]).toBe(0);
     const html = Buffer.from(files['report.html']!).toString();
     expect(html).toContain('train &lt;1&gt;');
+    expect(html).toContain('held-out loss, at the end 0.3667');
+    expect(html).not.toContain('heldOut.loss');
     expect(html).not.toContain('train <1>');
     expect(html).toContain(Buffer.from(files['pictures.png']!).toString('base64'));
-    expect(html).not.toMatch(/<script|src="http|href=/);
+    expect(html).not.toMatch(/<script|src="http|href="(?!\.\.|report)/);
     expect(html.match(/<polyline/g)).toHaveLength(2);
 
     const heads = [...html.matchAll(/<th scope="col">([^<]+)/g)].map(([, head]) => head);

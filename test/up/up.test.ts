@@ -150,7 +150,7 @@ describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
     expect(existsSync(path.join(folder, 'data/hourglass.lock'))).toBe(false);
     // no library keeps records of its own about this machine
     expect(readdirSync(folder)).toEqual(['data']);
-  }, 300_000);
+  }, 600_000);
 
   it('answers at once on a later start, brings back what is killed, and takes all with it when it is killed', async () => {
     const { child, output } = up();

@@ -4,8 +4,9 @@ import { errorTable } from '../../base/errors.ts';
 import type { Contract, ContractContent, ContractOperation, ContractSchema } from './contract.ts';
 
 const style = `
-:root { color-scheme: light dark; --line: #8884; --quiet: #888; --mark: #2a7; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 4rem; }
+:root { color-scheme: light dark; --line: #8884; --quiet: #5c6663; --mark: #0b6e5d; --page: #fff; --ink: #1c2321; }
+@media (prefers-color-scheme: dark) { :root { --quiet: #9da8a3; --mark: #5cc9ae; --page: #121615; --ink: #e8ece9; } }
+body { background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem 1.5rem 4rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 code, .path, pre { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
 pre { border: 1px solid var(--line); border-radius: .4rem; overflow-x: auto; overflow-wrap: normal; padding: .6rem .8rem; }
@@ -19,17 +20,21 @@ td, th { border-top: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-a
 td { border: 0; padding: 0; } tr { border-top: 1px solid var(--line); padding: .3rem 0; } }`;
 
 /** The way from a job to answers, for somebody who has never seen this. */
-const inShort = `URL=127.0.0.1:8080
+const inShort = (address: string): string => `URL=${address}
 # train: the answer names the job
 curl -s $URL/v1/jobs -H 'content-type: application/json' -d '{
-  "name": "digits", "dataset": "mnist", "model": { "type": "denoising", "code": 32 } }'
+  "name": "my-digits", "dataset": "mnist", "model": { "type": "denoising", "code": 32 } }'
 # follow it
 curl -sN $URL/v1/jobs/ID/events
-# ask the model, with a picture or with rows of numbers
-curl -s "$URL/v1/models/digits/encode?resize=true" -H 'content-type: image/png' --data-binary @digit.png
-curl -s $URL/v1/models/digits/denoise -H 'content-type: application/json' -d '{"inputs": [[0, 0.5, …]]}'`;
+# ask the model, with this server's example of a noisy digit (or a picture of yours)
+curl -s $URL/docs/digit.png -o digit.png
+curl -s "$URL/v1/models/my-digits/encode?resize=true" -H 'content-type: image/png' --data-binary @digit.png
+curl -s "$URL/v1/models/my-digits/denoise?resize=true" -H 'content-type: image/png' -H 'accept: image/png' \\
+  --data-binary @digit.png -o clean.png
+# rows of numbers do as well: POST {"inputs": [[…], […]]} as application/json`;
 
-export function contractPage({ info, tags = [], paths, components }: Contract): string {
+/** `address` is the server's own, for the examples. */
+export function contractPage({ info, tags = [], paths, components }: Contract, address: string): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
@@ -53,7 +58,7 @@ export function contractPage({ info, tags = [], paths, components }: Contract): 
 <h1>${escaped(info.title)} <span class="quiet">${escaped(info.version)}</span></h1>
 <p>${escaped(info.description)} For programs: <a href="openapi.yaml">openapi.yaml</a>.</p>
 <nav>${links.map((name) => `<a href="#${name}">${name}</a>`).join('')}</nav>
-<h2 id="start">start</h2><pre>${escaped(inShort)}</pre>
+<h2 id="start">start</h2><pre>${escaped(inShort(address))}</pre>
 ${sections.join('\n')}
 <h2 id="schemas">schemas</h2>${schemas.join('\n')}
 <h2 id="errors">errors</h2><p>Every error is <code>application/problem+json</code> (RFC 9457) with one of these codes.</p>

@@ -2,11 +2,11 @@
 
 import { type Contract, contractOf, contractYaml } from '../contract.ts';
 import { contractPage } from '../contract-page.ts';
+import { exampleDigit } from '../example-picture.ts';
 import type { App } from '../route-parts.ts';
 
 export function contractRoutes(app: App): void {
   let yaml: string | undefined;
-  let page: string | undefined;
 
   app.get(
     '/openapi.yaml',
@@ -37,8 +37,8 @@ export function contractRoutes(app: App): void {
         response: { 200: { description: 'The page', content: { 'text/html': { schema: { type: 'string' } } } } },
       },
     },
-    async (_request, reply) => {
-      page ??= contractPage(contractOf(app) satisfies Contract);
+    async ({ protocol, host }, reply) => {
+      const page = contractPage(contractOf(app) satisfies Contract, `${protocol}://${host}`);
       return reply
         .type('text/html; charset=utf-8')
         .header(
@@ -47,5 +47,11 @@ export function contractRoutes(app: App): void {
         )
         .send(page);
     },
+  );
+
+  // relative, as the page may lie behind a prefix
+  app.get('/docs/', { schema: { hide: true } }, (_request, reply) => reply.redirect('../docs', 308));
+  app.get('/docs/digit.png', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('image/png').send(exampleDigit),
   );
 }
