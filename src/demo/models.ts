@@ -99,7 +99,7 @@ export function noModelNotice({ job, other, address }: NoModelFacts): Notice {
 /** A sentence about the job that is being trained or waits; undefined when there is none. */
 export async function jobSentence(client: HourglassClient, signal: AbortSignal): Promise<string | undefined> {
   for (const state of ['running', 'queued'] as const) {
-    const { jobs } = await client.jobs.list({ state, limit: 1 }, { signal });
+    const { jobs } = await client.jobs.list({ state, limit: 1, signal });
     const [job] = jobs;
     const percent = job?.progress ? `, ${Math.floor(job.progress.percent)} % done` : '';
     if (job) return `The job for ${job.spec.name} is ${state}${percent}.`;
