@@ -1,5 +1,5 @@
 // Schemathesis against a running Hourglass with a data set and a trained model. Writes bench/api.md.
-//   npm run conformance:api [-- --seconds 120] [-- --keep]
+//   npm run conformance:api [-- --examples 40] [-- --seed 1] [-- --phases coverage,fuzzing]
 // Python is needed; without it this says so and ends with 0. Schemathesis is installed into a virtual environment outside of the
 // repository. `default` responses are taken out of the contract first: they would excuse every status.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -19,6 +19,7 @@ const argument = (name, fallback) => {
 };
 const examples = argument('examples', '40');
 const seed = argument('seed', '1');
+const phases = argument('phases', 'examples,coverage,fuzzing,stateful');
 
 if (spawnSync('python3', ['--version']).status !== 0) {
   console.error(
@@ -108,6 +109,7 @@ try {
   const file = path.join(folder, 'openapi.yaml');
   writeFileSync(file, stringify(contract, { aliasDuplicateObjects: false }));
   const args = ['--config-file', path.join(here, 'schemathesis.toml'), 'run', file, '--url', url, '--seed', seed];
+  args.push('--phases', phases);
   args.push(
     '--max-examples',
     examples,
@@ -139,7 +141,7 @@ try {
   failed = code !== 0 || !alive;
   const tail = report.slice(report.lastIndexOf('= SUMMARY')).replace(/^=.*$/gm, '').trim();
   const head = report.slice(0, Math.max(0, report.indexOf('= FAILURES'))) || report;
-  const phases = [...head.matchAll(/^ *[✅❌🚫⏭].*$/gmu)]
+  const done = [...head.matchAll(/^ *[✅❌🚫⏭].*$/gmu)]
     .map(([line]) => line.trim())
     .filter((line) => !/Loaded/.test(line));
   writeFileSync(
@@ -153,7 +155,7 @@ that calls also succeed. Seed ${seed}, ${examples} examples a call; Node ${proce
 ${failed ? 'It found failures:' : 'Nothing was found.'} ${alive ? 'The server was ready afterwards.' : 'The server was NOT ready afterwards.'}
 
 \`\`\`
-${phases.join('\n')}
+${done.join('\n')}
 
 ${tail}
 \`\`\`
