@@ -31,7 +31,7 @@ function closure(entry) {
 }
 
 /** Packs a folder with this package.json and these files; `files` maps from where to where. */
-function pack(manifest, files) {
+function pack(manifest, files, texts = {}) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-pack-'));
   try {
     for (const [from, target] of files) {
@@ -40,6 +40,7 @@ function pack(manifest, files) {
         filter: (file) => !file.endsWith('.map') && (manifest.types || !file.endsWith('.d.ts')),
       });
     }
+    for (const [file, text] of Object.entries(texts)) writeFileSync(path.join(folder, file), text);
     writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     mkdirSync(to, { recursive: true });
     const [{ filename, size }] = JSON.parse(
@@ -72,6 +73,14 @@ pack(
     [path.join(root, 'docs/sdk.md'), 'README.md'],
     [path.join(root, 'LICENSE'), 'LICENSE'],
   ],
+  // the same types without those of typebox, which the package does not have
+  {
+    'picture/schema.d.ts': `import type { Manifest } from '../sdk/gen/contract.js';
+export type Preprocessing = NonNullable<Manifest['preprocessing']>;
+export type Fit = Preprocessing['fit'];
+export type Transparency = Preprocessing['transparency'];
+`,
+  },
 );
 pack(
   {

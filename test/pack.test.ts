@@ -66,9 +66,9 @@ describe('hourglass-sdk', () => {
     expect(manifest.dependencies).toBeUndefined();
     const files = readdirSync(installed, { recursive: true, encoding: 'utf8' });
     expect(files).toContain('sdk/index.js');
-    expect(files.filter((file) => /test|gateway|\.map$|^(?!sdk|base|codec|package|LICENSE|README)/.test(file))).toEqual(
-      [],
-    );
+    expect(
+      files.filter((file) => /test|gateway|\.map$|^(?!sdk|base|codec|picture|package|LICENSE|README)/.test(file)),
+    ).toEqual([]);
     expect(statSync(sdkFile).size).toBeLessThan(80_000);
   });
 
@@ -89,7 +89,7 @@ describe('hourglass-sdk', () => {
     expect(text.trim()).toBe('unreachable loadEncoder Outbox');
   });
 
-  it('is bundled by rolldown and esbuild, whole within 15 kB, and what is not used is left out', async () => {
+  it('is bundled by rolldown and esbuild, whole within 16.5 kB, and what is not used is left out', async () => {
     const sizeOf = async (exported: string): Promise<number[]> => {
       const file = path.join(project, 'entry.js');
       writeFileSync(file, exported);
@@ -106,7 +106,7 @@ describe('hourglass-sdk', () => {
       await sizeOf("export * from 'hourglass-sdk';"),
       await sizeOf("export { HourglassClient } from 'hourglass-sdk';"),
     ];
-    for (const size of whole) expect(size).toBeLessThan(15_000);
+    for (const size of whole) expect(size).toBeLessThan(16_500);
     for (const size of client) expect(size).toBeLessThan(8_000);
   });
 
