@@ -7,9 +7,10 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { HourglassError } from '../base/errors.ts';
 import { type DataOf, type NdArray, type NdArrays, sizeOf, type TensorSpecs, zeros } from '../base/ndarray.ts';
-import { checkArrays, checkFeeds, checkResult } from './tensor-checks.ts';
+import { checkResult } from './tensor-checks.ts';
 import './gen/tfjs-gradients.ts';
-import type { Engine, Executable, MemoryReport, Program, Tensors } from './engine.ts';
+import { CheckedExecutable } from './checked-executable.ts';
+import type { Engine, MemoryReport, Program, Tensors } from './engine.ts';
 
 // tfjs otherwise greets on stderr, where a worker's log is
 tf.enableProdMode();
@@ -48,25 +49,19 @@ async function withBackendReady(backend: string): Promise<boolean> {
   }
 }
 
-class EagerExecutable implements Executable {
-  readonly #program: Program;
+class EagerExecutable extends CheckedExecutable {
   readonly #backend: string;
-  readonly #onDispose: () => void;
-  #disposed = false;
   #state: OwnedTensors;
   #constants: OwnedTensors;
 
   constructor(program: Program, backend: string, onDispose: () => void) {
-    this.#program = program;
+    super(program, onDispose);
     this.#backend = backend;
-    this.#onDispose = onDispose;
     this.#state = this.#upload(zerosOf(program.state));
     this.#constants = this.#upload(zerosOf(program.constants));
   }
 
-  async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
-    this.#checkAlive();
-    const count = checkFeeds(this.#program, feeds, steps);
+  protected override async runSteps(feeds: NdArrays, count: number): Promise<NdArrays> {
     const stacked: Record<string, NdArray> = {};
     for (let step = 0; step < count; step++) {
       const outputs = this.#step(feeds, step);
@@ -89,12 +84,12 @@ class EagerExecutable implements Executable {
     return this.#onBackend(() => {
       const previous = this.#state;
       const { state, outputs } = tf.tidy(() => {
-        const result = this.#program.step({
+        const result = this.program.step({
           state: previous,
           constants: this.#constants,
-          feeds: slicesOf(this.#program.feeds, feeds, step),
+          feeds: slicesOf(this.program.feeds, feeds, step),
         });
-        checkResult(this.#program, result);
+        checkResult(this.program, result);
         // a step may hand an input back as it is: clones (no copy, a reference is counted) let all inputs go
         return { state: cloneAll(result.state), outputs: cloneAll(result.outputs) };
       });
@@ -104,31 +99,26 @@ class EagerExecutable implements Executable {
     });
   }
 
-  async setState(state: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('state', this.#program.state, state);
+  protected override writeState(state: NdArrays): void {
     tf.dispose(this.#state);
     this.#state = this.#upload(state);
   }
 
-  async getState(): Promise<NdArrays> {
-    this.#checkAlive();
+  protected override async readState(): Promise<NdArrays> {
     const state: Record<string, NdArray> = {};
-    for (const [name, spec] of Object.entries(this.#program.state)) {
+    for (const [name, spec] of Object.entries(this.program.state)) {
       const data = await valuesOf(this.#state[name] as tf.Tensor);
       state[name] = { ...spec, data: data.slice() as DataOf[typeof spec.dtype] };
     }
     return state;
   }
 
-  async setConstants(constants: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('constants', this.#program.constants, constants);
+  protected override writeConstants(constants: NdArrays): void {
     tf.dispose(this.#constants);
     this.#constants = this.#upload(constants);
   }
 
-  memory(): MemoryReport {
+  override memory(): MemoryReport {
     const held = [...Object.values(this.#state), ...Object.values(this.#constants)];
     return {
       residentBytes: held.reduce((sum, t) => sum + t.size * tf.util.bytesPerElement(t.dtype), 0),
@@ -136,16 +126,10 @@ class EagerExecutable implements Executable {
     };
   }
 
-  async dispose(): Promise<void> {
+  protected override release(): void {
     tf.dispose([this.#state, this.#constants]);
     this.#state = {};
     this.#constants = {};
-    this.#disposed = true;
-    this.#onDispose();
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
 
   #upload(arrays: NdArrays): OwnedTensors {

@@ -6,8 +6,9 @@
 
 import { type NdArray, type NdArrays, type TensorSpecs, zeros } from '../../base/ndarray.ts';
 import { type Device, requireDevice, Session } from '../../runtime/session.ts';
+import { CheckedExecutable } from '../checked-executable.ts';
 import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
-import { checkArrays, checkFeeds, checkResult } from '../tensor-checks.ts';
+import { checkResult } from '../tensor-checks.ts';
 import type { Value } from './graph.ts';
 import { clockName, type ModelPort, type RecordedStep, stepModel, trainingOptimization } from './model.ts';
 import { record } from './record.ts';
@@ -69,29 +70,23 @@ function assign(held: NdArrays, given: NdArrays): void {
 }
 
 /** Holds state twice: a run reads one copy and ONNX Runtime writes the other in place, then they change roles. */
-class ScanExecutable implements Executable {
-  readonly #program: Program;
+class ScanExecutable extends CheckedExecutable {
   readonly #session: Session;
   readonly #programBytes: number;
   readonly #constants: NdArrays;
-  readonly #onDispose: () => void;
   #state: NdArrays;
   #spare: NdArrays;
-  #disposed = false;
 
   constructor(program: Program, session: Session, programBytes: number, onDispose: () => void) {
-    this.#program = program;
+    super(program, onDispose);
     this.#session = session;
     this.#programBytes = programBytes;
-    this.#onDispose = onDispose;
     this.#constants = allocate(program.constants);
     this.#state = allocate(program.state);
     this.#spare = allocate(program.state);
   }
 
-  async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
-    this.#checkAlive();
-    const count = checkFeeds(this.#program, feeds, steps);
+  protected override async runSteps(feeds: NdArrays, count: number): Promise<NdArrays> {
     const clock: NdArray = { dtype: 'bool', shape: [count], data: new Uint8Array(count) };
     const inputs: NdArrays = {
       ...(Object.keys(feeds).length > 0 ? within('feeds', feeds) : { [clockName]: clock }),
@@ -103,38 +98,27 @@ class ScanExecutable implements Executable {
     return take('outputs', results);
   }
 
-  async setState(state: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('state', this.#program.state, state);
+  protected override writeState(state: NdArrays): void {
     assign(this.#state, state);
   }
 
-  async getState(): Promise<NdArrays> {
-    this.#checkAlive();
+  protected override readState(): NdArrays {
     return Object.fromEntries(
       Object.entries(this.#state).map(([name, array]) => [name, { ...array, data: array.data.slice() } as NdArray]),
     );
   }
 
-  async setConstants(constants: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('constants', this.#program.constants, constants);
+  protected override writeConstants(constants: NdArrays): void {
     assign(this.#constants, constants);
   }
 
-  memory(): MemoryReport {
+  override memory(): MemoryReport {
     const residentBytes = bytesOf(this.#state) + bytesOf(this.#spare) + bytesOf(this.#constants);
     return { residentBytes, programBytes: this.#programBytes };
   }
 
-  async dispose(): Promise<void> {
+  protected override release(): void {
     this.#session.dispose();
-    this.#disposed = true;
-    this.#onDispose();
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
 }
 

@@ -8,8 +8,8 @@
 
 import { type NdArray, type NdArrays, sizeOf, type TensorSpecs, zeros } from '../../base/ndarray.ts';
 import { type Device, type DeviceTensor, type DeviceTensors, Session } from '../../runtime/session.ts';
-import type { Executable, MemoryReport, Program } from '../engine.ts';
-import { checkArrays, checkFeeds } from '../tensor-checks.ts';
+import { CheckedExecutable } from '../checked-executable.ts';
+import type { MemoryReport, Program } from '../engine.ts';
 import { Graph } from './graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep } from './model.ts';
 
@@ -66,20 +66,16 @@ const release = (tensors: DeviceTensors): void => {
 const zerosOf = (specs: TensorSpecs): NdArrays =>
   Object.fromEntries(Object.entries(specs).map(([name, { dtype, shape }]) => [name, zeros(dtype, shape)]));
 
-export class ResidentExecutable implements Executable {
-  readonly #program: Program;
+export class ResidentExecutable extends CheckedExecutable {
   readonly #session: Session;
   readonly #programBytes: number;
   readonly #stateMover: Mover;
   readonly #constantsMover: Mover;
-  readonly #onDispose: () => void;
   #state: DeviceTensors;
   #constants: DeviceTensors;
-  #disposed = false;
 
   constructor(program: Program, step: RecordedStep, device: Device, metadata: Metadata, onDispose: () => void) {
-    this.#program = program;
-    this.#onDispose = onDispose;
+    super(program, onDispose);
     const inputs = [
       ...named('state', step.state),
       ...named('constants', step.constants),
@@ -95,9 +91,7 @@ export class ResidentExecutable implements Executable {
     this.#constants = this.#constantsMover.upload(zerosOf(program.constants));
   }
 
-  async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
-    this.#checkAlive();
-    const count = checkFeeds(this.#program, feeds, steps);
+  protected override async runSteps(feeds: NdArrays, count: number): Promise<NdArrays> {
     const stacked: Record<string, NdArray> = {};
     for (let k = 0; k < count; k++) {
       for (const [name, array] of Object.entries(this.#step(feeds, k))) {
@@ -112,7 +106,7 @@ export class ResidentExecutable implements Executable {
 
   /** Runs step `k` of the feeds and takes over its state. Returns its outputs. */
   #step(feeds: NdArrays, k: number): Record<string, NdArray> {
-    const slices = Object.entries(this.#program.feeds).map(([name, { dtype, shape }]) => {
+    const slices = Object.entries(this.program.feeds).map(([name, { dtype, shape }]) => {
       const size = sizeOf(shape);
       return [name, { dtype, shape, data: feeds[name]!.data.subarray(k * size, (k + 1) * size) } as NdArray] as const;
     });
@@ -125,40 +119,28 @@ export class ResidentExecutable implements Executable {
     return Object.fromEntries(Object.entries(outputs).map(([name, array]) => [name.slice('outputs/'.length), array]));
   }
 
-  async setState(state: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('state', this.#program.state, state);
+  protected override writeState(state: NdArrays): void {
     release(this.#state);
     this.#state = this.#stateMover.upload(state);
   }
 
-  async getState(): Promise<NdArrays> {
-    this.#checkAlive();
+  protected override readState(): NdArrays {
     return this.#stateMover.download(this.#state);
   }
 
-  async setConstants(constants: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('constants', this.#program.constants, constants);
+  protected override writeConstants(constants: NdArrays): void {
     release(this.#constants);
     this.#constants = this.#constantsMover.upload(constants);
   }
 
-  memory(): MemoryReport {
-    const residentBytes = bytesOf(this.#program.state) + bytesOf(this.#program.constants);
+  override memory(): MemoryReport {
+    const residentBytes = bytesOf(this.program.state) + bytesOf(this.program.constants);
     return { residentBytes, programBytes: this.#programBytes };
   }
 
-  async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
+  protected override release(): void {
     release(this.#state);
     release(this.#constants);
     for (const part of [this.#session, this.#stateMover, this.#constantsMover]) part.dispose();
-    this.#onDispose();
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
 }

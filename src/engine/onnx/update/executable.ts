@@ -14,8 +14,8 @@ import {
 } from '../../../base/webassembly.ts';
 import { Session } from '../../../runtime/session.ts';
 import { type PartedModule, ThreadTeam } from '../../../runtime/thread-team.ts';
+import { CheckedExecutable } from '../../checked-executable.ts';
 import type { Executable, MemoryReport, Program } from '../../engine.ts';
-import { checkArrays, checkFeeds } from '../../tensor-checks.ts';
 import { reachable, type Value } from '../graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep, trainingOptimization } from '../model.ts';
 import type { PoolGradient } from '../ops/pooling.ts';
@@ -127,10 +127,8 @@ export async function updateExecutable(options: UpdateOptions): Promise<Executab
   }
 }
 
-class UpdateExecutable implements Executable {
-  readonly #program: Program;
+class UpdateExecutable extends CheckedExecutable {
   readonly #step: RecordedStep;
-  readonly #onDispose: () => void;
   readonly #report: MemoryReport;
   readonly #sessions: readonly Session[];
   /** the stages of ONNX Runtime and the passes between them, in order */
@@ -149,7 +147,6 @@ class UpdateExecutable implements Executable {
   readonly #moved: Views;
   /** outputs that follow from what the fused pass added up */
   readonly #totals: Readonly<Record<string, () => number>>;
-  #disposed = false;
 
   constructor(
     { program, step, threads, onDispose }: UpdateOptions,
@@ -157,9 +154,8 @@ class UpdateExecutable implements Executable {
     models: readonly StageModel[],
     shared: boolean,
   ) {
-    this.#program = program;
+    super(program, onDispose);
     this.#step = step;
-    this.#onDispose = onDispose;
     const layout = new Layout();
     const ports = [...step.state, ...step.constants, ...step.feeds, ...plan.handed, ...plan.moved, ...plan.outputs];
     for (const { value } of ports) layout.place(value);
@@ -218,9 +214,7 @@ class UpdateExecutable implements Executable {
     return true;
   }
 
-  async run(feeds: NdArrays, steps?: number): Promise<NdArrays> {
-    this.#checkAlive();
-    const count = checkFeeds(this.#program, feeds, steps);
+  protected override async runSteps(feeds: NdArrays, count: number): Promise<NdArrays> {
     await new Promise(setImmediate);
     const outputs = this.#emptyOutputs(count);
     for (let step = 0; step < count; step++) {
@@ -244,35 +238,24 @@ class UpdateExecutable implements Executable {
     return Object.fromEntries(this.#step.outputs.map(empty));
   }
 
-  async setState(state: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('state', this.#program.state, state);
+  protected override writeState(state: NdArrays): void {
     copyInto(this.#state, state);
   }
 
-  async getState(): Promise<NdArrays> {
-    this.#checkAlive();
+  protected override readState(): NdArrays {
     return copyOf(this.#state);
   }
 
-  async setConstants(constants: NdArrays): Promise<void> {
-    this.#checkAlive();
-    checkArrays('constants', this.#program.constants, constants);
+  protected override writeConstants(constants: NdArrays): void {
     copyInto(this.#constants, constants);
   }
 
-  memory(): MemoryReport {
+  override memory(): MemoryReport {
     return this.#report;
   }
 
-  async dispose(): Promise<void> {
+  protected override async release(): Promise<void> {
     await this.#team?.dispose();
     for (const session of this.#sessions) session.dispose();
-    this.#disposed = true;
-    this.#onDispose();
-  }
-
-  #checkAlive(): void {
-    if (this.#disposed) throw new Error(`The executable of ${this.#program.name} was disposed.`);
   }
 }
