@@ -5,6 +5,7 @@ import { float32, type NdArrays, sizeOf, type TensorSpecs } from '../../src/base
 import { RandomStream } from '../../src/base/random.ts';
 import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine, Program, Tensors } from '../../src/engine/engine.ts';
+import { exportOnnx } from '../../src/engine/export.ts';
 import { createOnnxEngine, recordStep } from '../../src/engine/onnx/engine.ts';
 import { reachable } from '../../src/engine/onnx/graph.ts';
 
@@ -92,7 +93,30 @@ it.each([
 
 it('few output channels are sent, not gathered', () => {
   expect(operators(convolution(16, 1, 1, 'same'))).toContain('ConvTranspose');
-  expect(operators(convolution(8, 16, 1, 'same'))).not.toContain('ConvTranspose');
+  expect(operators(convolution(16, 8, 1, 'same'))).toContain('ConvTranspose');
+  // its gradient goes back from 16 channels to 8
+  expect(operators(convolution(8, 16, 1, 'same'))).toContain('ConvTranspose');
+  expect(operators(convolution(16, 16, 1, 'same'))).not.toContain('ConvTranspose');
+});
+
+it('a filter that is a constant is convolved, in blocks of channels', () => {
+  const exported = (outputs: number) =>
+    exportOnnx(
+      {
+        name: 'layer',
+        inputs: { x: { dtype: 'float32', shape: [8, 8, 16] } },
+        weights: {
+          w: float32(
+            [3, 3, 16, outputs],
+            new Float32Array(9 * 16 * outputs).map((_, i) => i % 7),
+          ),
+        },
+        call: ({ x }, { w }) => ({ y: tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same') }),
+      },
+      { producer: 'test', version: '1' },
+    );
+  expect(Buffer.from(exported(8)).includes('ConvTranspose')).toBe(false);
+  expect(Buffer.from(exported(1)).includes('ConvTranspose')).toBe(true);
 });
 
 it('even kernels', async () => {
