@@ -1,6 +1,7 @@
 /**
  * Eigenvalues and eigenvectors of a real symmetric matrix: Householder's reduction to tridiagonal form, then the QL method with
- * implicit shifts (Golub & Van Loan, "Matrix Computations", §8.3). All inner loops run along rows in memory.
+ * implicit shifts (Golub & Van Loan, "Matrix Computations", §8.3). All inner loops run along rows in memory. Why not a library:
+ * docs/decisions/0016-eigenvectors.md.
  *
  *   A = Q·T·Qᵀ, T tridiagonal      T = S·Λ·Sᵀ      eigenvectors: columns of Q·S
  */
