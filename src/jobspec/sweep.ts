@@ -13,7 +13,12 @@ import { checkAgainst, supported } from './schema-check.ts';
 const closed = { additionalProperties: false } as const;
 
 export const maxTrials = 256;
-/** of the metrics of a finished trial, the one that is compared */
+/** members of the job that one search may vary: every trial holds a value of each */
+export const maxParameters = 32;
+const longestPointer = 200;
+/** of the values of a trial, in messages */
+const longestNote = 500;
+/** the metric of a finished trial by which trials are compared */
 export const sweepObjective = 'heldOut.loss';
 
 const Values = Type.Array(Type.Unknown(), { minItems: 1, maxItems: maxTrials });
@@ -22,7 +27,10 @@ const pointers = 'by JSON pointer into the job, such as /training/optimizer/lear
 export const GridSearch = Type.Object(
   {
     type: Type.Literal('grid'),
-    parameters: Type.Record(Type.String(), Values, { description: `the values to try, ${pointers}` }),
+    parameters: Type.Record(Type.String(), Values, {
+      maxProperties: maxParameters,
+      description: `the values to try, ${pointers}`,
+    }),
   },
   closed,
 );
@@ -46,6 +54,7 @@ export const RandomSearch = Type.Object(
     trials: Type.Integer({ minimum: 1, maximum: maxTrials, default: 10 }),
     seed: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 1 }),
     parameters: Type.Record(Type.String(), Type.Union([Values, Interval]), {
+      maxProperties: maxParameters,
       description: `values to choose from, or an interval to draw from, ${pointers}`,
     }),
   },
@@ -110,7 +119,7 @@ export function resolveSweep(rawJob: unknown, rawSearch: unknown, context: Resol
   return { search, trials, warnings: [...warnings] };
 }
 
-/** Parameters are named by the client, so the shared check, which closes objects, sees the rest only. */
+/** The client names the parameters, and the shared check allows only known names: it checks the other members. */
 const searchKinds = {
   grid: supported(Type.Omit(GridSearch, ['parameters'], closed)),
   random: supported(Type.Omit(RandomSearch, ['parameters'], closed)),
@@ -123,10 +132,18 @@ function checkSearch(raw: unknown): SweepSearch {
     : undefined;
   if (!kind) throw invalid('/search/type', '"search.type" must be "grid" or "random".');
   const checked = within('/search', () => checkAgainst(kind, rest)) as object;
-  if (typeof parameters !== 'object' || parameters === null || Object.keys(parameters).length === 0) {
+  const count = typeof parameters === 'object' && parameters !== null ? Object.keys(parameters).length : 0;
+  if (typeof parameters !== 'object' || parameters === null || count === 0) {
     throw invalid(
       '/search/parameters',
       '"search.parameters" must name at least one member of the job, such as {"/model/code": [16, 32]}.',
+    );
+  }
+  if (count > maxParameters) {
+    throw new HourglassError(
+      'invalid-spec',
+      `"search.parameters" names ${count} members of the job; at most ${maxParameters} can be varied in one sweep.`,
+      { field: '/search/parameters', expected: { atMost: maxParameters }, found: count },
     );
   }
   const named = Object.entries(parameters).map(([pointer, values]) => [
@@ -136,7 +153,7 @@ function checkSearch(raw: unknown): SweepSearch {
   return { ...checked, parameters: Object.fromEntries(named) } as SweepSearch;
 }
 
-/** Errors of a part say where in the whole it is. */
+/** Runs a check of one part; its errors then point into the whole request. */
 function within<T>(prefix: string, check: () => T, note = ''): T {
   try {
     return check();
@@ -148,11 +165,12 @@ function within<T>(prefix: string, check: () => T, note = ''): T {
 }
 
 function checkValues(pointer: string, values: unknown, type: unknown): unknown {
-  const field = `/search/parameters/${pointer.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  if (!/^\/(model|training)(\/[A-Za-z0-9]+)+$/.test(pointer)) {
+  const shown = pointer.slice(0, longestPointer);
+  const field = `/search/parameters/${shown.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  if (pointer.length > longestPointer || !/^\/(model|training)(\/[A-Za-z0-9]+)+$/.test(pointer)) {
     throw invalid(
       field,
-      `"${pointer}" does not point into the job's model or training. Write it like /training/optimizer/learningRate.`,
+      `"${shown}" does not point into the job's model or training. Write it like /training/optimizer/learningRate.`,
     );
   }
   if (Array.isArray(values) && values.length > 0 && values.length <= maxTrials) return values;
@@ -169,7 +187,8 @@ function checkValues(pointer: string, values: unknown, type: unknown): unknown {
 function resolveTrial(rawJob: unknown, parameters: Readonly<Record<string, unknown>>, context: ResolveContext) {
   const raw = structuredClone(rawJob);
   for (const [pointer, value] of Object.entries(parameters)) setAt(raw, pointer, value);
-  const note = ` (In the trial with ${JSON.stringify(parameters)}.)`;
+  const values = JSON.stringify(parameters);
+  const note = ` (In the trial with ${values.length > longestNote ? `${values.slice(0, longestNote)}…` : values}.)`;
   const resolved = within('/job', () => resolveJobSpec(raw, context), note);
   if (resolved.spec.training.validation.fraction > 0) return resolved;
   throw invalid(
@@ -178,7 +197,7 @@ function resolveTrial(rawJob: unknown, parameters: Readonly<Record<string, unkno
   );
 }
 
-/** Objects on the way are made; the check of the job says what is wrong with the result. */
+/** Creates the objects on the path that are missing; the check of the whole job then refuses what is wrong. */
 function setAt(target: unknown, pointer: string, value: unknown): void {
   const path = pointer.slice(1).split('/');
   const last = path.pop() as string;
@@ -191,19 +210,28 @@ function setAt(target: unknown, pointer: string, value: unknown): void {
   if (typeof at === 'object' && at !== null) at[last] = value;
 }
 
-/** Every combination; the last parameter changes fastest. */
+/** Every combination; the last parameter changes fastest. The count is known, and refused, before any is made. */
 function grid(parameters: Readonly<Record<string, readonly unknown[]>>): Record<string, unknown>[] {
-  let combinations: Record<string, unknown>[] = [{}];
-  for (const [pointer, values] of Object.entries(parameters)) {
-    combinations = combinations.flatMap((known) => values.map((value) => ({ ...known, [pointer]: value })));
-    if (combinations.length > maxTrials) {
+  const choices = Object.entries(parameters);
+  let trials = 1;
+  for (const [, { length }] of choices) {
+    trials *= length;
+    if (trials > maxTrials) {
       throw invalid(
         '/search/parameters',
         `The grid has more than ${maxTrials} trials. Give fewer values, or search at random.`,
       );
     }
   }
-  return combinations;
+  return Array.from({ length: trials }, (_, trial) => {
+    let rest = trial;
+    const chosen = [...choices].reverse().map(([pointer, values]) => {
+      const value = values[rest % values.length];
+      rest = Math.floor(rest / values.length);
+      return [pointer, value] as const;
+    });
+    return Object.fromEntries(chosen.reverse());
+  });
 }
 
 /** Independent draws; the same seed gives the same trials. */

@@ -1,7 +1,7 @@
 // From a sweep as it is asked for to its trials.
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
-import { resolveSweep } from '../../src/jobspec/sweep.ts';
+import { maxParameters, resolveSweep } from '../../src/jobspec/sweep.ts';
 
 const job = { name: 'digits', dataset: 'mnist', model: { type: 'dense' } };
 
@@ -109,4 +109,37 @@ it.each([
   ['a job that is none', null, { type: 'grid', parameters: { '/model/code': [8] } }, '/job'],
 ])('refuses %s', (_, rawJob, search, field) => {
   expect(refusal(rawJob, search).facts.field).toBe(field);
+});
+
+const manyPointers = (count: number, values: unknown) =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`/model/member${i}`, values]));
+
+describe('searches that cost far more than their bytes', () => {
+  it.each([
+    ['a grid of one value each', { type: 'grid', parameters: manyPointers(20_000, [1]) }],
+    ['draws from lists', { type: 'random', trials: 256, parameters: manyPointers(20_000, [1, 2]) }],
+    ['draws from intervals', { type: 'random', parameters: manyPointers(maxParameters + 1, { min: 0, max: 1 }) }],
+  ])('refuses too many parameters before any trial is made: %s', (_, search) => {
+    const { code, facts } = refusal(job, search);
+    const found = Object.keys(search.parameters).length;
+    expect({ code, facts }).toEqual({
+      code: 'invalid-spec',
+      facts: { field: '/search/parameters', expected: { atMost: maxParameters }, found },
+    });
+  });
+
+  it('refuses a grid of too many trials before any is made', () => {
+    const parameters = manyPointers(maxParameters, Array(256).fill(1));
+    expect(refusal(job, { type: 'grid', parameters }).facts.field).toBe('/search/parameters');
+  });
+
+  it('cuts pointers and values in its messages', () => {
+    const long = `/model/${'a'.repeat(100_000)}`;
+    const pointer = refusal(job, { type: 'grid', parameters: { [long]: [1] } });
+    const value = refusal(job, { type: 'grid', parameters: { '/model/code': ['b'.repeat(100_000)] } });
+    for (const { message, facts } of [pointer, value]) {
+      expect(message.length).toBeLessThan(1500);
+      expect(JSON.stringify(facts).length).toBeLessThan(1500);
+    }
+  });
 });
