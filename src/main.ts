@@ -94,6 +94,7 @@ function begin(role: string, config: Config): Process {
 
 /** What is stored, for the roles that look at it. */
 async function openStored(config: Config, limits: Partial<UploadLimits> = {}) {
+  const imports = { threads: config.importThreads, heapBytes: config.importMemoryBytes };
   const { createDatasetStore } = await import('./data/store.ts');
   const { Registry } = await import('./registry/registry.ts');
   const { openStores } = await import('./store/open.ts');
@@ -101,7 +102,7 @@ async function openStored(config: Config, limits: Partial<UploadLimits> = {}) {
   return {
     stores,
     registry: await Registry.open(stores.versions, stores.isShared ? { orphanAgeMs: 'never' } : {}),
-    datasets: createDatasetStore({ files: stores.datasets, limits }),
+    datasets: createDatasetStore({ files: stores.datasets, limits, imports }),
   };
 }
 

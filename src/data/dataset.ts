@@ -62,6 +62,8 @@ export interface UploadPart {
 export interface Upload {
   readonly parts: AsyncIterable<UploadPart> | Iterable<UploadPart>;
   readonly options?: UploadOptions;
+  /** whose turn it takes where uploads wait; clients take turns */
+  readonly client?: string;
   /** aborting leaves nothing behind */
   readonly signal?: AbortSignal;
 }

@@ -5,21 +5,31 @@ import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
 import type { ImportReply, ImportRequest } from './import-thread.ts';
 import type { StoredContent } from './manifest.ts';
+import { cancelled } from './spool.ts';
 
-/** heap of the thread: rows are streamed, so this is for one picture, one line of text, one archive's directory */
-const maxHeapMb = 1024;
+export interface ThreadOptions {
+  readonly heapBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
 
-/** Throws what `importRows` throws; an import that runs out of memory is `invalid-dataset`. */
-export async function importInThread(request: ImportRequest, signal?: AbortSignal): Promise<StoredContent> {
+/**
+ * Throws what `importRows` throws, and `cancelled` as soon as the signal is aborted; the thread is gone then. An import that
+ * runs out of memory is `invalid-dataset`.
+ */
+export async function importInThread(
+  request: ImportRequest,
+  { heapBytes, signal }: ThreadOptions,
+): Promise<StoredContent> {
   const worker = new Worker(entry(import.meta.url, './import-thread.ts'), {
     workerData: request,
-    resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
+    resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / 2 ** 20) },
   });
-  const cancel = () => worker.postMessage('cancel');
-  signal?.addEventListener('abort', cancel);
-  if (signal?.aborted) cancel();
+  let cancel = (): void => {};
   try {
     const reply = await new Promise<ImportReply>((resolve, reject) => {
+      cancel = () => reject(cancelled());
+      if (signal?.aborted) cancel();
+      signal?.addEventListener('abort', cancel);
       worker.once('message', resolve);
       worker.once('error', (thrown) => reject(outOfMemory(thrown) ?? thrown));
       worker.once('exit', (status) => reject(new Error(`the import thread ended with ${status} and no answer`)));
@@ -36,7 +46,7 @@ function outOfMemory(thrown: Error): HourglassError | undefined {
   if (!('code' in thrown) || thrown.code !== 'ERR_WORKER_OUT_OF_MEMORY') return undefined;
   return new HourglassError(
     'invalid-dataset',
-    'Reading the upload takes too much memory. Split it into smaller files, or send .npy.',
+    'Reading the upload takes too much memory. Split it into smaller files, or send .npy. The limit is HOURGLASS_IMPORT_MEMORY.',
     {},
     { cause: thrown },
   );

@@ -19,13 +19,10 @@ export type ImportReply =
   | { readonly content: StoredContent }
   | { readonly code: ErrorCode; readonly message: string; readonly facts: ErrorFacts; readonly cause: unknown };
 
-/** Any message from the parent means: stop. */
 async function run(request: ImportRequest): Promise<ImportReply> {
-  const controller = new AbortController();
-  parentPort?.once('message', () => controller.abort());
   try {
     const { folder, parts, options, limits } = request;
-    return { content: await importRows(folder, parts, { options, limits, signal: controller.signal }) };
+    return { content: await importRows(folder, parts, { options, limits }) };
   } catch (thrown) {
     const { code, message, facts, cause } = normaliseError(diskError(thrown));
     return { code, message, facts, cause: cause instanceof Error ? (cause.stack ?? cause.message) : cause };

@@ -13,12 +13,8 @@ import { LabelTable } from './formats/labels.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart } from './formats/source.ts';
 import { HoldOut } from './hold-out.ts';
 import type { StoredContent } from './manifest.ts';
-import { checkCancelled, openSpooled, type SpooledPart } from './spool.ts';
+import { openSpooled, type SpooledPart } from './spool.ts';
 import { DatasetWriter } from './writer.ts';
-
-export interface ImportOptions extends ParseContext {
-  readonly signal?: AbortSignal;
-}
 
 type Parts = Partial<Record<SpooledPart['role'], StoredPart>>;
 
@@ -26,7 +22,7 @@ type Parts = Partial<Record<SpooledPart['role'], StoredPart>>;
 export async function importRows(
   folder: string,
   spooled: readonly SpooledPart[],
-  { signal, ...context }: ImportOptions,
+  context: ParseContext,
 ): Promise<StoredContent> {
   const parts: Parts = {};
   for (const part of spooled) parts[part.role] = await openSpooled(part, context.limits);
@@ -44,7 +40,7 @@ export async function importRows(
   const testLabels = parts['test-labels'] && new SeparateLabels(parts['test-labels'], context);
   try {
     const table = new LabelTable(context.limits.classes);
-    const placer = new RowPlacer(writer, table, signal);
+    const placer = new RowPlacer(writer, table);
     await placer.place(source, testSource ? HoldOut.none : new HoldOut(seed, testFraction), labels);
     if (testSource) await placer.place(testSource, HoldOut.all, testLabels);
     checkSplits(rowsPart, writer, testSource ? 0 : testFraction);
@@ -102,12 +98,10 @@ function checkAlike(part: StoredPart, test: RowSource, train: RowSource): void {
 class RowPlacer {
   readonly #writer: DatasetWriter;
   readonly #table: LabelTable;
-  readonly #signal: AbortSignal | undefined;
 
-  constructor(writer: DatasetWriter, table: LabelTable, signal: AbortSignal | undefined) {
+  constructor(writer: DatasetWriter, table: LabelTable) {
     this.#writer = writer;
     this.#table = table;
-    this.#signal = signal;
   }
 
   /** `separate` are labels from a part of their own, one per row. */
@@ -115,7 +109,6 @@ class RowPlacer {
     const { rowSize } = this.#writer;
     let row = 0;
     for await (const { values, labels } of source.blocks) {
-      checkCancelled(this.#signal);
       const count = values.length / rowSize;
       for (let start = 0, end = 0; start < count; start = end) {
         const split = holdOut.split(row + start);

@@ -84,8 +84,11 @@ async function writePart(
   return bytes;
 }
 
+export const cancelled = (): HourglassError =>
+  new HourglassError('cancelled', 'The upload was cancelled; nothing of it was kept.');
+
 export function checkCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new HourglassError('cancelled', 'The upload was cancelled; nothing of it was kept.');
+  if (signal?.aborted) throw cancelled();
 }
 
 /** Makes a spooled part readable for the parsers, through gunzip when its first bytes say so. */

@@ -8,7 +8,7 @@ import type { DatasetFiles, StoredSet } from '../store/contract.ts';
 import { diskError } from '../store/folder/disk.ts';
 import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
 import type { Dataset, DatasetInfo, DatasetStore, SplitName, Upload } from './dataset.ts';
-import { importInThread } from './import-run.ts';
+import { ImportPool, type ImportPoolOptions } from './import-pool.ts';
 import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
 import { RowFile } from './row-file.ts';
 import { checkCancelled, spool } from './spool.ts';
@@ -19,6 +19,8 @@ export interface DatasetStoreOptions {
   /** a set whose stored rows take at most this many bytes is read into memory at its first use; default 512 MiB */
   readonly cacheBytes?: number;
   readonly limits?: Partial<UploadLimits>;
+  /** threads that read uploads; default: two of 256 MiB */
+  readonly imports?: ImportPoolOptions;
   /** where the package of a built-in set is; default: as Node finds it */
   readonly packageFolder?: (name: string) => string | undefined;
 }
@@ -33,12 +35,14 @@ class StoredDatasets implements DatasetStore {
   readonly #files: DatasetFiles;
   readonly #cacheBytes: number;
   readonly #limits: UploadLimits;
+  readonly #imports: ImportPool;
   readonly #packageFolder: (name: string) => string | undefined;
 
   constructor({ files, cacheBytes = 512 * 2 ** 20, limits, ...options }: DatasetStoreOptions) {
     this.#files = files;
     this.#cacheBytes = cacheBytes;
     this.#limits = { ...defaultUploadLimits, ...limits };
+    this.#imports = new ImportPool(options.imports ?? { threads: 2, heapBytes: 256 * 2 ** 20 });
     this.#packageFolder = options.packageFolder ?? packageFolder;
   }
 
@@ -78,7 +82,7 @@ class StoredDatasets implements DatasetStore {
       const rows = path.join(folder, 'set');
       await mkdir(rows);
       const request = { folder: rows, parts, options: upload.options ?? {}, limits: this.#limits };
-      const content = await importInThread(request, upload.signal);
+      const content = await this.#imports.run(request, { client: upload.client ?? '', signal: upload.signal });
       checkCancelled(upload.signal);
       const manifest = completeManifest(content, new Date().toISOString());
       if (!(await this.#files.add(name, rows, manifestBytes(manifest)))) throw exists(name);

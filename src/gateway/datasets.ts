@@ -2,11 +2,12 @@
 
 import { type Static, Type } from 'typebox';
 import { HourglassError } from '../base/errors.ts';
-import type { DatasetInfo, DatasetStore, Upload } from '../data/dataset.ts';
+import type { DatasetInfo, DatasetStore, Upload, UploadPart } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
 import { type JobState, Name } from '../jobspec/job.ts';
 import { supported } from '../jobspec/schema-check.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import { withoutPauses } from './pauses.ts';
 import { checkRequest } from './request-check.ts';
 
 const UploadHead = supported(
@@ -14,18 +15,31 @@ const UploadHead = supported(
 );
 type UploadHead = Static<typeof UploadHead>;
 
+export interface DatasetRequest {
+  readonly client: string;
+  /** `{name, options}` as the client sent it, checked before any part is read */
+  readonly head: unknown;
+  readonly parts: Upload['parts'];
+  readonly signal: AbortSignal;
+  /** a client that sends nothing for so long is cut off */
+  readonly stallMs: number;
+}
+
 /**
- * `head` is `{name, options}` as the client sent it, checked before any part is read. Throws `invalid-request`,
- * `unknown-field`, `invalid-type`, `non-finite` and what `DatasetStore.create` throws.
+ * Throws `invalid-request`, `unknown-field`, `invalid-type`, `non-finite`, `request-timeout` and what `DatasetStore.create`
+ * throws.
  */
 export async function createDataset(
   datasets: Pick<DatasetStore, 'create'>,
-  head: unknown,
-  parts: Upload['parts'],
-  signal: AbortSignal,
+  { client, head, parts, signal, stallMs }: DatasetRequest,
 ): Promise<DatasetInfo> {
   const { name, options } = checkRequest(UploadHead, head) as UploadHead;
-  return datasets.create(name, { parts, signal, ...(options && { options }) });
+  return datasets.create(name, { client, signal, parts: timed(parts, stallMs), ...(options && { options }) });
+}
+
+async function* timed(parts: Upload['parts'], stallMs: number): AsyncGenerator<UploadPart> {
+  const all = Symbol.asyncIterator in parts ? withoutPauses(parts, stallMs) : parts;
+  for await (const part of all) yield { ...part, content: withoutPauses(part.content, stallMs) };
 }
 
 /** States of jobs that may still read their data set. */

@@ -19,6 +19,7 @@ import { createGrpcServer } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createMetricsServer } from './metrics-server.ts';
 import { Readiness } from './readiness.ts';
+import { createLimits } from './shared-limits.ts';
 
 export interface GatewayParts {
   readonly queue: JobQueue;
@@ -52,11 +53,12 @@ export interface Gateway {
 export function createGateway(parts: GatewayParts): Gateway {
   const { queue, storage, registry, metrics, config, log } = parts;
   const readiness = new Readiness({ queue, storage, registry, metrics, defaultModel: config.defaultModel });
+  const limits = createLimits(config, metrics);
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
-  const http = createHttpServer({ ...parts, readiness, predictions });
-  const grpc = createGrpcServer({ ...parts, readiness, predictions });
+  const http = createHttpServer({ ...parts, readiness, predictions, limits });
+  const grpc = createGrpcServer({ ...parts, readiness, predictions, limits });
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
-  const metricsServer = createMetricsServer(snapshots, log);
+  const metricsServer = createMetricsServer(snapshots, log, readiness);
   metrics.beforeRead(() => recordQueue(queue, metrics));
 
   const shut = async (graceMs: number): Promise<void> => {

@@ -1,9 +1,14 @@
-/** Prometheus metrics on a port of their own, which is not for the public. */
+/** Prometheus metrics and the probes on a port of their own, which is not for the public and which no load can fill. */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../platform/log.ts';
 import { type MetricsSnapshot, metricsContentType, renderSnapshots } from '../platform/metrics.ts';
+import { ConnectionTable } from './connection-table.ts';
+import type { Readiness } from './readiness.ts';
+
+/** connections at once; with more, the one idle for the longest time is closed */
+const maxConnections = 256;
 
 export interface MetricsServer {
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -11,14 +16,25 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** `read` gives what this process has recorded, and others for which it speaks. */
-export function createMetricsServer(read: () => Promise<readonly MetricsSnapshot[]>, log: Logger): MetricsServer {
+/** `read` gives what this process and those it speaks for have recorded; without `readiness`, `/readyz` is not there. */
+export function createMetricsServer(
+  read: () => Promise<readonly MetricsSnapshot[]>,
+  log: Logger,
+  readiness?: Pick<Readiness, 'report'>,
+): MetricsServer {
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
     response.setHeader('cache-control', 'no-store');
-    if (request.url?.split('?', 1)[0] !== '/metrics') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('The metrics are at /metrics.\n');
+    const path = request.url?.split('?', 1)[0];
+    if (path !== '/metrics' && path !== '/livez' && !(path === '/readyz' && readiness)) {
+      const text = `There is no such path. There are /metrics, /livez${readiness ? ' and /readyz' : ''}.\n`;
+      response.writeHead(404, { 'content-type': 'text/plain' }).end(text);
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    } else if (path === '/livez') {
+      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('ok\n');
+    } else if (path === '/readyz' && readiness) {
+      const report = await readiness.report();
+      response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
     } else {
       try {
         const text = await renderSnapshots(await read());
@@ -28,6 +44,12 @@ export function createMetricsServer(read: () => Promise<readonly MetricsSnapshot
         response.writeHead(500, { 'content-type': 'text/plain' }).end('The metrics cannot be read.\n');
       }
     }
+  });
+  const connections = new ConnectionTable(maxConnections);
+  server.prependListener('connection', (socket) => connections.add(socket));
+  server.prependListener('request', (request, response) => {
+    connections.begin(request.socket);
+    response.once('close', () => connections.end(request.socket));
   });
   return {
     listen: (host, port) =>

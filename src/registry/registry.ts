@@ -4,8 +4,9 @@
  * who has seen all numbers before it. That is why a job can never publish two versions, whoever runs it, and needs no lock.
  */
 
+import { createHash } from 'node:crypto';
 import { HourglassError } from '../base/errors.ts';
-import type { BlobSource, BlobStore } from '../store/contract.ts';
+import type { BlobSource, BlobStore, OpenBlob } from '../store/contract.ts';
 import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
 import { aliasNote, deletedNote, deletedThroughNote, ModelIndex, type ModelState, requireLive } from './model-index.ts';
 import { checkAlias, checkName, parseReference } from './reference.ts';
@@ -37,8 +38,21 @@ export interface RegistryOptions {
   readonly maxModels?: number;
 }
 
+/** A file of a version that is read in pieces. It must be closed. */
+export interface OpenFile {
+  readonly entry: FileEntry;
+  /** Throws `model-corrupt` before its last piece when the content does not equal its checksum. */
+  chunks(): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** files whose checksum was compared, kept in memory */
+const maxVerified = 4096;
+
 export class Registry {
   readonly #store: BlobStore;
+  /** by file and stamp: resolved when its content equals its checksum */
+  readonly #verified = new Map<string, Promise<void>>();
   readonly #index: ModelIndex;
   #revision = 0;
 
@@ -133,18 +147,54 @@ export class Registry {
   }
 
   /** A file of a version, whole and equal to its checksum. Throws `file-not-found`, `model-corrupt`, `version-not-found`. */
-  async readFile({ name, version, files }: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
-    const entry = files.find((file) => file.path === path);
-    if (!entry) {
-      const there = files.map((file) => file.path);
-      throw new HourglassError('file-not-found', `${name}@${version} has no such file; it has ${there.join(', ')}.`, {
-        expected: there,
-      });
-    }
+  async readFile(manifest: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
+    const { name, version } = manifest;
+    const entry = entryOf(manifest, path);
     const bytes = await this.#store.read(name, String(version), path);
     if (bytes?.length === entry.bytes && (await sha256(bytes)) === entry.sha256) return bytes;
     if (!bytes) requireLive(await this.#index.fresh(name), version);
     throw corrupt(`The file ${path} of ${name}@${version}`);
+  }
+
+  /**
+   * As `readFile`, but never as a whole in memory. Its checksum is compared when it is opened for the first time, and again
+   * while it is read.
+   */
+  async openFile(manifest: Manifest, path: string): Promise<OpenFile> {
+    const { name, version } = manifest;
+    const entry = entryOf(manifest, path);
+    const damaged = (): HourglassError => corrupt(`The file ${path} of ${name}@${version}`);
+    const blob = await this.#store.open(name, String(version), path);
+    if (!blob) {
+      requireLive(await this.#index.state(name), version);
+      throw damaged();
+    }
+    try {
+      if (blob.bytes !== entry.bytes) throw damaged();
+      await this.#verify(`${name}/${version}/${path}/${blob.stamp}`, async () => {
+        for await (const _ of checked(blob, entry, damaged));
+      });
+      return { entry, chunks: () => checked(blob, entry, damaged), close: () => blob.close() };
+    } catch (error) {
+      await blob.close();
+      throw error;
+    }
+  }
+
+  /** Concurrent calls share one comparison; a failed one is not kept. */
+  async #verify(key: string, compare: () => Promise<void>): Promise<void> {
+    const known = this.#verified.get(key);
+    if (known) return known;
+    const running = compare();
+    this.#verified.set(key, running);
+    const oldest = this.#verified.size > maxVerified ? this.#verified.keys().next().value : undefined;
+    if (oldest !== undefined) this.#verified.delete(oldest);
+    try {
+      await running;
+    } catch (error) {
+      this.#verified.delete(key);
+      throw error;
+    }
   }
 
   /** names of all models, sorted */
@@ -277,6 +327,31 @@ export class Registry {
     }
     throw first ?? corrupt(`Every version of ${name}`);
   }
+}
+
+/** Throws `file-not-found`. */
+function entryOf({ name, version, files }: Manifest, path: string): FileEntry {
+  const entry = files.find((file) => file.path === path);
+  if (entry) return entry;
+  const there = files.map((file) => file.path);
+  throw new HourglassError('file-not-found', `${name}@${version} has no such file; it has ${there.join(', ')}.`, {
+    expected: there,
+  });
+}
+
+/** The pieces, of which the last is held back until the checksum of all is compared. */
+async function* checked(blob: OpenBlob, entry: FileEntry, damaged: () => HourglassError): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  let last: Uint8Array | undefined;
+  let bytes = 0;
+  for await (const chunk of blob.chunks()) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (last) yield last;
+    last = chunk;
+  }
+  if (bytes !== entry.bytes || hash.digest('hex') !== entry.sha256) throw damaged();
+  if (last) yield last;
 }
 
 /** Throws `version-not-found`. */

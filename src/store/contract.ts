@@ -58,6 +58,16 @@ export interface Listing {
  *           ├─ group ── blobs
  *           └─ note  ── short text   replaced or deleted, each atomically
  */
+/** A blob that is read in pieces. It must be closed. */
+export interface OpenBlob {
+  readonly bytes: number;
+  /** equal as long as the content cannot have changed */
+  readonly stamp: string;
+  /** from its beginning; may be asked for several times, one after the other */
+  chunks(): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
 export interface BlobStore {
   folders(): Promise<readonly string[]>;
   /** groups and notes of a folder; empty when there is none */
@@ -69,6 +79,8 @@ export interface BlobStore {
   stage(): Promise<Stage>;
   /** undefined when there is no such blob; throws `model-corrupt` when the medium cannot read it */
   read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** As `read`, in pieces. */
+  open(folder: string, group: string, blob: string): Promise<OpenBlob | undefined>;
   /** Drops all blobs of a group but those in `keep`. */
   prune(folder: string, group: string, keep: readonly string[]): Promise<void>;
   /** undefined when there is none */

@@ -9,6 +9,7 @@ import { createDatasetStore } from '../../src/data/store.ts';
 import { createGrpcServer } from '../../src/gateway/grpc/server.ts';
 import { createHttpServer } from '../../src/gateway/http/server.ts';
 import { Readiness } from '../../src/gateway/readiness.ts';
+import { createLimits } from '../../src/gateway/shared-limits.ts';
 import { type Config, loadConfig } from '../../src/platform/config.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
@@ -51,7 +52,11 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
     metrics,
     defaultModel: config.defaultModel,
   });
-  const parts = { queue, predictions, registry, datasets, readiness, config, log: quiet, metrics, version: '0.0.0' };
+  const limits = createLimits(config, metrics);
+  const parts = {
+    ...{ queue, predictions, registry, datasets, readiness, config, metrics, limits },
+    ...{ log: quiet, version: '0.0.0' },
+  };
   const http = createHttpServer(parts);
   const grpc = createGrpcServer(parts);
   const rest = new RestClient(await http.listen('127.0.0.1', 0));

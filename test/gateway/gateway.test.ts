@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createDatasetStore } from '../../src/data/store.ts';
 import { createGateway, type Gateway, type Ports } from '../../src/gateway/gateway.ts';
@@ -155,24 +154,36 @@ describe('work that nobody waits for', () => {
 });
 
 describe('connections', () => {
-  it('are for so many and no more; those that are there go on', async () => {
-    const { ports, url } = await start({ maxConnections: 3 });
-    const sockets = Array.from({ length: 3 }, () => connect(ports.httpPort, '127.0.0.1'));
-    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
-    await sleep(50);
+  it('are for so many and no more: those with a request go on, one that is idle makes room', async () => {
+    const { ports, url, predictor } = await start({ maxConnections: 3, isOpen: false });
+    const open = async () => {
+      const socket = connect(ports.httpPort, '127.0.0.1').on('error', () => {});
+      onTestFinished(() => void socket.destroy());
+      await new Promise((resolve) => socket.once('connect', resolve));
+      return socket;
+    };
+    const busy = [await open(), await open(), await open()];
+    const body = '{"inputs":[[1,2,3,4]]}';
+    for (const socket of busy) {
+      socket.write(
+        `POST /encode HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    }
+    await expect.poll(() => predictor.asked.length).toBe(3);
     await expect(fetch(`${url}/livez`)).rejects.toThrow();
-    const heard = new Promise<string>((resolve) => sockets[0]?.once('data', (chunk) => resolve(String(chunk))));
-    sockets[0]?.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
-    expect(await heard).toMatch(/^HTTP\/1\.1 200/);
-    for (const socket of sockets) socket.destroy();
-    await expect
-      .poll(() =>
-        fetch(`${url}/livez`).then(
-          (answer) => answer.status,
-          () => 0,
-        ),
-      )
-      .toBe(200);
+    // Probes have a port of their own.
+    expect((await fetch(`http://127.0.0.1:${ports.metricsPort}/livez`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${ports.metricsPort}/readyz`)).status).toBe(200);
+    const heard = busy.map(
+      (socket) => new Promise<string>((resolve) => socket.once('data', (data) => resolve(`${data}`))),
+    );
+    predictor.open();
+    for (const answer of await Promise.all(heard)) expect(answer).toMatch(/^HTTP\/1\.1 200/);
+    // The three are idle now: the first of them is closed for the newcomer.
+    const closed = new Promise((resolve) => busy[0]?.once('close', resolve));
+    expect((await fetch(`${url}/livez`)).status).toBe(200);
+    await closed;
+    expect(busy.slice(1).map((socket) => socket.destroyed)).toEqual([false, false]);
   });
 });
 

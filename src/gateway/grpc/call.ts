@@ -9,11 +9,14 @@ import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
+import { clientOf } from '../places.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
 
 export interface Call {
   readonly requestId: string;
   readonly caller: Caller;
+  /** address that it came from */
+  readonly client: string;
   /** aborted, with a HourglassError as reason, when the client is gone, a deadline passed, or the server drains */
   readonly signal: AbortSignal;
   /** the same for what predicts; its signal is `signal` */
@@ -70,6 +73,8 @@ export interface ServerCall {
   readonly metadata: Metadata;
   readonly cancelled: boolean;
   getDeadline(): Date | number;
+  /** address and port */
+  getPeer(): string;
   once(event: 'cancelled', listener: () => void): unknown;
 }
 
@@ -97,9 +102,13 @@ export async function conduct(
   };
   try {
     signal.throwIfAborted();
-    const caller = identify(call.metadata.get('traceparent')[0]);
     const demand: Demand = { signal, isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined) };
-    await work({ requestId, caller, signal, demand, limit, endOnDrain: () => runtime.drain.add(controller) });
+    await work({
+      ...{ requestId, signal, demand, limit },
+      caller: identify(call.metadata.get('traceparent')[0]),
+      client: clientOf(call.getPeer().replace(/:\d+$/, '')),
+      endOnDrain: () => runtime.drain.add(controller),
+    });
   } catch (thrown) {
     const error = normaliseError(signal.aborted ? signal.reason : thrown);
     if (error.code === 'internal') runtime.failed(error, path, requestId);

@@ -16,7 +16,8 @@ import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
 export interface Observation {
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly maxMessageBytes: number;
+  /** bytes of one request message of a method */
+  messageLimit(path: string): number;
   /** until all of a request has arrived */
   readonly requestTimeoutMs: number;
   /** until all of a client's stream has arrived */
@@ -51,7 +52,7 @@ const operationOf = new Map(
 const maxMetadataBytes = 16 * 1024;
 
 export function observe(options: Observation): ServerInterceptor {
-  const { log, metrics, maxMessageBytes } = options;
+  const { log, metrics } = options;
   const requests = new RequestMetrics(metrics, transport);
   return ({ path, requestStream, responseStream }, call) => {
     const begun = performance.now();
@@ -69,7 +70,7 @@ export function observe(options: Observation): ServerInterceptor {
     const send = call.sendStatus.bind(call);
     call.sendStatus = (given) => {
       const reason = given.code === statusCode.OK ? 'ok' : reasonOf(given.metadata);
-      const error = reason === undefined ? errorOfLibrary(given, maxMessageBytes) : undefined;
+      const error = reason === undefined ? errorOfLibrary(given, options.messageLimit(path)) : undefined;
       const { code, details, metadata } = error ? toStatus(error, requestId) : given;
       outcome = error?.code ?? reason ?? (statusCode[given.code] ?? 'unknown').toLowerCase();
       const trailers = metadata?.clone() ?? new Metadata();

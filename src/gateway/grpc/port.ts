@@ -1,33 +1,26 @@
 /**
- * The port that the gRPC server listens on. It is ours and not grpc-js' own, which neither counts nor limits connections, and
- * when it is forced to stop still waits for clients that do not read.
+ * The port that the gRPC server listens on. It is ours and not grpc-js' own, which neither counts nor limits connections,
+ * and which waits for clients that do not read even when it is forced to stop.
  */
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { ConnectionTable } from '../connection-table.ts';
 
 export interface PortOptions {
-  readonly maxConnections: number;
+  readonly connections: ConnectionTable;
   connect(socket: Socket): void;
-  /** told of each change */
-  counted(open: number): void;
 }
 
 export class Port {
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #connections: ConnectionTable;
 
-  constructor({ maxConnections, connect, counted }: PortOptions) {
+  constructor({ connections, connect }: PortOptions) {
+    this.#connections = connections;
     this.#server = createServer({ noDelay: true }, (socket) => {
-      this.#sockets.add(socket);
-      counted(this.#sockets.size);
-      socket.once('close', () => {
-        this.#sockets.delete(socket);
-        counted(this.#sockets.size);
-      });
-      connect(socket);
+      if (connections.add(socket)) connect(socket);
     });
-    this.#server.maxConnections = maxConnections;
   }
 
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -47,11 +40,11 @@ export class Port {
       this.#server.close(() => resolve());
     });
     // The server closes as soon as the last handle is closed, which may be before that socket's own close event.
-    await Promise.all([closed, ...[...this.#sockets].map((socket) => once(socket, 'close'))]);
+    await Promise.all([closed, ...[...this.#connections.sockets].map((socket) => once(socket, 'close'))]);
   }
 
   /** Cuts off every connection. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#connections.sockets]) socket.destroy();
   }
 }

@@ -21,9 +21,14 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { PredictionService } from '../../serve/prediction-service.ts';
-import { Budget } from '../budget.ts';
+import { ConnectionTable } from '../connection-table.ts';
+import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
+import type { SharedLimits } from '../shared-limits.ts';
+import { admitStreams } from './admission.ts';
 import { type CallRuntime, Drain } from './call.ts';
+import { countBytes } from './call-memory.ts';
+import { http2ServerOf } from './internals.ts';
 import { observe } from './observe.ts';
 import { Port } from './port.ts';
 import { type BoundService, bindService } from './service.ts';
@@ -39,11 +44,14 @@ export type GrpcConfig = Pick<
   Config,
   | 'maxBodyBytes'
   | 'maxConnections'
-  | 'maxWaiting'
-  | 'maxWatchers'
+  | 'maxCalls'
+  | 'maxStreams'
+  | 'maxResets'
+  | 'clientShare'
   | 'maxImagePixels'
   | 'deadlineMs'
   | 'bodyTimeoutMs'
+  | 'stallTimeoutMs'
   | 'uploadTimeoutMs'
   | 'keepAliveMs'
 >;
@@ -56,6 +64,7 @@ export interface GrpcParts {
   readonly config: GrpcConfig;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly limits: SharedLimits;
   /** what health checking answers */
   readonly readiness: Pick<Readiness, 'isReady'>;
 }
@@ -65,6 +74,17 @@ export interface GrpcServer {
   listen(host: string, port: number): Promise<number>;
   /** Takes no more calls, ends event streams, waits for the other calls at most `graceMs`, then cuts them off. */
   close(graceMs: number): Promise<void>;
+}
+
+/** rows in any form */
+const inferencePrefix = `/${InferenceService.typeName}/`;
+const uploadPath = `/${DatasetService.typeName}/${DatasetService.method.createDataset.name}`;
+const mebibyte = 2 ** 20;
+
+/** Bytes of one request message: as over REST, what is neither rows nor a piece of an upload is small. */
+function longestMessage(path: string): number {
+  if (path.startsWith(inferencePrefix)) return Number.POSITIVE_INFINITY;
+  return path === uploadPath ? 4 * mebibyte : mebibyte;
 }
 
 const pingIntervalMs = 30_000;
@@ -78,20 +98,20 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     drain,
     failed: (error, method, requestId) => log.error({ err: error, method, requestId }, 'call failed'),
   };
+  const messageLimit = (path: string): number => Math.min(config.maxBodyBytes, longestMessage(path));
   const server = new Server({
     'grpc.max_receive_message_length': config.maxBodyBytes,
     // What fits into an answer was already limited by the request's rows.
     'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': config.maxWaiting,
+    'grpc.max_concurrent_streams': config.maxStreams,
     'grpc.keepalive_time_ms': pingIntervalMs,
     'grpc.keepalive_timeout_ms': pingTimeoutMs,
     'grpc.max_connection_idle_ms': Math.max(1000, config.keepAliveMs),
     'grpc.enable_channelz': 0,
     interceptors: [
+      countBytes({ memory: parts.limits.memory, messageLimit }),
       observe({
-        log,
-        metrics,
-        maxMessageBytes: config.maxBodyBytes,
+        ...{ log, metrics, messageLimit },
         requestTimeoutMs: config.bodyTimeoutMs,
         uploadTimeoutMs: config.uploadTimeoutMs,
       }),
@@ -100,10 +120,20 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
   for (const { definition, handlers } of bindAll(parts, runtime)) server.addService(definition, handlers);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const connections = new ConnectionTable(config.maxConnections, (open) =>
+    metrics.set('connections', open, { transport: 'grpc' }),
+  );
+  const calls = new Places({
+    ...{ limit: config.maxCalls, clientShare: config.clientShare },
+    ...{ what: 'open gRPC calls', setting: 'HOURGLASS_MAX_CALLS' },
+  });
+  const admission = admitStreams(http2ServerOf(server), {
+    ...{ calls, connections, metrics },
+    maxResets: config.maxResets,
+  });
   const port = new Port({
-    maxConnections: config.maxConnections,
-    connect: (socket) => injector.injectConnection(socket),
-    counted: (open) => metrics.set('connections', open, { transport: 'grpc' }),
+    connections,
+    connect: (socket) => admission.connect(socket, () => injector.injectConnection(socket)),
   });
 
   return {
@@ -121,21 +151,20 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
 }
 
 function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
-  const { config, predictions } = parts;
+  const { config, predictions, limits } = parts;
+  const { watchers, downloads, uploads } = limits;
+  const stallMs = config.stallTimeoutMs;
   const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
-  const reflection = createReflection(listed, [file_google_rpc_error_details]);
-  const watchers = new Budget(config.maxWatchers, 'open event streams', (open) =>
-    parts.metrics.set('eventStreams', open, { transport: 'grpc' }),
-  );
+  const reflection = createReflection(listed, [file_google_rpc_error_details], { watchers, stallMs });
   const names = own.map(({ typeName }) => typeName);
   return [
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
     bindService(SweepService, sweepService(parts), runtime),
     bindService(InferenceService, inferenceService({ ...config, predictions }), runtime),
-    bindService(RegistryService, registryService(parts.registry), runtime),
-    bindService(DatasetService, datasetService(parts), runtime),
-    bindService(Health, healthService(parts.readiness, names), runtime),
+    bindService(RegistryService, registryService(parts.registry, downloads), runtime),
+    bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), runtime),
+    bindService(Health, healthService(parts.readiness, names, watchers), runtime),
     bindService(ServerReflection, reflection.v1, runtime),
     bindService(ServerReflectionV1alpha, reflection.v1alpha, runtime),
   ];

@@ -6,7 +6,6 @@
  *                 └ unreadable: malformed-body    └ throws: HourglassError ─► status and details
  */
 
-import { once } from 'node:events';
 import {
   create,
   type DescMethod,
@@ -29,6 +28,7 @@ import type {
 } from '@grpc/grpc-js';
 import { HourglassError } from '../../base/errors.ts';
 import { type Call, type CallRuntime, conduct, orAborted } from './call.ts';
+import { messageTaken, releaseMessage } from './call-memory.ts';
 
 interface Kinds<Request, Answer> {
   unary(request: Request, call: Call): Promise<Answer>;
@@ -75,18 +75,21 @@ export function bindService<S extends DescService>(
 }
 
 /** A request as it was read. Reading must not throw: grpc-js would end the call with INTERNAL. */
-type Read = { readonly message: Message } | { readonly unreadable: HourglassError };
+type Read = ({ readonly message: Message } | { readonly unreadable: HourglassError }) & {
+  /** of the message as it was sent, decompressed */
+  readonly bytes: number;
+};
 
 function read(method: DescMethod, bytes: Buffer): Read {
   try {
-    return { message: fromBinary(method.input, bytes) };
+    return { message: fromBinary(method.input, bytes), bytes: bytes.length };
   } catch {
     const unreadable = new HourglassError(
       'malformed-body',
       `The request is not a ${method.input.typeName} message. Send it as the service's proto describes it.`,
       { expected: method.input.typeName },
     );
-    return { unreadable };
+    return { unreadable, bytes: bytes.length };
   }
 }
 
@@ -97,7 +100,11 @@ function open(request: Read): Message {
 
 async function* openAll(stream: ServerReadableStream<Read, Buffer>): AsyncGenerator<Message> {
   // The stream must outlive an early end of reading: its other half still carries the answer.
-  for await (const request of stream.iterator({ destroyOnReturn: false })) yield open(request as Read);
+  for await (const request of stream.iterator({ destroyOnReturn: false })) {
+    messageTaken(stream.metadata);
+    yield open(request as Read);
+    releaseMessage(stream.metadata, (request as Read).bytes);
+  }
 }
 
 type Init = MessageInitShape<DescMethod['output']>;
@@ -147,17 +154,32 @@ function handlerOf(method: DescMethod, implementation: unknown, runtime: CallRun
   }
 }
 
-/** Writes at the pace of the reader, then closes the stream. */
+/** Writes at the pace of the reader, at most two answers ahead, then closes the stream. */
 async function sendAll(
   call: ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>,
   answers: AsyncIterable<Init>,
   write: (answer: Init) => Buffer,
   signal: AbortSignal,
 ): Promise<void> {
+  let previous: Promise<void> = Promise.resolve();
   for await (const answer of answers) {
     signal.throwIfAborted();
-    if (!call.write(write(answer))) await once(call, 'drain', { signal });
+    await previous;
+    previous = orAborted(written(call, write(answer)), signal);
+    // A failure is thrown where it is waited for.
+    previous.catch(() => {});
   }
+  await previous;
   signal.throwIfAborted();
   call.end();
+}
+
+/** Resolves when the connection has taken the answer. */
+function written(
+  call: ServerWritableStream<Read, Buffer> | ServerDuplexStream<Read, Buffer>,
+  answer: Buffer,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call.write(answer, (error: unknown) => (error ? reject(error) : resolve()));
+  });
 }

@@ -3,6 +3,7 @@
 import { loadConfig } from '../../platform/config.ts';
 import { createLog } from '../../platform/log.ts';
 import { Metrics } from '../../platform/metrics.ts';
+import { createLimits } from '../shared-limits.ts';
 import { contractYaml } from './contract.ts';
 import { createApp } from './server.ts';
 
@@ -12,10 +13,10 @@ export async function contractText(version: string): Promise<string> {
   const absent = {} as never;
   const parts = { queue: absent, predictions: absent, registry: absent, datasets: absent, readiness: absent };
   const log = createLog({ level: 'silent', format: 'json', process: 'contract' });
-  const app = createApp(
-    { ...parts, config: loadConfig({}), log, metrics: new Metrics('contract'), version },
-    new AbortController().signal,
-  );
+  const config = loadConfig({});
+  const metrics = new Metrics('contract');
+  const limits = createLimits(config, metrics);
+  const app = createApp({ ...parts, config, log, metrics, version, limits }, new AbortController().signal);
   await app.ready();
   try {
     return contractYaml(app);

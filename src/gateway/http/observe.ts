@@ -1,6 +1,5 @@
 /** What is recorded of every request: metrics by route, and one line in the log. */
 
-import type { Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../platform/config.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
@@ -28,7 +27,7 @@ export interface PredictionStages {
 
 export type ObserverConfig = Pick<Config, 'requestLogLevel' | 'requestLogSample'>;
 
-export function createObserver(server: Server, metrics: Metrics, config: ObserverConfig): Observer {
+export function createObserver(metrics: Metrics, config: ObserverConfig): Observer {
   const requests = new RequestMetrics(metrics, transport);
   let succeeded = 0;
 
@@ -53,10 +52,6 @@ export function createObserver(server: Server, metrics: Metrics, config: Observe
     request.log[level]({ requestId: request.id, method: request.method, route, status, code, seconds }, 'answered');
   };
 
-  server.on('connection', (socket) => {
-    metrics.move('connections', 1, { transport });
-    socket.once('close', () => metrics.move('connections', -1, { transport }));
-  });
   return {
     begin(request, reply) {
       requests.begun();

@@ -18,7 +18,7 @@ const unexpected = new WeakSet<IncomingMessage>();
 export function takeOver(app: App): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     unexpected.add(request);
-    app.routing(request, response);
+    app.server.emit('request', request, response);
   });
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
     const refusal = new HourglassError('method-not-allowed', 'This server is no proxy: there is no CONNECT.');

@@ -7,17 +7,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
-import type { Budget } from '../budget.ts';
+import type { ByteBudget, Holding } from '../byte-budget.ts';
+import { clientOf } from '../places.ts';
 import { readSmallBody, smallBytes } from './small-body.ts';
 
 export interface ReadLimits {
   /** until a body has arrived */
   readonly bodyTimeoutMs: number;
-  readonly memory: Budget;
+  readonly memory: ByteBudget;
 }
 
-const firstBlock = 64 * 1024;
-/** so long a refused client may go on sending, so that it gets to see the answer */
+const firstBlock = 1024;
+/** a refused client may go on sending for this long, so that it gets to see the answer */
 const lingerMs = 2000;
 
 /** Bodies that the client sends only once it is told to (`Expect: 100-continue`). */
@@ -44,6 +45,7 @@ export function settleUnread(request: IncomingMessage, reply: FastifyReply): voi
   }
   if (reply.statusCode === 408) {
     request.resume();
+    reply.header('connection', 'close');
     return;
   }
   // Fastify closes the connection of every body that is refused, and loses the requests that were pipelined behind it. While a
@@ -66,13 +68,22 @@ export function readBody({ raw }: FastifyRequest, limit: number, limits: ReadLim
   goAhead(raw);
   if (declared <= smallBytes) {
     const errors = { late: () => late(limits.bodyTimeoutMs), gone: clientGone };
-    return readSmallBody(raw, declared, limits.bodyTimeoutMs, errors);
+    return readSmallBody(raw, declared, limits.bodyTimeoutMs, errors, (first) => readPieces(raw, limit, limits, first));
   }
-  const buffer = new GrowingBuffer((bytes) => holdMemory(raw, limits.memory, bytes));
+  return readPieces(raw, limit, limits);
+}
+
+/** Counts what arrives; `first` has arrived already. */
+function readPieces(raw: IncomingMessage, limit: number, limits: ReadLimits, first?: Buffer): Promise<Buffer> {
+  const declared = Number(raw.headers['content-length'] ?? Number.NaN);
   return new Promise((resolve, reject) => {
+    const holding = limits.memory.hold({ client: clientOf(raw.socket.remoteAddress), cut: (error) => fail(error) });
+    held.set(raw, holding);
+    const buffer = new GrowingBuffer(Number.isNaN(declared) ? limit : declared, (bytes) => holding.add(bytes));
     const timer = setTimeout(() => fail(late(limits.bodyTimeoutMs)), limits.bodyTimeoutMs);
     const stop = (): void => {
       clearTimeout(timer);
+      holding.arrived();
       raw.off('data', take).off('end', end).off('close', gone).off('error', gone);
     };
     const fail = (error: unknown): void => {
@@ -87,30 +98,34 @@ export function readBody({ raw }: FastifyRequest, limit: number, limits: ReadLim
       try {
         if (buffer.size + chunk.length > limit) throw tooLarge(limit);
         buffer.append(chunk);
+        holding.arriving();
       } catch (error) {
         fail(error);
       }
     };
     const gone = (): void => fail(clientGone());
     raw.on('data', take).on('end', end).on('close', gone).on('error', gone);
+    if (first) take(first);
   });
 }
 
 /** Grows by what has arrived, not by what was claimed, and does not keep tiny chunks one by one. */
 class GrowingBuffer {
+  readonly #most: number;
   readonly #reserve: (bytes: number) => void;
   #block = Buffer.alloc(0);
   size = 0;
 
-  /** `reserve` is asked before memory is taken and may throw. */
-  constructor(reserve: (bytes: number) => void) {
+  /** `most` is its size at the end, or more; `reserve` is asked before memory is taken and may throw. */
+  constructor(most: number, reserve: (bytes: number) => void) {
+    this.#most = most;
     this.#reserve = reserve;
   }
 
   append(chunk: Buffer): void {
     const needed = this.size + chunk.length;
     if (needed > this.#block.length) {
-      const capacity = Math.max(needed, this.#block.length * 2, firstBlock);
+      const capacity = Math.max(needed, Math.min(this.#most, Math.max(this.#block.length * 2, firstBlock)));
       this.#reserve(capacity - this.#block.length);
       const larger = Buffer.allocUnsafeSlow(capacity);
       this.#block.copy(larger, 0, 0, this.size);
@@ -137,17 +152,30 @@ export const tooLarge = (limit: number, found?: number): HourglassError =>
     ...(found !== undefined && { found: { bytes: found } }),
   });
 
-const held = new WeakMap<IncomingMessage, number>();
-
 /** Held until the answer has gone out: the rows of a body lie in its memory. */
-function holdMemory(request: IncomingMessage, memory: Budget, amount: number): void {
-  memory.take(amount);
-  held.set(request, (held.get(request) ?? 0) + amount);
-}
+const held = new WeakMap<IncomingMessage, Holding>();
 
 /** At the end of every request. */
-export function releaseMemory(request: IncomingMessage, memory: Budget): void {
-  const amount = held.get(request);
+export function releaseMemory(request: IncomingMessage): void {
+  held.get(request)?.release();
   held.delete(request);
-  if (amount !== undefined) memory.giveBack(amount);
+}
+
+/** Answers up to here fit into the buffers of the socket and are not counted. */
+const uncountedBytes = 32 * 1024;
+
+/** Counts an answer that waits to be read. Throws `overloaded`. */
+export function holdAnswer(request: IncomingMessage, bytes: number, memory: ByteBudget): void {
+  if (bytes <= uncountedBytes) return;
+  const { socket } = request;
+  let holding = held.get(request);
+  if (!holding) {
+    holding = memory.hold({ client: clientOf(socket.remoteAddress), cut: () => socket.destroy() });
+    held.set(request, holding);
+  }
+  holding.add(bytes);
+  holding.sending(
+    () => socket.bytesWritten - socket.writableLength,
+    () => socket.destroy(),
+  );
 }

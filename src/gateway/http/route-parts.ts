@@ -11,8 +11,8 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { PredictionService } from '../../serve/prediction-service.ts';
-import type { Budget } from '../budget.ts';
 import type { Readiness } from '../readiness.ts';
+import type { SharedLimits } from '../shared-limits.ts';
 import type { Observer } from './observe.ts';
 
 declare module 'fastify' {
@@ -33,6 +33,7 @@ export interface HttpParts {
   readonly metrics: Metrics;
   /** of this release */
   readonly version: string;
+  readonly limits: SharedLimits;
 }
 
 /** What routes get on top of that. */
@@ -40,8 +41,6 @@ export interface RouteParts extends HttpParts {
   /** aborted when the server drains: streams without an end of their own end then */
   readonly draining: AbortSignal;
   readonly observer: Observer;
-  /** places for event streams */
-  readonly watchers: Budget;
 }
 
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;

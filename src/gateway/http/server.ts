@@ -11,15 +11,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
 import type { Metrics } from '../../platform/metrics.ts';
-import { Budget } from '../budget.ts';
+import { ConnectionTable } from '../connection-table.ts';
 import { identify } from '../identify.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
+import { countAnswer } from './counted-answer.ts';
 import { allowReading, answerPreflight, checkHost, checkOrigin, isPreflight } from './cross-origin.ts';
 import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { createObserver } from './observe.ts';
+import { boundPipelining } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
 import { enforceSchemas } from './request-schemas.ts';
@@ -52,17 +54,22 @@ const sweepMs = 50;
 
 export function createHttpServer(parts: HttpParts): HttpServer {
   const drain = new AbortController();
+  const { config, metrics } = parts;
   const app = createApp(parts, drain.signal);
-  const sockets = new Set<Socket>();
-  app.server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  const connections = new ConnectionTable(config.maxConnections, (open) =>
+    metrics.set('connections', open, { transport: 'rest' }),
+  );
+  // Before Node's own listener, which begins to read.
+  app.server.prependListener('connection', (socket) => connections.add(socket));
+  boundPipelining(app.server, {
+    connections,
+    maxPipelined: config.maxPipelined,
+    cut: () => metrics.count('requests', 1, { transport: 'rest', route: 'none', code: 'overloaded' }),
   });
 
   return {
     async listen(host, port) {
       await app.ready();
-      app.server.maxConnections = parts.config.maxConnections;
       await app.listen({ host, port });
       return (app.server.address() as AddressInfo).port;
     },
@@ -73,7 +80,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
       // Node closes what is idle now; what falls idle later, or has never said anything, would wait for its client.
       const sweep = setInterval(() => {
         app.server.closeIdleConnections();
-        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        for (const socket of connections.sockets) if (socket.bytesRead === 0) socket.destroy();
       }, sweepMs);
       await app.close();
       clearTimeout(cutOff);
@@ -112,11 +119,9 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     clientErrorHandler: (error, socket) => answerParserError(error, socket, metrics),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
-  const observer = createObserver(app.server, metrics, config);
-  const memory = new Budget(Math.max(config.maxBodyMemoryBytes, 2 * config.maxBodyBytes), 'large requests');
-  metrics.beforeRead(() => metrics.set('bodyMemory', memory.used));
-  const watchers = new Budget(config.maxWatchers, 'open event streams');
-  const routeParts: RouteParts = { ...parts, log, draining, watchers, observer };
+  const observer = createObserver(metrics, config);
+  const { memory } = parts.limits;
+  const routeParts: RouteParts = { ...parts, log, draining, observer };
 
   app.addHook('onRoute', enforceSchemas);
   app.setSerializerCompiler(() => JSON.stringify);
@@ -124,7 +129,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   app.addContentTypeParser('*', (request: FastifyRequest) => parseBody(request, { ...config, memory }));
   app.server.on('checkContinue', (request, response) => {
     holdContinue(request, response);
-    app.routing(request, response);
+    app.server.emit('request', request, response);
   });
   app.decorateRequest('caller');
   takeOver(app);
@@ -132,7 +137,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   app.addHook('onRequest', (request, reply, done) => {
     request.caller = identify(request.headers.traceparent);
     observer.begin(request, reply);
-    whenEnded(reply.raw, () => releaseMemory(request.raw, memory));
+    whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     allowReading(request, reply, config);
     const elsewhere = checkProtocol(request);
@@ -154,7 +159,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   app.addHook('onSend', (request, reply, payload, done) => {
     settleUnread(request.raw, reply);
     if (readiness.stopping && request.raw.complete) reply.header('connection', 'close');
-    done(null, payload);
+    done(null, countAnswer(request.raw, reply, payload, memory));
   });
   answerErrors(app);
 

@@ -1,4 +1,4 @@
-/** Reads bodies of declared, small length: mostly one piece that has arrived with the headers. Allocates nothing of its own then. */
+/** Reads bodies of declared, small length in the usual case: one piece that has arrived with the headers. Allocates nothing. */
 
 import type { IncomingMessage } from 'node:http';
 import { TimerWheel } from '../../platform/timer-wheel.ts';
@@ -13,16 +13,19 @@ export interface SmallBodyErrors {
   gone(): Error;
 }
 
-/** Node's parser makes sure that a body is as long as it declares. Rejects with what `errors` make. */
+/**
+ * Node's parser makes sure that a body is as long as it declares. Rejects with what `errors` make. A body of several pieces is
+ * left to `inPieces`, which gets the first of them.
+ */
 export function readSmallBody(
   request: IncomingMessage,
   length: number,
   timeoutMs: number,
   errors: SmallBodyErrors,
+  inPieces: (first: Buffer) => Promise<Buffer>,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let body: Buffer | undefined;
-    let size = 0;
     const stop = (): void => {
       timers.cancel(timeout);
       request.off('data', take).off('end', end).off('close', gone).off('error', gone);
@@ -32,13 +35,12 @@ export function readSmallBody(
       reject(error);
     };
     const take = (chunk: Buffer): void => {
-      if (body === undefined && chunk.length === length) {
+      if (chunk.length === length) {
         body = chunk;
         return;
       }
-      body ??= Buffer.allocUnsafe(length);
-      chunk.copy(body, size);
-      size += chunk.length;
+      stop();
+      resolve(inPieces(chunk));
     };
     const end = (): void => {
       stop();

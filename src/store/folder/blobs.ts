@@ -9,10 +9,10 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, type Dirent } from 'node:fs';
-import fsPromises from 'node:fs/promises';
+import fsPromises, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../../base/errors.ts';
-import type { BlobSource, BlobStore, Listing, Stage, StoredFile } from '../contract.ts';
+import type { BlobSource, BlobStore, Listing, OpenBlob, Stage, StoredFile } from '../contract.ts';
 
 /** What the store uses of node:fs/promises; tests inject faults here. */
 export type FileSystem = Pick<
@@ -22,6 +22,9 @@ export type FileSystem = Pick<
 
 /** Directory times may tick this coarsely (FAT: 2 s), so a younger directory can change again under the same time. */
 const coarsestTickMs = 2000;
+
+/** read at a time */
+const chunkBytes = 64 * 1024;
 
 const keyRule = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
@@ -83,6 +86,28 @@ export class FolderBlobs implements BlobStore {
 
   async read(folder: string, group: string, blob: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#readIfThere(this.#path(folder, group, blob));
+  }
+
+  async open(folder: string, group: string, blob: string): Promise<OpenBlob | undefined> {
+    const file = this.#path(folder, group, blob);
+    try {
+      const handle = await this.#fs.open(file, 'r');
+      try {
+        const { ino, mtimeNs, size } = await handle.stat({ bigint: true });
+        return {
+          bytes: Number(size),
+          stamp: `${ino}.${mtimeNs}.${size}`,
+          chunks: () => chunksOf(handle),
+          close: () => handle.close(),
+        };
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw unreadable(error);
+    }
   }
 
   async prune(folder: string, group: string, keep: readonly string[]): Promise<void> {
@@ -228,6 +253,19 @@ class FolderStage implements Stage {
 
   async discard(): Promise<void> {
     await this.#fs.rm(this.#dir, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+async function* chunksOf(handle: FileHandle): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await handle
+      .read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, at)
+      .catch((error: unknown) => {
+        throw unreadable(error);
+      });
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

@@ -8,6 +8,10 @@ import { HourglassError } from '../../base/errors.ts';
 /** Names that begin like this are unfinished work; data set names cannot. */
 const unfinished = '.unfinished-';
 const staleAfterMs = 24 * 3600 * 1000;
+/** Looking at every unfinished folder costs more, the more uploads are in progress: not at each of them. */
+const sweepEveryMs = 3600 * 1000;
+/** when each folder was last looked through */
+const sweptAt = new Map<string, number>();
 
 const codeOf = (thrown: unknown): unknown => (thrown instanceof Error && 'code' in thrown ? thrown.code : undefined);
 
@@ -24,10 +28,13 @@ export function diskError(thrown: unknown): unknown {
   );
 }
 
-/** Makes an empty folder beside the finished ones. Also removes what crashed processes left a day ago or earlier. */
+/** Makes an empty folder beside the finished ones. Now and then also removes what crashed processes left a day ago or earlier. */
 export async function makeUnfinished(parent: string): Promise<string> {
   await mkdir(parent, { recursive: true });
-  await removeStale(parent);
+  if (Date.now() - (sweptAt.get(parent) ?? 0) > sweepEveryMs) {
+    sweptAt.set(parent, Date.now());
+    await removeStale(parent);
+  }
   const folder = path.join(parent, `${unfinished}${process.pid}-${randomBytes(6).toString('hex')}`);
   await mkdir(folder);
   return folder;

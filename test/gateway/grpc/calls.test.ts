@@ -178,15 +178,21 @@ describe('every call', () => {
   });
 });
 
-it('takes so many connections and no more', async () => {
-  running = await startServer({ predictor: new GatedPredictor({ isOpen: true }), config: { maxConnections: 1 } });
-  await isAlive();
+it('takes so many connections and no more; one without a call makes room', async () => {
+  const predictor = new GatedPredictor({ isOpen: false });
+  running = await startServer({ predictor, config: { maxConnections: 1 } });
+  const waiting = running.client.call(encode, small);
+  await expect.poll(() => predictor.asked.length).toBe(1);
   const second = new TestClient(running.port);
   expect(await failureOf(second.call(encode, small, { deadline: Date.now() + 5000 }))).toMatchObject({
     status: 'UNAVAILABLE',
   });
   second.close();
-  await isAlive();
+  predictor.open();
+  await waiting;
+  const third = new TestClient(running.port);
+  await third.call(encode, small);
+  third.close();
 });
 
 describe('stopping', () => {

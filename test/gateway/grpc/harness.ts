@@ -9,6 +9,7 @@ import {
   type GrpcParts,
   type GrpcServer,
 } from '../../../src/gateway/grpc/server.ts';
+import { createLimits, type LimitsConfig } from '../../../src/gateway/shared-limits.ts';
 import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
@@ -17,10 +18,17 @@ import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from '../../../src/serve/predictor.ts';
 import { TestClient } from './client.ts';
 
-export const testConfig: GrpcConfig = {
+export const testConfig: GrpcConfig & LimitsConfig = {
   maxBodyBytes: 4 * 2 ** 20,
   maxConnections: 100,
-  maxWaiting: 1024,
+  maxCalls: 1024,
+  maxStreams: 256,
+  maxResets: 500,
+  clientShare: 100,
+  maxBodyMemoryBytes: 64 * 2 ** 20,
+  maxUploads: 4,
+  maxDownloads: 4,
+  stallTimeoutMs: 20_000,
   maxWatchers: 3,
   maxImagePixels: 2 ** 20,
   deadlineMs: 30_000,
@@ -51,13 +59,14 @@ function broken<T extends object>(): T {
 export async function startServer(
   parts: Partial<Omit<GrpcParts, 'config' | 'predictions'>> & {
     predictor?: Predictor;
-    config?: Partial<GrpcConfig>;
+    config?: Partial<GrpcConfig & LimitsConfig>;
   } = {},
 ): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => log.push(JSON.parse(line)) };
   const metrics = new Metrics('gateway');
   const { predictor = broken<Predictor>(), registry = broken<Registry>(), ...others } = parts;
+  const config = { ...testConfig, ...parts.config };
   const all: GrpcParts = {
     queue: broken(),
     predictions: new PredictionService({ registry, predictor }),
@@ -65,7 +74,8 @@ export async function startServer(
     datasets: broken(),
     readiness: { isReady: async () => true },
     ...others,
-    config: { ...testConfig, ...parts.config },
+    config,
+    limits: createLimits(config, metrics),
     log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),
     metrics,
   };

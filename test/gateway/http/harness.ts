@@ -7,6 +7,7 @@ import { rowsToWebp } from '../../../src/data/image.ts';
 import { createDatasetStore } from '../../../src/data/store.ts';
 import { createHttpServer, type HttpServer } from '../../../src/gateway/http/server.ts';
 import { Readiness } from '../../../src/gateway/readiness.ts';
+import { createLimits } from '../../../src/gateway/shared-limits.ts';
 import { type Config, loadConfig } from '../../../src/platform/config.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
@@ -76,6 +77,7 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const http = createHttpServer({
     ...{ queue, predictions, registry, datasets, readiness, config, log, metrics },
     version: '0.0.0',
+    limits: createLimits(config, metrics),
   });
   const port = await http.listen('127.0.0.1', 0);
   return {

@@ -9,7 +9,7 @@ import { startGateway, type TestGateway } from './harness.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
-  gateway = await startGateway({ config: { heartbeatMs: 150, maxWatchers: 2 } });
+  gateway = await startGateway({ config: { heartbeatMs: 150, maxWatchers: 2, clientShare: 100 } });
 });
 afterAll(() => gateway.stop());
 

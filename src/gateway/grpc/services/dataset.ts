@@ -5,6 +5,8 @@ import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglas
 import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import { createDataset, deleteDataset } from '../../datasets.ts';
+import { withoutPauses } from '../../pauses.ts';
+import type { Places } from '../../places.ts';
 import { datasetMessage, readUpload } from '../messages/dataset.ts';
 import type { Implementation } from '../service.ts';
 
@@ -13,11 +15,20 @@ export interface DatasetParts {
   /** knows which jobs use a set */
   readonly queue: JobQueue;
   readonly metrics: Metrics;
+  readonly uploads: Places;
+  /** a client that sends nothing for so long is cut off */
+  readonly stallMs: number;
 }
 
-export function datasetService({ datasets, queue, metrics }: DatasetParts): Implementation<typeof DatasetService> {
+export function datasetService({
+  datasets,
+  queue,
+  metrics,
+  uploads,
+  stallMs,
+}: DatasetParts): Implementation<typeof DatasetService> {
   async function* counted(requests: AsyncIterable<CreateDatasetRequest>): AsyncGenerator<CreateDatasetRequest> {
-    for await (const request of requests) {
+    for await (const request of withoutPauses(requests, stallMs)) {
       if (request.content.case === 'chunk') metrics.count('uploadBytes', request.content.value.length);
       yield request;
     }
@@ -32,17 +43,20 @@ export function datasetService({ datasets, queue, metrics }: DatasetParts): Impl
       return datasetMessage(await datasets.info(name));
     },
 
-    async createDataset(requests, { signal }) {
+    async createDataset(requests, { signal, client }) {
+      const giveBack = uploads.take(client);
       try {
         const { head, parts } = await readUpload(counted(requests));
         const { name, options } = head;
         const given = { ...(name !== undefined && { name }), ...(options !== undefined && { options }) };
-        const info = await createDataset(datasets, given, parts, signal);
+        const info = await createDataset(datasets, { client, head: given, parts, signal, stallMs });
         metrics.count('uploads', 1, { outcome: 'accepted' });
         return datasetMessage(info);
       } catch (error) {
         metrics.count('uploads', 1, { outcome: 'refused' });
         throw error;
+      } finally {
+        giveBack();
       }
     },
 

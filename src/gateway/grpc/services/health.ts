@@ -6,6 +6,7 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../../gen/grpc/health/v1/health_pb.ts';
+import type { Places } from '../../places.ts';
 import type { Readiness } from '../../readiness.ts';
 import type { Implementation } from '../service.ts';
 
@@ -15,6 +16,7 @@ const watchIntervalMs = 1000;
 export function healthService(
   readiness: Pick<Readiness, 'isReady'>,
   services: readonly string[],
+  watchers: Places,
 ): Implementation<typeof Health> {
   const status = async (): Promise<ServingStatus> =>
     (await readiness.isReady()) ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
@@ -29,15 +31,20 @@ export function healthService(
       return { status: await status() };
     },
 
-    /** Told at once and at each change; a service that is not here may come with a later release, so nobody is cut off. */
+    /** Sends the status at once and at each change. An unknown service may come with a later release: the stream stays open. */
     async *watch({ service }, call) {
       call.endOnDrain();
-      let last: ServingStatus | undefined;
-      for (;;) {
-        const now = isKnown(service) ? await status() : ServingStatus.SERVICE_UNKNOWN;
-        if (now !== last) yield { status: now };
-        last = now;
-        await sleep(watchIntervalMs, undefined, { signal: call.signal, ref: false });
+      const giveBack = watchers.take(call.client);
+      try {
+        let last: ServingStatus | undefined;
+        for (;;) {
+          const now = isKnown(service) ? await status() : ServingStatus.SERVICE_UNKNOWN;
+          if (now !== last) yield { status: now };
+          last = now;
+          await sleep(watchIntervalMs, undefined, { signal: call.signal, ref: false });
+        }
+      } finally {
+        giveBack();
       }
     },
   };

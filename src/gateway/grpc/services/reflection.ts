@@ -11,9 +11,18 @@ import type {
   ServerReflectionRequest as AlphaRequest,
   ServerReflection as V1alpha,
 } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { withoutPauses } from '../../pauses.ts';
+import type { Places } from '../../places.ts';
+import type { Call } from '../call.ts';
 import type { Implementation } from '../service.ts';
 
 type Question = ServerReflectionRequest['messageRequest'] | AlphaRequest['messageRequest'];
+
+export interface ReflectionLimits {
+  readonly watchers: Places;
+  /** a stream without a further question for so long ends */
+  readonly stallMs: number;
+}
 
 export interface Reflection {
   readonly v1: Implementation<typeof V1>;
@@ -21,21 +30,34 @@ export interface Reflection {
 }
 
 /** Describes the services, and the messages of further files that they send without naming them (error details). */
-export function createReflection(services: readonly DescService[], further: readonly DescFile[]): Reflection {
+export function createReflection(
+  services: readonly DescService[],
+  further: readonly DescFile[],
+  { watchers, stallMs }: ReflectionLimits,
+): Reflection {
   const index = new DescriptorIndex([...services.map(({ file }) => file), ...further]);
   const names = services.map(({ typeName }) => ({ name: typeName }));
   const answer = (question: Question) => answerTo(question, index, names);
+  /** A stream takes a place like one of events, and ends when its client asks nothing more. */
+  async function* limited<T>(requests: AsyncIterable<T>, { client }: Call): AsyncGenerator<T> {
+    const giveBack = watchers.take(client);
+    try {
+      yield* withoutPauses(requests, stallMs);
+    } finally {
+      giveBack();
+    }
+  }
   return {
     v1: {
-      async *serverReflectionInfo(requests) {
-        for await (const request of requests) {
+      async *serverReflectionInfo(requests, call) {
+        for await (const request of limited(requests, call)) {
           yield { validHost: request.host, originalRequest: request, messageResponse: answer(request.messageRequest) };
         }
       },
     },
     v1alpha: {
-      async *serverReflectionInfo(requests) {
-        for await (const request of requests) {
+      async *serverReflectionInfo(requests, call) {
+        for await (const request of limited(requests, call)) {
           yield { validHost: request.host, originalRequest: request, messageResponse: answer(request.messageRequest) };
         }
       },

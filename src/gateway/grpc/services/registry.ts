@@ -1,15 +1,12 @@
 /** RegistryService: published versions, their aliases and files. */
 
-import { HourglassError } from '../../../base/errors.ts';
 import type { RegistryService } from '../../../gen/hourglass/v1/registry_pb.ts';
 import type { Registry } from '../../../registry/registry.ts';
+import type { Places } from '../../places.ts';
 import { fileMessage, modelMessage, versionMessage } from '../messages/model.ts';
 import type { Implementation } from '../service.ts';
 
-/** Far below the 4 MiB that clients accept by default. */
-const chunkBytes = 256 * 1024;
-
-export function registryService(registry: Registry): Implementation<typeof RegistryService> {
+export function registryService(registry: Registry, downloads: Places): Implementation<typeof RegistryService> {
   return {
     async listModels() {
       const names = await registry.listModels();
@@ -46,14 +43,20 @@ export function registryService(registry: Registry): Implementation<typeof Regis
       return {};
     },
 
-    async *getFile({ name, version, path }) {
+    /** In pieces of 64 KiB, far below the 4 MiB that clients accept by default. */
+    async *getFile({ name, version, path }, { client }) {
       const manifest = await registry.resolve(`${name}@${version}`);
-      const bytes = await registry.readFile(manifest, path);
-      const entry = manifest.files.find((file) => file.path === path);
-      if (!entry) throw new HourglassError('file-not-found', `${name}@${version} has no such file.`);
-      yield { file: fileMessage(entry) };
-      for (let start = 0; start < bytes.length; start += chunkBytes) {
-        yield { chunk: bytes.subarray(start, start + chunkBytes) };
+      const giveBack = downloads.take(client);
+      try {
+        const file = await registry.openFile(manifest, path);
+        try {
+          yield { file: fileMessage(file.entry) };
+          for await (const chunk of file.chunks()) yield { chunk };
+        } finally {
+          await file.close();
+        }
+      } finally {
+        giveBack();
       }
     },
   };

@@ -5,8 +5,9 @@ import type { DatasetStore } from '../../../data/dataset.ts';
 import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
 import { Cursor } from '../../../jobspec/job.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
+import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
-import type { Budget } from '../../budget.ts';
+import type { Places } from '../../places.ts';
 import { checkRequest } from '../../request-check.ts';
 import { submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
@@ -23,12 +24,12 @@ type Page = Static<typeof Page>;
 export interface TrainingParts {
   readonly queue: JobQueue;
   readonly datasets: DatasetStore;
-  /** places for event streams */
-  readonly watchers: Budget;
+  readonly watchers: Places;
+  readonly metrics: Metrics;
 }
 
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
-  const { queue, watchers } = parts;
+  const { queue, watchers, metrics } = parts;
   return {
     async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }, { caller }) {
       const raw = { name, dataset, model, training, priority, deadlineSeconds };
@@ -53,12 +54,14 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
 
     async *watchJob({ id, lastEventId }, call) {
       call.endOnDrain();
-      watchers.take(1);
+      const giveBack = watchers.take(call.client);
+      metrics.move('eventStreams', 1, { transport: 'grpc' });
       try {
         const events = queue.events(id, { signal: call.signal, ...(lastEventId !== '' && { lastEventId }) });
         for await (const event of events) yield eventMessage(event);
       } finally {
-        watchers.giveBack(1);
+        giveBack();
+        metrics.move('eventStreams', -1, { transport: 'grpc' });
       }
     },
 

@@ -7,6 +7,8 @@ import type { UploadPart } from '../../../data/dataset.ts';
 import { namePattern } from '../../../jobspec/job.ts';
 import { createDataset, deleteDataset } from '../../datasets.ts';
 import { readJson } from '../../json/read.ts';
+import { within } from '../../pauses.ts';
+import { clientOf } from '../../places.ts';
 import { uploadTypes } from '../body.ts';
 import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
@@ -35,7 +37,7 @@ const UploadQuery = Type.Object(
 
 const form = { schema: ref('UploadForm') };
 
-export function datasetRoutes(app: App, { datasets, queue, config, metrics }: RouteParts): void {
+export function datasetRoutes(app: App, { datasets, queue, config, metrics, limits }: RouteParts): void {
   app.post(
     '/v1/datasets',
     {
@@ -58,7 +60,9 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
           409: problem('The name is taken'),
           413: problem('More bytes or parts than allowed'),
           415: problem('The content type is not taken'),
+          408: problem('Nothing more of the upload arrived for too long'),
           422: problem('The data cannot be used; the detail says what was wrong in which row'),
+          429: problem('Too many uploads are in progress'),
           503: problem('The storage is away; Retry-After says when to try again'),
           507: problem('The disk is full'),
         },
@@ -68,6 +72,8 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
       const { query, raw, headers } = request;
       const declared = Number(headers['content-length'] ?? 0);
       if (declared > config.maxUploadBytes) throw tooLarge(config.maxUploadBytes, declared);
+      const client = clientOf(raw.socket.remoteAddress);
+      whenEnded(reply.raw, limits.uploads.take(client));
       // The check of an upload may take longer than a connection may be idle.
       raw.socket.setTimeout(0);
       whenEnded(reply.raw, () => raw.socket.setTimeout(config.idleTimeoutMs));
@@ -77,9 +83,12 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics }: Ro
       try {
         const isForm = mediaType(headers['content-type'] ?? '') === multipart;
         const { fields, parts } = isForm
-          ? await readMultipart(body)
+          ? await within(readMultipart(body), config.stallTimeoutMs)
           : { fields: {}, parts: [singleFile(body, query.filename)] };
-        const info = await createDataset(datasets, await headOf(query, fields), parts, signal);
+        const info = await createDataset(datasets, {
+          ...{ client, head: await headOf(query, fields), parts, signal },
+          stallMs: config.stallTimeoutMs,
+        });
         metrics.count('uploads', 1, { outcome: 'accepted' });
         return reply.status(201).header('location', `/v1/datasets/${info.name}`).send(info);
       } catch (error) {

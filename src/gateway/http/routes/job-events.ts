@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from 'typebox';
 import { normaliseError } from '../../../base/errors.ts';
 import type { JobEvent } from '../../../jobspec/job.ts';
+import { clientOf } from '../../places.ts';
 import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
 import { toProblem } from '../errors.ts';
@@ -30,7 +31,7 @@ const reconnectMs = 2000;
 const longestSilenceMs = 250;
 
 export function jobEventRoutes(app: App, parts: RouteParts): void {
-  const { queue, config, metrics, draining, watchers } = parts;
+  const { queue, config, metrics, draining, limits } = parts;
   app.get(
     '/v1/jobs/:id/events',
     {
@@ -58,19 +59,19 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       const header = request.headers['last-event-id'];
       const lastEventId =
         request.query.lastEventId ?? (typeof header === 'string' && header !== '' ? header : undefined);
-      watchers.take(1);
+      const giveBack = limits.watchers.take(clientOf(request.raw.socket.remoteAddress));
       metrics.move('eventStreams', 1, { transport: 'rest' });
       whenEnded(reply.raw, () => {
-        watchers.giveBack(1);
+        giveBack();
         metrics.move('eventStreams', -1, { transport: 'rest' });
       });
       const signal = cancellation(reply.raw, { draining });
       const events = queue.events(request.params.id, { signal, ...(lastEventId !== undefined && { lastEventId }) });
       const iterator = events[Symbol.asyncIterator]();
       const first = iterator.next();
-      // What can go wrong goes wrong at once; a quiet job says nothing for long.
+      // Wait briefly for the first event so that errors become a status code, not a broken stream.
       const begun = await Promise.race([first, sleep(longestSilenceMs, 'quiet' as const, { ref: false })]);
-      // The end is told again to whoever asks; who has seen it need not come back.
+      // 204 tells EventSource to stop reconnecting: this client has already seen the end event.
       if (begun !== 'quiet' && (begun.done || begun.value.id === lastEventId)) return reply.status(204).send(undefined);
       return reply
         .header('cache-control', 'no-store')

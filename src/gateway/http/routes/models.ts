@@ -5,6 +5,7 @@ import { HourglassError } from '../../../base/errors.ts';
 import { aliasPattern, parseVersion } from '../../../registry/reference.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type AliasTarget, ModelParams, noContent, problem, ref, VersionParams } from '../schemas.ts';
+import { sendFile } from '../send-file.ts';
 
 const tags = ['models'];
 const AliasParams = Type.Object({
@@ -31,7 +32,8 @@ const contentTypes: Readonly<Record<string, string>> = {
   txt: 'text/plain; charset=utf-8',
 };
 
-export function modelRoutes(app: App, { registry }: RouteParts): void {
+export function modelRoutes(app: App, parts: RouteParts): void {
+  const { registry } = parts;
   app.get(
     '/v1/models',
     {
@@ -149,6 +151,7 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
           },
           304: noContent('The copy at hand is the file'),
           404: problem('No such model, version or file'),
+          429: problem('Too many files are being sent'),
           503: problem('The stored file is damaged, or the storage is away'),
         },
       },
@@ -159,17 +162,16 @@ export function modelRoutes(app: App, { registry }: RouteParts): void {
       const etag = entry && `"${entry.sha256}"`;
       if (etag !== undefined && matches(headers['if-none-match'], etag))
         return reply.status(304).header('etag', etag).send(undefined);
-      const bytes = await registry.readFile(manifest, params.file);
       const type = contentTypes[params.file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
-      return reply
+      reply
         .header('etag', etag)
         .header('cache-control', 'private, no-cache')
         .header(
           'content-security-policy',
           "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
         )
-        .type(type)
-        .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+        .type(type);
+      return sendFile(reply, parts, manifest, params.file);
     },
   );
 

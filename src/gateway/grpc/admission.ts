@@ -1,0 +1,135 @@
+/**
+ * Which calls grpc-js gets to see: streams that their client has not already taken back, as many at once as there are
+ * places. A connection that cancels too many calls is ended (rapid reset, CVE-2023-44487).
+ */
+
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import { normaliseError } from '../../base/errors.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { ConnectionTable } from '../connection-table.ts';
+import { clientOf, type Places } from '../places.ts';
+import { toStatus } from './errors.ts';
+
+export interface AdmissionOptions {
+  readonly calls: Places;
+  readonly connections: ConnectionTable;
+  /** calls that one connection may cancel within `windowMs` */
+  readonly maxResets: number;
+  readonly metrics: Metrics;
+}
+
+type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => void;
+
+const windowMs = 10_000;
+/** calls that one connection may open in one turn of the event loop before they are looked at again */
+const maxBurst = 16;
+
+/** `connect` makes the session of a connection, by `inject`. */
+export interface Admission {
+  connect(socket: Socket, inject: () => void): void;
+}
+
+export function admitStreams(server: Http2Server, options: AdmissionOptions): Admission {
+  const { calls, connections, metrics } = options;
+  const [serve] = server.listeners('stream') as StreamListener[];
+  if (!serve) throw new TypeError('grpc-js does not listen to streams');
+  const sockets = new WeakMap<object, Socket>();
+  const resets = new WeakMap<object, { count: number; since: number }>();
+
+  /** Counts a call that its client has cancelled. */
+  const cancelled = (session: ServerHttp2Session): void => {
+    if (session.destroyed) return;
+    const now = performance.now();
+    let recent = resets.get(session);
+    if (!recent || now - recent.since > windowMs) {
+      recent = { count: 0, since: now };
+      resets.set(session, recent);
+    }
+    if (++recent.count <= options.maxResets) return;
+    metrics.count('requests', 1, { transport: 'grpc', route: 'none', code: 'overloaded' });
+    const reason = `more than ${options.maxResets} cancelled calls in ${windowMs / 1000} s (HOURGLASS_MAX_RESETS)`;
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from(reason));
+    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  };
+
+  let connecting: Socket | undefined;
+  server.on('session', (session) => {
+    if (connecting) sockets.set(session, connecting);
+  });
+  /** streams that a connection has opened in this turn of the event loop */
+  const bursts = new WeakMap<object, number>();
+  const admit: StreamListener = (stream, headers, flags) => {
+    const session = stream.session as ServerHttp2Session | undefined;
+    if (!session || session.destroyed) return ignore(stream);
+    if (stream.destroyed || stream.closed) {
+      ignore(stream);
+      return cancelled(session);
+    }
+    const socket = sockets.get(session);
+    try {
+      const giveBack = calls.take(clientOf(session.socket.remoteAddress));
+      if (socket) connections.begin(socket);
+      stream.once('close', () => {
+        giveBack();
+        if (socket) connections.end(socket);
+        if (stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted) cancelled(session);
+      });
+    } catch (error) {
+      metrics.count('requests', 1, { transport: 'grpc', route: 'none', code: 'overloaded' });
+      return refuse(stream, error);
+    }
+    serve.call(server, stream, headers, flags);
+  };
+  server.removeAllListeners('stream');
+  server.on('stream', (stream, headers, flags) => {
+    const session = stream.session as ServerHttp2Session | undefined;
+    if (!session) return ignore(stream);
+    const opened = (bursts.get(session) ?? 0) + 1;
+    bursts.set(session, opened);
+    if (opened === 1) setImmediate(() => bursts.delete(session));
+    if (opened <= maxBurst) return admit(stream, headers, flags);
+    // Many at once may be cancelled by what follows them: look at them once that has been read.
+    ignore(stream);
+    setImmediate(() => {
+      if (session.destroyed) return;
+      if (stream.destroyed || stream.closed) cancelled(session);
+      else admit(stream, headers, flags);
+    });
+  });
+  return {
+    connect(socket, inject) {
+      connecting = socket;
+      inject();
+      connecting = undefined;
+    },
+  };
+}
+
+function ignore(stream: ServerHttp2Stream): void {
+  stream.on('error', () => {});
+}
+
+/** Answers with a status and no message, and does not wait for the rest of the request. */
+function refuse(stream: ServerHttp2Stream, thrown: unknown): void {
+  ignore(stream);
+  const { code, details, metadata } = toStatus(normaliseError(thrown), '');
+  stream.respond(
+    {
+      ':status': 200,
+      'content-type': 'application/grpc+proto',
+      'grpc-status': code,
+      'grpc-message': encodeURI(details),
+      ...metadata?.toHttp2Headers(),
+    },
+    { endStream: true },
+  );
+  stream.resume();
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}

@@ -1,0 +1,153 @@
+// Clients that send much and read nothing: what they make the gateway hold is bounded, and others are answered meanwhile.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import { grpcStatus } from '../../src/base/errors.ts';
+import { GetFileRequestSchema } from '../../src/gen/hourglass/v1/registry_pb.ts';
+import { call, framed, grownBy, largeBytes, mebibyte, startTarget } from './target.ts';
+
+const encodePath = 'hourglass.v1.InferenceService/Encode';
+const held = async (target: Awaited<ReturnType<typeof startTarget>>): Promise<number> =>
+  Number(/request_body_memory_bytes\{[^}]*\} (\d+)/.exec(await target.metrics.render())?.[1]);
+
+it('files that nobody reads are not held in memory, and are cut off', async () => {
+  const target = await startTarget({ maxDownloads: 60, stallTimeoutMs: 3000 });
+  const before = process.memoryUsage().rss;
+  const path = '/v1/models/tiny/versions/1/files/large.bin';
+  const readers = await Promise.all(Array.from({ length: 40 }, () => target.open()));
+  for (const reader of readers) reader.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+  await sleep(1500);
+  // 30 are let in, the share of one client; as a whole they would be 240 MiB.
+  expect(grownBy(before)).toBeLessThan(100);
+  const refused = await fetch(`${target.url}${path}`);
+  expect({ status: refused.status, ...((await refused.json()) as object) }).toMatchObject({
+    status: 429,
+    detail: expect.stringContaining('HOURGLASS_MAX_DOWNLOADS'),
+  });
+  expect((await target.encode()).status).toBe(200);
+  // Once the stalled readers are gone, a file arrives whole.
+  await expect
+    .poll(async () => (await fetch(`${target.url}${path}`)).arrayBuffer().then(({ byteLength }) => byteLength), {
+      timeout: 20_000,
+      interval: 500,
+    })
+    .toBe(largeBytes);
+});
+
+it('files over gRPC wait for a reader that opens no window', async () => {
+  const target = await startTarget({ maxDownloads: 60, stallTimeoutMs: 2000 });
+  const session = await target.session({ initialWindowSize: 0 });
+  const request = framed(
+    toBinary(GetFileRequestSchema, create(GetFileRequestSchema, { name: 'tiny', version: 1, path: 'large.bin' })),
+  );
+  const before = process.memoryUsage().rss;
+  const calls = Array.from({ length: 40 }, () => call(session, 'hourglass.v1.RegistryService/GetFile'));
+  for (const { stream } of calls) stream.end(request);
+  await sleep(1000);
+  expect(grownBy(before)).toBeLessThan(100);
+  // Ten are refused, the others are cut after the stall timeout.
+  const endings = await Promise.all(calls.map(({ status }) => status));
+  expect(endings.filter((status) => status === grpcStatus.RESOURCE_EXHAUSTED)).toHaveLength(10);
+  expect(endings.filter((status) => status === undefined)).toHaveLength(30);
+  await expect.poll(() => held(target)).toBe(0);
+});
+
+it('half-sent gRPC messages count, and the idle ones are cut for those who send', async () => {
+  const target = await startTarget({ maxBodyBytes: 8 * mebibyte, maxBodyMemoryBytes: 24 * mebibyte, clientShare: 100 });
+  const session = await target.session();
+  const before = process.memoryUsage().rss;
+  const announced = Buffer.alloc(5);
+  announced.writeUInt32BE(7 * mebibyte, 1);
+  const calls = Array.from({ length: 20 }, () => call(session, encodePath));
+  for (const { stream } of calls) stream.write(Buffer.concat([announced, Buffer.alloc(6 * mebibyte)]));
+  const refused = calls.map(({ status }) => status);
+  await expect.poll(async () => (await held(target)) > 0).toBe(true);
+  await Promise.race(refused);
+  expect(await held(target)).toBeLessThanOrEqual(24 * mebibyte);
+  await sleep(1500);
+  // The client's own buffers are in this process, too: 20 times 6 MiB.
+  expect(grownBy(before)).toBeLessThan(20 * 6 + 120);
+  expect((await target.encode()).status).toBe(200);
+  // A large request finds room, because the others have not moved for a second.
+  const inputs = Array.from({ length: 16_000 }, () => Array(4).fill(0.123456789012345));
+  const answer = await fetch(`${target.url}/encode?model=tiny`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs }),
+  });
+  expect(answer.status).toBe(200);
+  await answer.arrayBuffer();
+  session.destroy();
+  await expect.poll(() => held(target)).toBe(0);
+});
+
+it('what gRPC messages decompress to counts', async () => {
+  const target = await startTarget({ maxBodyBytes: 16 * mebibyte, maxBodyMemoryBytes: 48 * mebibyte });
+  const bomb = framed(gzipSync(Buffer.alloc(15 * mebibyte)), true);
+  const session = await target.session();
+  const before = process.memoryUsage().rss;
+  const calls = Array.from({ length: 30 }, () => call(session, encodePath, { 'grpc-encoding': 'gzip' }));
+  for (const { stream } of calls) stream.end(bomb);
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, grownBy(before));
+  }, 20);
+  const endings = await Promise.all(calls.map(({ status }) => status));
+  clearInterval(watch);
+  expect(endings.filter((status) => status === grpcStatus.RESOURCE_EXHAUSTED).length).toBeGreaterThan(0);
+  expect(most).toBeLessThan(300);
+  await expect.poll(() => held(target)).toBe(0);
+});
+
+it('a specification over gRPC is as small as over REST', async () => {
+  const target = await startTarget();
+  const session = await target.session();
+  const { stream, status } = call(session, 'hourglass.v1.SweepService/SubmitSweep');
+  stream.end(framed(Buffer.alloc(2 * mebibyte)));
+  expect(await status).toBe(grpcStatus.RESOURCE_EXHAUSTED);
+});
+
+it('large bodies that stop on their way do not lock out small requests, nor for long large ones', async () => {
+  const limits = { maxBodyBytes: 4 * mebibyte, maxBodyMemoryBytes: 12 * mebibyte, clientShare: 100 };
+  const target = await startTarget(limits);
+  const head = `POST /encode?model=tiny HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\nContent-Length: ${4 * mebibyte}\r\n\r\n`;
+  const senders = await Promise.all(Array.from({ length: 12 }, () => target.open()));
+  for (const sender of senders) sender.resume().write(Buffer.concat([Buffer.from(head), Buffer.alloc(3 * mebibyte)]));
+  await expect.poll(() => held(target)).toBeGreaterThan(4 * mebibyte);
+  for (let i = 0; i < 20; i++) expect((await target.encode()).status).toBe(200);
+  await sleep(1200);
+  const large = await fetch(`${target.url}/encode?model=tiny`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: Buffer.alloc(16 * 16_000),
+  });
+  expect(large.status).toBe(200);
+  await large.arrayBuffer();
+});
+
+it('thousands of bodies of one byte hold a few bytes each', async () => {
+  const target = await startTarget({ maxBodyMemoryBytes: 16 * mebibyte, maxBodyBytes: 4 * mebibyte });
+  const head = `POST /encode?model=tiny HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\nContent-Length: ${3 * mebibyte}\r\n\r\n0`;
+  const senders = await Promise.all(Array.from({ length: 500 }, () => target.open()));
+  for (const sender of senders) sender.write(head);
+  await expect.poll(() => held(target)).toBeGreaterThan(400);
+  await sleep(300);
+  expect(await held(target)).toBeLessThan(mebibyte);
+  expect((await target.encode()).status).toBe(200);
+});
+
+it('answers that nobody reads are counted and cut off', async () => {
+  const target = await startTarget({ stallTimeoutMs: 2000 });
+  const codes = JSON.stringify({ codes: Array.from({ length: 16_000 }, () => [0.5, 0.25]) });
+  const request = `POST /decode?model=tiny HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAccept: application/octet-stream\r\nContent-Length: ${codes.length}\r\n\r\n${codes}`;
+  const reader = await target.open();
+  // Enough of them that the socket's buffers cannot hold them.
+  for (let i = 0; i < 60; i++) reader.write(request);
+  await expect.poll(() => held(target)).toBeGreaterThan(0);
+  const closed = new Promise((resolve) => reader.once('close', resolve));
+  reader.on('end', () => {});
+  await expect.poll(() => held(target), { timeout: 20_000 }).toBe(0);
+  reader.resume();
+  await closed;
+});
