@@ -84,7 +84,7 @@ const parts: { readonly [P in PartName]: () => Promise<Results[P]> } = {
   machines: () => {
     if (!s3Server())
       throw new Error('the part machines needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
-    return killMachines({ kills, epochs: 60, limitMs });
+    return killMachines({ kills, epochs: 15, limitMs });
   },
 };
 

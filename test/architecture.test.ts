@@ -160,6 +160,13 @@ describe('imports go one way', () => {
 });
 
 describe('house rules', () => {
+  it('what a bucket needs is loaded only when there is one', () => {
+    const loaders = files
+      .filter((f) => !f.startsWith('store/s3/'))
+      .filter((f) => /^import (?!type )[^;]*?from '[^']*\/s3\//m.test(readFileSync(path.join(src, f), 'utf8')));
+    expect(loaders).toEqual([]);
+  });
+
   it('files written by hand stay under 400 lines', () => {
     const long = files
       .filter((f) => !/(^|\/)gen\//.test(f))

@@ -1,5 +1,6 @@
 // Kills on several machines that share nothing but Redis and a bucket. A killed worker or gateway loses its disk: what takes its
 // place begins with an empty one. The S3 server is killed as well, and stays away for a moment.
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -90,9 +91,7 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
         killed.gateways++;
         startGateway(gateway);
       } else {
-        const busy = await busyMembers(fleet);
-        const victim = busy[Math.floor(Math.random() * busy.length)];
-        if (!victim) continue;
+        const victim = await busyWorker(fleet);
         await fleet.end(victim, 'SIGKILL');
         killed.workers++;
         startWorker();
@@ -110,6 +109,16 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
     await bucket.stop();
     await redis.stop();
     rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** One of the workers that train; waits until there is one. */
+async function busyWorker(fleet: Fleet): Promise<ChildProcess> {
+  for (;;) {
+    const busy = await busyMembers(fleet);
+    const victim = busy[Math.floor(Math.random() * busy.length)];
+    if (victim) return victim;
+    await delay(50);
   }
 }
 

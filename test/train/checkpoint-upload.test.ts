@@ -1,0 +1,79 @@
+// Checkpoints that are saved beside the training: nobody waits for them, the newest one counts, and what ends a job is told.
+import { expect, it } from 'vitest';
+import { HourglassError } from '../../src/base/errors.ts';
+import { type CheckpointFiles, FencedError } from '../../src/store/contract.ts';
+import { type Checkpoint, Checkpoints, type Position } from '../../src/train/checkpoint.ts';
+import { CheckpointUpload } from '../../src/train/checkpoint-upload.ts';
+
+const checkpoint = (epoch: number): Checkpoint => ({
+  progress: { position: { phase: 0, epoch, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },
+  weights: {},
+  moments: {},
+  best: {},
+});
+const away = () => new HourglassError('storage-unavailable', 'away');
+
+/** A store whose answers come when the test says so. */
+function slowStore() {
+  const waiting: ((error?: Error) => void)[] = [];
+  const saved: number[] = [];
+  const files: CheckpointFiles = {
+    isRemote: true,
+    numbers: async () => [],
+    manifest: async () => undefined,
+    tensors: async () => undefined,
+    save: async (_tensors, manifest) => {
+      const { progress } = JSON.parse(Buffer.from(manifest('x')).toString()) as { progress: { position: Position } };
+      await new Promise<void>((resolve, reject) => {
+        waiting.push((error) => (error ? reject(error) : resolve()));
+      });
+      saved.push(progress.position.epoch);
+    },
+  };
+  const told: number[] = [];
+  const upload = new CheckpointUpload(new Checkpoints(files, 'job'), ({ epoch }) => told.push(epoch));
+  const answer = async (error?: Error): Promise<void> => {
+    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    waiting.shift()?.(error);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  return { upload, saved, told, answer };
+}
+
+it('lets the training go on, and of those that come meanwhile saves the newest alone', async () => {
+  const { upload, saved, told, answer } = slowStore();
+  for (const epoch of [1, 2, 3, 4]) upload.add(checkpoint(epoch));
+  expect(saved).toEqual([]);
+  await answer();
+  await answer();
+  await upload.finish();
+  expect(saved).toEqual([1, 4]);
+  expect(told).toEqual([1, 4]);
+});
+
+it('goes on while the store is away, and saves the newest when it is back', async () => {
+  const { upload, told, answer } = slowStore();
+  upload.add(checkpoint(1));
+  await answer(away());
+  upload.add(checkpoint(2));
+  await answer(away());
+  const finished = upload.finish();
+  await answer();
+  await finished;
+  expect(told).toEqual([2]);
+});
+
+it('says at the end that the last checkpoint is not there', async () => {
+  const { upload, answer } = slowStore();
+  upload.add(checkpoint(1));
+  await answer(away());
+  await expect(upload.finish({ patience: 0 })).rejects.toMatchObject({ code: 'storage-unavailable' });
+});
+
+it('ends a training that was overtaken by another attempt', async () => {
+  const { upload, answer } = slowStore();
+  upload.add(checkpoint(1));
+  await answer(new FencedError(1, 2));
+  expect(() => upload.add(checkpoint(2))).toThrow(FencedError);
+  await expect(upload.finish()).rejects.toThrow(FencedError);
+});
