@@ -1,7 +1,9 @@
 // The files of data sets, one suite by factory for every store; what only a bucket has to do: shards, ranges, a machine's cache.
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type DatasetFiles, ShortFileError, type StoredRows } from '../../src/store/contract.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
@@ -177,6 +179,21 @@ describe.skipIf(!s3Server())('a data set in a bucket', () => {
     expect(objects()).toBe(2);
     const rows = await openFile((await open({ store: 's3://test/collected' })).datasets, 'stays');
     expect((await readAll(rows)).length).toBe(1_000_000);
+  });
+
+  it('is collected by the command, which says what it deleted', async () => {
+    const store = 's3://test/command';
+    const stage = await (await open({ store })).versions.stage();
+    await stage.write('weights', randomBytes(100_000));
+    bucket.ageAll('command');
+    const environment = { ...bucket.environment, HOURGLASS_STORE: store, HOURGLASS_DATA_DIR: emptyDisk() };
+    const program = path.resolve(import.meta.dirname, '../../dist/main.js');
+    const collect = async (grace: string): Promise<string> => {
+      const env = { PATH: process.env.PATH, ...environment, HOURGLASS_COLLECT_GRACE: grace };
+      return (await promisify(execFile)(process.execPath, [program, 'collect'], { env })).stdout;
+    };
+    expect(await collect('24h')).toBe('deleted 0 objects, 0 bytes\n');
+    expect(await collect('2h')).toBe('deleted 1 objects, 100000 bytes\n');
   });
 
   it('says that it is cut when its objects are gone', async () => {

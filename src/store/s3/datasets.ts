@@ -7,10 +7,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DatasetFiles, StoredRows, StoredSet, Workspace } from '../contract.ts';
-import { diskError } from '../folder/disk.ts';
+import { diskError, makeUnfinished } from '../folder/disk.ts';
 import type { BucketClient } from './bucket.ts';
 import type { Objects } from './objects.ts';
 import { BucketRows, cut, type FileIndex, type Shard, shardBytes } from './rows.ts';
@@ -54,13 +54,10 @@ export class BucketDatasets implements DatasetFiles {
   }
 
   async workspace(): Promise<Workspace> {
-    try {
-      await mkdir(this.#scratch, { recursive: true });
-      const folder = await mkdtemp(path.join(this.#scratch, 'upload-'));
-      return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-    } catch (thrown) {
+    const folder = await makeUnfinished(this.#scratch).catch((thrown) => {
       throw diskError(thrown);
-    }
+    });
+    return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
   }
 
   async add(name: string, folder: string, manifest: Uint8Array): Promise<boolean> {

@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { HourglassError } from '../../base/errors.ts';
 import type { FileCache } from '../cache.ts';
 import type { BucketClient, ListedObject } from './bucket.ts';
 import type { ChangeLog } from './change-log.ts';
@@ -56,6 +57,7 @@ export class FolderLooks {
   #event = 0;
   /** until then the bucket is not asked, if something was seen before */
   #awayUntil = 0;
+  #awayError: unknown;
   /** the last `mark` of each folder that was not listed since, and of all of them */
   readonly #changed = new Map<string, number>();
   #allChanged = 0;
@@ -73,14 +75,22 @@ export class FolderLooks {
   /** Looks now. Throws `storage-unavailable`. */
   async refresh(folder: string): Promise<void> {
     this.mark(folder);
-    await this.#list(folder);
+    try {
+      await this.#list(folder);
+    } catch (error) {
+      // A client can make up any number of names: those that were never seen are not remembered.
+      if (!this.#seen.has(folder)) this.#changed.delete(folder);
+      throw error;
+    }
   }
 
   /** Throws `storage-unavailable` when nothing was ever seen. */
   async at(folder: string): Promise<FolderLook> {
     const seen = this.#seen.get(folder);
+    const isAway = performance.now() < this.#awayUntil;
+    if (!seen && isAway) return this.#orRemembered(folder, this.#awayError);
     if (!seen) return this.#list(folder).catch((error) => this.#orRemembered(folder, error));
-    if (performance.now() < this.#awayUntil) return seen.value;
+    if (isAway) return seen.value;
     if (this.#isCurrent(folder, seen)) {
       if (performance.now() < seen.until) return seen.value;
       await this.#patiently(this.#checkChanges(), undefined);
@@ -119,18 +129,28 @@ export class FolderLooks {
       work.catch(() => undefined);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
+      this.#noteAway(error);
+      return instead;
     } finally {
       patience.abort();
     }
-    this.#awayUntil = performance.now() + awayMs;
+    this.#noteAway(
+      new HourglassError('storage-unavailable', 'The bucket does not answer. Try again later.', { retryAfter: 5 }),
+    );
     return instead;
   }
 
   async #orRemembered(folder: string, error: unknown): Promise<FolderLook> {
-    const last = isUnavailable(error) ? await this.#remembered(folder) : undefined;
+    if (!isUnavailable(error)) throw error;
+    if (error !== this.#awayError) this.#noteAway(error);
+    const last = await this.#remembered(folder);
     if (!last) throw error;
-    this.#awayUntil = performance.now() + awayMs;
     return last;
+  }
+
+  #noteAway(error: unknown): void {
+    this.#awayUntil = performance.now() + awayMs;
+    this.#awayError = error;
   }
 
   #isCurrent(folder: string, { began, listAgainAt }: Seen<FolderLook>): boolean {
