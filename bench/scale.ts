@@ -59,8 +59,8 @@ try {
   });
   const page = `# Unit costs of several machines
 
-Written by \`npm run bench:scale\`. ${os.cpus()[0]?.model}, ${os.availableParallelism()} cores, Node ${process.versions.node}, a local redis-server and versitygw.
-What follows from it is in [docs/scaling.md](../docs/scaling.md).
+Written by \`npm run bench:scale\`. ${os.cpus()[0]?.model}, ${os.availableParallelism()} cores, Node ${process.versions.node}, a local redis-server and versitygw,
+load ${os.loadavg()[0]?.toFixed(1)} at the end: counts do not depend on it, times do. What follows from it is in [docs/scaling.md](../docs/scaling.md).
 
 ## Redis
 

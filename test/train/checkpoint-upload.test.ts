@@ -33,7 +33,7 @@ function slowStore() {
   const told: number[] = [];
   const upload = new CheckpointUpload(new Checkpoints(files, 'job'), ({ epoch }) => told.push(epoch));
   const answer = async (error?: Error): Promise<void> => {
-    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    await expect.poll(() => waiting.length, { timeout: 20_000 }).toBeGreaterThan(0);
     waiting.shift()?.(error);
     await new Promise((resolve) => setTimeout(resolve, 5));
   };
