@@ -28,6 +28,13 @@ export interface DatasetInfo {
   readonly createdAt?: string;
 }
 
+/**
+ * Stored bytes of a split up to which it is small: it is read into memory at its first use, and an epoch has one permutation
+ * of all its rows. A larger one stays in its file and is shuffled in windows. One comparison for both, since single rows read
+ * from a file in random order would be slow.
+ */
+export const smallSplitBytes = 512 * 2 ** 20;
+
 export interface Split {
   readonly length: number;
   /** true when reading a row costs no file access */

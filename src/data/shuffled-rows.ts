@@ -9,7 +9,7 @@
  */
 
 import { RandomStream } from '../base/random.ts';
-import type { Split } from './dataset.ts';
+import { type Split, smallSplitBytes } from './dataset.ts';
 
 export interface ShuffledRowsOptions {
   readonly split: Split;
@@ -26,8 +26,6 @@ export interface ShuffledRowsOptions {
   readonly windowed?: { readonly blockRows: number; readonly windowBlocks: number };
 }
 
-/** stored bytes up to which a set has one permutation */
-const smallBytes = 512 * 2 ** 20;
 const blockBytes = 2 ** 18;
 const windowBytes = 64 * 2 ** 20;
 /** blocks of a window that are read at the same time: a store behind a network answers each after a while */
@@ -59,7 +57,7 @@ export class ShuffledRows {
     this.#options = options;
     this.#start = start;
     this.length = end - start;
-    this.#windowed = windowed !== undefined || split.storedBytes > smallBytes;
+    this.#windowed = windowed !== undefined || split.storedBytes > smallSplitBytes;
     const rowBytes = 4 * split.rowSize;
     this.#blockRows = windowed?.blockRows ?? Math.max(1, Math.floor(blockBytes / rowBytes));
     this.#windowBlocks = windowed?.windowBlocks ?? Math.max(2, Math.floor(windowBytes / (rowBytes * this.#blockRows)));

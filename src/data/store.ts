@@ -7,7 +7,14 @@ import { namePattern } from '../jobspec/job.ts';
 import type { DatasetFiles, StoredSet } from '../store/contract.ts';
 import { diskError } from '../store/folder/disk.ts';
 import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
-import type { Dataset, DatasetInfo, DatasetStore, SplitName, Upload } from './dataset.ts';
+import {
+  type Dataset,
+  type DatasetInfo,
+  type DatasetStore,
+  type SplitName,
+  smallSplitBytes,
+  type Upload,
+} from './dataset.ts';
 import { ImportPool, type ImportPoolOptions } from './import-pool.ts';
 import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
 import { RowFile } from './row-file.ts';
@@ -16,7 +23,7 @@ import { defaultUploadLimits, type UploadLimits } from './upload.ts';
 
 export interface DatasetStoreOptions {
   readonly files: DatasetFiles;
-  /** a set whose stored rows take at most this many bytes is read into memory at its first use; default 512 MiB */
+  /** a split whose stored rows take at most this many bytes is read into memory at its first use; default `smallSplitBytes` */
   readonly cacheBytes?: number;
   readonly limits?: Partial<UploadLimits>;
   /** threads that read uploads; default: two of 256 MiB */
@@ -38,7 +45,7 @@ class StoredDatasets implements DatasetStore {
   readonly #imports: ImportPool;
   readonly #packageFolder: (name: string) => string | undefined;
 
-  constructor({ files, cacheBytes = 512 * 2 ** 20, limits, ...options }: DatasetStoreOptions) {
+  constructor({ files, cacheBytes = smallSplitBytes, limits, ...options }: DatasetStoreOptions) {
     this.#files = files;
     this.#cacheBytes = cacheBytes;
     this.#limits = { ...defaultUploadLimits, ...limits };
@@ -111,10 +118,11 @@ class StoredDatasets implements DatasetStore {
   }
 
   async #openFiles(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
-    const { train, test } = manifest.splits;
     const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
-    const inMemory = (train.rows + test.rows) * perRow <= this.#cacheBytes;
-    const openSplit = (split: SplitName) => RowFile.open({ set, dataset: info.name, split, manifest, inMemory });
+    const openSplit = (split: SplitName) => {
+      const inMemory = manifest.splits[split].rows * perRow <= this.#cacheBytes;
+      return RowFile.open({ set, dataset: info.name, split, manifest, inMemory });
+    };
     const files = { train: await openSplit('train'), test: await openSplit('test') };
     return {
       info,

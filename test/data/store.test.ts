@@ -226,4 +226,15 @@ describe('DatasetStore', () => {
     }
     expect(splits[0]).toEqual(splits[1]);
   });
+
+  it('keeps a split in memory by its own size, as the shuffle judges it, not by that of the whole set', async () => {
+    await add('points', 3000);
+    // 2,700 training rows and 300 test rows of two float32
+    const dataset = await open({ cacheBytes: 2700 * 8 }).open('points');
+    expect([dataset.split('train').inMemory, dataset.split('test').inMemory]).toEqual([true, true]);
+    await dataset.close();
+    const smaller = await open({ cacheBytes: 2700 * 8 - 1 }).open('points');
+    expect([smaller.split('train').inMemory, smaller.split('test').inMemory]).toEqual([false, true]);
+    await smaller.close();
+  });
 });
