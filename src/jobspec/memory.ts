@@ -1,0 +1,163 @@
+/**
+ * How much memory a job will take, from its resolved specification alone, so that one that cannot fit is refused before it is
+ * queued. An estimate of the large parts: weights with their gradients and moments, what a batch holds in every layer, the
+ * data set, the codes of an evaluation. It must not miss a part that grows with what a client asks for.
+ */
+
+import { HourglassError } from '../base/errors.ts';
+import type { DatasetFacts } from './derived.ts';
+import type { JobSpec } from './job.ts';
+import type { ModelOf, ModelSpec } from './model.ts';
+import type { OptimizerSpec } from './training.ts';
+
+export interface MemoryEstimate {
+  readonly weights: number;
+  readonly activations: number;
+  readonly data: number;
+  readonly evaluation: number;
+  readonly total: number;
+}
+
+const float = 4;
+/** stored rows up to which a data set is kept in memory; beyond, two windows of it are */
+const keptDataBytes = 512 * 2 ** 20;
+const windowBytes = 128 * 2 ** 20;
+
+/** Numbers of a model: its weights, and what one row holds in all of its layers. */
+interface Size {
+  readonly weights: number;
+  readonly units: number;
+  readonly code: number;
+}
+
+/** Bytes. `facts` is of the data set that the specification names. */
+export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts): MemoryEstimate {
+  const size = sizeOf(model, facts);
+  const head = headSize(model, size.code, facts.classes ?? 1);
+  const bestCopy = training.earlyStopping ? 1 : 0;
+  const weights = float * (size.weights + head) * (copies(training.optimizer) + bestCopy);
+  const rows = Math.min(training.batchSize, training.maxSamples ?? facts.rows.train, facts.rows.train);
+  const row = facts.shape.reduce((product, side) => product * side, 1);
+  // Each value once going forward and once coming back.
+  const activations = float * rows * 2 * (size.units + jacobian(model, row, size.code));
+  const stored = float * row * facts.rows.train;
+  const data = stored <= keptDataBytes ? stored : windowBytes;
+  const { linearProbe, neighbours, codes } = training.evaluation;
+  const keepsCodes = linearProbe || neighbours > 0 || codes !== 'none' || head > 0;
+  const evaluation = keepsCodes ? float * size.code * facts.rows.train : 0;
+  return { weights, activations, data, evaluation, total: weights + activations + data + evaluation };
+}
+
+/** Throws `invalid-spec` for a job that is estimated to take more than `limit` bytes. */
+export function checkMemory(spec: JobSpec, facts: DatasetFacts, limit: number): void {
+  const { total, ...parts } = estimateMemory(spec, facts);
+  if (total <= limit) return;
+  const [largest] = (Object.entries(parts) as [keyof typeof parts, number][]).sort(([, a], [, b]) => b - a);
+  const part = largest?.[0] ?? 'weights';
+  throw new HourglassError(
+    'invalid-spec',
+    `Training this is estimated to take ${readable(total)} of memory, ${readable(parts[part])} of it for ${names[part]}; HOURGLASS_MAX_JOB_MEMORY allows ${readable(limit)} here. ${remedies[part]}`,
+    { field: fields[part], expected: limit, found: Math.round(total) },
+  );
+}
+
+const names = {
+  weights: 'the weights and what the optimizer keeps of them',
+  activations: 'what a batch holds in the layers',
+  data: 'the data set',
+  evaluation: 'the codes of all rows',
+} as const;
+const remedies = {
+  weights: 'Use fewer or smaller layers.',
+  activations: 'Use a smaller "training.batchSize", or smaller layers.',
+  data: 'Use a data set with fewer rows.',
+  evaluation: 'Use a smaller code, or leave out what is measured on codes ("training.evaluation", "model.head").',
+} as const;
+const fields = {
+  weights: '/model',
+  activations: '/training/batchSize',
+  data: '/dataset',
+  evaluation: '/training/evaluation',
+} as const;
+
+const readable = (bytes: number): string =>
+  bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toPrecision(3)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/** Copies of each weight: those that a step reads and those that it writes, with their moments; the gradient; a checkpoint. */
+function copies(optimizer: OptimizerSpec): number {
+  const moments = optimizer.type === 'adam' ? 2 : optimizer.momentum > 0 ? 1 : 0;
+  return 2 * (1 + moments) + 1 + 1;
+}
+
+function sizeOf(model: ModelSpec, { shape }: DatasetFacts): Size {
+  const row = shape.reduce((product, side) => product * side, 1);
+  switch (model.type) {
+    case 'linear':
+      return chain([row, model.code], false);
+    case 'rbm': {
+      const { weights, units, code } = chain([row, model.code], true);
+      return { weights, units: units * 2, code };
+    }
+    case 'variational':
+      return variational(model, row);
+    case 'convolutional':
+      return convolutional(model, shape);
+    case 'deep-belief':
+      return chain([row, ...model.hidden, model.code], false);
+    case 'dense':
+    case 'tied':
+    case 'deep':
+    case 'sparse':
+    case 'k-sparse':
+    case 'denoising':
+    case 'stacked-denoising':
+    case 'contractive':
+      return chain([row, ...model.hidden, model.code], model.tied);
+    default:
+      return model satisfies never;
+  }
+}
+
+/** Fully connected layers down to the code, and their mirror image. */
+function chain(sizes: readonly number[], tied: boolean): Size {
+  let weights = 0;
+  for (let i = 1; i < sizes.length; i++) weights += (sizes[i - 1] ?? 0) * (sizes[i] ?? 0);
+  const biases = 2 * sum(sizes);
+  return { weights: weights * (tied ? 1 : 2) + biases, units: 2 * sum(sizes), code: sizes.at(-1) ?? 0 };
+}
+
+/** Mean and variance of the code, and everything after it once for each sample. */
+function variational({ hidden, code, samples }: ModelOf<'variational'>, row: number): Size {
+  const { weights, units } = chain([row, ...hidden, code], false);
+  const last = hidden.at(-1) ?? row;
+  return { weights: weights + last * code, units: (units / 2) * (1 + samples) + 2 * code, code };
+}
+
+function convolutional({ channels, kernel, code }: ModelOf<'convolutional'>, shape: readonly number[]): Size {
+  let [height = 1, width = 1, maps = 1] = shape;
+  let weights = 0;
+  let units = height * width * maps;
+  for (const next of channels) {
+    weights += 2 * kernel * kernel * maps * next;
+    // A level convolves at full size, then halves; batch normalisation and activation keep a copy each.
+    units += 3 * height * width * next;
+    [height, width, maps] = [Math.ceil(height / 2), Math.ceil(width / 2), next];
+  }
+  const flat = height * width * maps;
+  if (code === 'map') return { weights, units: 2 * units, code: flat };
+  return { weights: weights + 2 * flat * code, units: 2 * (units + code), code };
+}
+
+/** A classifier on the codes. */
+function headSize(model: ModelSpec, code: number, classes: number): number {
+  if (!('head' in model) || !model.head) return 0;
+  return chain([code, ...model.head.hidden, classes], true).weights;
+}
+
+/** The exact contraction holds the derivative of every code unit by every input. */
+function jacobian(model: ModelSpec, row: number, code: number): number {
+  const exact = 'contraction' in model && model.contraction?.method === 'exact';
+  return exact ? row * code : 0;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
