@@ -17,6 +17,8 @@ export interface Caller {
   readonly tenant: string;
   readonly scopes: ReadonlySet<Scope>;
   readonly limits: CallerLimits;
+  /** network address that the request came from; absent: from within the service */
+  readonly address?: string;
   /** the request's `traceparent` (W3C Trace Context), when it has one */
   readonly traceparent?: string;
 }

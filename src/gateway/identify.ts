@@ -5,8 +5,19 @@ import { type Caller, defaultCaller } from '../base/caller.ts';
 /** version, trace id, parent id, flags */
 const traceparentRule = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** `traceparent` is the header or metadata of that name; one that is not well formed is ignored, as the standard wants it. */
-export function identify(traceparent: unknown): Caller {
-  if (typeof traceparent !== 'string' || !traceparentRule.test(traceparent)) return defaultCaller;
-  return { ...defaultCaller, traceparent };
+/**
+ * `address` is the peer's, with or without its port. `traceparent` is the header or metadata of that name; one that is not
+ * well formed is ignored, as the standard wants it.
+ */
+export function identify(address: string, traceparent: unknown): Caller {
+  const caller = { ...defaultCaller, address: withoutPort(address) };
+  if (typeof traceparent !== 'string' || !traceparentRule.test(traceparent)) return caller;
+  return { ...caller, traceparent };
 }
+
+/** `192.0.2.1:443` and `[2001:db8::1]:443` without the port; an IPv4 address in the form of an IPv6 one as what it is. */
+const withoutPort = (address: string): string =>
+  address
+    .replace(/^\[(.*)\]:\d+$/, '$1')
+    .replace(/^([^:]+):\d+$/, '$1')
+    .replace(/^::ffff:(?=\d+\.)/, '');

@@ -10,7 +10,17 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 describe('identify', () => {
   it('keeps a well-formed traceparent', () => {
-    expect(identify(traceparent)).toEqual({ ...defaultCaller, traceparent });
+    expect(identify('192.0.2.1', traceparent)).toEqual({ ...defaultCaller, address: '192.0.2.1', traceparent });
+  });
+
+  it.each([
+    ['192.0.2.1:50051', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['[::ffff:192.0.2.1]:50051', '192.0.2.1'],
+    ['[2001:db8::1]:50051', '2001:db8::1'],
+    ['2001:db8::1', '2001:db8::1'],
+  ])('takes %s for the address %s, on every transport', (peer, address) => {
+    expect(identify(peer, undefined).address).toBe(address);
   });
 
   it.each([
@@ -21,7 +31,7 @@ describe('identify', () => {
     '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01',
     Buffer.from(traceparent),
   ])('takes %s for no trace', (given) => {
-    expect(identify(given)).toBe(defaultCaller);
+    expect(identify('192.0.2.1', given)).toEqual({ ...defaultCaller, address: '192.0.2.1' });
   });
 });
 
@@ -52,6 +62,7 @@ describe('a prediction', () => {
   ])('over %s is asked as its caller', async (_transport, ask) => {
     await ask({ traceparent });
     await ask({});
-    expect(predictor.callers.splice(0)).toEqual([{ ...defaultCaller, traceparent }, defaultCaller]);
+    const caller = { ...defaultCaller, address: '127.0.0.1' };
+    expect(predictor.callers.splice(0)).toEqual([{ ...caller, traceparent }, caller]);
   });
 });
