@@ -11,8 +11,7 @@ import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
 import { Metrics, type MetricsSnapshot } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
-import type { RedisSettings } from './queue/redis.ts';
-import type { QueueSettings } from './queue/redis-job-queue.ts';
+import type { QueueSettings, RedisSettings } from './queue/redis.ts';
 import { hopelessCode } from './up/exit-code.ts';
 import type { Gathered, Recorded } from './up/messages.ts';
 import type { TrainingWorker } from './worker/worker.ts';
@@ -56,6 +55,8 @@ const queueSettings = (config: Config, url: string | null): QueueSettings => ({
   ...redisSettings(config, url),
   keepJobs: config.jobHistory,
   keepEvents: config.eventHistory,
+  maxWaiting: config.maxQueuedJobs,
+  maxWaitingPerClient: config.maxQueuedJobsPerClient,
 });
 
 /** Folders of earlier releases were readable for everybody; one that belongs to another user stays as it is. */
@@ -113,6 +114,7 @@ async function worker(config: Config): Promise<void> {
   let started: TrainingWorker | undefined;
   const { storeSettings } = await import('./store/open.ts');
   const { TrainingWorker } = await import('./worker/worker.ts');
+  const { workerQueues } = await import('./worker/queues.ts');
   shutdown.add({
     name: 'training',
     limitMs: 20_000,
@@ -128,6 +130,8 @@ async function worker(config: Config): Promise<void> {
         lockMs: config.jobLockMs,
         concurrency: config.workerConcurrency,
         maxCrashes: config.maxCrashes,
+        queues: workerQueues(config.workerQueues, config.device),
+        jobs: config.workerJobs,
       },
       stores: storeSettings(config),
       checkpointSeconds: config.checkpointIntervalMs / 1000,
@@ -149,6 +153,12 @@ async function worker(config: Config): Promise<void> {
   });
   if (!started) return; // told to stop while it waited for Redis
   log.info({ engine: config.engine, device: config.device }, 'worker is ready');
+  if (config.workerJobs !== null) {
+    void started.ended.then(() => {
+      log.info({ jobs: config.workerJobs }, 'the worker has had its jobs and ends');
+      process.kill(process.pid, 'SIGTERM');
+    });
+  }
   if (process.send) {
     const tell = async (): Promise<void> => {
       const message: Recorded = { type: 'metrics', snapshot: await metrics.snapshot() };
@@ -270,7 +280,14 @@ function forTerminal(): Record<string, string | undefined> {
 }
 
 /** Errors whose message is all that a person needs. */
-const forPeople = ['StartError', 'ConfigError', 'DataLockError', 'EmbeddedRedisError', 'EvictionPolicyError'];
+const forPeople = [
+  'StartError',
+  'ConfigError',
+  'DataLockError',
+  'EmbeddedRedisError',
+  'EvictionPolicyError',
+  'WorkerQueueError',
+];
 
 main().catch((error: unknown) => {
   const facts: Partial<NodeJS.ErrnoException> = error instanceof Error ? error : {};

@@ -8,7 +8,7 @@ import type { CallFailed, TestClient } from '../../test/gateway/grpc/client.ts';
 /** What became of one request. */
 export type Answer =
   | { readonly kind: 'done'; readonly id?: string; readonly closes?: boolean }
-  /** as the contract has it: the queue is away, come back later */
+  /** as the contract has it: the queue is away, or did not say what it did; come back with the same key */
   | { readonly kind: 'refused' }
   | { readonly kind: 'wrong'; readonly text: string };
 
@@ -42,6 +42,8 @@ export class Tally {
   }
 }
 
+const awayCodes: readonly string[] = ['queue-unavailable', 'outcome-unknown'];
+
 /** The model's name is the key, so that the jobs of a key can be counted. */
 const jobOf = (key: string) => ({
   name: key,
@@ -60,8 +62,8 @@ export async function submitOverRest(address: string, key: string): Promise<Answ
   const body = (await response.json()) as { id: string; code?: string };
   const closes = response.headers.get('connection') === 'close';
   if (response.status === 202) return { kind: 'done', id: body.id, closes };
-  const asPromised =
-    response.status === 503 && body.code === 'queue-unavailable' && Number(response.headers.get('retry-after')) > 0;
+  const isAway = awayCodes.includes(body.code ?? '');
+  const asPromised = response.status === 503 && isAway && Number(response.headers.get('retry-after')) > 0;
   return asPromised ? { kind: 'refused' } : { kind: 'wrong', text: `REST ${response.status} ${JSON.stringify(body)}` };
 }
 
@@ -72,7 +74,7 @@ export async function submitOverGrpc(client: TestClient, key: string): Promise<A
     return { kind: 'done', id };
   } catch (error) {
     const { status, code, retryAfter = 0 } = (error as CallFailed).failure ?? {};
-    if (status === 'UNAVAILABLE' && code === 'queue-unavailable' && retryAfter > 0) return { kind: 'refused' };
+    if (status === 'UNAVAILABLE' && awayCodes.includes(code ?? '') && retryAfter > 0) return { kind: 'refused' };
     return { kind: 'wrong', text: `gRPC ${(error as Error).message}` };
   }
 }

@@ -37,7 +37,15 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
   const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-machines-'));
   const emptyDisk = (): string => path.join(root, randomUUID());
   const [redis, bucket] = await Promise.all([startRedis(), startBucket()]);
-  const settings = { url: redis.url, prefix: 'hourglass', timeoutMs: 900, keepJobs: 100_000, keepEvents: 10_000 };
+  const settings = {
+    url: redis.url,
+    prefix: 'hourglass',
+    timeoutMs: 900,
+    keepJobs: 100_000,
+    keepEvents: 10_000_000,
+    maxWaiting: 100_000,
+    maxWaitingPerClient: 100_000,
+  };
   const queue = await RedisJobQueue.open(settings, pino({ level: 'silent' }));
   const place = bucket.settings(emptyDisk());
   const common = {

@@ -38,10 +38,11 @@ export async function killRedis(campaign: KillRedis): Promise<KilledRedis> {
   const submit = async (): Promise<void> => {
     for (let i = 0; !over; i++) {
       try {
-        // nobody retries here: only what was acknowledged counts
+        // Nobody retries here: only what was acknowledged counts.
         ids.push((await queue.submit(waveSpec(`redis-${i}`, epochs, seeds[i % seeds.length]))).id);
       } catch (error) {
-        if (!(error instanceof HourglassError && error.code === 'queue-unavailable')) throw error;
+        const isAway = error instanceof HourglassError && ['queue-unavailable', 'outcome-unknown'].includes(error.code);
+        if (!isAway) throw error;
         refused++;
       }
       await delay(400);

@@ -138,7 +138,7 @@ compared by checksum with those of an undisturbed job of the same seed.
 
 ${table(head, [line('worker', workers), line('redis-server', redis), last])}
 
-While redis-server was away ${redis.refused} submissions were refused with \`queue-unavailable\`; the gateway's clients tried
+While redis-server was away ${redis.refused} submissions were refused with \`queue-unavailable\` or \`outcome-unknown\`; the gateway's clients tried
 again ${gateway.retries} times.`;
 }
 
@@ -179,7 +179,7 @@ function outages({ outages: survived }: Read): string | undefined {
 Two clients over REST and one over gRPC submit a job a second each under idempotency keys and try again until it is
 acknowledged; another asks for predictions; two long jobs are trained and a third worker is free. Killed: the server is gone.
 Frozen: it keeps its connections and carries out later what it was sent. Half-open: nothing comes through, nobody is told, and
-connections from before stay dead. Slow: every piece 250 ms later, each way. A refusal is 503 \`queue-unavailable\` with
+connections from before stay dead. Slow: every piece 250 ms later, each way. A refusal is 503 \`queue-unavailable\` or \`outcome-unknown\` with
 Retry-After, over gRPC UNAVAILABLE with a retry delay. The newest checkpoint is that of the running jobs, as old as it was when the
 server came back; consumed again is from that moment to the first claim of a job.
 

@@ -28,7 +28,15 @@ export async function inOwnWorld<T>(
   const redis = await startRedis();
   const dataFolder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-campaign-'));
   await addWaves(dataFolder);
-  const settings = { url: redis.url, prefix: 'hourglass', timeoutMs: 900, keepJobs: 100_000, keepEvents: 10_000 };
+  const settings = {
+    url: redis.url,
+    prefix: 'hourglass',
+    timeoutMs: 900,
+    keepJobs: 100_000,
+    keepEvents: 10_000_000,
+    maxWaiting: 100_000,
+    maxWaitingPerClient: 100_000,
+  };
   const queue = await RedisJobQueue.open(settings, pino({ level: 'silent' }));
   const fleets: Fleet[] = [];
   const fleet: World['fleet'] = (role, environment = {}) => {

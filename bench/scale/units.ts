@@ -57,10 +57,21 @@ const queueSettings = (url: string) => ({
   prefix: 'scale',
   timeoutMs: 5000,
   keepJobs: 10_000,
-  keepEvents: 10_000,
+  keepEvents: 10_000_000,
+  maxWaiting: 100_000,
+  maxWaitingPerClient: 100_000,
 });
 const consumerSettings = (url: string) => ({
-  ...{ url, prefix: 'scale', timeoutMs: 5000, lockMs: 6000, concurrency: 1, maxCrashes: 3 },
+  ...{
+    url,
+    prefix: 'scale',
+    timeoutMs: 5000,
+    lockMs: 6000,
+    concurrency: 1,
+    maxCrashes: 3,
+    queues: ['cpu', 'any'] as const,
+    jobs: null,
+  },
 });
 
 export const openQueue = (url: string): Promise<RedisJobQueue> => RedisJobQueue.open(queueSettings(url), quiet);

@@ -17,7 +17,7 @@ export interface Caller {
   readonly tenant: string;
   readonly scopes: ReadonlySet<Scope>;
   readonly limits: CallerLimits;
-  /** network address that the request came from; absent: from within the service */
+  /** network address that the request came from, of IPv6 its /64 network; absent: from within the service */
   readonly address?: string;
   /** the request's `traceparent` (W3C Trace Context), when it has one */
   readonly traceparent?: string;

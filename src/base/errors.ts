@@ -100,6 +100,7 @@ export const errorTable = {
   'deadline-exceeded': row(504, 'DEADLINE_EXCEEDED', 'The deadline passed before the answer', true),
   cancelled: row(499, 'CANCELLED', 'The client went away'),
   'queue-unavailable': row(503, 'UNAVAILABLE', 'The job queue cannot be reached', true),
+  'outcome-unknown': row(503, 'UNAVAILABLE', 'The job queue did not answer, and may have done what was asked', true),
   'queue-storage-full': row(503, 'RESOURCE_EXHAUSTED', 'The job queue has no room', true),
   'storage-full': row(507, 'RESOURCE_EXHAUSTED', 'The disk is full', true),
   'storage-unavailable': row(503, 'UNAVAILABLE', 'The storage cannot be reached', true),

@@ -1,10 +1,9 @@
 /** What a client may do to data sets: the one way for every transport. */
 
 import { type Static, Type } from 'typebox';
-import { HourglassError } from '../base/errors.ts';
 import type { DatasetInfo, DatasetStore, Upload, UploadPart } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
-import { type JobState, Name } from '../jobspec/job.ts';
+import { Name } from '../jobspec/job.ts';
 import { supported } from '../jobspec/schema-check.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import { withoutPauses } from './pauses.ts';
@@ -42,34 +41,21 @@ async function* timed(parts: Upload['parts'], stallMs: number): AsyncGenerator<U
   for await (const part of all) yield { ...part, content: withoutPauses(part.content, stallMs) };
 }
 
-/** States of jobs that may still read their data set. */
-const unfinished = ['queued', 'running', 'cancelling'] as const satisfies readonly JobState[];
+/** Tells a set from another that has had the same name. */
+export const identityOf = ({ hash, createdAt = '' }: DatasetInfo): string => `${hash} ${createdAt}`;
 
 /**
  * Throws `dataset-in-use` while a job waits for the set or reads it, `queue-unavailable` when that cannot be known, and what
- * `DatasetStore.delete` throws.
+ * `DatasetStore.delete` throws. A job that is being submitted meanwhile is either found here or refused by the queue.
  */
 export async function deleteDataset(datasets: DatasetStore, queue: JobQueue, name: string): Promise<void> {
-  const { builtIn } = await datasets.info(name);
-  const user = builtIn ? undefined : await jobWith(queue, name);
-  if (user !== undefined) {
-    throw new HourglassError(
-      'dataset-in-use',
-      `The data set ${name} is used by the job ${user}. Wait for its end or cancel it, then delete the data set.`,
-      { found: user },
-    );
+  const info = await datasets.info(name);
+  if (info.builtIn) return datasets.delete(name); // refused there
+  await queue.retireDataset(name, identityOf(info));
+  try {
+    await datasets.delete(name);
+  } catch (error) {
+    await queue.keepDataset(name).catch(() => undefined); // else it is usable again when the mark expires
+    throw error;
   }
-  await datasets.delete(name);
-}
-
-async function jobWith(queue: JobQueue, dataset: string): Promise<string | undefined> {
-  for (const state of unfinished) {
-    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-      const page = await queue.list({ state, limit: 500, ...(cursor !== undefined && { cursor }) });
-      const job = page.jobs.find(({ spec }) => spec.dataset === dataset);
-      if (job) return job.id;
-      cursor = page.nextCursor;
-    }
-  }
-  return undefined;
 }

@@ -92,10 +92,16 @@ export function createGateway(parts: GatewayParts): Gateway {
 /** What the queue counts is read when somebody looks. */
 async function recordQueue(queue: JobQueue, metrics: Metrics): Promise<void> {
   try {
-    const [counts, { outcomes, failures }] = await Promise.all([queue.counts(), queue.endings()]);
+    const reading = [queue.counts(), queue.endings(), queue.queues()] as const;
+    const [counts, { outcomes, failures }, queues] = await Promise.all(reading);
     metrics.set('queueUp', 1);
     for (const [state, count] of Object.entries(counts)) {
       metrics.set('queueJobs', count, { state: state as keyof typeof counts });
+    }
+    for (const { name, waiting, running, workers } of queues) {
+      metrics.set('queueWaiting', waiting, { queue: name });
+      metrics.set('queueRunning', running, { queue: name });
+      metrics.set('queueWorkers', workers, { queue: name });
     }
     for (const [outcome, count] of Object.entries(outcomes)) {
       metrics.total('jobsFinished', count, { outcome: outcome as keyof typeof outcomes });

@@ -3,12 +3,15 @@
 import { type Static, Type } from 'typebox';
 import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
-import type { DatasetStore } from '../data/dataset.ts';
-import { type JobView, namePattern } from '../jobspec/job.ts';
-import { type ResolveContext, resolveJobSpec } from '../jobspec/resolve.ts';
+import type { DatasetInfo, DatasetStore } from '../data/dataset.ts';
+import { type JobSpec, type JobView, namePattern } from '../jobspec/job.ts';
+import { checkMemory } from '../jobspec/memory.ts';
+import { resolveJobSpec } from '../jobspec/resolve.ts';
 import { checkAgainst, supported } from '../jobspec/schema-check.ts';
 import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
+import type { Config } from '../platform/config.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import { identityOf } from './datasets.ts';
 
 /** What a submission may say besides the job's specification, in the same object. */
 export const SubmitMembers = supported(
@@ -38,6 +41,7 @@ const SweepMembers = supported(Type.Pick(SubmitMembers, ['priority'], { addition
 export interface SubmitParts {
   readonly queue: JobQueue;
   readonly datasets: Pick<DatasetStore, 'info'>;
+  readonly config: Pick<Config, 'maxJobMemoryBytes'>;
 }
 
 const longestKey = 255;
@@ -45,24 +49,26 @@ const nameRule = new RegExp(namePattern);
 
 /**
  * `raw` is what a client sent, checked here and nowhere before: a job specification and what SubmitMembers lists. Throws
- * what `resolveJobSpec`, `DatasetStore.info` and `JobQueue.submit` throw, and `invalid-request` for an idempotency key that
- * is empty or too long.
+ * what `resolveJobSpec`, `checkMemory`, `DatasetStore.info` and `JobQueue.submit` throw, and `invalid-request` for an
+ * idempotency key that is empty or too long.
  */
 export async function submitJob(
-  { queue, datasets }: SubmitParts,
+  { queue, datasets, config }: SubmitParts,
   caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
 ): Promise<JobView> {
   checkKey(idempotencyKey);
   const { members, job } = split(raw);
-  const { spec, warnings } = resolveJobSpec(job, await contextOf(job, datasets));
-  return queue.submit(spec, { caller, ...members, warnings, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  const dataset = await datasetOf(job, datasets);
+  const { spec, warnings } = resolveJobSpec(job, dataset ? { dataset } : {});
+  checkSize(spec, dataset, config);
+  return queue.submit(spec, { caller, ...members, warnings, ...optionsOf(idempotencyKey, dataset) });
 }
 
 /** The same for `{ job, search, priority }`: throws what `resolveSweep` and `SweepQueue.submit` throw as well. */
 export async function submitSweep(
-  { queue, datasets }: SubmitParts,
+  { queue, datasets, config }: SubmitParts,
   caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
@@ -76,9 +82,20 @@ export async function submitSweep(
     });
   }
   const members = checkAgainst(SweepMembers, rest) as Pick<SubmitMembers, 'priority'>;
-  const sweep = resolveSweep(job, search, await contextOf(job, datasets));
-  return queue.sweeps.submit(sweep, { caller, ...members, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+  const dataset = await datasetOf(job, datasets);
+  const sweep = resolveSweep(job, search, dataset ? { dataset } : {});
+  for (const { spec } of sweep.trials) checkSize(spec, dataset, config);
+  return queue.sweeps.submit(sweep, { caller, ...members, ...optionsOf(idempotencyKey, dataset) });
 }
+
+function checkSize(spec: JobSpec, dataset: DatasetInfo | undefined, config: SubmitParts['config']): void {
+  if (dataset) checkMemory(spec, dataset, config.maxJobMemoryBytes);
+}
+
+const optionsOf = (idempotencyKey: string | undefined, dataset: DatasetInfo | undefined) => ({
+  ...(idempotencyKey !== undefined && { idempotencyKey }),
+  ...(dataset && { datasetIdentity: identityOf(dataset) }),
+});
 
 function checkKey(key: string | undefined): void {
   if (key === undefined || (key.length > 0 && key.length <= longestKey)) return;
@@ -90,9 +107,9 @@ function checkKey(key: string | undefined): void {
 }
 
 /** Defaults depend on the data set, so it is looked up first; a malformed name is left to the specification's check. */
-async function contextOf(job: unknown, datasets: SubmitParts['datasets']): Promise<ResolveContext> {
+async function datasetOf(job: unknown, datasets: SubmitParts['datasets']): Promise<DatasetInfo | undefined> {
   const name = datasetNameOf(job);
-  return name === undefined ? {} : { dataset: await datasets.info(name) };
+  return name === undefined ? undefined : datasets.info(name);
 }
 
 /** Anything but an object is left to the specification's check. */

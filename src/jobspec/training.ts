@@ -88,8 +88,15 @@ export const EarlyStopping = Type.Object(
 );
 export type EarlyStopping = Static<typeof EarlyStopping>;
 
+export const Device = Type.Enum(['cpu', 'gpu', 'any'], {
+  default: 'any',
+  description: 'what it is trained on; each has a queue of its own, and a worker takes from those that it can serve',
+});
+export type Device = Static<typeof Device>;
+
 export const TrainingSpec = Type.Object(
   {
+    device: Device,
     epochs: Type.Integer({ minimum: 1, maximum: 100_000, default: 5 }),
     maxSamples: Type.Optional(Type.Integer({ minimum: 1, description: 'train on the first n rows only' })),
     batchSize: Type.Integer({ minimum: 1, maximum: 65_536, default: 128 }),

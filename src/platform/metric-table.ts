@@ -34,6 +34,7 @@ const route = { atMost: 100 } as const;
 /** `ok` or a code of the error table */
 const code = { atMost: 100 } as const;
 const jobOutcome = ['succeeded', 'failed', 'cancelled'] as const;
+const device = ['cpu', 'gpu', 'any'] as const;
 const jobState = ['queued', 'running', 'cancelling', ...jobOutcome] as const;
 
 const latency = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -71,6 +72,11 @@ export const metricTable = {
   queueUp: gauge('queue_up', '1 when the queue answers, else 0', none),
   queueTruncated: counter('queue_truncated', 'Times that the file of the embedded queue had lost its end', none),
   queueJobs: gauge('queue_jobs', 'Jobs in the queue by state', { state: jobState }),
+  queueWaiting: gauge('queue_waiting_jobs', 'Jobs that wait for a worker, by the device that they need', {
+    queue: device,
+  }),
+  queueRunning: gauge('queue_running_jobs', 'Jobs that a worker has, by the device that they need', { queue: device }),
+  queueWorkers: gauge('queue_workers', 'Workers that take jobs from a queue', { queue: device }),
   jobsFinished: counter('jobs_finished', 'Jobs that ended, as the queue counts them: alike on every gateway', {
     outcome: jobOutcome,
   }),

@@ -139,7 +139,19 @@ export const settings = {
   redisTimeoutMs: queue('HOURGLASS_REDIS_TIMEOUT', duration(50, 60 * second), '800ms', 'longest wait for one command'),
   jobLockMs: queue('HOURGLASS_JOB_LOCK', duration(second, hour), '6s', 'a worker silent for this long loses its job'),
   jobHistory: queue('HOURGLASS_JOB_HISTORY', integer(1, 1_000_000), '10000', 'finished jobs that are kept'),
-  eventHistory: queue('HOURGLASS_EVENT_HISTORY', integer(10, 1_000_000), '10000', 'events kept per job for replay'),
+  eventHistory: queue(
+    'HOURGLASS_EVENT_HISTORY',
+    integer(10, 100_000_000),
+    '500000',
+    'events of finished jobs that are kept, all together; the oldest jobs go first',
+  ),
+  maxQueuedJobs: queue('HOURGLASS_MAX_QUEUED_JOBS', integer(1, 1_000_000), '5000', 'jobs that may wait'),
+  maxQueuedJobsPerClient: queue(
+    'HOURGLASS_MAX_QUEUED_JOBS_PER_CLIENT',
+    integer(1, 1_000_000),
+    '1000',
+    'jobs that may wait of one client address; behind a proxy all clients have its address',
+  ),
 
   engine: training(
     'HOURGLASS_ENGINE',
@@ -155,6 +167,18 @@ export const settings = {
     integer(1, 64),
     '1',
     'jobs that one worker trains at once',
+  ),
+  workerQueues: training(
+    'HOURGLASS_WORKER_QUEUES',
+    pattern(/^(auto|(cpu|gpu|any)(,(cpu|gpu|any)){0,2})$/, 'auto, or some of cpu, gpu, any with commas between them'),
+    'auto',
+    'queues that a worker takes jobs from; auto: any, and that of its device',
+  ),
+  workerJobs: training(
+    'HOURGLASS_WORKER_JOBS',
+    optional(integer(1, 1_000_000)),
+    null,
+    'a worker ends after so many jobs, however they ended',
   ),
   checkpointIntervalMs: training(
     'HOURGLASS_CHECKPOINT_INTERVAL',
@@ -174,6 +198,12 @@ export const settings = {
     optional(bytes(256 * 2 ** 20)),
     null,
     'memory of one training process, above which it is stopped',
+  ),
+  maxJobMemoryBytes: training(
+    'HOURGLASS_MAX_JOB_MEMORY',
+    bytes(2 ** 20),
+    '1GiB',
+    'estimated memory of a job, above which it is refused',
   ),
 
   defaultModel: serving('HOURGLASS_DEFAULT_MODEL', optional(reference), null, 'model of requests that name none'),

@@ -6,17 +6,18 @@
  *         └► check: whose lock is gone now is dead
  */
 
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, Taken } from './delivery.ts';
 import type { Lease } from './lease.ts';
-import { renewScript } from './lease-scripts.ts';
+import { leaveScript, renewScript } from './lease-scripts.ts';
 
 export interface Held {
   readonly lease: Lease;
   /** the delivery and its lock, for BullMQ */
-  readonly delivered: string;
-  readonly token: string;
+  readonly taken: Taken;
 }
 
 export interface HeartbeatParts {
@@ -24,6 +25,8 @@ export interface HeartbeatParts {
   readonly base: string;
   /** a worker silent for this long loses its jobs */
   readonly lockMs: number;
+  /** what the worker takes jobs from */
+  readonly queues: readonly Device[];
   readonly delivery: Delivery;
   readonly held: ReadonlySet<Held>;
   readonly log: Logger;
@@ -33,6 +36,7 @@ const redeliverEveryMs = 15_000;
 
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
+  readonly #worker = randomUUID();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #onlyRenews = false;
@@ -53,6 +57,8 @@ export class Heartbeat {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     await this.#upkeep;
+    const { client, base, queues } = this.#parts;
+    await leaveScript.run(client, base, this.#worker, queues.join()).catch(() => undefined); // else it expires
   }
 
   #beat(): void {
@@ -66,11 +72,12 @@ export class Heartbeat {
   }
 
   async #renew(): Promise<void> {
-    const { client, base, lockMs, held } = this.#parts;
-    const jobs = [...held].flatMap(({ lease: { claim }, delivered, token }) => [
-      ...[claim.id, claim.attempt, delivered, token],
+    const { client, base, lockMs, queues, held } = this.#parts;
+    const jobs = [...held].flatMap(({ lease: { claim }, taken: { queue, delivered, token } }) => [
+      ...[claim.id, claim.attempt, queue, delivered, token],
     ]);
-    const reply = await renewScript.run(client, base, lockMs, Math.round(lockMs * 0.7), ...jobs);
+    const about = [lockMs, Math.round(lockMs * 0.7), this.#worker, queues.join()] as const;
+    const reply = await renewScript.run(client, base, ...about, ...jobs);
     const [mode, permittedAt, ...stops] = reply as readonly (string | number)[];
     for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
     // not awaited: however much there is to do, the next renewal must not be late

@@ -1,19 +1,21 @@
 /**
  * The worker's side of the queue. BullMQ delivers and locks; the record decides.
  *
- *   BullMQ ─► claim (fencing token) ─► train ─► settle: finish · crash · give back
- *               └► heartbeat: renew locks · look for dead workers · hand over pending jobs
+ *   fetch from BullMQ ─► claim (fencing token) ─► train ─► settle: finish · crash · give back
+ *                          └► heartbeat: renew locks · look for dead workers · hand over pending jobs
  *
  * While Redis is away training goes on; what has to be said is said when it is back.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { DelayedError, type Job, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import type { JobFailure, JobSpec, WaitingFor } from '../jobspec/job.ts';
+import type { JobFailure, WaitingFor } from '../jobspec/job.ts';
+import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
-import { Delivery, maxStalledCount, parseDelivery, queueName } from './delivery.ts';
+import { Delivery, parseDelivery, type Taken } from './delivery.ts';
 import { Heartbeat, type Held } from './heartbeat.ts';
+import { JobFetcher } from './job-fetcher.ts';
+import { specOf } from './job-record.ts';
 import { type Claim, Lease } from './lease.ts';
 import { bestTrialScript, claimScript, crashScript, finishScript, releaseScript } from './lease-scripts.ts';
 import { checkEviction, connectRedis, EvictionPolicyError, keyBase, type RedisSettings, untilReady } from './redis.ts';
@@ -23,6 +25,10 @@ export interface ConsumerSettings extends RedisSettings {
   /** a worker silent for this long loses its jobs */
   readonly lockMs: number;
   readonly concurrency: number;
+  /** what it takes jobs from */
+  readonly queues: readonly Device[];
+  /** takes no more after so many jobs, however they ended; null: never */
+  readonly jobs: number | null;
   /** crashes without a checkpoint in between until a job is failed */
   readonly maxCrashes: number;
 }
@@ -81,43 +87,29 @@ export class JobConsumer {
   readonly #log: Logger;
   readonly #train: Train;
   readonly #client: Redis;
-  readonly #patient: Redis;
   readonly #subscriber: Redis;
   readonly #delivery: Delivery;
-  readonly #worker: Worker;
+  readonly #fetcher: JobFetcher;
   readonly #held = new Set<Held>();
-  readonly #workerId = `${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
   readonly #heartbeat: Heartbeat;
   /** when draining has to be over, whatever Redis says; on the clock of performance.now() */
   #drainedBy: number | undefined;
 
   private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
+    const { lockMs, queues, concurrency: slots, jobs } = settings;
     this.#settings = settings;
     this.#base = keyBase(settings);
     this.#log = log;
     this.#train = train;
     this.#client = client;
-    this.#patient = connectRedis(settings, 'patient', log);
     this.#subscriber = connectRedis(settings, 'subscriber', log);
-    // checked at each heartbeat of any worker, not more often
-    this.#delivery = new Delivery(client, settings, Math.round(settings.lockMs / 8), log);
-    this.#worker = new Worker(queueName, (job, token = '') => this.#process(job, token), {
-      connection: this.#patient,
-      prefix: `{${settings.prefix}}`,
-      concurrency: settings.concurrency,
-      lockDuration: settings.lockMs,
-      // both are done by our own heartbeat, which knows when Redis was away
-      skipLockRenewal: true,
-      skipStalledCheck: true,
-      maxStalledCount,
-      drainDelay: 2,
-      runRetryDelay: 500,
-      skipVersionCheck: true,
-    });
-    this.#worker.on('error', (error) => log.debug({ reason: error.message }, 'BullMQ'));
-    const { lockMs } = settings;
+    this.#delivery = new Delivery(client, settings, log);
     this.#heartbeat = new Heartbeat({
-      ...{ client, base: this.#base, lockMs, delivery: this.#delivery, held: this.#held, log },
+      ...{ client, base: this.#base, lockMs, queues, delivery: this.#delivery, held: this.#held, log },
+    });
+    this.#fetcher = new JobFetcher({
+      ...{ delivery: this.#delivery, queues, slots, log, ...(jobs !== null && { jobs }) },
+      process: (taken) => this.#process(taken),
     });
   }
 
@@ -142,8 +134,9 @@ export class JobConsumer {
     return consumer;
   }
 
-  get running(): number {
-    return this.#held.size;
+  /** Resolves when it has had its number of jobs, or was drained. */
+  get ended(): Promise<void> {
+    return this.#fetcher.ended;
   }
 
   /** Those of the ids that have a record. Throws when Redis is away. */
@@ -159,23 +152,40 @@ export class JobConsumer {
   async drain(): Promise<void> {
     this.#drainedBy = performance.now() + drainMs;
     this.#heartbeat.onlyRenew();
-    await this.#worker.pause(true);
+    this.#fetcher.stop();
     for (const { lease } of this.#held) lease.stop('draining');
-    while (this.#held.size > 0 && performance.now() < this.#drainedBy) await delay(20);
-    // a server that is away must not keep us
+    // A server that is away must not keep us.
+    const late = () => delay(Math.max(0, (this.#drainedBy ?? 0) - performance.now()));
+    await Promise.race([this.#fetcher.ended, late()]);
     await Promise.race([this.#heartbeat.stop(), delay(1000)]);
-    await Promise.race([this.#worker.close(), delay(3000)]);
     await Promise.race([this.#delivery.close(), delay(1000)]);
-    for (const client of [this.#client, this.#patient, this.#subscriber]) client.disconnect();
+    for (const client of [this.#client, this.#subscriber]) client.disconnect();
   }
 
-  async #process(delivered: Job, token: string): Promise<void> {
-    const claim = await this.#claim(delivered.id ?? '');
-    if (claim === 'gone') return;
-    if ('laterMs' in claim) return deliverLater(delivered, token, claim.laterMs);
+  /** True when there was a job to work on. */
+  async #process(taken: Taken): Promise<boolean> {
+    try {
+      const claim = await this.#claim(taken);
+      if (claim === 'gone') {
+        await this.#patiently(() => taken.complete());
+        return false;
+      }
+      if ('laterMs' in claim) {
+        await this.#patiently(() => taken.giveBack(claim.laterMs));
+        return false;
+      }
+      await this.#work(taken, claim);
+      return true;
+    } catch (err) {
+      this.#log.error({ delivery: taken.delivered, err }, 'a delivery could not be dealt with; it is delivered again');
+      return false;
+    }
+  }
+
+  async #work(taken: Taken, { deadlineMs, ...claim }: Claim & { deadlineMs: number }): Promise<void> {
     const lease = new Lease(claim, this.#client, this.#base);
-    const forgetDeadline = this.#whenOver(claim.deadlineMs, lease);
-    const held = { lease, delivered: delivered.id ?? '', token };
+    const forgetDeadline = this.#whenOver(deadlineMs, lease);
+    const held = { lease, taken };
     this.#held.add(held);
     if (this.#drainedBy !== undefined) lease.stop('draining');
     try {
@@ -184,7 +194,7 @@ export class JobConsumer {
         return { kind: 'crashed', failure: attemptFailure };
       });
       const again = await this.#settle(lease, outcome);
-      if (again !== undefined) await deliverLater(delivered, token, again);
+      await this.#patiently(() => (again === undefined ? taken.complete() : taken.giveBack(again)));
     } finally {
       forgetDeadline();
       lease.close();
@@ -192,15 +202,15 @@ export class JobConsumer {
     }
   }
 
-  async #claim(delivered: string): Promise<(Claim & { deadlineMs: number }) | { laterMs: number } | 'gone'> {
+  async #claim({ delivered, token }: Taken): Promise<(Claim & { deadlineMs: number }) | { laterMs: number } | 'gone'> {
     const { id, delivery } = parseDelivery(delivered);
     const limit = this.#settings.maxCrashes * vanishedPerCrash;
-    const reply = await this.#whenBack(claimScript, id, delivery, this.#workerId, limit);
+    const reply = await this.#whenBack(claimScript, id, delivery, token, limit);
     if (!reply) return { laterMs: 0 };
     const [outcome, attempt, run, spec, deadlineMs, sweep, trials] = reply as ClaimReply;
     if (outcome === 'gone') return 'gone';
     if (outcome === 'later') return { laterMs: attempt };
-    const claim = { id, attempt, run, spec: JSON.parse(spec) as JobSpec, deadlineMs, isTrial: sweep !== '' };
+    const claim = { id, attempt, run, spec: specOf(spec), deadlineMs, isTrial: sweep !== '' };
     return trials === '' ? claim : this.#withBest(claim, JSON.parse(trials) as string[]);
   }
 
@@ -213,7 +223,7 @@ export class JobConsumer {
     const reply = await this.#whenBack(bestTrialScript, id, attempt);
     if (!reply) return { laterMs: 0 };
     const [outcome, best, run, spec] = reply as [string, string, number, string];
-    if (outcome === 'best') return { ...claim, spec: JSON.parse(spec) as JobSpec, best: { id: best, run, trials } };
+    if (outcome === 'best') return { ...claim, spec: specOf(spec), best: { id: best, run, trials } };
     if (outcome === 'none') {
       await this.#whenBack(finishScript, id, attempt, 'failed', 'failure', JSON.stringify(noTrialFailure));
     }
@@ -309,25 +319,15 @@ export class JobConsumer {
   }
 
   #listen(): void {
-    const [cancel, pending] = [`${this.#base}cancel`, `${this.#base}pending`];
-    this.#subscriber.subscribe(cancel, pending).catch(() => undefined);
+    const [cancel, delivered] = [`${this.#base}cancel`, `${this.#base}delivered`];
+    this.#subscriber.subscribe(cancel, delivered).catch(() => undefined);
     this.#subscriber.on('message', (channel: string, message: string) => {
       if (channel === cancel) for (const held of this.#holding(message)) held.lease.stop('cancelled');
-      if (channel === pending && this.#drainedBy === undefined) this.#delivery.handOver().catch(() => undefined);
+      if (channel === delivered) this.#fetcher.tell();
     });
   }
 
   #holding(id: string): Held[] {
     return [...this.#held].filter(({ lease }) => lease.claim.id === id);
   }
-}
-
-/** Gives a delivery back to BullMQ: at once in front of the others, or after a while. Always throws: it has not ended. */
-async function deliverLater(delivered: Job, token: string, ms: number): Promise<never> {
-  if (ms === 0) {
-    await delivered.moveToWait(token);
-    throw new WaitingError();
-  }
-  await delivered.moveToDelayed(Date.now() + ms, token);
-  throw new DelayedError();
 }

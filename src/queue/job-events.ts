@@ -58,7 +58,7 @@ export interface FollowOptions {
 /** Entries in order, without end; stops when aborted. `read` throws only for the first page: later outages are waited out. */
 export async function* followStream(
   notifier: StreamNotifier,
-  read: (from: string) => Promise<readonly StreamEntry[]>,
+  read: (after: string | undefined) => Promise<readonly StreamEntry[]>,
   { stream, after, signal }: FollowOptions,
 ): AsyncGenerator<StreamEntry | 'caught-up', void> {
   let wake = (): void => undefined;
@@ -70,13 +70,13 @@ export async function* followStream(
   const aborted = (): void => wake();
   signal?.addEventListener('abort', aborted);
   try {
-    let from = after === undefined ? '-' : `(${after}`;
+    let last = after;
     for (let first = true; !signal?.aborted; first = false) {
       notified = false;
-      const page = first ? await read(from) : await read(from).catch(() => []);
+      const page = first ? await read(last) : await read(last).catch(() => []);
       for (const entry of page) {
         yield entry;
-        from = `(${entry.id}`;
+        last = entry.id;
       }
       if (page.length > 0) continue;
       yield 'caught-up';

@@ -1,6 +1,7 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
 import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { Device } from '../jobspec/training.ts';
 import type { SubmitOptions } from './submit-options.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
@@ -19,15 +20,29 @@ export interface JobPage {
   readonly nextCursor?: string;
 }
 
+/** What waits and runs in a queue. Jobs are in the queue of the device that they need. */
+export interface QueueView {
+  readonly name: Device;
+  /** jobs that a worker could begin now, those that wait for a retry too */
+  readonly waiting: number;
+  readonly running: number;
+  /** workers that take from it */
+  readonly workers: number;
+}
+
 export interface Endings {
   readonly outcomes: Readonly<Record<'succeeded' | 'failed' | 'cancelled', number>>;
   /** as `failure.reason` of a job */
   readonly failures: Readonly<Record<string, number>>;
 }
 
-/** Every call throws `queue-unavailable` within a second when Redis is gone, `queue-storage-full` when it has no room. */
+/**
+ * Every call throws `queue-unavailable` within a second when Redis is gone, `queue-storage-full` when it has no room, and
+ * those that change something `outcome-unknown` when the change was sent and no answer came.
+ */
 export interface JobQueue {
   readonly sweeps: SweepQueue;
+  /** throws `idempotency-key-reused`, `quota-exceeded`, and `dataset-not-found` for a data set that was retired meanwhile */
   submit(spec: JobSpec, options?: SubmitOptions): Promise<JobView>;
   /** throws `job-not-found` */
   get(id: string): Promise<JobView>;
@@ -47,6 +62,15 @@ export interface JobQueue {
    * `job-not-found` and `invalid-request` (not an event id) before the first event; later outages are waited out.
    */
   events(id: string, options?: { lastEventId?: string; signal?: AbortSignal }): AsyncIterable<JobEvent>;
+  /**
+   * Before a data set is deleted: from now on no job can be queued that was checked against this very set (the same name may
+   * be uploaded again). Throws `dataset-in-use` when a job or sweep that has not ended names it.
+   */
+  retireDataset(name: string, identity: string): Promise<void>;
+  /** takes `retireDataset` back, because the set could not be deleted */
+  keepDataset(name: string): Promise<void>;
+  /** what waits and runs, by queue */
+  queues(): Promise<readonly QueueView[]>;
   /** how many jobs have ended since the queue was made, whoever ended them: by outcome, failures also by reason; for metrics */
   endings(): Promise<Endings>;
   /** number of jobs by state, for metrics */

@@ -1,6 +1,6 @@
 /** A job's record in Redis (one hash) and how it is shown. */
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { JobFailure, JobProgress, JobSpec, JobState, JobView, WaitingFor } from '../jobspec/job.ts';
 
 /** Fields of the hash; all values are text. */
@@ -9,13 +9,19 @@ export type JobRecord = Readonly<Record<string, string>>;
 const iso = (ms: string): string => new Date(Number(ms)).toISOString();
 const json = <T>(text: string): T => JSON.parse(text) as T;
 
+/** Records of earlier releases name no device. */
+export function specOf(text: string): JobSpec {
+  const spec = json<JobSpec>(text);
+  return { ...spec, training: { ...spec.training, device: spec.training.device ?? 'any' } };
+}
+
 export function viewOf(record: JobRecord): JobView {
   const { id = '', state, spec = '', createdAt = '', startedAt, finishedAt, attempts, warnings } = record;
   const { progress, metrics, failure, model, version, waitingFor } = record;
   return {
     id,
     state: state as JobState,
-    spec: json<JobSpec>(spec),
+    spec: specOf(spec),
     createdAt: iso(createdAt),
     ...(startedAt !== undefined && { startedAt: iso(startedAt) }),
     ...(finishedAt !== undefined && { finishedAt: iso(finishedAt) }),
@@ -38,11 +44,17 @@ export function newJobId(now = Date.now()): string {
   return head + Array.from(randomBytes(16), (byte) => alphabet.charAt(byte % 32)).join('');
 }
 
-/** Members sorted by name, so that equal requests have equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
+/**
+ * Equal requests have equal fingerprints, whatever the order of their members. A member that a release has added is left out
+ * where it has its default, so that a request that is repeated after an upgrade is still the same.
+ */
+export function fingerprintOf(request: unknown): string {
+  const text = JSON.stringify(request, (key, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    const isNew = ([name, value]: [string, unknown]): boolean =>
+      key === 'training' && name === 'device' && value === 'any';
+    const kept = Object.entries(member).filter((entry) => !isNew(entry));
+    return Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -3,23 +3,33 @@
  * is told 'lost' and changes nothing.
  */
 
-import { jobScript } from './script.ts';
+import { recordScript } from './record-script.ts';
 
 /**
- * Takes a delivered job. ARGV: id, delivery, worker, limit of vanished attempts.
+ * Takes a delivered job. ARGV: id, delivery, the token of this delivery's lock, limit of vanished attempts.
  * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1, the sweep it is a trial of or '',
  *   the trials of a sweep as JSON or '']
  *
- * A record that is still 'running' lost its worker without a word. That counts against the job only while it makes no
- * progress from one attempt to the next; from the third time on it waits longer and longer, so that a job that takes its
- * worker down with it leaves the others room.
+ * The token is the claim's name: a worker that asks again, because the answer was lost, gets the same attempt again, and
+ * one whose lock another worker holds by now gets nothing.
+ * A record that is 'running' under another token lost its worker without a word. That counts against the job only while it
+ * makes no progress from one attempt to the next; from the third time on it waits longer and longer, so that a job that
+ * takes its worker down with it leaves the others room.
  */
-export const claimScript = jobScript(`
-local id, delivery, worker, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+export const claimScript = recordScript(`
+local id, delivery, token, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local key = base .. 'job:' .. id
-local record = redis.call('HMGET', key, 'state', 'delivery', 'mark', 'startMark', 'deadline')
+local record = redis.call('HMGET', key, 'state', 'delivery', 'mark', 'startMark', 'deadline', 'owner', 'queue')
 local state = record[1]
 if not state or isFinal(state) or record[2] ~= delivery then return {'gone'} end
+local holder = redis.call('GET', bullLock(record[7], id .. '-' .. delivery))
+if holder and holder ~= token then return {'gone'} end
+local function yours(attempt)
+  local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials')
+  local left = record[5] and math.max(0, record[5] - now) or -1
+  return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or ''}
+end
+if state == 'running' and record[6] == token then return yours(tonumber(redis.call('HGET', key, 'attempts'))) end
 if state == 'cancelling' then
   finish(id, 'cancelled')
   return {'gone'}
@@ -49,13 +59,11 @@ if state == 'running' then
 end
 local attempt = redis.call('HINCRBY', key, 'attempts', 1)
 redis.call('HSETNX', key, 'startedAt', math.max(now, redis.call('HGET', key, 'createdAt')))
-redis.call('HSET', key, 'owner', worker, 'startMark', record[3] or '')
+redis.call('HSET', key, 'owner', token, 'startMark', record[3] or '')
 redis.call('HDEL', key, 'waitingFor')
 move(id, 'running')
 tell(id)
-local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials')
-local left = record[5] and math.max(0, record[5] - now) or -1
-return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or ''}
+return yours(attempt)
 `);
 
 const held = `
@@ -66,19 +74,31 @@ local state = record[1]
 if not state or isFinal(state) or record[2] ~= attempt or not redis.call('HGET', key, 'owner') then return 'lost' end
 `;
 
-/** ARGV: id, attempt, progress JSON or '', mark of the newest checkpoint or '', then pairs of event type and JSON. → state · 'lost' */
-export const reportScript = jobScript(`${held}
-if ARGV[3] ~= '' then
-  redis.call('HSET', key, 'progress', ARGV[3])
-  emit(id, 'progress', ARGV[3])
-end
+/**
+ * ARGV: id, attempt, progress JSON or '', mark of the newest checkpoint or '', then pairs of an epoch's number and JSON.
+ * → state · 'lost'
+ * The attempt numbers its epochs, so that one whose answer was lost is not written twice.
+ */
+export const reportScript = recordScript(`${held}
+if ARGV[3] ~= '' then emitProgress(id, ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('HSET', key, 'mark', ARGV[4]) end
-for i = 5, #ARGV, 2 do emit(id, ARGV[i], ARGV[i + 1]) end
+local told = tonumber(string.match(redis.call('HGET', key, 'told') or '', '^' .. attempt .. ':(%d+)$') or 0)
+for i = 5, #ARGV, 2 do
+  if tonumber(ARGV[i]) > told then
+    emit(id, 'epoch', ARGV[i + 1])
+    redis.call('HSET', key, 'told', attempt .. ':' .. ARGV[i])
+  end
+end
 return state
 `);
 
+/** A worker that gives a job back and does not hear the answer asks again: it gets the same answer. */
+const sameAnswer = (answer: string): string => `
+if redis.call('HGET', base .. 'job:' .. ARGV[1], 'givenBack') == ARGV[2] then return '${answer}' end
+`;
+
 /** ARGV: id, attempt, final state, then pairs of field and value for the record. → 'ok' · 'lost' */
-export const finishScript = jobScript(`${held}
+export const finishScript = recordScript(`${held}
 for i = 4, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 finish(id, ARGV[3])
 return 'ok'
@@ -88,8 +108,9 @@ return 'ok'
  * Gives a job back unharmed (a worker that stops, a full disk). ARGV: id, attempt, what it waits for or ''. → 'ok' · 'lost'
  * One that is being cancelled is cancelled.
  */
-export const releaseScript = jobScript(`${held}
+export const releaseScript = recordScript(`${sameAnswer('ok')}${held}
 redis.call('HDEL', key, 'owner')
+redis.call('HSET', key, 'givenBack', attempt)
 if state == 'cancelling' then
   finish(id, 'cancelled')
 else
@@ -104,7 +125,7 @@ return 'ok'
  * The training process died. ARGV: id, attempt, limit of crashes, failure JSON. → 'again' · 'failed' · 'lost'
  * Crashes count only as long as no checkpoint was written between them.
  */
-export const crashScript = jobScript(`${held}
+export const crashScript = recordScript(`${sameAnswer('again')}${held}
 if state == 'cancelling' then
   finish(id, 'cancelled')
   return 'failed'
@@ -119,38 +140,47 @@ if crashes >= tonumber(ARGV[3]) then
   return 'failed'
 end
 redis.call('HDEL', key, 'owner')
+redis.call('HSET', key, 'givenBack', attempt)
 move(id, 'queued')
 tell(id)
 return 'again'
 `);
 
 /**
- * Keeps the leases of a worker, all at once. ARGV: lock ms, longest gap ms, then (id, attempt, BullMQ id, BullMQ token) for
- * each job. → ['quiet' or 'check', server time, then (id, attempt, 'lost' or 'cancelling') for those that must stop]
+ * Keeps the leases of a worker, all at once, and says that it is there. ARGV: lock ms, longest gap ms, worker, the queues it
+ * takes from (commas between them), then (id, attempt, queue, BullMQ id, BullMQ token) for each job.
+ * → ['quiet' or 'check', server time, then (id, attempt, 'lost' or 'cancelling') for those that must stop]
  *
  * After Redis was away, every lease looks expired although the workers live on. The gap in the common heartbeat shows it:
  * for one lock time nobody looks for dead workers, so that all can renew first. The same when the clock was set forward. When
  * it was set back, what should expire soon would stay for as long: that is put right.
  */
-export const renewScript = jobScript(`
+export const renewScript = recordScript(`
 local lock, gap = tonumber(ARGV[1]), tonumber(ARGV[2])
 local before = redis.call('GET', base .. 'heartbeat') or now
 redis.call('SET', base .. 'heartbeat', now)
 if now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
 if before - now > gap then
-  redis.call('DEL', base .. 'quiet', base .. 'redelivered', base .. 'training:stalled-check')
+  redis.call('DEL', base .. 'quiet', base .. 'redelivered')
+  for name in string.gmatch('any,cpu,gpu', '%a+') do redis.call('DEL', bullStalledCheck(name)) end
   for _, index in ipairs({'jobs:running', 'jobs:cancelling', 'sweeps:running', 'sweeps:cancelling'}) do
     for _, id in ipairs(redis.call('ZRANGE', base .. index, 0, -1)) do
-      local key = base .. 'training:' .. id .. '-' .. redis.call('HGET', base .. 'job:' .. id, 'delivery') .. ':lock'
+      local record = redis.call('HMGET', base .. 'job:' .. id, 'queue', 'delivery')
+      local key = bullLock(record[1], id .. '-' .. record[2])
       if redis.call('PTTL', key) > lock then redis.call('PEXPIRE', key, lock) end
     end
   end
 end
+for name in string.gmatch(ARGV[4], '%a+') do
+  local key = base .. 'queue:' .. name .. ':workers'
+  redis.call('ZADD', key, now + lock, ARGV[3])
+  redis.call('ZREMRANGEBYSCORE', key, 0, now - 1)
+end
 local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check', now}
-for i = 3, #ARGV, 4 do
-  local id, attempt, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 5, #ARGV, 5 do
+  local id, attempt, queue, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempts', 'owner')
-  local key = base .. 'training:' .. delivered .. ':lock'
+  local key = bullLock(queue, delivered)
   local holder = redis.call('GET', key)
   if record[2] ~= attempt or not record[3] or isFinal(record[1]) or (holder and holder ~= token) then
     for _, word in ipairs({id, attempt, 'lost'}) do table.insert(reply, word) end
@@ -159,20 +189,38 @@ for i = 3, #ARGV, 4 do
       for _, word in ipairs({id, attempt, 'cancelling'}) do table.insert(reply, word) end
     end
     redis.call('SET', key, token, 'PX', lock)
-    redis.call('SREM', base .. 'training:stalled', delivered)
+    redis.call('SREM', bullStalled(queue), delivered)
   end
 end
 return reply
 `);
 
+/** A worker that stops is not there any more. ARGV: worker, the queues it took from. → 'ok' */
+export const leaveScript = recordScript(`
+for name in string.gmatch(ARGV[2], '%a+') do redis.call('ZREM', base .. 'queue:' .. name .. ':workers', ARGV[1]) end
+return 'ok'
+`);
+
 /**
- * A delivery that BullMQ has taken over leaves the list. ARGV: id, delivery.
- * A job that was started anew meanwhile stays in it.
+ * Finds the delivery that a worker took without hearing so: the one whose lock has its token. ARGV: queue, token.
+ * → the delivery · false
  */
-export const deliveredScript = jobScript(`
+export const takenScript = recordScript(`
+for _, delivered in ipairs(redis.call('LRANGE', bullActive(ARGV[1]), 0, -1)) do
+  if redis.call('GET', bullLock(ARGV[1], delivered)) == ARGV[2] then return delivered end
+end
+return false
+`);
+
+/**
+ * A delivery that BullMQ has taken over leaves the list, and idle workers hear of it. ARGV: id, delivery.
+ * A job that was started anew meanwhile stays in the list.
+ */
+export const deliveredScript = recordScript(`
 if redis.call('HGET', base .. 'job:' .. ARGV[1], 'delivery') == ARGV[2] then
   redis.call('ZREM', base .. 'pending', ARGV[1])
 end
+redis.call('PUBLISH', base .. 'delivered', '')
 return 'ok'
 `);
 
@@ -180,7 +228,7 @@ return 'ok'
  * Finds the trial of a sweep with the lowest held-out loss and notes it. ARGV: id, attempt.
  * → 'lost' · ['none'] · ['best', trial, its run, its spec]
  */
-export const bestTrialScript = jobScript(`${held}
+export const bestTrialScript = recordScript(`${held}
 local best, bestLoss
 for _, trial in ipairs(cjson.decode(redis.call('HGET', key, 'trials'))) do
   local job = redis.call('HMGET', base .. 'job:' .. trial, 'state', 'metrics')
@@ -198,7 +246,7 @@ return {'best', best, tonumber(job[1]), job[2]}
  * have lost its last writes. Also sweeps whose trials have all ended without BullMQ noticing, and jobs that wait for a time
  * which a wrong clock has set: nothing waits for more than a minute. → the ids
  */
-export const orphansScript = jobScript(`
+export const orphansScript = recordScript(`
 local found = {}
 if not redis.call('SET', base .. 'redelivered', 1, 'NX', 'PX', 10000) then return found end
 local function redeliver(id)
@@ -216,16 +264,14 @@ end
 for _, kind in ipairs({'jobs', 'sweeps'}) do
   for _, state in ipairs({'queued', 'running', 'cancelling'}) do
     for _, id in ipairs(redis.call('ZRANGE', base .. kind .. ':' .. state, 0, -1)) do
-      local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep')
+      local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep', 'queue')
       local delivered = id .. '-' .. record[1]
       local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
       if not redis.call('ZSCORE', base .. 'pending', id) and not sweepWaits then
-        -- BullMQ's score: milliseconds times 4096
-        local due = (redis.call('ZSCORE', base .. 'training:delayed', delivered) or 0) / 4096
-        if redis.call('EXISTS', base .. 'training:' .. delivered) == 0 or due - now > 120000 then
+        local due = bullDueAt(record[4], delivered) or 0
+        if redis.call('EXISTS', bullDelivery(record[4], delivered)) == 0 or due - now > 120000 then
           redeliver(id)
-        elseif record[2] and redis.call('ZSCORE', base .. 'training:waiting-children', delivered)
-          and isOver(cjson.decode(record[2])) then
+        elseif record[2] and bullWaitsForChildren(record[4], delivered) and isOver(cjson.decode(record[2])) then
           redeliver(id)
         end
       end

@@ -26,6 +26,12 @@ export interface Claim {
 const reportEveryMs = 250;
 const maxKeptEpochs = 100_000;
 
+/** Epochs of an attempt are numbered, so that a report that is sent again does not tell one twice. */
+interface NumberedEpoch {
+  readonly number: number;
+  readonly epoch: EpochMetrics;
+}
+
 export class Lease {
   readonly claim: Claim;
   readonly #client: Redis;
@@ -34,7 +40,8 @@ export class Lease {
   readonly #lost = new AbortController();
   #progress = '';
   #mark = '';
-  #epochs: EpochMetrics[] = [];
+  #epochs: NumberedEpoch[] = [];
+  #epochCount = 0;
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
@@ -72,7 +79,7 @@ export class Lease {
   }
 
   epoch(epoch: EpochMetrics): void {
-    this.#epochs.push(epoch);
+    this.#epochs.push({ number: ++this.#epochCount, epoch });
     if (this.#epochs.length > maxKeptEpochs) this.#epochs.shift();
     this.#schedule();
   }
@@ -121,7 +128,7 @@ export class Lease {
     const [progress, mark, epochs] = [this.#progress, this.#mark, this.#epochs];
     [this.#progress, this.#mark, this.#epochs] = ['', '', []];
     try {
-      const events = epochs.flatMap((epoch) => ['epoch', JSON.stringify(epoch)]);
+      const events = epochs.flatMap(({ number, epoch }) => [number, JSON.stringify(epoch)]);
       const state = await reportScript.run(this.#client, this.#base, id, attempt, progress, mark, ...events);
       if (state === 'lost') this.stop('lost');
       if (state === 'cancelling') this.stop('cancelled');

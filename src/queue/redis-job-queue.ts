@@ -1,51 +1,59 @@
 /**
  * The job queue as clients see it, on Redis: records, idempotency keys, events. It writes a record and a note that the job
- * is to be delivered in one step; workers hand it to BullMQ (delivery.ts). A gateway that dies at any moment therefore
- * loses nothing and doubles nothing.
+ * is to be delivered in one step, then hands the job to BullMQ at once where it can; workers do it where it cannot
+ * (delivery.ts). A gateway that dies at any moment therefore loses nothing and doubles nothing.
  */
 
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { HourglassError } from '../base/errors.ts';
-import type { EpochMetrics, JobEvent, JobProgress, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 import type { Logger } from '../platform/log.ts';
-import { followStream, type StreamEntry, StreamNotifier } from './job-events.ts';
-import type { Endings, JobPage, JobQueue, ListQuery, SubmitOptions } from './job-queue.ts';
-import { canonicalJson, type JobRecord, newJobId, viewOf } from './job-record.ts';
-import { cancelScript, removeScript, restartScript, submitScript } from './job-scripts.ts';
+import { deviceQueues } from './bullmq-keys.ts';
+import { Delivery } from './delivery.ts';
+import { JobEventReader } from './job-event-reader.ts';
+import { StreamNotifier } from './job-events.ts';
+import type { Endings, JobPage, JobQueue, ListQuery, QueueView, SubmitOptions } from './job-queue.ts';
+import { fingerprintOf, type JobRecord, newJobId, viewOf } from './job-record.ts';
+import {
+  cancelScript,
+  queuesScript,
+  removeScript,
+  restartScript,
+  retireDatasetScript,
+  submitScript,
+} from './job-scripts.ts';
 import {
   checkEviction,
   connectRedis,
   EvictionPolicyError,
   keyBase,
-  type RedisSettings,
+  mayHaveRun,
+  outcomeUnknown,
+  type QueueSettings,
   redisError,
+  submitAdvice,
   untilReady,
 } from './redis.ts';
 import { RedisSweepQueue } from './redis-sweep-queue.ts';
 import type { Reply, Script } from './script.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
-export interface QueueSettings extends RedisSettings {
-  /** finished jobs that are kept */
-  readonly keepJobs: number;
-  /** events per job that are kept */
-  readonly keepEvents: number;
-}
-
 const outcomes = ['succeeded', 'failed', 'cancelled'] as const;
 const states = ['queued', 'running', 'cancelling', ...outcomes] as const satisfies JobState[];
 const idempotencyLifetimeMs = 24 * 3600 * 1000;
-const eventPage = 500;
+/** longer than any submission takes from reading the facts of its data set to being queued */
+const retiredMs = 10 * 60_000;
 const idPattern = /^[0-9a-hjkmnp-tv-z]{26}$/;
-const eventIdPattern = /^\d{1,20}-\d{1,20}$/;
 
 const notFound = (): HourglassError =>
   new HourglassError('job-not-found', 'There is no job with this id. It may have been deleted.', { field: 'id' });
 
-/** The first word of a script's answer, when it is not `ok`. */
-const refusals: Readonly<Record<string, () => HourglassError>> = {
+const quota = (message: string, found: unknown, expected: number): HourglassError =>
+  new HourglassError('quota-exceeded', message, { found, expected, retryAfter: 30 });
+
+/** By the first word of a script's answer, when it is not `ok`; `about` is the second. */
+const refusals: Readonly<Record<string, (about: unknown, settings: QueueSettings) => HourglassError>> = {
   unknown: notFound,
   reused: () =>
     new HourglassError(
@@ -53,18 +61,42 @@ const refusals: Readonly<Record<string, () => HourglassError>> = {
       'This idempotency key was used for another request. Use a new key, or send the first request again unchanged.',
       { field: 'Idempotency-Key' },
     ),
+  full: (waiting, { maxWaiting }) =>
+    quota(
+      `${waiting} jobs wait already, and HOURGLASS_MAX_QUEUED_JOBS allows ${maxWaiting}. Submit again when some have begun, or cancel some.`,
+      waiting,
+      maxWaiting,
+    ),
+  'client-full': (waiting, { maxWaitingPerClient }) =>
+    quota(
+      `${waiting} of your jobs wait already, and HOURGLASS_MAX_QUEUED_JOBS_PER_CLIENT allows ${maxWaitingPerClient} from one address. Submit again when some have begun, or cancel some.`,
+      waiting,
+      maxWaitingPerClient,
+    ),
+  retired: () => new HourglassError('dataset-not-found', 'The data set has just been deleted.', { field: '/dataset' }),
+  used: (job) =>
+    new HourglassError(
+      'dataset-in-use',
+      `The data set is used by the job ${job}. Wait for its end or cancel it, then delete the data set.`,
+      { found: job },
+    ),
   finished: () => new HourglassError('job-finished', 'The job has ended; it cannot be cancelled.'),
   succeeded: () => new HourglassError('job-finished', 'The job has succeeded. Submit a new one to train again.'),
   active: () => new HourglassError('job-not-finished', 'The job has not ended. Cancel it first, or wait for its end.'),
 };
+
+/** What to do when it is not known whether a job was changed. */
+const lookAgain = 'Ask for the job to see what became of it, then try again if need be.';
 
 export class RedisJobQueue implements JobQueue {
   readonly #settings: QueueSettings;
   readonly #base: string;
   readonly #client: Redis;
   readonly #subscriber: Redis;
-  readonly #notifier: StreamNotifier;
+  readonly #events: JobEventReader;
+  readonly #log: Logger;
   readonly sweeps: SweepQueue;
+  #delivery: Delivery | undefined;
   #refusal: EvictionPolicyError | undefined;
 
   private constructor(settings: QueueSettings, log: Logger) {
@@ -72,16 +104,21 @@ export class RedisJobQueue implements JobQueue {
     this.#base = keyBase(settings);
     this.#client = connectRedis(settings, 'commands', log);
     this.#subscriber = connectRedis(settings, 'subscriber', log);
-    this.#notifier = new StreamNotifier(this.#subscriber);
-    this.sweeps = new RedisSweepQueue({
+    this.#log = log;
+    const shared = {
       client: this.#client,
       base: this.#base,
-      keepJobs: settings.keepJobs,
-      keepEvents: settings.keepEvents,
+      guarded: <T>(call: () => Promise<T>) => this.#guarded(call),
+      record: (id: string) => this.#record(id),
+    };
+    this.#events = new JobEventReader({ ...shared, notifier: new StreamNotifier(this.#subscriber) });
+    this.sweeps = new RedisSweepQueue({
+      ...shared,
+      settings,
       idempotencyLifetimeMs,
-      guarded: (call) => this.#guarded(call),
-      recordOf: async (script, ...args) => recordIn(await this.#run(script, ...args)),
-      record: (id) => this.#record(id),
+      change: async (script, advice, ...args) => this.#recordIn(await this.#change(script, advice, ...args)),
+      handOver: (id) => this.#handOver(id),
+      withdraw: (id) => this.#withdraw(id),
       notFound,
     });
   }
@@ -92,6 +129,7 @@ export class RedisJobQueue implements JobQueue {
     try {
       await untilReady(queue.#client, settings.timeoutMs);
       await queue.#checkPolicy();
+      queue.#catchUp();
     } catch (error) {
       if (!(error instanceof EvictionPolicyError)) log.warn('The queue starts without Redis');
       else {
@@ -99,8 +137,9 @@ export class RedisJobQueue implements JobQueue {
         throw error;
       }
     }
-    // a server may be replaced by one with another policy while we run
+    // A server may be replaced by one with another policy while we run.
     queue.#client.on('ready', () => {
+      queue.#catchUp();
       queue.#checkPolicy().catch((error: unknown) => {
         if (error instanceof EvictionPolicyError) log.error(error.message);
       });
@@ -109,11 +148,13 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async submit(spec: JobSpec, options: SubmitOptions = {}): Promise<JobView> {
-    const { idempotencyKey: key, warnings = [], priority = 0, deadlineSeconds } = options;
-    const { keepEvents, keepJobs } = this.#settings;
-    const reply = await this.#run(
+    const { caller, idempotencyKey: key, warnings = [], priority = 0, deadlineSeconds } = options;
+    const { keepEvents, keepJobs, maxWaiting, maxWaitingPerClient } = this.#settings;
+    const id = newJobId();
+    const reply = await this.#change(
       submitScript,
-      newJobId(),
+      submitAdvice(key, `job ${id}`, `/v1/jobs/${id}`),
+      id,
       JSON.stringify(spec),
       JSON.stringify(warnings),
       priority,
@@ -121,10 +162,18 @@ export class RedisJobQueue implements JobQueue {
       keepEvents,
       keepJobs,
       key === undefined ? '' : sha256(key),
-      sha256(canonicalJson({ spec, priority, deadlineSeconds })),
+      fingerprintOf({ spec, priority, deadlineSeconds }),
       idempotencyLifetimeMs,
+      spec.training.device,
+      caller?.address === undefined ? '' : sha256(caller.address),
+      maxWaiting,
+      maxWaitingPerClient,
+      spec.dataset,
+      options.datasetIdentity ?? '',
     );
-    return viewIn(reply);
+    const job = viewOf(this.#recordIn(reply));
+    if (job.state === 'queued') this.#handOver(job.id);
+    return job;
   }
 
   async get(id: string): Promise<JobView> {
@@ -151,42 +200,42 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async cancel(id: string): Promise<JobView> {
-    return viewIn(await this.#run(cancelScript, checkId(id)));
+    const job = viewOf(this.#recordIn(await this.#change(cancelScript, lookAgain, checkId(id))));
+    if (job.state === 'cancelled') this.#withdraw(id);
+    return job;
   }
 
   async restart(id: string, from: 'checkpoint' | 'start'): Promise<JobView> {
-    return viewIn(await this.#run(restartScript, checkId(id), from === 'start' ? 'retry' : 'resume'));
+    const how = from === 'start' ? 'retry' : 'resume';
+    const job = viewOf(this.#recordIn(await this.#change(restartScript, lookAgain, checkId(id), how)));
+    this.#handOver(id);
+    return job;
   }
 
   async remove(id: string): Promise<void> {
-    refuseUnlessOk(await this.#run(removeScript, checkId(id)));
+    this.#refuseUnlessOk(await this.#change(removeScript, lookAgain, checkId(id)));
   }
 
-  async *events(
-    id: string,
-    { lastEventId, signal }: { lastEventId?: string; signal?: AbortSignal } = {},
-  ): AsyncGenerator<JobEvent, void> {
-    if (lastEventId !== undefined && !eventIdPattern.test(lastEventId)) {
-      throw new HourglassError('invalid-request', 'The last event id is not one that this stream gave.', {
-        field: 'Last-Event-ID',
-      });
-    }
-    await this.#record(id);
-    const stream = `${this.#base}events:${id}`;
-    const read = (from: string) => this.#guarded(() => this.#readEvents(stream, from));
-    const options = { stream, ...(lastEventId && { after: lastEventId }), ...(signal && { signal }) };
-    for await (const entry of followStream(this.#notifier, read, options)) {
-      if (entry === 'caught-up') {
-        const end = await this.#endWithoutEvent(id, lastEventId);
-        if (end === 'deleted') return;
-        if (end === undefined) continue;
-        yield end;
-        return;
-      }
-      const event = await this.#eventOf(id, entry, signal);
-      if (event) yield event;
-      if (event?.type === 'end') return;
-    }
+  async retireDataset(name: string, identity: string): Promise<void> {
+    const advice = 'Ask for the data set to see whether it is still there, then try again if need be.';
+    this.#refuseUnlessOk(await this.#change(retireDatasetScript, advice, name, identity, retiredMs));
+  }
+
+  async keepDataset(name: string): Promise<void> {
+    await this.#guarded(() => this.#client.del(`${this.#base}retired:${name}`));
+  }
+
+  async queues(): Promise<readonly QueueView[]> {
+    const reply = await this.#guarded(() => queuesScript.run(this.#client, this.#base, ...deviceQueues));
+    const numbers = reply as readonly number[];
+    return deviceQueues.map((name, i) => {
+      const [waiting = 0, running = 0, workers = 0] = numbers.slice(3 * i, 3 * i + 3);
+      return { name, waiting, running, workers };
+    });
+  }
+
+  events(id: string, options: { lastEventId?: string; signal?: AbortSignal } = {}): AsyncGenerator<JobEvent, void> {
+    return this.#events.follow(id, options);
   }
 
   async counts(): Promise<Readonly<Record<JobState, number>>> {
@@ -222,54 +271,29 @@ export class RedisJobQueue implements JobQueue {
     return record;
   }
 
-  /** The end of a job whose watcher has had it already, or whose events have expired. */
-  async #endWithoutEvent(id: string, after: string | undefined): Promise<JobEvent | 'deleted' | undefined> {
-    try {
-      const record = await this.#record(id);
-      if (record.endEvent === undefined) return undefined;
-      const comes = isAfter(record.endEvent, after) && (await this.#client.exists(`${this.#base}events:${id}`)) > 0;
-      return comes ? undefined : { id: record.endEvent, type: 'end', data: viewOf(record) };
-    } catch (error) {
-      return error instanceof HourglassError && error.code === 'job-not-found' ? 'deleted' : undefined;
-    }
+  /** Hands a job to BullMQ. When that does not work now, the next worker's heartbeat does it. */
+  #handOver(id: string): void {
+    this.#deliver((delivery) => delivery.handOverOne(id));
   }
 
-  async #recordWhenBack(id: string, signal: AbortSignal | undefined): Promise<JobRecord | undefined> {
-    while (!signal?.aborted) {
-      try {
-        return await this.#record(id);
-      } catch (error) {
-        if (error instanceof HourglassError && error.code === 'job-not-found') return undefined;
-        await delay(250);
-      }
-    }
-    return undefined;
+  /** Takes a job that will not run out of BullMQ. What is not taken out now is dropped when a worker meets it. */
+  #withdraw(id: string): void {
+    this.#deliver((delivery) => delivery.withdraw(id));
   }
 
-  async #readEvents(stream: string, from: string): Promise<StreamEntry[]> {
-    const entries = await this.#client.xrange(stream, from, '+', 'COUNT', eventPage);
-    return entries.map(([id, [, type = '', , data = '']]) => ({ id, type, data }));
+  /** What may have been left undone while Redis was away, or by an earlier release. */
+  #catchUp(): void {
+    this.#deliver(async (delivery) => {
+      await delivery.recount();
+      await delivery.handOver();
+    });
   }
 
-  async #eventOf(
-    id: string,
-    { id: eventId, type, data }: StreamEntry,
-    signal: AbortSignal | undefined,
-  ): Promise<JobEvent | undefined> {
-    switch (type) {
-      case 'state':
-        return { id: eventId, type, data: JSON.parse(data) as { state: JobState } };
-      case 'progress':
-        return { id: eventId, type, data: JSON.parse(data) as JobProgress };
-      case 'epoch':
-        return { id: eventId, type, data: JSON.parse(data) as EpochMetrics };
-      case 'end': {
-        const record = await this.#recordWhenBack(id, signal);
-        return record?.endEvent === eventId ? { id: eventId, type, data: viewOf(record) } : undefined;
-      }
-      default:
-        return undefined; // written by a newer release
-    }
+  #deliver(call: (delivery: Delivery) => Promise<void>): void {
+    // Opened with a ready connection only, as BullMQ wants it.
+    if (this.#client.status !== 'ready' || this.#refusal) return;
+    this.#delivery ??= new Delivery(this.#client, { ...this.#settings, lockMs: 0 }, this.#log);
+    call(this.#delivery).catch((error: Error) => this.#log.debug({ reason: error.message }, 'a hand-over must wait'));
   }
 
   async #checkPolicy(): Promise<void> {
@@ -282,8 +306,29 @@ export class RedisJobQueue implements JobQueue {
     }
   }
 
-  #run(script: Script, ...args: (string | number)[]) {
-    return this.#guarded(() => script.run(this.#client, this.#base, ...args));
+  /** Runs a script that changes something; `advice` is for a client who cannot know whether it was run. */
+  #change(script: Script, advice: string, ...args: (string | number)[]): Promise<Reply> {
+    return this.#guarded(async () => {
+      try {
+        return await script.run(this.#client, this.#base, ...args);
+      } catch (error) {
+        throw mayHaveRun(error) ? outcomeUnknown(advice, error) : error;
+      }
+    });
+  }
+
+  #refuseUnlessOk(reply: Reply): readonly Reply[] {
+    const [outcome, ...rest] = reply as readonly Reply[];
+    if (outcome === 'ok') return rest;
+    throw refusals[outcome as string]?.(rest[0], this.#settings) ?? new Error(`unexpected answer ${String(outcome)}`);
+  }
+
+  /** The record that a script answers, as pairs in one list. */
+  #recordIn(reply: Reply): JobRecord {
+    const pairs = this.#refuseUnlessOk(reply)[0] as readonly string[];
+    const record: Record<string, string> = {};
+    for (let i = 0; i < pairs.length; i += 2) record[pairs[i] as string] = pairs[i + 1] as string;
+    return record;
   }
 
   async #guarded<T>(call: () => Promise<T>): Promise<T> {
@@ -296,22 +341,6 @@ export class RedisJobQueue implements JobQueue {
   }
 }
 
-function refuseUnlessOk(reply: Reply): readonly Reply[] {
-  const [outcome, ...rest] = reply as readonly Reply[];
-  if (outcome !== 'ok') throw refusals[outcome as string]?.() ?? new Error(`unexpected answer ${String(outcome)}`);
-  return rest;
-}
-
-/** The record that a script answers, as pairs in one list. */
-function recordIn(reply: Reply): JobRecord {
-  const pairs = refuseUnlessOk(reply)[0] as readonly string[];
-  const record: Record<string, string> = {};
-  for (let i = 0; i < pairs.length; i += 2) record[pairs[i] as string] = pairs[i + 1] as string;
-  return record;
-}
-
-const viewIn = (reply: Reply): JobView => viewOf(recordIn(reply));
-
 /** An id of another form cannot exist. */
 function checkId(id: string): string {
   if (!idPattern.test(id)) throw notFound();
@@ -319,11 +348,3 @@ function checkId(id: string): string {
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** Whether a stream id comes after another. */
-function isAfter(id: string, other: string | undefined): boolean {
-  if (other === undefined) return true;
-  const [a = '', an = '0'] = id.split('-');
-  const [b = '', bn = '0'] = other.split('-');
-  return BigInt(a) === BigInt(b) ? BigInt(an) > BigInt(bn) : BigInt(a) > BigInt(b);
-}

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { HourglassError } from '../base/errors.ts';
 import type { JobFailure, JobSpec, JobState } from '../jobspec/job.ts';
 import {
   type ResolvedSweep,
@@ -10,21 +11,27 @@ import {
   sweepObjective,
   type TrialView,
 } from '../jobspec/sweep.ts';
-import { canonicalJson, type JobRecord, newJobId } from './job-record.ts';
+import { fingerprintOf, type JobRecord, newJobId } from './job-record.ts';
 import { cancelScript, submitSweepScript } from './job-scripts.ts';
+import { type QueueSettings, submitAdvice } from './redis.ts';
 import type { Script } from './script.ts';
-import type { SweepQueue } from './sweep-queue.ts';
+import type { SubmitSweepOptions, SweepQueue } from './sweep-queue.ts';
 
 /** What RedisJobQueue lends: its connection, its failures with their codes, its limits. */
 export interface SweepParts {
   readonly client: Redis;
   readonly base: string;
-  readonly keepJobs: number;
-  readonly keepEvents: number;
+  readonly settings: QueueSettings;
   readonly idempotencyLifetimeMs: number;
   readonly guarded: <T>(call: () => Promise<T>) => Promise<T>;
-  /** runs a script and returns the record in its answer, or throws what the answer refuses */
-  readonly recordOf: (script: Script, ...args: (string | number)[]) => Promise<JobRecord>;
+  /**
+   * Runs a script that changes something and returns the record in its answer, or throws what the answer refuses. `advice` is
+   * for a client who cannot know whether it was run.
+   */
+  readonly change: (script: Script, advice: string, ...args: (string | number)[]) => Promise<JobRecord>;
+  /** to BullMQ, and out of it again; where that does not work now it is done later */
+  readonly handOver: (id: string) => void;
+  readonly withdraw: (id: string) => void;
   /** throws `job-not-found` */
   readonly record: (id: string) => Promise<JobRecord>;
   readonly notFound: () => Error;
@@ -34,6 +41,15 @@ const json = <T>(text: string): T => JSON.parse(text) as T;
 const iso = (ms: string): string => new Date(Number(ms)).toISOString();
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** A search is kept as it was sent, values that no trial has drawn too. */
+const maxSearchLength = 256 * 1024;
+const searchTooLong = (length: number): HourglassError =>
+  new HourglassError(
+    'invalid-spec',
+    `The search is ${length} characters of JSON; ${maxSearchLength} are allowed. Give fewer or shorter values.`,
+    { field: '/search', expected: maxSearchLength, found: length },
+  );
+
 export class RedisSweepQueue implements SweepQueue {
   readonly #parts: SweepParts;
 
@@ -41,33 +57,45 @@ export class RedisSweepQueue implements SweepQueue {
     this.#parts = parts;
   }
 
-  async submit(
-    { search, trials, warnings }: ResolvedSweep,
-    { idempotencyKey, priority = 0 }: { idempotencyKey?: string; priority?: number } = {},
-  ): Promise<SweepView> {
-    const { keepEvents, keepJobs, idempotencyLifetimeMs } = this.#parts;
+  async submit({ search, trials, warnings }: ResolvedSweep, options: SubmitSweepOptions = {}): Promise<SweepView> {
+    const { caller, idempotencyKey: key, priority = 0, datasetIdentity = '' } = options;
+    const { settings, idempotencyLifetimeMs } = this.#parts;
     const now = Date.now();
+    const id = newJobId(now);
     const ids = trials.map((_, i) => newJobId(now + i)); // in their order wherever jobs are listed
-    const record = await this.#parts.recordOf(
+    const first = trials[0]?.spec;
+    const searchText = JSON.stringify(search);
+    if (searchText.length > maxSearchLength) throw searchTooLong(searchText.length);
+    const record = await this.#parts.change(
       submitSweepScript,
-      newJobId(now),
-      JSON.stringify(search),
+      submitAdvice(key, `sweep ${id}`, `/v1/sweeps/${id}`),
+      id,
+      searchText,
       JSON.stringify(warnings),
       priority,
-      keepEvents,
+      settings.keepEvents,
       // its own trials must not push a sweep out of the history
-      keepJobs + trials.length,
-      idempotencyKey === undefined ? '' : sha256(idempotencyKey),
-      sha256(canonicalJson({ search, specs: trials.map(({ spec }) => spec), priority })),
+      settings.keepJobs + trials.length,
+      key === undefined ? '' : sha256(key),
+      fingerprintOf({ search, specs: trials.map(({ spec }) => spec), priority }),
       idempotencyLifetimeMs,
+      caller?.address === undefined ? '' : sha256(caller.address),
+      settings.maxWaiting,
+      settings.maxWaitingPerClient,
+      first?.dataset ?? '',
+      datasetIdentity,
+      first?.training.device ?? 'any',
       JSON.stringify(ids),
       ...trials.flatMap(({ spec, parameters }, i) => [
         ids[i] as string,
         JSON.stringify(spec),
         JSON.stringify(parameters),
+        spec.training.device,
       ]),
     );
-    return this.#view(record);
+    const view = await this.#view(record);
+    if (view.state === 'queued') this.#parts.handOver(view.id);
+    return view;
   }
 
   async get(id: string): Promise<SweepView> {
@@ -82,7 +110,10 @@ export class RedisSweepQueue implements SweepQueue {
 
   async cancel(id: string): Promise<SweepView> {
     await this.#sweep(id);
-    return this.#view(await this.#parts.recordOf(cancelScript, id));
+    const advice = 'Ask for the sweep to see what became of it, then try again if need be.';
+    const record = await this.#parts.change(cancelScript, advice, id);
+    this.#parts.withdraw(id);
+    return this.#view(record);
   }
 
   async #sweep(id: string): Promise<JobRecord> {

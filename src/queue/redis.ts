@@ -18,22 +18,29 @@ export interface RedisSettings {
   readonly timeoutMs: number;
 }
 
+/** The same with the bounds of a queue. */
+export interface QueueSettings extends RedisSettings {
+  /** finished jobs that are kept */
+  readonly keepJobs: number;
+  /** events of all finished jobs together that are kept; the oldest jobs are dropped beyond */
+  readonly keepEvents: number;
+  /** jobs that may wait, in all and of one client */
+  readonly maxWaiting: number;
+  readonly maxWaitingPerClient: number;
+}
+
 /** What every key begins with; the braces keep them together in a cluster. */
 export const keyBase = (settings: RedisSettings): string => `{${settings.prefix}}:`;
 
-/**
- * `commands` fails at once while the server is away. `patient` keeps commands until it is back, for BullMQ's own loop and
- * its blocking reads. `subscriber` listens and renews its subscriptions by itself.
- */
-export type ConnectionKind = 'commands' | 'patient' | 'subscriber';
+/** `commands` fails at once while the server is away. `subscriber` listens and renews its subscriptions by itself. */
+export type ConnectionKind = 'commands' | 'subscriber';
 
 export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log: Logger): Redis {
-  const options = {
+  const client = new Redis({
     ...addressOf(settings.url),
     ...behaviour(kind, settings.timeoutMs),
     replyMapping: 'legacy',
-  } as const;
-  const client = kind === 'patient' ? new PatientRedis(options) : new Redis(options);
+  });
   if (kind === 'subscriber') keepAsking(client);
   let reported = false;
   client.on('error', (error: Error) => {
@@ -84,31 +91,10 @@ function behaviour(kind: ConnectionKind, timeoutMs: number): RedisOptions {
         maxRetriesPerRequest: 0,
         commandTimeout: timeoutMs,
       };
-    case 'patient':
-      return { ...reconnect, maxRetriesPerRequest: null };
     case 'subscriber':
       return { ...reconnect, maxRetriesPerRequest: null, autoResubscribe: true };
     default:
       return kind satisfies never;
-  }
-}
-
-/** BullMQ blocks for up to 10 s */
-const longestReadMs = 13_000;
-
-/** BullMQ duplicates its connection for reads that block: silence is no fault there, but for the opening. */
-class PatientRedis extends Redis {
-  override duplicate<Override extends Partial<RedisOptions> | undefined = undefined>(override?: Override) {
-    const duplicate = super.duplicate<Override>(override);
-    duplicate.options.socketTimeout = longestReadMs;
-    let opening: NodeJS.Timeout | undefined;
-    const opened = (): void => clearTimeout(opening);
-    duplicate.on('connect', () => {
-      const { stream } = duplicate;
-      opening = setTimeout(() => stream.destroy(), this.options.socketTimeout);
-    });
-    duplicate.on('ready', opened).on('close', opened);
-    return duplicate;
   }
 }
 
@@ -130,6 +116,33 @@ const unavailable = (cause?: unknown): HourglassError =>
     { retryAfter: 2 },
     { cause },
   );
+
+/**
+ * A change was sent and no answer came: Redis may have made it, or may make it when it wakes. `advice` says how to find out
+ * and what to do.
+ */
+export const outcomeUnknown = (advice: string, cause: unknown): HourglassError =>
+  new HourglassError(
+    'outcome-unknown',
+    `The job queue did not answer in time, so what was asked may have been done. ${advice}`,
+    {
+      retryAfter: 2,
+    },
+    { cause },
+  );
+
+/** What to do when it is not known whether a submission was queued. `what` and `path` name it in case it was. */
+export function submitAdvice(key: string | undefined, what: string, path: string): string {
+  if (key !== undefined) return 'Send the same request with the same Idempotency-Key again: it is done at most once.';
+  return `If it was, it is the ${what}: ask for ${path} before you submit again, and send an Idempotency-Key next time, so that repeating is safe.`;
+}
+
+/** Whether Redis may have carried out a command that failed: it was sent, and no answer came. */
+export function mayHaveRun(thrown: unknown): boolean {
+  if (!(thrown instanceof Error) || thrown instanceof ReplyError || thrown instanceof HourglassError) return false;
+  // What ioredis says of a command that it could not write.
+  return !thrown.message.includes("Stream isn't writeable");
+}
 
 const full = (cause: unknown): HourglassError =>
   new HourglassError(

@@ -3,7 +3,7 @@
 import type { Caller } from '../base/caller.ts';
 
 export interface SubmitOptions {
-  /** whose job it is; absent: the default caller's */
+  /** whose job it is; absent: the default caller's. The waiting jobs of one address are bounded, as are all together */
   readonly caller?: Caller;
   /** a resolved spec's warnings, kept with the job */
   readonly warnings?: readonly string[];
@@ -13,4 +13,6 @@ export interface SubmitOptions {
   readonly priority?: number;
   /** seconds from now until which the job must have ended; else it fails with `deadline-exceeded` */
   readonly deadlineSeconds?: number;
+  /** of the data set that the specification was checked against: see `JobQueue.retireDataset` */
+  readonly datasetIdentity?: string;
 }

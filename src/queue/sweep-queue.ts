@@ -3,12 +3,11 @@
 import type { ResolvedSweep, SweepView } from '../jobspec/sweep.ts';
 import type { SubmitOptions } from './submit-options.ts';
 
+export type SubmitSweepOptions = Pick<SubmitOptions, 'caller' | 'idempotencyKey' | 'priority' | 'datasetIdentity'>;
+
 /** Fails as JobQueue does. */
 export interface SweepQueue {
-  submit(
-    sweep: ResolvedSweep,
-    options?: Pick<SubmitOptions, 'caller' | 'idempotencyKey' | 'priority'>,
-  ): Promise<SweepView>;
+  submit(sweep: ResolvedSweep, options?: SubmitSweepOptions): Promise<SweepView>;
   /** throws `job-not-found` */
   get(id: string): Promise<SweepView>;
   /** newest first, at most `limit` (default 50) */

@@ -15,6 +15,7 @@ import type {
   JobView,
   Manifest,
   ModelView,
+  QueueList,
   Readiness,
   SweepRequest,
   SweepView,
@@ -100,6 +101,10 @@ export class HourglassClient {
     cancel: (id: string, options?: CallOptions): Promise<SweepView> =>
       this.#post(path('v1', 'sweeps', id, 'cancel'), options),
   };
+
+  /** What waits and runs, by the device that jobs need. */
+  readonly queues = async (options?: CallOptions): Promise<QueueList['queues']> =>
+    (await this.#get<QueueList>('/v1/queues', options)).queues;
 
   readonly datasets = {
     list: async (options?: CallOptions): Promise<readonly DatasetInfo[]> =>

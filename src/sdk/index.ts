@@ -15,6 +15,7 @@ export type {
   Manifest,
   ModelRequest,
   ModelView,
+  QueueList,
   Readiness,
   SweepRequest,
   SweepView,

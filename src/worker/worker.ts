@@ -14,6 +14,7 @@ import { openStores, type StoreSettings } from '../store/open.ts';
 import { type AttemptSettings, runAttempt } from './attempt.ts';
 import { TrainingMeter } from './meter.ts';
 import type { Assignment, EngineChoice } from './protocol.ts';
+import { engineFor } from './queues.ts';
 
 export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
   readonly queue: ConsumerSettings;
@@ -62,6 +63,11 @@ export class TrainingWorker {
     return worker;
   }
 
+  /** Resolves when it has had its number of jobs, or was drained. */
+  get ended(): Promise<void> {
+    return this.#consumer?.ended ?? Promise.resolve();
+  }
+
   /** Running jobs stop at a checkpoint and go back to the queue at once. */
   async drain(): Promise<void> {
     clearInterval(this.#sweeper);
@@ -75,7 +81,7 @@ export class TrainingWorker {
     // the best trial of a sweep is published from where its own training ended
     const source = best ?? { id, run, trials: [] };
     const checkpoints = { job: source.id, run: source.run };
-    const about = { id, attempt, run, spec, isTrial, engine, release };
+    const about = { id, attempt, run, spec, isTrial, engine: engineFor(engine, spec.training.device), release };
     const assignment: Assignment = { ...about, stores, checkpoints, checkpointSeconds };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();

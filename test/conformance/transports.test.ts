@@ -121,6 +121,18 @@ describe('jobs', () => {
     expect(await restEvents(id, rest[0]?.id)).toEqual(rest.slice(1));
   });
 
+  it('are counted alike by the device that they need', async () => {
+    const { listQueues } = TrainingService.method;
+    const { id } = await both.grpc.call(submitJob, { ...submission, training: { device: 'gpu' } });
+    const shown = (await both.rest.get('/v1/queues')) as { queues: { name: string; waiting: number }[] };
+    const { queues } = await both.grpc.call(listQueues, {});
+    expect(queues.map(({ name, waiting, running, workers }) => ({ name, waiting, running, workers }))).toEqual(
+      shown.queues,
+    );
+    expect(shown.queues.find(({ name }) => name === 'gpu')?.waiting).toBe(1);
+    await both.grpc.call(cancelJob, { id });
+  });
+
   it('are one job by one key, across transports', async () => {
     const headers = { 'idempotency-key': 'across' };
     const { id } = (await both.rest.send('POST', '/v1/jobs', submission, headers)).json as { id: string };

@@ -17,8 +17,8 @@ describe('identify', () => {
     ['192.0.2.1:50051', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['[::ffff:192.0.2.1]:50051', '192.0.2.1'],
-    ['[2001:db8::1]:50051', '2001:db8::1'],
-    ['2001:db8::1', '2001:db8::1'],
+    ['[2001:db8::1]:50051', '2001:db8:0:0'],
+    ['2001:db8::1', '2001:db8:0:0'],
   ])('takes %s for the address %s, on every transport', (peer, address) => {
     expect(identify(peer, undefined).address).toBe(address);
   });

@@ -3,7 +3,8 @@ import { pino } from 'pino';
 import type { JobSpec } from '../../src/jobspec/job.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { ConsumerSettings } from '../../src/queue/job-consumer.ts';
-import { type QueueSettings, RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
+import type { QueueSettings } from '../../src/queue/redis.ts';
+import { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 
 export const quiet = pino({ level: 'silent' });
 
@@ -15,7 +16,9 @@ export const queueSettings = (url: string, changes: Partial<QueueSettings> = {})
   prefix: 'test',
   timeoutMs: 3000, // a busy machine is not an outage
   keepJobs: 1000,
-  keepEvents: 1000,
+  keepEvents: 100_000,
+  maxWaiting: 10_000,
+  maxWaitingPerClient: 10_000,
   ...changes,
 });
 
@@ -26,6 +29,8 @@ export const consumerSettings = (url: string, changes: Partial<ConsumerSettings>
   lockMs: 2000,
   concurrency: 1,
   maxCrashes: 3,
+  queues: ['cpu', 'any'],
+  jobs: null,
   ...changes,
 });
 

@@ -2,7 +2,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobView } from '../../src/jobspec/job.ts';
-import { Delivery } from '../../src/queue/delivery.ts';
 import { JobConsumer, type Outcome, type Train } from '../../src/queue/job-consumer.ts';
 import type { Lease } from '../../src/queue/lease.ts';
 import { connectRedis, untilReady } from '../../src/queue/redis.ts';
@@ -156,7 +155,8 @@ it('fails a job whose deadline passes, in the queue or while it runs', async () 
   await withConsumer(
     (lease) => stopped(lease),
     async (queue) => {
-      const first = await queue.submit(jobSpec(), { deadlineSeconds: 0.5 });
+      const first = await queue.submit(jobSpec(), { deadlineSeconds: 5 });
+      await until(async () => (await queue.get(first.id)).state === 'running');
       const second = await queue.submit(jobSpec(), { deadlineSeconds: 0.2 });
       for (const { id } of [first, second]) {
         expect(await ended(queue, id)).toMatchObject({ state: 'failed', failure: { reason: 'deadline-exceeded' } });
@@ -221,7 +221,9 @@ it('delivers again what BullMQ has lost', async () => {
   const queue = await openQueue(redis.url, { prefix });
   const { id } = await queue.submit(jobSpec());
   const client = new Redis(redis.url);
-  await client.del(`{${prefix}}:pending`);
+  // The gateway has handed it over; then it is lost on both ways.
+  await until(async () => (await client.zscore(`{${prefix}}:training:prioritized`, `${id}-1`)) !== null);
+  await client.del(`{${prefix}}:pending`, `{${prefix}}:training:prioritized`, `{${prefix}}:training:${id}-1`);
   const consumer = await JobConsumer.open(consumerSettings(redis.url, { prefix }), async () => success, quiet);
   expect((await ended(queue, id)).state).toBe('succeeded');
   await consumer.drain();
@@ -236,12 +238,9 @@ it('delivers again what waits for a time that a wrong clock has set', async () =
   const { id } = await queue.submit(jobSpec());
   const client = connectRedis(settings, 'commands', quiet);
   await untilReady(client, 5000);
-  const delivery = new Delivery(client, settings, 1000, quiet);
-  await delivery.handOver();
-  await delivery.close();
   // as BullMQ notes it: milliseconds times 4096
   const [delivered, inAnHour] = [`${id}-1`, (Date.now() + 3600_000) * 4096];
-  expect(await client.zrem(`{${prefix}}:training:prioritized`, delivered)).toBe(1);
+  await until(async () => (await client.zrem(`{${prefix}}:training:prioritized`, delivered)) === 1);
   await client.zadd(`{${prefix}}:training:delayed`, inAnHour, delivered);
   client.disconnect();
   const consumer = await JobConsumer.open(settings, async () => success, quiet);

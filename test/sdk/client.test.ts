@@ -29,6 +29,7 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
   getSweeps: (client) => client.sweeps.list({ limit: 3 }),
   getSweepsId: (client) => client.sweeps.get('i d'),
   postSweepsIdCancel: (client) => client.sweeps.cancel('i d'),
+  getQueues: (client) => client.queues(),
   getDatasets: (client) => client.datasets.list(),
   getDatasetsName: (client) => client.datasets.get('a'),
   postDatasets: (client) =>

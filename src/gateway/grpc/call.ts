@@ -105,7 +105,7 @@ export async function conduct(
     const demand: Demand = { signal, isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined) };
     await work({
       ...{ requestId, signal, demand, limit },
-      caller: identify(call.metadata.get('traceparent')[0]),
+      caller: identify(call.getPeer(), call.metadata.get('traceparent')[0]),
       client: clientOf(call.getPeer().replace(/:\d+$/, '')),
       endOnDrain: () => runtime.drain.add(controller),
     });

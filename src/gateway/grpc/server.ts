@@ -49,6 +49,7 @@ export type GrpcConfig = Pick<
   | 'maxResets'
   | 'clientShare'
   | 'maxImagePixels'
+  | 'maxJobMemoryBytes'
   | 'deadlineMs'
   | 'bodyTimeoutMs'
   | 'stallTimeoutMs'

@@ -7,7 +7,7 @@ import { idPattern, JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
 import { ModelSpec } from '../../jobspec/model.ts';
 import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
 import { SweepView } from '../../jobspec/sweep.ts';
-import { TrainingSpec } from '../../jobspec/training.ts';
+import { Device, TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
 import { Manifest } from '../../registry/manifest.ts';
 import { referencePattern } from '../../registry/reference.ts';
@@ -53,6 +53,18 @@ const SweepRequest = Type.Object(
 );
 
 export const SweepList = Type.Object({ sweeps: Type.Array(SweepView, { description: 'newest first' }) });
+
+export const QueueList = Type.Object({
+  queues: Type.Array(
+    Type.Object({
+      name: Device,
+      waiting: Type.Integer({ minimum: 0, description: 'jobs that a worker could begin now' }),
+      running: Type.Integer({ minimum: 0 }),
+      workers: Type.Integer({ minimum: 0, description: 'workers that take jobs from it' }),
+    }),
+    { description: 'one for each kind of device that a job may need' },
+  ),
+});
 
 export const DatasetInfo = Type.Object({
   name: Type.String(),
@@ -192,6 +204,7 @@ export const components = {
   SweepRequest,
   SweepView,
   SweepList,
+  QueueList,
   DatasetInfo,
   DatasetList,
   UploadOptions,

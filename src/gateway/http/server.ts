@@ -36,6 +36,7 @@ import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictionRoutes } from './routes/predictions.ts';
+import { queueRoutes } from './routes/queues.ts';
 import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
 
@@ -135,7 +136,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   takeOver(app);
   addEveryMethod(app);
   app.addHook('onRequest', (request, reply, done) => {
-    request.caller = identify(request.headers.traceparent);
+    request.caller = identify(request.ip, request.headers.traceparent);
     observer.begin(request, reply);
     whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
@@ -173,6 +174,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
     sweepRoutes(routes, routeParts);
+    queueRoutes(routes, routeParts);
     datasetRoutes(routes, routeParts);
     modelRoutes(routes, routeParts);
     bundleRoutes(routes, routeParts);

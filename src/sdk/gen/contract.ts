@@ -7,7 +7,7 @@ export type Problem = {
   readonly title: string;
   readonly status: number;
   /** what went wrong, for programs; codes are never renamed */
-  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
+  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'outcome-unknown' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
   /** what was found, what is allowed and what to do */
   readonly detail: string;
   /** also in the header X-Request-Id and in the log */
@@ -55,6 +55,8 @@ export type JobSpec = {
 export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief;
 
 export type TrainingSpec = {
+  /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
+  readonly device: 'cpu' | 'gpu' | 'any';
   /** default 5; 1 to 100000 */
   readonly epochs: number;
   /** train on the first n rows only; from 1 */
@@ -130,6 +132,20 @@ export type SweepView = {
 export type SweepList = {
   /** newest first */
   readonly sweeps: readonly SweepView[];
+};
+
+export type QueueList = {
+  /** one for each kind of device that a job may need */
+  readonly queues: readonly ({
+    /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
+    readonly name: 'cpu' | 'gpu' | 'any';
+    /** jobs that a worker could begin now; from 0 */
+    readonly waiting: number;
+    /** from 0 */
+    readonly running: number;
+    /** workers that take jobs from it; from 0 */
+    readonly workers: number;
+  })[];
 };
 
 export type DatasetInfo = {
@@ -492,6 +508,8 @@ export type Evaluation = {
 
 /** default {} */
 export type Training = {
+  /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
+  readonly device: 'cpu' | 'gpu' | 'any';
   /** default 5; 1 to 100000 */
   readonly epochs: number;
   /** train on the first n rows only; from 1 */
@@ -1469,6 +1487,8 @@ export type EvaluationRequest = {
 
 /** default {} */
 export type TrainingRequest = {
+  /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
+  readonly device?: 'cpu' | 'gpu' | 'any';
   /** default 5; 1 to 100000 */
   readonly epochs?: number;
   /** train on the first n rows only; from 1 */

@@ -31,6 +31,7 @@ export const testConfig: GrpcConfig & LimitsConfig = {
   stallTimeoutMs: 20_000,
   maxWatchers: 3,
   maxImagePixels: 2 ** 20,
+  maxJobMemoryBytes: 2 ** 30,
   deadlineMs: 30_000,
   bodyTimeoutMs: 30_000,
   uploadTimeoutMs: 60_000,

@@ -6,7 +6,7 @@ import type { SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import { checkRequest } from '../../request-check.ts';
-import { submitSweep } from '../../submit.ts';
+import { type SubmitParts, submitSweep } from '../../submit.ts';
 import { sweepMessage } from '../messages/sweep.ts';
 import type { Implementation } from '../service.ts';
 
@@ -18,6 +18,7 @@ type PageSize = Static<typeof PageSize>;
 export interface SweepParts {
   readonly queue: JobQueue;
   readonly datasets: DatasetStore;
+  readonly config: SubmitParts['config'];
 }
 
 export function sweepService(parts: SweepParts): Implementation<typeof SweepService> {

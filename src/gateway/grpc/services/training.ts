@@ -9,7 +9,7 @@ import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Places } from '../../places.ts';
 import { checkRequest } from '../../request-check.ts';
-import { submitJob } from '../../submit.ts';
+import { type SubmitParts, submitJob } from '../../submit.ts';
 import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
 
@@ -24,6 +24,7 @@ type Page = Static<typeof Page>;
 export interface TrainingParts {
   readonly queue: JobQueue;
   readonly datasets: DatasetStore;
+  readonly config: SubmitParts['config'];
   readonly watchers: Places;
   readonly metrics: Metrics;
 }
@@ -75,6 +76,10 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
 
     async retryJob({ id }) {
       return jobMessage(await queue.restart(id, 'start'));
+    },
+
+    async listQueues() {
+      return { queues: [...(await queue.queues())] };
     },
 
     async deleteJob({ id }) {

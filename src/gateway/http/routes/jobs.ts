@@ -27,7 +27,7 @@ const Listing = Type.Object(
   { additionalProperties: false },
 );
 
-export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
+export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): void {
   app.post(
     '/v1/jobs',
     {
@@ -42,13 +42,16 @@ export function jobRoutes(app: App, { queue, datasets }: RouteParts): void {
           400: problem('The body is not JSON, or has unknown or missing fields'),
           404: problem('No such data set'),
           422: problem('The specification cannot work, or the Idempotency-Key was used for another body'),
-          503: problem('The queue cannot be reached or has no room; Retry-After says when to come back'),
+          429: problem('Too many jobs wait, in all or of this client; Retry-After says when to come back'),
+          503: problem(
+            'The queue cannot be reached, has no room, or did not say whether it took the job; Retry-After says when to come back',
+          ),
         },
       },
     },
     async (request, reply) => {
       const job = await submitJob(
-        { queue, datasets },
+        { queue, datasets, config },
         request.caller,
         request.body,
         idempotencyKey(request.headers['idempotency-key']),

@@ -15,7 +15,7 @@ const Listing = Type.Object(
   { additionalProperties: false },
 );
 
-export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
+export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): void {
   app.post(
     '/v1/sweeps',
     {
@@ -30,13 +30,16 @@ export function sweepRoutes(app: App, { queue, datasets }: RouteParts): void {
           400: problem('The body is not JSON, or has unknown or missing fields'),
           404: problem('No such data set'),
           422: problem('The search or one of its trials cannot work, or the Idempotency-Key was used for another body'),
-          503: problem('The queue cannot be reached or has no room; Retry-After says when to come back'),
+          429: problem('Too many jobs wait, in all or of this client; Retry-After says when to come back'),
+          503: problem(
+            'The queue cannot be reached, has no room, or did not say whether it took the sweep; Retry-After says when to come back',
+          ),
         },
       },
     },
     async (request, reply) => {
       const key = idempotencyKey(request.headers['idempotency-key']);
-      const sweep = await submitSweep({ queue, datasets }, request.caller, request.body, key);
+      const sweep = await submitSweep({ queue, datasets, config }, request.caller, request.body, key);
       return reply.status(202).header('location', `/v1/sweeps/${sweep.id}`).send(sweep);
     },
   );

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/training.proto.
  */
 export const file_hourglass_v1_training: GenFile = /*@__PURE__*/
-  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSKUAgoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhUKCHByaW9yaXR5GAYgASgFSAKIAQESHQoQZGVhZGxpbmVfc2Vjb25kcxgHIAEoAUgDiAEBQgcKBV9uYW1lQgoKCF9kYXRhc2V0QgsKCV9wcmlvcml0eUITChFfZGVhZGxpbmVfc2Vjb25kcyIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIlcKD0xpc3RKb2JzUmVxdWVzdBIlCgVzdGF0ZRgBIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiSAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEuaG91cmdsYXNzLnYxLkpvYhITCgtuZXh0X2N1cnNvchgCIAEoCSI0Cg9XYXRjaEpvYlJlcXVlc3QSCgoCaWQYASABKAkSFQoNbGFzdF9ldmVudF9pZBgCIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEFJlc3VtZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiHQoPUmV0cnlKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEERlbGV0ZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiewoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg8KB2RhdGFzZXQYAiABKAkSJgoFbW9kZWwYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EikKCHRyYWluaW5nGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCK1BAoDSm9iEgoKAmlkGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEiMKBHNwZWMYAyABKAsyFS5ob3VyZ2xhc3MudjEuSm9iU3BlYxIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYByABKA0SKwoIcHJvZ3Jlc3MYCCABKAsyGS5ob3VyZ2xhc3MudjEuSm9iUHJvZ3Jlc3MSEAoId2FybmluZ3MYCSADKAkSEgoFbW9kZWwYCiABKAlIAIgBARIUCgd2ZXJzaW9uGAsgASgNSAGIAQESLwoHbWV0cmljcxgMIAMoCzIeLmhvdXJnbGFzcy52MS5Kb2IuTWV0cmljc0VudHJ5EikKB2ZhaWx1cmUYDSABKAsyGC5ob3VyZ2xhc3MudjEuSm9iRmFpbHVyZRIYCgt3YWl0aW5nX2ZvchgOIAEoCUgCiAEBGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQggKBl9tb2RlbEIKCghfdmVyc2lvbkIOCgxfd2FpdGluZ19mb3Ii5wEKC0pvYlByb2dyZXNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEg4KBmVwb2NocxgDIAEoDRIMCgRzdGVwGAQgASgNEg0KBXN0ZXBzGAUgASgNEg8KB3BlcmNlbnQYBiABKAESEQoEbG9zcxgHIAEoAUgAiAEBEh8KEnNhbXBsZXNfcGVyX3NlY29uZBgIIAEoAUgBiAEBEhgKC2V0YV9zZWNvbmRzGAkgASgBSAKIAQFCBwoFX2xvc3NCFQoTX3NhbXBsZXNfcGVyX3NlY29uZEIOCgxfZXRhX3NlY29uZHMiWgoKSm9iRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRILCgNsb2cYAyADKAkSEwoGc2lnbmFsGAQgASgJSACIAQFCCQoHX3NpZ25hbCKWAQoMRXBvY2hNZXRyaWNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEjgKB21ldHJpY3MYAyADKAsyJy5ob3VyZ2xhc3MudjEuRXBvY2hNZXRyaWNzLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLGAQoISm9iRXZlbnQSCgoCaWQYASABKAkSJwoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGVIABItCghwcm9ncmVzcxgDIAEoCzIZLmhvdXJnbGFzcy52MS5Kb2JQcm9ncmVzc0gAEisKBWVwb2NoGAQgASgLMhouaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljc0gAEiAKA2VuZBgFIAEoCzIRLmhvdXJnbGFzcy52MS5Kb2JIAEIHCgVldmVudCq0AQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBjKnBAoPVHJhaW5pbmdTZXJ2aWNlEj4KCVN1Ym1pdEpvYhIeLmhvdXJnbGFzcy52MS5TdWJtaXRKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI4CgZHZXRKb2ISGy5ob3VyZ2xhc3MudjEuR2V0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISSQoITGlzdEpvYnMSHS5ob3VyZ2xhc3MudjEuTGlzdEpvYnNSZXF1ZXN0Gh4uaG91cmdsYXNzLnYxLkxpc3RKb2JzUmVzcG9uc2USQwoIV2F0Y2hKb2ISHS5ob3VyZ2xhc3MudjEuV2F0Y2hKb2JSZXF1ZXN0GhYuaG91cmdsYXNzLnYxLkpvYkV2ZW50MAESPgoJQ2FuY2VsSm9iEh4uaG91cmdsYXNzLnYxLkNhbmNlbEpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEj4KCVJlc3VtZUpvYhIeLmhvdXJnbGFzcy52MS5SZXN1bWVKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI8CghSZXRyeUpvYhIdLmhvdXJnbGFzcy52MS5SZXRyeUpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEkwKCURlbGV0ZUpvYhIeLmhvdXJnbGFzcy52MS5EZWxldGVKb2JSZXF1ZXN0Gh8uaG91cmdsYXNzLnYxLkRlbGV0ZUpvYlJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSKUAgoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhUKCHByaW9yaXR5GAYgASgFSAKIAQESHQoQZGVhZGxpbmVfc2Vjb25kcxgHIAEoAUgDiAEBQgcKBV9uYW1lQgoKCF9kYXRhc2V0QgsKCV9wcmlvcml0eUITChFfZGVhZGxpbmVfc2Vjb25kcyIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIlcKD0xpc3RKb2JzUmVxdWVzdBIlCgVzdGF0ZRgBIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiSAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEuaG91cmdsYXNzLnYxLkpvYhITCgtuZXh0X2N1cnNvchgCIAEoCSI0Cg9XYXRjaEpvYlJlcXVlc3QSCgoCaWQYASABKAkSFQoNbGFzdF9ldmVudF9pZBgCIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEFJlc3VtZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiHQoPUmV0cnlKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEERlbGV0ZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiEwoRTGlzdFF1ZXVlc1JlcXVlc3QiOQoSTGlzdFF1ZXVlc1Jlc3BvbnNlEiMKBnF1ZXVlcxgBIAMoCzITLmhvdXJnbGFzcy52MS5RdWV1ZSJICgVRdWV1ZRIMCgRuYW1lGAEgASgJEg8KB3dhaXRpbmcYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3b3JrZXJzGAQgASgNInsKB0pvYlNwZWMSDAoEbmFtZRgBIAEoCRIPCgdkYXRhc2V0GAIgASgJEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QitQQKA0pvYhIKCgJpZBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRIjCgRzcGVjGAMgASgLMhUuaG91cmdsYXNzLnYxLkpvYlNwZWMSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAcgASgNEisKCHByb2dyZXNzGAggASgLMhkuaG91cmdsYXNzLnYxLkpvYlByb2dyZXNzEhAKCHdhcm5pbmdzGAkgAygJEhIKBW1vZGVsGAogASgJSACIAQESFAoHdmVyc2lvbhgLIAEoDUgBiAEBEi8KB21ldHJpY3MYDCADKAsyHi5ob3VyZ2xhc3MudjEuSm9iLk1ldHJpY3NFbnRyeRIpCgdmYWlsdXJlGA0gASgLMhguaG91cmdsYXNzLnYxLkpvYkZhaWx1cmUSGAoLd2FpdGluZ19mb3IYDiABKAlIAogBARouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIICgZfbW9kZWxCCgoIX3ZlcnNpb25CDgoMX3dhaXRpbmdfZm9yIucBCgtKb2JQcm9ncmVzcxINCgVwaGFzZRgBIAEoCRINCgVlcG9jaBgCIAEoDRIOCgZlcG9jaHMYAyABKA0SDAoEc3RlcBgEIAEoDRINCgVzdGVwcxgFIAEoDRIPCgdwZXJjZW50GAYgASgBEhEKBGxvc3MYByABKAFIAIgBARIfChJzYW1wbGVzX3Blcl9zZWNvbmQYCCABKAFIAYgBARIYCgtldGFfc2Vjb25kcxgJIAEoAUgCiAEBQgcKBV9sb3NzQhUKE19zYW1wbGVzX3Blcl9zZWNvbmRCDgoMX2V0YV9zZWNvbmRzIloKCkpvYkZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSCwoDbG9nGAMgAygJEhMKBnNpZ25hbBgEIAEoCUgAiAEBQgkKB19zaWduYWwilgEKDEVwb2NoTWV0cmljcxINCgVwaGFzZRgBIAEoCRINCgVlcG9jaBgCIAEoDRI4CgdtZXRyaWNzGAMgAygLMicuaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljcy5NZXRyaWNzRW50cnkaLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEixgEKCEpvYkV2ZW50EgoKAmlkGAEgASgJEicKBXN0YXRlGAIgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlSAASLQoIcHJvZ3Jlc3MYAyABKAsyGS5ob3VyZ2xhc3MudjEuSm9iUHJvZ3Jlc3NIABIrCgVlcG9jaBgEIAEoCzIaLmhvdXJnbGFzcy52MS5FcG9jaE1ldHJpY3NIABIgCgNlbmQYBSABKAsyES5ob3VyZ2xhc3MudjEuSm9iSABCBwoFZXZlbnQqtAEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYy+AQKD1RyYWluaW5nU2VydmljZRI+CglTdWJtaXRKb2ISHi5ob3VyZ2xhc3MudjEuU3VibWl0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISOAoGR2V0Sm9iEhsuaG91cmdsYXNzLnYxLkdldEpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEkkKCExpc3RKb2JzEh0uaG91cmdsYXNzLnYxLkxpc3RKb2JzUmVxdWVzdBoeLmhvdXJnbGFzcy52MS5MaXN0Sm9ic1Jlc3BvbnNlEkMKCFdhdGNoSm9iEh0uaG91cmdsYXNzLnYxLldhdGNoSm9iUmVxdWVzdBoWLmhvdXJnbGFzcy52MS5Kb2JFdmVudDABEj4KCUNhbmNlbEpvYhIeLmhvdXJnbGFzcy52MS5DYW5jZWxKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI+CglSZXN1bWVKb2ISHi5ob3VyZ2xhc3MudjEuUmVzdW1lSm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISPAoIUmV0cnlKb2ISHS5ob3VyZ2xhc3MudjEuUmV0cnlKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhJMCglEZWxldGVKb2ISHi5ob3VyZ2xhc3MudjEuRGVsZXRlSm9iUmVxdWVzdBofLmhvdXJnbGFzcy52MS5EZWxldGVKb2JSZXNwb25zZRJPCgpMaXN0UXVldWVzEh8uaG91cmdsYXNzLnYxLkxpc3RRdWV1ZXNSZXF1ZXN0GiAuaG91cmdsYXNzLnYxLkxpc3RRdWV1ZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.SubmitJobRequest
@@ -256,6 +256,74 @@ export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE_
   messageDesc(file_hourglass_v1_training, 9);
 
 /**
+ * @generated from message hourglass.v1.ListQueuesRequest
+ */
+export type ListQueuesRequest = Message<"hourglass.v1.ListQueuesRequest"> & {
+};
+
+/**
+ * Describes the message hourglass.v1.ListQueuesRequest.
+ * Use `create(ListQueuesRequestSchema)` to create a new message.
+ */
+export const ListQueuesRequestSchema: GenMessage<ListQueuesRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 10);
+
+/**
+ * @generated from message hourglass.v1.ListQueuesResponse
+ */
+export type ListQueuesResponse = Message<"hourglass.v1.ListQueuesResponse"> & {
+  /**
+   * @generated from field: repeated hourglass.v1.Queue queues = 1;
+   */
+  queues: Queue[];
+};
+
+/**
+ * Describes the message hourglass.v1.ListQueuesResponse.
+ * Use `create(ListQueuesResponseSchema)` to create a new message.
+ */
+export const ListQueuesResponseSchema: GenMessage<ListQueuesResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 11);
+
+/**
+ * @generated from message hourglass.v1.Queue
+ */
+export type Queue = Message<"hourglass.v1.Queue"> & {
+  /**
+   * `cpu`, `gpu` or `any`: the `device` of the jobs in it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Jobs that a worker could begin now, those that wait for a retry too.
+   *
+   * @generated from field: uint32 waiting = 2;
+   */
+  waiting: number;
+
+  /**
+   * @generated from field: uint32 running = 3;
+   */
+  running: number;
+
+  /**
+   * Workers that take from it.
+   *
+   * @generated from field: uint32 workers = 4;
+   */
+  workers: number;
+};
+
+/**
+ * Describes the message hourglass.v1.Queue.
+ * Use `create(QueueSchema)` to create a new message.
+ */
+export const QueueSchema: GenMessage<Queue> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 12);
+
+/**
  * A resolved job: every default is filled in.
  *
  * @generated from message hourglass.v1.JobSpec
@@ -287,7 +355,7 @@ export type JobSpec = Message<"hourglass.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 10);
+  messageDesc(file_hourglass_v1_training, 13);
 
 /**
  * @generated from message hourglass.v1.Job
@@ -377,7 +445,7 @@ export type Job = Message<"hourglass.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 11);
+  messageDesc(file_hourglass_v1_training, 14);
 
 /**
  * @generated from message hourglass.v1.JobProgress
@@ -438,7 +506,7 @@ export type JobProgress = Message<"hourglass.v1.JobProgress"> & {
  * Use `create(JobProgressSchema)` to create a new message.
  */
 export const JobProgressSchema: GenMessage<JobProgress> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 12);
+  messageDesc(file_hourglass_v1_training, 15);
 
 /**
  * @generated from message hourglass.v1.JobFailure
@@ -472,7 +540,7 @@ export type JobFailure = Message<"hourglass.v1.JobFailure"> & {
  * Use `create(JobFailureSchema)` to create a new message.
  */
 export const JobFailureSchema: GenMessage<JobFailure> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 13);
+  messageDesc(file_hourglass_v1_training, 16);
 
 /**
  * @generated from message hourglass.v1.EpochMetrics
@@ -499,7 +567,7 @@ export type EpochMetrics = Message<"hourglass.v1.EpochMetrics"> & {
  * Use `create(EpochMetricsSchema)` to create a new message.
  */
 export const EpochMetricsSchema: GenMessage<EpochMetrics> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 14);
+  messageDesc(file_hourglass_v1_training, 17);
 
 /**
  * @generated from message hourglass.v1.JobEvent
@@ -549,7 +617,7 @@ export type JobEvent = Message<"hourglass.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 15);
+  messageDesc(file_hourglass_v1_training, 18);
 
 /**
  * @generated from enum hourglass.v1.JobState
@@ -687,6 +755,16 @@ export const TrainingService: GenService<{
     methodKind: "unary";
     input: typeof DeleteJobRequestSchema;
     output: typeof DeleteJobResponseSchema;
+  },
+  /**
+   * GET /v1/queues. What waits and runs, by the device that jobs need.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.ListQueues
+   */
+  listQueues: {
+    methodKind: "unary";
+    input: typeof ListQueuesRequestSchema;
+    output: typeof ListQueuesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hourglass_v1_training, 0);

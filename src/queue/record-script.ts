@@ -1,0 +1,162 @@
+/** The Lua functions that all scripts of the job records share: states, counts, events, ends. */
+
+import { bullKeys } from './bullmq-keys.ts';
+import { Script } from './script.ts';
+
+/**
+ * Times are the server's own, so that wrong clocks elsewhere do no harm.
+ *
+ *   <base>job:<id>      hash      the record, see job-record.ts
+ *   <base>events:<id>   stream    states, epochs and the end of a job; also a channel that says "there is more". The newest
+ *                                 progress lies in the record, under an id from the same sequence
+ *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
+ *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
+ *   <base>queue:<device>:waiting, …:running   sorted sets: ids that wait for a worker of this queue, or are with one. Their
+ *                                 sizes (ZCARD) are what an autoscaler reads
+ *   <base>client:<who>  sorted    ids of the waiting jobs of one client
+ *   <base>finished      sorted by end: for dropping the oldest
+ *   <base>kept          hash      events → how many events the finished jobs have together
+ *   <base>endings       hash      final state, for failures also `failed:<reason>` → how many jobs, for ever
+ *   <base>pending       ids that have yet to be handed to BullMQ
+ *   <base>delivered     channel   a delivery may be there to take
+ *   <base>idem:<key>    hash      idempotency key → job
+ */
+const shared = `
+local base = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${bullKeys}
+
+local function isFinal(state)
+  return state == 'succeeded' or state == 'failed' or state == 'cancelled'
+end
+
+-- Ids of events grow. The last one is that of the stream's newest entry ever, or that of the progress in the record.
+local function nextEventId(id)
+  local stream = base .. 'events:' .. id
+  local last = {redis.call('HGET', base .. 'job:' .. id, 'progressEvent')}
+  if redis.call('EXISTS', stream) == 1 then
+    local info = redis.call('XINFO', 'STREAM', stream)
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then table.insert(last, info[i + 1]) end
+    end
+  end
+  local ms, seq = now, 0
+  for i = 1, 2 do
+    local m, s = string.match(last[i] or '', '^(%d+)-(%d+)$')
+    m, s = tonumber(m), tonumber(s)
+    if m and (m > ms or (m == ms and s >= seq)) then ms, seq = m, s + 1 end
+  end
+  return string.format('%.0f-%.0f', ms, seq)
+end
+
+local function emit(id, kind, data)
+  local entry = redis.call('XADD', base .. 'events:' .. id, nextEventId(id), 'type', kind, 'data', data)
+  redis.call('PUBLISH', base .. 'events:' .. id, '')
+  return entry
+end
+
+-- Of progress only the newest is kept, so that it never pushes out epochs.
+local function emitProgress(id, data)
+  redis.call('HSET', base .. 'job:' .. id, 'progressEvent', nextEventId(id), 'progress', data)
+  redis.call('PUBLISH', base .. 'events:' .. id, '')
+end
+
+local function index(id)
+  if redis.call('HEXISTS', base .. 'job:' .. id, 'trials') == 1 then return base .. 'sweeps' end
+  return base .. 'jobs'
+end
+
+local function trialsAreOver(trials)
+  for _, trial in ipairs(cjson.decode(trials)) do
+    local state = redis.call('HGET', base .. 'job:' .. trial, 'state')
+    if state and not isFinal(state) then return false end
+  end
+  return true
+end
+
+-- Counts a record where its state says. A sweep waits for a worker only when its trials are over.
+local function count(id)
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'queue', 'client', 'trials')
+  local state, queue, client = record[1], base .. 'queue:' .. (record[2] or 'any'), record[3]
+  local waits = state == 'queued' and (not record[4] or trialsAreOver(record[4]))
+  local runs = state == 'running' or state == 'cancelling'
+  redis.call(unpack(waits and {'ZADD', queue .. ':waiting', 0, id} or {'ZREM', queue .. ':waiting', id}))
+  redis.call(unpack(runs and {'ZADD', queue .. ':running', 0, id} or {'ZREM', queue .. ':running', id}))
+  if client then
+    redis.call(unpack(waits and {'ZADD', base .. 'client:' .. client, 0, id} or {'ZREM', base .. 'client:' .. client, id}))
+  end
+end
+
+local function move(id, to)
+  local key = base .. 'job:' .. id
+  local record = redis.call('HMGET', key, 'state', 'sweep')
+  if record[1] then redis.call('ZREM', index(id) .. ':' .. record[1], id) end
+  redis.call('ZADD', index(id) .. ':' .. to, 0, id)
+  redis.call('HSET', key, 'state', to)
+  count(id)
+  -- The end of its last trial makes a sweep wait for a worker; a trial that is started again takes that back.
+  if record[2] and record[1] and (isFinal(to) or isFinal(record[1])) then count(record[2]) end
+end
+
+local function tell(id)
+  emit(id, 'state', '{"state":"' .. redis.call('HGET', base .. 'job:' .. id, 'state') .. '"}')
+end
+
+local function deliver(id)
+  redis.call('ZADD', base .. 'pending', now, id)
+end
+
+-- A job that has ended takes its events with it when it is dropped, and out of the sum when it is started again.
+local function uncountEvents(id)
+  local kept = redis.call('HGET', base .. 'job:' .. id, 'kept')
+  if kept then redis.call('HINCRBY', base .. 'kept', 'events', -kept) end
+  redis.call('HDEL', base .. 'job:' .. id, 'kept')
+end
+
+local function drop(id)
+  local key = base .. 'job:' .. id
+  local was = redis.call('HMGET', key, 'state', 'idem')
+  if was[1] then redis.call('ZREM', index(id) .. ':' .. was[1], id) end
+  if was[2] then redis.call('DEL', base .. 'idem:' .. was[2]) end
+  uncountEvents(id)
+  redis.call('ZREM', index(id), id)
+  redis.call('ZREM', base .. 'finished', id)
+  redis.call('ZREM', base .. 'pending', id)
+  redis.call('DEL', key, base .. 'events:' .. id)
+end
+
+-- Drops the oldest finished jobs beyond what is kept: so many jobs, and so many events of all of them together.
+local function dropOldest(keepJobs, keepEvents, except)
+  for _, old in ipairs(redis.call('ZRANGE', base .. 'finished', 0, 99)) do
+    local events = tonumber(redis.call('HGET', base .. 'kept', 'events') or 0)
+    if redis.call('ZCARD', base .. 'finished') <= keepJobs and events <= keepEvents then return end
+    if old ~= except then drop(old) end
+  end
+end
+
+-- to: a final state. Counts it, then drops the oldest finished jobs beyond the history that is kept.
+local function finish(id, to)
+  local key = base .. 'job:' .. id
+  move(id, to)
+  local times = redis.call('HMGET', key, 'createdAt', 'startedAt')
+  redis.call('HSET', key, 'finishedAt', math.max(now, times[1] or 0, times[2] or 0))
+  redis.call('HDEL', key, 'owner', 'waitingFor')
+  redis.call('ZREM', base .. 'pending', id)
+  redis.call('ZADD', base .. 'finished', now, id)
+  tell(id)
+  redis.call('HSET', key, 'endEvent', emit(id, 'end', ''))
+  if index(id) == base .. 'jobs' then
+    redis.call('HINCRBY', base .. 'endings', to, 1)
+    local failure = to == 'failed' and redis.call('HGET', key, 'failure')
+    if failure then redis.call('HINCRBY', base .. 'endings', 'failed:' .. cjson.decode(failure).reason, 1) end
+  end
+  local events = redis.call('XLEN', base .. 'events:' .. id)
+  redis.call('HSET', key, 'kept', events)
+  redis.call('HINCRBY', base .. 'kept', 'events', events)
+  local limits = redis.call('HMGET', key, 'keepJobs', 'keepFinishedEvents')
+  dropOldest(tonumber(limits[1] or 10000), tonumber(limits[2] or 500000), id)
+end
+`;
+
+export const recordScript = (source: string): Script => new Script(shared + source);
