@@ -188,6 +188,7 @@ async function gateway(config: Config): Promise<void> {
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },
     maxModels: config.loadedModels,
+    taskTimeoutMs: config.runTimeoutMs,
     maxBytes: config.loadedBytes,
     onEvict: () => metrics.count('modelEvictions', 1),
   });

@@ -35,7 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** package (prefix) → the files that may import it */
 const doors: readonly [pkg: string, allowed: RegExp][] = [
-  ['fastify', /^gateway\/http\//],
+  ['fastify', /^gateway\/(http|oip|tfserving)\//],
   ['@fastify/', /^gateway\/http\//],
   ['@grpc/', /^gateway\/grpc\//],
   ['bullmq', /^queue\//],

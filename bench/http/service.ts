@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from '../../src/registry/registry.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
+import type { ModelFiles } from '../../test/helpers/onnx-models.ts';
 import { startRedis } from '../../test/helpers/redis.ts';
 import { metaOf } from '../../test/serve/serving.ts';
 import { denseAutoencoder } from '../serve/nets.ts';
@@ -28,14 +29,15 @@ export interface Service {
 
 export const row: readonly number[] = Array.from({ length: values }, (_, i) => (i % 97) / 96);
 
-export async function startService(): Promise<Service> {
+/** `given` are the files of the model `digits`, 784 values to 32; default: a 784-128-32 net with random weights. */
+export async function startService(given?: ModelFiles): Promise<Service> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
   const redis = await startRedis();
-  const { encoder, decoder } = denseAutoencoder([values, 128, codes]);
-  writeFileSync(path.join(folder, 'encoder.onnx'), encoder);
+  const files = given ?? filesOf(denseAutoencoder([values, 128, codes]));
+  writeFileSync(path.join(folder, 'encoder.onnx'), files['encoder.onnx']);
   const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'registry')));
   const meta = metaOf('bench', { inputShape: [28, 28, 1], codeShape: [codes] });
-  await registry.publish('digits', { files: { 'encoder.onnx': encoder, 'decoder.onnx': decoder }, meta });
+  await registry.publish('digits', { files: { ...files }, meta });
   const env = {
     ...process.env,
     REDIS_URL: redis.url,
@@ -68,6 +70,11 @@ export async function startService(): Promise<Service> {
     },
   };
 }
+
+const filesOf = ({ encoder, decoder }: ReturnType<typeof denseAutoencoder>): ModelFiles => ({
+  'encoder.onnx': encoder,
+  'decoder.onnx': decoder,
+});
 
 function residentMemory({ pid }: ChildProcess): number {
   const status = readText(`/proc/${pid}/status`);

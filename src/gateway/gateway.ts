@@ -51,8 +51,8 @@ export interface Gateway {
 }
 
 export function createGateway(parts: GatewayParts): Gateway {
-  const { queue, storage, registry, metrics, config, log } = parts;
-  const readiness = new Readiness({ queue, storage, registry, metrics, defaultModel: config.defaultModel });
+  const { queue, storage, registry, predictor, metrics, config, log } = parts;
+  const readiness = new Readiness({ queue, storage, registry, predictor, metrics, defaultModel: config.defaultModel });
   const limits = createLimits(config, metrics);
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
   const http = createHttpServer({ ...parts, readiness, predictions, limits });

@@ -5,10 +5,11 @@
  * and a load balancer that took all gateways out would end them.
  */
 
-import { normaliseError } from '../base/errors.ts';
+import { HourglassError, normaliseError } from '../base/errors.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Predictor } from '../serve/predictor.ts';
 import type { Stores } from '../store/contract.ts';
 
 export const readinessParts = ['queue', 'storage', 'registry', 'models', 'server'] as const;
@@ -29,6 +30,7 @@ export interface ReadinessSources {
   readonly queue: Pick<JobQueue, 'ping'>;
   readonly storage: Pick<Stores, 'ping'>;
   readonly registry: Pick<Registry, 'listModels' | 'resolve'>;
+  readonly predictor: Pick<Predictor, 'threads'>;
   readonly metrics: Metrics;
   /** the model that must be there; null when any will do, also none yet */
   readonly defaultModel: string | null;
@@ -73,7 +75,7 @@ export class Readiness {
   }
 
   async #check(): Promise<ReadinessReport> {
-    const { queue, storage, registry, metrics, defaultModel } = this.#sources;
+    const { queue, storage, registry, predictor, metrics, defaultModel } = this.#sources;
     const [queuePart, storagePart, registryPart, modelsPart] = await Promise.all([
       part(async () => {
         await queue.ping();
@@ -85,6 +87,9 @@ export class Readiness {
       }),
       part(async () => `${(await registry.listModels()).length} models`),
       part(async () => {
+        const { count, stuck } = predictor.threads();
+        if (stuck === count)
+          throw new HourglassError('overloaded', `all ${count} model threads are in runs that do not end`);
         if (defaultModel === null) return 'loaded when asked for';
         const { name, version } = await registry.resolve(defaultModel);
         return `the default is ${name}@${version}`;

@@ -215,6 +215,12 @@ export const settings = {
     'on',
     'run small models on the event loop instead of a thread',
   ),
+  runTimeoutMs: serving(
+    'HOURGLASS_RUN_TIMEOUT',
+    duration(100, hour),
+    '60s',
+    'a model run that takes longer is hung: its thread is ended, the version set aside',
+  ),
   batchWindowMs: serving(
     'HOURGLASS_BATCH_WINDOW',
     duration(0, second),

@@ -17,6 +17,9 @@ export const aliasPattern = '^[a-z][a-z0-9._-]{0,62}$';
 /** A model as calls name it: see `parseReference`. */
 export const referencePattern = '^[a-z0-9][a-z0-9._-]{0,62}(?:@[1-9][0-9]{0,8}|:[a-z][a-z0-9._-]{0,62})?$';
 
+/** Verbs of paths such as `digits:predict`, where an alias would otherwise stand. */
+const verbs = ['predict'];
+
 const nameRule = new RegExp(namePattern);
 const aliasRule = new RegExp(aliasPattern);
 const versionRule = /^[1-9][0-9]{0,8}$/;
@@ -52,6 +55,7 @@ export function checkName(name: string): string {
 
 /** Throws `invalid-reference`. */
 export function checkAlias(alias: string): string {
+  if (verbs.includes(alias)) throw refuse('alias', alias, `any name but the verb of a path: ${verbs.join(', ')}`);
   if (aliasRule.test(alias)) return alias;
   throw refuse('alias', alias, 'a lower-case letter, then letters, digits, dot, dash and underscore, at most 63');
 }

@@ -1,7 +1,7 @@
 /**
  * The pool's side of one worker thread: a queue, of which the thread is given one task at a time. So a task that is
  * aborted while it waits never runs, and a thread that ends takes only the task it was running with it: the next one
- * starts a fresh thread, which loads what it needs.
+ * starts a fresh thread, which loads what it needs. A thread that does not come back from a task in time is ended.
  */
 
 import { once } from 'node:events';
@@ -29,24 +29,39 @@ function errorOf({ code, message, facts, detail }: ReplyOf<'failed'>): Hourglass
 const crashed = (cause: unknown): HourglassError =>
   new HourglassError('model-crashed', 'The thread that ran the model ended unexpectedly. Try again.', {}, { cause });
 
+const hung = (seconds: number): HourglassError =>
+  new HourglassError(
+    'model-corrupt',
+    `The model did not come back within ${seconds} s and was stopped. Use another version, or send fewer rows.`,
+  );
+
 export class ModelThread {
   readonly #script: URL;
   readonly #options: SessionOptions;
+  readonly #taskTimeoutMs: number;
   readonly #loaded = new Map<string, ModelShapes>();
   readonly #loading = new Map<string, Promise<ModelShapes>>();
   readonly #queue: Task[] = [];
   #worker: Worker | undefined;
   #settle: { resolve(reply: ThreadReply): void; reject(reason: unknown): void } | undefined;
   #busy = false;
+  #askedAt: number | undefined;
 
-  constructor(script: URL, options: SessionOptions) {
+  /** A task that takes longer than `taskTimeoutMs` is taken to be hung. */
+  constructor(script: URL, options: SessionOptions, taskTimeoutMs: number) {
     this.#script = script;
     this.#options = options;
+    this.#taskTimeoutMs = taskTimeoutMs;
   }
 
   /** tasks that run or wait */
   get outstanding(): number {
     return this.#queue.length + (this.#busy ? 1 : 0);
+  }
+
+  /** milliseconds for which the thread has been at its current task; 0 when it has none */
+  get atTaskMs(): number {
+    return this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
   }
 
   has(key: string): boolean {
@@ -130,7 +145,7 @@ export class ModelThread {
     request: ThreadRequest,
     transfer: ArrayBuffer[] = [],
   ): Promise<ReplyOf<T>> {
-    return new Promise((resolve, reject) => {
+    const answered = new Promise<ReplyOf<T>>((resolve, reject) => {
       this.#settle = {
         resolve(reply) {
           if (reply.type === expected) resolve(reply as ReplyOf<T>);
@@ -142,22 +157,32 @@ export class ModelThread {
       this.#worker ??= this.#start();
       this.#worker.postMessage(request, transfer);
     });
+    const worker = this.#worker;
+    const watchdog = setTimeout(() => this.#end(worker, hung(this.#taskTimeoutMs / 1000)), this.#taskTimeoutMs);
+    this.#askedAt = performance.now();
+    return answered.finally(() => {
+      clearTimeout(watchdog);
+      this.#askedAt = undefined;
+    });
   }
 
   #start(): Worker {
     // without the parent's arguments, which may name loaders that the build does not need
     const worker = new Worker(this.#script, { execArgv: [], name: 'model' });
     worker.on('message', (reply: ThreadReply) => this.#settle?.resolve(reply));
-    const end = (cause: unknown) => {
-      if (this.#worker !== worker) return;
-      this.#worker = undefined;
-      this.#loaded.clear();
-      this.#settle?.reject(crashed(cause));
-      void worker.terminate();
-    };
+    const end = (cause: unknown) => this.#end(worker, crashed(cause));
     worker.on('error', end);
     worker.on('messageerror', end);
     worker.on('exit', end);
     return worker;
+  }
+
+  /** Gives the thread up; the next task starts another. Native code that hangs goes on in it: only the process's end stops that. */
+  #end(worker: Worker | undefined, error: HourglassError): void {
+    if (worker === undefined || this.#worker !== worker) return;
+    this.#worker = undefined;
+    this.#loaded.clear();
+    this.#settle?.reject(error);
+    void worker.terminate();
   }
 }

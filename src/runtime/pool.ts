@@ -25,6 +25,8 @@ export interface PoolOptions {
   readonly maxModels: number;
   /** memory for them, counted as twice the file size (weights and their packed copy) per thread; the last one may exceed it */
   readonly maxBytes?: number;
+  /** a thread that is at one task for longer is hung: it is ended, the task fails with `model-corrupt`; default 60,000 */
+  readonly taskTimeoutMs?: number;
   /** told when a model is dropped to make room */
   readonly onEvict?: (key: string) => void;
   /** the compiled src/runtime/thread.ts, unless a test puts something in front of it */
@@ -45,12 +47,20 @@ export class ModelPool {
     const script = options.script ?? entry(import.meta.url, './thread.ts');
     takeDenormalsAsZero();
     this.#options = options;
-    this.#threads = Array.from({ length: options.threads }, () => new ModelThread(script, options.session ?? {}));
+    this.#threads = Array.from(
+      { length: options.threads },
+      () => new ModelThread(script, options.session ?? {}, options.taskTimeoutMs ?? 60_000),
+    );
   }
 
   /** number of runs that can go on at once */
   get threads(): number {
     return this.#threads.length;
+  }
+
+  /** threads that have been at one task for longer than `ms` */
+  slowThreads(ms: number): number {
+    return this.#threads.filter((thread) => thread.atTaskMs > ms).length;
   }
 
   /** models in memory */

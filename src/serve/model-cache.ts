@@ -99,11 +99,24 @@ export class ModelCache {
     }
   }
 
-  /** Takes a version that gave nonsense out of service. */
-  setAside(model: ServedModel, error: HourglassError): void {
+  /** Forgets a loaded version and frees its memory, after the runs that are queued. */
+  async unload(manifest: Manifest): Promise<void> {
+    const key = `${manifest.name}@${manifest.version}`;
+    const model = this.#slots.get(key)?.loaded;
+    if (!model) return;
+    this.#forget(model);
+    await this.#options.pool.unload(key);
+  }
+
+  #forget(model: ServedModel): void {
     this.#slots.delete(model.key);
     for (const [reference, last] of this.#last) if (last === model) this.#last.delete(reference);
     for (const [reference, { model: known }] of this.#current) if (known === model) this.#current.delete(reference);
+  }
+
+  /** Takes a version that gave nonsense out of service. */
+  setAside(model: ServedModel, error: HourglassError): void {
+    this.#forget(model);
     this.#markDamaged(model.key, error);
     // unload() waits for runs that are already queued.
     this.#options.pool.unload(model.key).catch(() => {});

@@ -46,6 +46,9 @@ export interface PredictorOptions {
   readonly maxWaitingBytes?: number;
 }
 
+/** Ordinary runs take milliseconds. */
+const stuckMs = 5000;
+
 /** for how long a list of the models there are is believed */
 const namesHoldMs = 1000;
 
@@ -55,6 +58,7 @@ export class ModelPredictor implements Predictor {
   readonly #models: ModelCache;
   readonly #batcher: Batcher<ServedLane>;
   readonly #turns: TurnBatcher<ServedLane>;
+  readonly #metrics: PredictionMetrics | undefined;
   #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
@@ -72,7 +76,8 @@ export class ModelPredictor implements Predictor {
       onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
     });
     metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
-    const observer = metrics && observe(metrics);
+    const observer = metrics && new PredictionMetrics(metrics);
+    this.#metrics = observer;
     this.#turns = new TurnBatcher({
       maxRows: config.batchRows,
       maxWaiting: config.maxWaiting,
@@ -135,6 +140,19 @@ export class ModelPredictor implements Predictor {
     }
   }
 
+  threads(): { readonly count: number; readonly stuck: number } {
+    const { pool } = this.#options;
+    return { count: pool.threads, stuck: pool.slowThreads(stuckMs) };
+  }
+
+  async load(_caller: Caller, model: string): Promise<void> {
+    await this.#served(model, undefined);
+  }
+
+  async unload(_caller: Caller, model: string): Promise<void> {
+    await this.#models.unload(await this.#models.resolve(model));
+  }
+
   /** Finishes what is in flight; the pool and the registry are the caller's. */
   async close(): Promise<void> {
     await Promise.all([this.#turns.close(), this.#batcher.close()]);
@@ -184,7 +202,7 @@ export class ModelPredictor implements Predictor {
   ): Prediction {
     const { manifest } = served;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
-    this.#options.metrics?.count('predictedRows', rows, { operation });
+    this.#metrics?.answered(operation, rows);
     return {
       model: manifest.name,
       version: manifest.version,
@@ -255,17 +273,54 @@ export class ModelPredictor implements Predictor {
   }
 }
 
-function observe(metrics: Metrics): BatchObserver<ServedLane> {
-  return {
-    waiting: (requests) => metrics.set('predictionsWaiting', requests),
-    waited({ operation }, seconds) {
-      metrics.observe('stageDuration', seconds, { stage: 'wait', operation });
-    },
-    ran({ operation }, rows, seconds) {
-      metrics.observe('stageDuration', seconds, { stage: 'run', operation });
-      metrics.observe('batchRows', rows, { operation });
-    },
-  };
+/** Handles of the metrics of one operation, looked up once. */
+interface OperationMetrics {
+  readonly wait: Histogram;
+  readonly run: Histogram;
+  readonly batchRows: Histogram;
+  readonly rows: ReturnType<Metrics['sum']>;
+}
+type Histogram = ReturnType<Metrics['distribution']>;
+
+class PredictionMetrics implements BatchObserver<ServedLane> {
+  readonly #metrics: Metrics;
+  readonly #operations = new Map<Operation, OperationMetrics>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  waiting(requests: number): void {
+    this.#metrics.set('predictionsWaiting', requests);
+  }
+
+  waited({ operation }: ServedLane, seconds: number): void {
+    this.#of(operation).wait.observe(seconds);
+  }
+
+  ran({ operation }: ServedLane, rows: number, seconds: number): void {
+    const { run, batchRows } = this.#of(operation);
+    run.observe(seconds);
+    batchRows.observe(rows);
+  }
+
+  answered(operation: Operation, rows: number): void {
+    this.#of(operation).rows.add(rows);
+  }
+
+  #of(operation: Operation): OperationMetrics {
+    const known = this.#operations.get(operation);
+    if (known) return known;
+    const metrics = this.#metrics;
+    const created = {
+      wait: metrics.distribution('stageDuration', { stage: 'wait', operation }),
+      run: metrics.distribution('stageDuration', { stage: 'run', operation }),
+      batchRows: metrics.distribution('batchRows', { operation }),
+      rows: metrics.sum('predictedRows', { operation }),
+    };
+    this.#operations.set(operation, created);
+    return created;
+  }
 }
 
 /** Rows come back in the form in which they were sent: flat or in the model's shape. Rows made from codes are flat. */

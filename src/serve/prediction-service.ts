@@ -14,6 +14,7 @@ import type { FrameTarget } from './frame-choice.ts';
 import { type EncodedFrame, FrameCodec } from './frame-codec.ts';
 import { drawSeed, generate } from './generate.ts';
 import { type Outlier, OutlierRater } from './outliers.ts';
+import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
 import type { Demand, Prediction, Predictor, PredictTarget } from './predictor.ts';
 
 type Rows = NdArray<'float32'>;
@@ -80,6 +81,7 @@ export class PredictionService {
   readonly #predictor: Predictor;
   readonly #frames: FrameCodec;
   readonly #rater: OutlierRater;
+  readonly #statistics = new StatisticsTable();
 
   constructor(options: PredictionServiceOptions) {
     this.#predictor = options.predictor;
@@ -97,8 +99,28 @@ export class PredictionService {
     return this.#predictor.resolve(caller, operation, model);
   }
 
+  load(caller: Caller, model: string): Promise<void> {
+    return this.#predictor.load(caller, model);
+  }
+
+  unload(caller: Caller, model: string): Promise<void> {
+    return this.#predictor.unload(caller, model);
+  }
+
+  /** Of each version and operation that has answered rows since the start. */
+  statistics(): PredictionStatistics[] {
+    return [...this.#statistics.entries()];
+  }
+
   /** Throws what `Predictor.predict` and `question.rows` throw. */
   async predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {
+    const start = performance.now();
+    const answer = await this.#predict(caller, question);
+    this.#statistics.count(answer.prediction, question.operation, performance.now() - start);
+    return answer;
+  }
+
+  async #predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {
     const { operation, rows, rateOutliers = false, withTarget = false, demand } = question;
     const options = demand && { demand };
     if (typeof rows !== 'function' && !withTarget && !rateOutliers) {

@@ -64,6 +64,12 @@ export interface Predictor {
    * `overloaded`, `deadline-exceeded`, `cancelled`, `shutting-down`.
    */
   predict(caller: Caller, request: PredictRequest): Promise<Prediction>;
+  /** Brings the version that a reference means into memory. Throws what `predict` throws for a reference. */
+  load(caller: Caller, model: string): Promise<void>;
+  /** Drops that version from memory, after the runs that wait for it; whoever asks for it next loads it again. */
+  unload(caller: Caller, model: string): Promise<void>;
+  /** how many threads run models, and how many of them have been at one run for so long that they may be hung */
+  threads(): { readonly count: number; readonly stuck: number };
   /** rows per request allowed */
   readonly maxBatch: number;
   close(): Promise<void>;

@@ -49,6 +49,7 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
     queue,
     storage: { ping: async () => {} },
     registry,
+    predictor,
     metrics,
     defaultModel: config.defaultModel,
   });

@@ -56,8 +56,9 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
   getInfo: (client) => client.info(),
 };
 
-/** Short forms of calls that name their model, and pages for people. */
-const left = /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Livez|OpenapiYaml)|head\w+)$/;
+/** Short forms of calls that name their model, pages for people, calls in the words of other servers. */
+const left =
+  /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Livez|OpenapiYaml)|head\w+)$|^(get|post)(Oip|Tensorflow)/;
 
 interface Sent {
   readonly method: string;

@@ -15,6 +15,7 @@ import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import { RegistryService } from '../../gen/hourglass/v1/registry_pb.ts';
 import { SweepService } from '../../gen/hourglass/v1/sweep_pb.ts';
 import { TrainingService } from '../../gen/hourglass/v1/training_pb.ts';
+import { GRPCInferenceService } from '../../gen/inference/grpc_predict_v2_pb.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
@@ -35,6 +36,7 @@ import { type BoundService, bindService } from './service.ts';
 import { datasetService } from './services/dataset.ts';
 import { healthService } from './services/health.ts';
 import { inferenceService } from './services/inference.ts';
+import { openInferenceService } from './services/open-inference.ts';
 import { createReflection } from './services/reflection.ts';
 import { registryService } from './services/registry.ts';
 import { sweepService } from './services/sweep.ts';
@@ -66,6 +68,8 @@ export interface GrpcParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly limits: SharedLimits;
+  /** of this release */
+  readonly version: string;
   /** what health checking answers */
   readonly readiness: Pick<Readiness, 'isReady'>;
 }
@@ -155,7 +159,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const { config, predictions, limits } = parts;
   const { watchers, downloads, uploads } = limits;
   const stallMs = config.stallTimeoutMs;
-  const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService];
+  const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService, GRPCInferenceService];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details], { watchers, stallMs });
   const names = own.map(({ typeName }) => typeName);
@@ -163,6 +167,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
     bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
     bindService(SweepService, sweepService(parts), runtime),
     bindService(InferenceService, inferenceService({ ...config, predictions }), runtime),
+    bindService(GRPCInferenceService, openInferenceService({ ...parts, deadlineMs: config.deadlineMs }), runtime),
     bindService(RegistryService, registryService(parts.registry, downloads), runtime),
     bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), runtime),
     bindService(Health, healthService(parts.readiness, names, watchers), runtime),

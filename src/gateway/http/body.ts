@@ -6,8 +6,11 @@ import { readJson } from '../json/read.ts';
 import { frame, json, mediaType, multipart, octets, pictures } from './media.ts';
 import { type ReadLimits, readBody } from './read-body.ts';
 
-/** What a route does with a body: refuses one, reads JSON, reads rows in any of their forms, or takes the stream itself. */
-export type BodyKind = 'none' | 'json' | 'rows' | 'stream';
+/**
+ * What a route does with a body: refuses one, reads JSON, reads rows in any of their forms,
+ * takes the bytes of any type (compressed or not: the route inflates them), or takes the stream itself.
+ */
+export type BodyKind = 'none' | 'json' | 'rows' | 'any' | 'stream';
 
 /** A body of the kind `rows`. */
 export type RowsBody =
@@ -19,6 +22,10 @@ export type RowsBody =
 declare module 'fastify' {
   interface FastifyContextConfig {
     body?: BodyKind;
+    /** requests without a body are answered as well */
+    optionalBody?: boolean;
+    /** errors have a member `error` with their text, as clients of other protocols expect it */
+    errorMember?: boolean;
     /** content types of a `rows` or `stream` body */
     takes?: readonly string[];
     /** members of a JSON body that are tensors */
@@ -41,8 +48,10 @@ export async function parseBody(request: FastifyRequest, limits: BodyLimits): Pr
   const { body: kind, tensors = [], takes = [json] } = request.routeOptions.config;
   // No such path or method: the answer does not depend on the body.
   if (kind === undefined) return undefined;
-  refuseEncodings(request);
+  if (kind !== 'any') refuseEncodings(request);
   switch (kind) {
+    case 'any':
+      return readBody(request, limits.maxBodyBytes, limits);
     case 'none':
       return refuseContent(await readBody(request, maxIgnoredBytes, limits));
     case 'json': {
@@ -71,7 +80,7 @@ export async function parseBody(request: FastifyRequest, limits: BodyLimits): Pr
 /** Fastify asks for no parsing where nothing was sent. Throws `invalid-request`. */
 export function requireBody({ body, routeOptions }: FastifyRequest): void {
   const { body: kind, takes = [json] } = routeOptions.config;
-  if (body !== undefined || kind === undefined || kind === 'none') return;
+  if (body !== undefined || kind === undefined || kind === 'none' || routeOptions.config.optionalBody) return;
   throw new HourglassError('invalid-request', `The request has no body. Send ${takes.join(', ')}.`, {
     expected: takes,
   });

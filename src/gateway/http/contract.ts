@@ -12,6 +12,8 @@ const tags = [
   { name: 'datasets', description: 'What jobs train on: built-in data sets and uploads' },
   { name: 'models', description: 'Published models: versions, aliases, files' },
   { name: 'predictions', description: 'Answers of models: encode, decode, denoise, reconstruct' },
+  { name: 'open inference protocol', description: 'The same in the words of KServe and Triton: /v2' },
+  { name: 'tensorflow serving', description: 'The same in the words of TensorFlow Serving: :predict' },
   { name: 'service', description: 'Health, versions, this contract' },
 ];
 
@@ -34,7 +36,7 @@ export function describeContract(app: App, version: string): void {
     transform: ({ schema, url, route }) => ({
       schema: {
         ...schema,
-        operationId: operationIdOf(String(route.method), url),
+        operationId: operationIdOf(String(route.method), url, schema.tags),
         response: { ...commonProblems(route), ...(schema.response as object | undefined) },
       },
       url,
@@ -64,10 +66,17 @@ function commonProblems({ schema = {}, config }: RouteOptions): Record<string, o
   };
 }
 
-/** The name of a call in generated clients: `POST /v1/jobs/:id/cancel` is postJobsIdCancel. */
-function operationIdOf(method: string, url: string): string {
+/** Calls in the words of other servers, by their tag. */
+const protocols: Readonly<Record<string, string>> = {
+  'open inference protocol': 'Oip',
+  'tensorflow serving': 'Tensorflow',
+};
+
+/** The name of a call in generated clients: `POST /v1/jobs/:id/cancel` is postJobsIdCancel, `GET /v2/models` is getOipModels. */
+function operationIdOf(method: string, url: string, [tag = '']: readonly string[] = []): string {
   const words = url.split(/[^a-zA-Z]+/).filter((word) => word !== '' && word !== 'v');
-  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  const protocol = protocols[tag] ?? '';
+  return method.toLowerCase() + protocol + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
 /** What is read of the document. */

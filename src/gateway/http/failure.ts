@@ -25,6 +25,10 @@ export function answerErrors(app: App): void {
   });
 }
 
+/** Clients of the Open Inference Protocol look for the text in a member `error`. */
+const isForeign = ({ url, routeOptions }: FastifyRequest): boolean =>
+  routeOptions?.config?.errorMember === true || url.startsWith('/v2/');
+
 /** Answers with the problem that was thrown. */
 export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = errorOf(thrown);
@@ -36,10 +40,11 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
     reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));
   }
   if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');
+  const problem = toProblem(error, request.id);
   return reply
     .status(http)
     .header('x-request-id', request.id)
     .header('content-type', problemType)
     .header('cache-control', 'no-store')
-    .send(Buffer.from(JSON.stringify(toProblem(error, request.id))));
+    .send(Buffer.from(JSON.stringify(isForeign(request) ? { error: error.message, ...problem } : problem)));
 }

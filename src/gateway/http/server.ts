@@ -13,6 +13,8 @@ import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { identify } from '../identify.ts';
+import { oipRoutes } from '../oip/routes.ts';
+import { tensorflowRoutes } from '../tfserving/routes.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
 import { countAnswer } from './counted-answer.ts';
@@ -180,6 +182,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     bundleRoutes(routes, routeParts);
     predictionRoutes(routes, routeParts);
     generateRoutes(routes, routeParts);
+    oipRoutes(routes, routeParts);
+    tensorflowRoutes(routes, routeParts);
     refuse(routes);
   });
   return app;

@@ -16,6 +16,8 @@ export interface NumbersOptions {
   readonly name: string;
   /** most entries of the outermost array */
   readonly maxRows: number;
+  /** a single list of numbers is taken as well, also an empty one */
+  readonly flat?: boolean;
 }
 
 /** [batch, height, width, channels] and some more */
@@ -231,7 +233,8 @@ export class NumbersReader {
 
   #finish(): NdArray<'float32'> {
     const field = `/${this.#options.name}`;
-    if (this.#dims[0] === 0) {
+    const { flat = false } = this.#options;
+    if (this.#dims[0] === 0 && !flat) {
       throw new HourglassError('empty-batch', `${this.#name()} has no rows. Send at least one.`, {
         field,
         expected: 'at least one row',
@@ -239,7 +242,7 @@ export class NumbersReader {
       });
     }
     const shape = this.#dims.slice(0, this.#rank);
-    if (this.#rank === 1) {
+    if (this.#rank === 1 && !flat) {
       throw this.#mismatch(
         `${this.#name()} is a single list of numbers. Put each row into a list of its own: [[…], […]].`,
         '[batch, …row]',

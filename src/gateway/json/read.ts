@@ -5,6 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { NdArray } from '../../base/ndarray.ts';
 import { ascii, Cursor } from './cursor.ts';
 import { NumbersReader } from './numbers.ts';
 
@@ -12,6 +13,10 @@ export interface ReadOptions {
   /** members of the outermost object that are read as tensors */
   readonly tensors?: readonly string[];
   readonly maxRows?: number;
+  /** members named in `tensors` that are no nested numbers are read as any other value */
+  readonly orValues?: boolean;
+  /** a member of the outermost object that is a list of objects, and their member that is a tensor, flat or nested */
+  readonly listed?: { readonly member: string; readonly tensor: string };
 }
 
 const maxDepth = 64;
@@ -33,22 +38,73 @@ export async function readJson(bytes: Buffer, options: ReadOptions = {}): Promis
   return value;
 }
 
-async function readTop(cursor: Cursor, { tensors = [], maxRows = Number.POSITIVE_INFINITY }: ReadOptions) {
+async function readTop(
+  cursor: Cursor,
+  { tensors = [], maxRows = Number.POSITIVE_INFINITY, listed, orValues = false }: ReadOptions,
+) {
   const result: Record<string, unknown> = {};
   for (const name of namesOf(cursor, result)) {
-    if (tensors.includes(name)) {
-      const numbers = new NumbersReader(cursor, { name, maxRows });
-      for (;;) {
-        const read = numbers.read(stretch);
-        if (read) {
-          set(result, name, read);
-          break;
-        }
-        await breathe();
-      }
+    if (tensors.includes(name) && !(orValues && !holdsNumbers(cursor))) {
+      set(result, name, await readNumbers(new NumbersReader(cursor, { name, maxRows })));
+    } else if (listed?.member === name && cursor.peek() === ascii.open) {
+      set(result, name, await readListed(cursor, name, listed.tensor));
     } else set(result, name, readValue(cursor, 1));
   }
   return result;
+}
+
+/** Whether nested arrays with a number at their beginning are next. */
+function holdsNumbers(cursor: Cursor): boolean {
+  if (cursor.peek() !== ascii.open) return false;
+  const start = cursor.at;
+  while (cursor.peek() === ascii.open) cursor.at++;
+  const byte = cursor.peek();
+  cursor.at = start;
+  return byte === ascii.minus || (byte >= ascii.zero && byte <= ascii.nine);
+}
+
+async function readNumbers(numbers: NumbersReader): Promise<NdArray<'float32'>> {
+  for (;;) {
+    const read = numbers.read(stretch);
+    if (read) return read;
+    await breathe();
+  }
+}
+
+/** A list of objects whose member `tensor` is read into float32. */
+async function readListed(cursor: Cursor, list: string, tensor: string): Promise<unknown[]> {
+  const result: unknown[] = [];
+  for (const _ of entriesOf(cursor)) {
+    if (cursor.peek() !== ascii.openBrace) {
+      result.push(readValue(cursor, 2));
+      continue;
+    }
+    const entry: Record<string, unknown> = {};
+    for (const name of namesOf(cursor, entry)) {
+      const path = `${list}/${result.length}/${name}`;
+      const options = { name: path, maxRows: Number.POSITIVE_INFINITY, flat: true };
+      if (name === tensor) set(entry, name, await readNumbers(new NumbersReader(cursor, options)));
+      else set(entry, name, readValue(cursor, 3));
+    }
+    result.push(entry);
+  }
+  return result;
+}
+
+/** Reads an array up to each of its entries in turn; the caller reads the entry before it asks for the next one. */
+function* entriesOf(cursor: Cursor): Generator<void> {
+  cursor.expect(ascii.open);
+  if (cursor.peek() === ascii.close) {
+    cursor.at++;
+    return;
+  }
+  for (;;) {
+    yield;
+    const next = cursor.peek();
+    if (next !== ascii.comma && next !== ascii.close) throw cursor.unexpected('"," or "]"');
+    cursor.at++;
+    if (next === ascii.close) return;
+  }
 }
 
 /** Reads an object up to each of its values in turn; the caller reads the value before it asks for the next name. */
@@ -95,18 +151,8 @@ function readValue(cursor: Cursor, depth: number): unknown {
 
 function readArray(cursor: Cursor, depth: number): unknown[] {
   const result: unknown[] = [];
-  cursor.expect(ascii.open);
-  if (cursor.peek() === ascii.close) {
-    cursor.at++;
-    return result;
-  }
-  for (;;) {
-    result.push(readValue(cursor, depth + 1));
-    const next = cursor.peek();
-    if (next !== ascii.comma && next !== ascii.close) throw cursor.unexpected('"," or "]"');
-    cursor.at++;
-    if (next === ascii.close) return result;
-  }
+  for (const _ of entriesOf(cursor)) result.push(readValue(cursor, depth + 1));
+  return result;
 }
 
 function readString(cursor: Cursor): string {

@@ -79,6 +79,7 @@ export async function startServer(
     limits: createLimits(config, metrics),
     log: createLog({ level: 'debug', format: 'json', process: 'gateway', destination }),
     metrics,
+    version: '0.0.0',
   };
   const server = createGrpcServer(all);
   const port = await server.listen('127.0.0.1', 0);
@@ -136,6 +137,14 @@ export class GatedPredictor implements Predictor {
       preprocessing: currentPreprocessing,
     };
   }
+
+  threads() {
+    return { count: 1, stuck: 0 };
+  }
+
+  async load(): Promise<void> {}
+
+  async unload(): Promise<void> {}
 
   async close(): Promise<void> {}
 }

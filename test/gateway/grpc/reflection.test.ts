@@ -40,6 +40,7 @@ describe.each([
       'hourglass.v1.RegistryService',
       'hourglass.v1.SweepService',
       'hourglass.v1.TrainingService',
+      'inference.GRPCInferenceService',
     ]);
   });
 

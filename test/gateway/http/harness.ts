@@ -67,6 +67,7 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
     queue,
     storage: { ping: async () => {} },
     registry,
+    predictor,
     metrics,
     defaultModel: config.defaultModel,
   });

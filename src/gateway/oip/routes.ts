@@ -1,0 +1,241 @@
+/** The Open Inference Protocol over REST: /v2. See models.ts for what a model is called. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
+import { Demand, timeoutOf } from '../http/demand.ts';
+import { json, octets } from '../http/media.ts';
+import type { App, RouteParts } from '../http/route-parts.ts';
+import { problem } from '../http/schemas.ts';
+import { writeNumbers } from '../json/write.ts';
+import { bytesOfRows } from '../row-conversion.ts';
+import { infer } from './infer.ts';
+import { describeModel, listNames, type OipModel, oipExtensions, parseName, platform } from './models.ts';
+import { type Coding, deflateBody, headerLength, inflateBody, parseInfer } from './rest-body.ts';
+
+const tags = ['open inference protocol'];
+const anyJson = { content: { [json]: { schema: { type: 'object' } } } };
+const ok = (description: string) => ({ description, ...anyJson });
+const notFound = problem('No such model, version or alias');
+
+interface ModelParams {
+  readonly model: string;
+  readonly version?: string;
+}
+
+/** Answers shorter than this do not get smaller by compressing them. */
+const leastCompressed = 1024;
+
+export function oipRoutes(app: App, parts: RouteParts): void {
+  const { predictions, readiness, config, observer, version } = parts;
+  const describe = (request: FastifyRequest): Promise<OipModel> => {
+    const { model, version: wanted } = request.params as ModelParams;
+    return describeModel(parts, request.caller, parseName(model, wanted));
+  };
+  const get = (
+    url: string,
+    summary: string,
+    handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ) =>
+    app.get(
+      url,
+      {
+        config: { errorMember: true },
+        schema: { tags, summary, response: { 200: ok(summary), ...(url.includes(':') && { 404: notFound }) } },
+      },
+      handler,
+    );
+  const getModel = (path: string, summary: string, answer: (model: OipModel) => unknown): void => {
+    for (const of of ['', '/versions/:version']) {
+      get(`/v2/models/:model${of}${path}`, of ? `${summary}, of a version or alias` : summary, async (request) =>
+        answer(await describe(request)),
+      );
+    }
+  };
+
+  get('/v2/health/live', 'Is the server alive?', async () => ({ live: true, ready: true }));
+  get('/v2/health/ready', 'Can the server answer inferences?', async (_request, reply) => {
+    const { parts: states } = await readiness.report();
+    const ready = states.registry.ready && states.models.ready && states.server.ready;
+    reply.status(ready ? 200 : 503);
+    return { live: true, ready };
+  });
+  const server = async () => ({ name: 'hourglass', version, extensions: oipExtensions });
+  get('/v2', 'Name, version and extensions of the server', server);
+  app.get('/v2/', { config: { errorMember: true }, schema: { hide: true } }, server);
+  get('/v2/models', 'Names of all models', async () => ({ models: (await listNames(parts)).map(({ name }) => name) }));
+  get('/v2/models/stats', 'Counts and times of inferences, of each model version', async () => ({
+    model_stats: predictions.statistics().map(statisticsOf),
+  }));
+
+  getModel('', 'Inputs and outputs of a model', (model) => ({
+    name: model.name,
+    versions: model.versions,
+    platform,
+    inputs: [model.input],
+    outputs: [model.output],
+  }));
+  getModel('/ready', 'Can the model answer?', ({ name }) => ({ name, ready: true }));
+  getModel('/config', 'Configuration of a model in the form of Triton', (model) =>
+    configOf(model, predictions.maxBatch),
+  );
+  getModel('/stats', 'Counts and times of inferences', (model) => ({
+    model_stats: [
+      statisticsOf(
+        predictions
+          .statistics()
+          .find((entry) => entry.model === model.model && entry.operation === model.operation) ?? {
+          ...{ model: model.model, operation: model.operation },
+          ...{ requests: 0, rows: 0, nanoseconds: 0, last: 0 },
+        },
+      ),
+    ],
+  }));
+
+  const post = (
+    url: string,
+    summary: string,
+    handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+  ) =>
+    app.post(
+      url,
+      {
+        config: { body: 'any', optionalBody: true, errorMember: true, handlerChecks: ['body'] },
+        schema: { tags, summary, body: anyJson, response: { 200: ok(summary), 404: notFound } },
+      },
+      handler,
+    );
+  post('/v2/repository/index', 'All models with their newest version', async () =>
+    (await listNames(parts)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
+  );
+  post('/v2/repository/models/:model/load', 'Bring a model into memory before it is asked', async (request) => {
+    const { model } = request.params as ModelParams;
+    await predictions.load(request.caller, parseName(model).model);
+    return {};
+  });
+  post(
+    '/v2/repository/models/:model/unload',
+    'Drop a model from memory; the next inference loads it again',
+    async (request) => {
+      const { model } = request.params as ModelParams;
+      await predictions.unload(request.caller, parseName(model).model);
+      return {};
+    },
+  );
+
+  const inferHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const { model, version: wanted } = request.params as ModelParams;
+    const { headers, caller } = request;
+    const length = headers[headerLength];
+    const body = await inflateBody(request.body as Buffer, headers['content-encoding'], config.maxBodyBytes);
+    const { id, parameters, inputs, outputs, isBinary } = await parseInfer(
+      body,
+      Array.isArray(length) ? length[0] : length,
+    );
+    const reference = parseName(model, wanted, parameters.operation);
+    const stages = observer.predicting(reply, reference.operation);
+    const demand = new Demand(
+      reply.raw,
+      timeoutOf(headers['x-request-timeout'], limitOf(parameters.timeout, config.deadlineMs)),
+    );
+    const answer = await demand.meet(infer(predictions, caller, { reference, inputs, outputs, demand }));
+    stages.answering();
+    const { prediction, outputName: name } = answer;
+    const { shape } = prediction.outputs;
+    const head = {
+      model_name: reference.name,
+      model_version: String(prediction.version),
+      ...(id !== undefined && { id }),
+    };
+    const output = { name, datatype: 'FP32', shape };
+    reply.header('cache-control', 'no-store');
+    if (isBinary(name)) {
+      const raw = bytesOfRows(prediction.outputs);
+      const text = JSON.stringify({ ...head, outputs: [{ ...output, parameters: { binary_data_size: raw.length } }] });
+      reply.type(octets).header('Inference-Header-Content-Length', Buffer.byteLength(text));
+      return send(request, reply, Buffer.concat([Buffer.from(text), raw]));
+    }
+    const text = JSON.stringify({ ...head, outputs: [output] });
+    const flat = { ...prediction.outputs, shape: [prediction.outputs.data.length] };
+    // … "shape":[1,32]}]} with the data before the last three brackets.
+    const pieces = [Buffer.from(`${text.slice(0, -3)},"data":`), ...writeNumbers(flat), Buffer.from('}]}')];
+    reply.type(json);
+    return send(request, reply, Buffer.concat(pieces));
+  };
+  for (const of of ['', '/versions/:version']) {
+    app.post(
+      `/v2/models/:model${of}/infer`,
+      {
+        config: { body: 'any', errorMember: true, handlerChecks: ['body'] },
+        schema: {
+          tags,
+          summary: of
+            ? 'Infer with a version or an alias'
+            : 'Infer: rows to codes, codes to rows …; the operation is in the name',
+          body: {
+            content: {
+              [json]: { schema: { type: 'object' } },
+              [octets]: { schema: { type: 'string', format: 'binary' } },
+            },
+          },
+          response: {
+            200: ok('Outputs as JSON, or as bytes behind the JSON where the request asks for them'),
+            400: problem('The request does not follow the protocol, or names other tensors than the model has'),
+            404: notFound,
+            409: problem('The model does not answer this operation'),
+            413: problem('Too many rows or bytes'),
+            415: problem('The Content-Encoding is not taken'),
+            422: problem('Wrong shape or datatype, or numbers that are not finite'),
+            429: problem('Too much work is waiting; Retry-After says when to come back'),
+            503: problem('The model is damaged, or the server is stopping'),
+            504: problem('No answer in time'),
+          },
+        },
+      },
+      inferHandler,
+    );
+  }
+}
+
+/** Compressed where the client asks for it by name and it is worth it. */
+async function send(request: FastifyRequest, reply: FastifyReply, body: Buffer): Promise<FastifyReply> {
+  const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase();
+  const coding = (['gzip', 'deflate'] as const satisfies Coding[]).find((name) => accepted.includes(name));
+  if (coding === undefined || body.length < leastCompressed) return reply.send(body);
+  return reply
+    .header('content-encoding', coding)
+    .header('vary', 'accept-encoding')
+    .send(await deflateBody(body, coding));
+}
+
+/** The parameter `timeout` counts microseconds. */
+function limitOf(timeout: unknown, deadlineMs: number): number {
+  if (timeout === undefined || timeout === 0) return deadlineMs;
+  if (typeof timeout === 'number' && timeout > 0) return Math.min(deadlineMs, timeout / 1000);
+  throw new HourglassError('invalid-request', 'The parameter "timeout" must be a number of microseconds.', {
+    field: '/parameters/timeout',
+    expected: 'microseconds',
+  });
+}
+
+const configOf = (model: OipModel, maxBatch: number) => ({
+  name: model.name,
+  platform,
+  backend: 'hourglass',
+  max_batch_size: maxBatch,
+  input: [{ name: model.input.name, data_type: 'TYPE_FP32', dims: model.input.shape.slice(1) }],
+  output: [{ name: model.output.name, data_type: 'TYPE_FP32', dims: model.output.shape.slice(1) }],
+});
+
+type Statistics = ReturnType<RouteParts['predictions']['statistics']>[number];
+
+function statisticsOf({ model, operation, requests, rows, nanoseconds, last }: Statistics) {
+  const [name, version] = model.split('@');
+  return {
+    name: `${name}.${operation}`,
+    version,
+    last_inference: last,
+    inference_count: rows,
+    execution_count: requests,
+    inference_stats: { success: { count: requests, ns: nanoseconds }, fail: { count: 0, ns: 0 } },
+  };
+}
