@@ -219,7 +219,7 @@ export const settings = {
     'HOURGLASS_RUN_TIMEOUT',
     duration(100, hour),
     '60s',
-    'a model run that takes longer is hung: its thread is ended, the version set aside',
+    'a model run that takes longer is hung: its thread is given up, the version set aside',
   ),
   batchWindowMs: serving(
     'HOURGLASS_BATCH_WINDOW',

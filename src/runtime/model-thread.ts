@@ -1,7 +1,8 @@
 /**
  * The pool's side of one worker thread: a queue, of which the thread is given one task at a time. So a task that is
  * aborted while it waits never runs, and a thread that ends takes only the task it was running with it: the next one
- * starts a fresh thread, which loads what it needs. A thread that does not come back from a task in time is ended.
+ * starts a fresh thread, which loads what it needs. A thread that does not come back from a task in time is given up:
+ * it gets no more tasks, and ends when it comes back after all.
  */
 
 import { once } from 'node:events';
@@ -158,7 +159,7 @@ export class ModelThread {
       this.#worker.postMessage(request, transfer);
     });
     const worker = this.#worker;
-    const watchdog = setTimeout(() => this.#end(worker, hung(this.#taskTimeoutMs / 1000)), this.#taskTimeoutMs);
+    const watchdog = setTimeout(() => this.#abandon(worker), this.#taskTimeoutMs);
     this.#askedAt = performance.now();
     return answered.finally(() => {
       clearTimeout(watchdog);
@@ -169,7 +170,9 @@ export class ModelThread {
   #start(): Worker {
     // without the parent's arguments, which may name loaders that the build does not need
     const worker = new Worker(this.#script, { execArgv: [], name: 'model' });
-    worker.on('message', (reply: ThreadReply) => this.#settle?.resolve(reply));
+    worker.on('message', (reply: ThreadReply) => {
+      if (this.#worker === worker) this.#settle?.resolve(reply);
+    });
     const end = (cause: unknown) => this.#end(worker, crashed(cause));
     worker.on('error', end);
     worker.on('messageerror', end);
@@ -177,7 +180,20 @@ export class ModelThread {
     return worker;
   }
 
-  /** Gives the thread up; the next task starts another. Native code that hangs goes on in it: only the process's end stops that. */
+  /**
+   * The next task starts another thread. This one is not terminated: it may be in native code, which cannot be stopped, and ONNX
+   * Runtime ends the whole process when it comes back to a thread that is being terminated.
+   */
+  #abandon(worker: Worker | undefined): void {
+    if (worker === undefined || this.#worker !== worker) return;
+    this.#worker = undefined;
+    this.#loaded.clear();
+    worker.unref();
+    worker.once('message', () => worker.postMessage({ type: 'close' } satisfies ThreadRequest));
+    this.#settle?.reject(hung(this.#taskTimeoutMs / 1000));
+  }
+
+  /** The next task starts another thread. */
   #end(worker: Worker | undefined, error: HourglassError): void {
     if (worker === undefined || this.#worker !== worker) return;
     this.#worker = undefined;

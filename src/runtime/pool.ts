@@ -25,7 +25,7 @@ export interface PoolOptions {
   readonly maxModels: number;
   /** memory for them, counted as twice the file size (weights and their packed copy) per thread; the last one may exceed it */
   readonly maxBytes?: number;
-  /** a thread that is at one task for longer is hung: it is ended, the task fails with `model-corrupt`; default 60,000 */
+  /** a thread that is at one task for longer is hung: it is given up, the task fails with `model-corrupt`; default 60,000 */
   readonly taskTimeoutMs?: number;
   /** told when a model is dropped to make room */
   readonly onEvict?: (key: string) => void;

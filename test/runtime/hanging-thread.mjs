@@ -1,10 +1,13 @@
-// A model thread that never comes back from a run whose first value is 668.
+// A model thread that does not come back for 3 s from a run whose first value is 668, and for 8 s from 669.
 import { parentPort } from 'node:worker_threads';
 
 const on = parentPort.on.bind(parentPort);
+const never = new Int32Array(new SharedArrayBuffer(4));
+const hangs = { 668: 3000, 669: 8000 };
 parentPort.on = (event, listen) =>
   on(event, (request) => {
-    if (request.type === 'run' && request.data[0] === 668) for (;;);
+    const ms = request.type === 'run' ? hangs[request.data[0]] : undefined;
+    if (ms !== undefined) Atomics.wait(never, 0, 0, ms);
     listen(request);
   });
 await import('../../dist/runtime/thread.js');
