@@ -131,6 +131,7 @@ export async function idleCosts(url: string, meter: RedisMeter, settings: StoreS
   const registry = await Registry.open(stores.versions, { orphanAgeMs: 'never' });
   await registry.publish('idle', publicationOf('idle'));
   const metrics = new Metrics('scale');
+  const predictor = { threads: () => ({ count: 1, stuck: 0 }) };
   const readiness = new Readiness({ queue, storage: stores, registry, predictor, metrics, defaultModel: null });
   const probing = setInterval(() => void readiness.report(), probeMs);
   const beforeIdle = sum(stores);
