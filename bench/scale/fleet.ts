@@ -57,6 +57,7 @@ export async function simulateFleet(options: {
         queue,
         storage: stores,
         registry,
+        predictor: { threads: () => ({ count: 1, stuck: 0 }) },
         metrics: new Metrics('scale'),
         defaultModel: null,
       });
