@@ -133,6 +133,7 @@ async function archive(
     inputShape,
     codeShape,
     inputRange: range,
+    inputScaling: options.dataset.info.scaling,
     ...(options.dataset.info.preprocessing && { preprocessing: options.dataset.info.preprocessing }),
     qualities: codec.qualities.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })),
     variants,

@@ -5,11 +5,12 @@
 
 import type { Shape } from '../base/ndarray.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
+import type { SourceFacts } from './source-facts.ts';
 import type { UploadOptions } from './upload.ts';
 
 export type SplitName = 'train' | 'test';
 
-export interface DatasetInfo {
+export interface DatasetInfo extends Partial<SourceFacts> {
   readonly name: string;
   /** sha256 over the normalised content; part of a model's lineage */
   readonly hash: string;
@@ -17,6 +18,8 @@ export interface DatasetInfo {
   readonly shape: Shape;
   /** smallest and largest value over all rows */
   readonly range: readonly [number, number];
+  /** what was done to the values: value of a row = uploaded value / divisor */
+  readonly scaling: { readonly divisor: 1 | 255 };
   readonly rows: Readonly<Record<SplitName, number>>;
   /** number of classes, when rows are labelled */
   readonly classes?: number;
@@ -24,6 +27,8 @@ export interface DatasetInfo {
   readonly classNames?: readonly string[];
   /** how its pictures became rows, and how pictures become rows for its models; absent where rows are not pictures */
   readonly preprocessing?: Preprocessing;
+  /** what the client may not have meant, one sentence or two each */
+  readonly warnings: readonly string[];
   readonly builtIn: boolean;
   readonly createdAt?: string;
 }

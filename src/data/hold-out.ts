@@ -7,22 +7,19 @@ import { RandomStream } from '../base/random.ts';
 import type { SplitName } from './dataset.ts';
 
 export class HoldOut {
-  static readonly none = new HoldOut(0, 0);
-  static readonly all = new HoldOut(0, 1);
-
   readonly #fraction: number;
   readonly #random: RandomStream;
   #group = -1;
   #end = 0;
   #chosen = -1;
 
-  /** `fraction` from 0 to 1 */
+  /** `fraction` from 0 (none) to 1 (all) */
   constructor(seed: number, fraction: number) {
     this.#fraction = fraction;
     this.#random = new RandomStream(seed, 'split');
   }
 
-  /** Ask for rows in order; the same row may be asked for again. */
+  /** Ask for rows in order; the same row may be asked for again, an earlier one not. */
   split(row: number): SplitName {
     if (this.#fraction === 0) return 'train';
     while (row >= this.#end) {

@@ -9,55 +9,89 @@
 import { HourglassError } from '../base/errors.ts';
 import { type Shape, sameShape, showShape, sizeOf } from '../base/ndarray.ts';
 import { parsePart, readLabels } from './formats/detect.ts';
+import { type AlignedLabels, alignLabels, type LabelColumn } from './formats/label-file.ts';
 import { LabelTable } from './formats/labels.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart } from './formats/source.ts';
+import { encodingNamed } from './formats/text.ts';
 import { HoldOut } from './hold-out.ts';
 import type { StoredContent } from './manifest.ts';
+import type { SourceFacts } from './source-facts.ts';
 import { openSpooled, type SpooledPart } from './spool.ts';
 import { DatasetWriter } from './writer.ts';
 
 type Parts = Partial<Record<SpooledPart['role'], StoredPart>>;
 
+/** warnings that an answer lists */
+const maxWarnings = 20;
+
 /** Writes the stored form into `folder` and syncs it. Throws what DatasetStore.create names. */
 export async function importRows(
   folder: string,
   spooled: readonly SpooledPart[],
-  context: ParseContext,
+  { options, limits }: Pick<ParseContext, 'options' | 'limits'>,
 ): Promise<StoredContent> {
+  const warnings = new Set<string>();
+  const warn: ParseContext['warn'] = (part, text) => warnings.add(`${part.label}: ${text}`);
+  const context: ParseContext = { options, limits, warn };
+  if (options.encoding !== undefined) encodingNamed(options.encoding);
   const parts: Parts = {};
-  for (const part of spooled) parts[part.role] = await openSpooled(part, context.limits);
+  for (const part of spooled) parts[part.role] = await openSpooled(part, limits);
   const rowsPart = parts.rows;
   if (!rowsPart) throw new HourglassError('invalid-request', 'The upload lacks rows.');
   const source = await parsePart(rowsPart, context);
   const shape = finalShape(rowsPart, source.shape, context);
-  const testSource = parts['test-rows'] && (await parsePart(parts['test-rows'], context));
-  if (parts['test-rows'] && testSource) checkAlike(parts['test-rows'], testSource, source);
+  if (channelsFirst(shape)) warn(rowsPart, channelsFirstWarning(shape));
+  const labels = parts.labels && (await readLabels(parts.labels, context));
+  const testLabels = parts['test-labels'] && (await readLabels(parts['test-labels'], context));
 
-  const { scale = 'auto', testFraction = 0.1, seed = 0 } = context.options;
-  const maxBytes = context.limits.expandedBytes;
-  const writer = await DatasetWriter.create({ folder, shape, kind: source.kind, scale, maxBytes });
-  const labels = parts.labels && new SeparateLabels(parts.labels, context);
-  const testLabels = parts['test-labels'] && new SeparateLabels(parts['test-labels'], context);
+  const { scale = 'auto', testFraction = 0.1, seed = 0 } = options;
+  const writer = await DatasetWriter.create({
+    ...{ folder, shape, scale },
+    ...{ kind: source.kind, maxBytes: limits.expandedBytes },
+  });
   try {
-    const table = new LabelTable(context.limits.classes);
-    const placer = new RowPlacer(writer, table);
-    await placer.place(source, testSource ? HoldOut.none : new HoldOut(seed, testFraction), labels);
-    if (testSource) await placer.place(testSource, HoldOut.all, testLabels);
-    checkSplits(rowsPart, writer, testSource ? 0 : testFraction);
-    const fromFolders = !labels && source.labels === 'folders';
-    const { preprocessing } = source;
-    const pictures = preprocessing && { preprocessing };
-    if (table.classes === 0 || (fromFolders && table.classes < 2)) return { ...(await writer.finish()), ...pictures };
-    const labelled = (['train', 'test'] as const).every((split) => table.count(split) === writer.rows(split));
-    if (table.has('') || !labelled) {
-      throw invalid(rowsPart, `some rows have a class, others have none. ${labelAdvice(fromFolders)}`);
+    const placer = new RowPlacer(writer, new LabelTable(limits.classes), context);
+    const testPart = parts['test-rows'];
+    const header = await placer.place(source, () => new HoldOut(seed, testPart ? 0 : testFraction), labels);
+    if (testPart) {
+      const testSource = await parsePart(testPart, { ...context, training: { names: source.names } });
+      checkAlike(testPart, testSource, source);
+      await placer.place(testSource, () => new HoldOut(seed, 1), testLabels);
     }
-    const { labels: numbers, names } = table.finish();
-    return { ...(await writer.finish(numbers, names)), ...pictures };
+    checkSplits(rowsPart, writer, testPart ? 0 : testFraction);
+    const content = await finish(placer, rowsPart, !labels && source.labels === 'folders');
+    const facts: SourceFacts = { ...source.facts, ...(header !== undefined && { labelsHeader: header }) };
+    for (const text of writer.warnings()) warn(rowsPart, text);
+    return {
+      ...content,
+      ...(source.preprocessing && { preprocessing: source.preprocessing }),
+      source: facts,
+      ...(warnings.size > 0 && { warnings: [...warnings].slice(0, maxWarnings) }),
+    };
   } finally {
-    await Promise.all([writer.close(), labels?.close(), testLabels?.close()]);
+    await writer.close();
   }
 }
+
+async function finish(
+  { writer, table }: RowPlacer,
+  rowsPart: StoredPart,
+  fromFolders: boolean,
+): Promise<StoredContent> {
+  if (table.classes === 0 || (fromFolders && table.classes < 2)) return writer.finish();
+  const labelled = (['train', 'test'] as const).every((split) => table.count(split) === writer.rows(split));
+  if (table.has('') || !labelled) {
+    throw invalid(rowsPart, `some rows have a class, others have none. ${labelAdvice(fromFolders)}`);
+  }
+  const { labels, names } = table.finish();
+  return writer.finish(labels, names);
+}
+
+const channelsFirst = ([first = 0, , last = 0, ...more]: Shape): boolean =>
+  more.length === 0 && [1, 3, 4].includes(first) && last > 4;
+
+const channelsFirstWarning = (shape: Shape): string =>
+  `Rows of shape ${showShape(shape)} seem to have their channels first. Pictures are [height, width, channels], in NumPy x.transpose(0, 2, 3, 1).`;
 
 const labelAdvice = (fromFolders: boolean): string =>
   fromFolders ? 'Put every picture into a folder, or say "classFolders": false.' : 'Give every row its label.';
@@ -96,56 +130,53 @@ function checkAlike(part: StoredPart, test: RowSource, train: RowSource): void {
 
 /** Sends each row to its split, with its label. */
 class RowPlacer {
-  readonly #writer: DatasetWriter;
-  readonly #table: LabelTable;
+  readonly writer: DatasetWriter;
+  readonly table: LabelTable;
+  readonly #context: ParseContext;
 
-  constructor(writer: DatasetWriter, table: LabelTable) {
-    this.#writer = writer;
-    this.#table = table;
+  constructor(writer: DatasetWriter, table: LabelTable, context: ParseContext) {
+    this.writer = writer;
+    this.table = table;
+    this.#context = context;
   }
 
-  /** `separate` are labels from a part of their own, one per row. */
-  async place(source: RowSource, holdOut: HoldOut, separate: SeparateLabels | undefined): Promise<void> {
-    const { rowSize } = this.#writer;
+  /**
+   * `holdOut` makes choosers that choose alike. `separate` are labels from a part of their own; the answer is
+   * whether that had a header, undefined where it cannot have one.
+   */
+  async place(
+    source: RowSource,
+    holdOut: () => HoldOut,
+    separate: LabelColumn | undefined,
+  ): Promise<boolean | undefined> {
+    const rows = await this.#placeRows(source, holdOut(), separate === undefined);
+    if (!separate) return undefined;
+    const { options, warn } = this.#context;
+    const aligned = alignLabels(separate, rows, options, warn);
+    this.#placeLabels(aligned, rows, holdOut());
+    return aligned.header;
+  }
+
+  async #placeRows(source: RowSource, holdOut: HoldOut, withLabels: boolean): Promise<number> {
+    const { rowSize } = this.writer;
     let row = 0;
     for await (const { values, labels } of source.blocks) {
       const count = values.length / rowSize;
       for (let start = 0, end = 0; start < count; start = end) {
         const split = holdOut.split(row + start);
         while (end < count && holdOut.split(row + end) === split) {
-          const label = separate ? await separate.next(row + end) : labels?.[end];
-          if (label !== undefined) this.#table.add(split, label);
+          const label = withLabels ? labels?.[end] : undefined;
+          if (label !== undefined) this.table.add(split, label);
           end++;
         }
-        await this.#writer.append(split, values.subarray(start * rowSize, end * rowSize));
+        await this.writer.append(split, values.subarray(start * rowSize, end * rowSize));
       }
       row += count;
     }
-    await separate?.end(row);
-  }
-}
-
-/** Labels from a part of their own: one for each row, no more and no fewer. */
-class SeparateLabels {
-  readonly #part: StoredPart;
-  readonly #labels: AsyncGenerator<string>;
-
-  constructor(part: StoredPart, context: ParseContext) {
-    this.#part = part;
-    this.#labels = readLabels(part, context);
+    return row;
   }
 
-  async next(row: number): Promise<string> {
-    const { done, value } = await this.#labels.next();
-    if (done) throw invalid(this.#part, `it ends after ${row} labels, but there are more rows.`);
-    return value;
-  }
-
-  async end(rows: number): Promise<void> {
-    if (!(await this.#labels.next()).done) throw invalid(this.#part, `it has more labels than the ${rows} rows.`);
-  }
-
-  async close(): Promise<void> {
-    await this.#labels.return(undefined);
+  #placeLabels({ at }: AlignedLabels, rows: number, holdOut: HoldOut): void {
+    for (let row = 0; row < rows; row++) this.table.add(holdOut.split(row), at(row));
   }
 }

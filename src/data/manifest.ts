@@ -16,6 +16,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { Preprocessing } from '../picture/schema.ts';
 import type { DatasetInfo } from './dataset.ts';
+import { SourceFacts } from './source-facts.ts';
 
 export const datasetSchemaVersion = 1;
 
@@ -39,6 +40,9 @@ export const DatasetManifest = Type.Object({
   classNames: Type.Optional(Type.Array(Type.String())),
   /** absent where rows are not pictures, and in sets of older releases */
   preprocessing: Type.Optional(Preprocessing),
+  /** absent in data sets of earlier releases */
+  source: Type.Optional(SourceFacts),
+  warnings: Type.Optional(Type.Array(Type.String())),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -47,7 +51,7 @@ export type StoredContent = Omit<DatasetManifest, 'schema' | 'createdAt' | 'hash
 export const rowBytes = (content: Pick<StoredContent, 'shape' | 'dtype'>): number =>
   sizeOf(content.shape) * (content.dtype === 'uint8' ? 1 : 4);
 
-/** sha256 over what the rows are, without the data set's name and age. */
+/** sha256 over what the rows are, without the data set's name, age and where it came from. */
 export function contentHash({ shape, dtype, divisor, range, classNames, splits }: StoredContent): string {
   const entry = ({ rows, sha256, labelsSha256 }: SplitEntry) => [rows, sha256, labelsSha256 ?? null];
   const facts = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
@@ -65,15 +69,18 @@ export function completeManifest(content: StoredContent, createdAt?: string): Da
 }
 
 export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, builtIn: boolean): DatasetInfo {
-  const { hash, shape, range, splits, classNames, createdAt, preprocessing } = manifest;
+  const { hash, shape, range, divisor, splits, classNames, preprocessing, source, warnings = [], createdAt } = manifest;
   return {
     name,
     hash,
     shape,
     range,
+    scaling: { divisor },
     rows: { train: splits.train.rows, test: splits.test.rows },
     ...(classNames && { classes: classNames.length, classNames }),
     ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
+    ...source,
+    warnings,
     builtIn,
     ...(createdAt && { createdAt }),
   };

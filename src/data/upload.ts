@@ -1,7 +1,7 @@
 /** What a client may say about a data set that it uploads, and the limits that hold for every upload. Pure data. */
 
 import { type Static, Type } from 'typebox';
-import { Fit } from '../picture/schema.ts';
+import { Fit, Transparency } from '../picture/schema.ts';
 
 const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 
@@ -11,7 +11,7 @@ export const UploadOptions = Type.Object(
       Type.Enum(['auto', '8-bit', 'none'], {
         default: 'auto',
         description:
-          'auto divides whole numbers from 0 to 255 (pictures) by 255 and keeps other data; 8-bit always divides; none never does',
+          'auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does',
       }),
     ),
     testFraction: Type.Optional(
@@ -27,10 +27,19 @@ export const UploadOptions = Type.Object(
       Type.Array(side, { minItems: 1, maxItems: 4, description: 'shape of one row, such as [28, 28, 1]' }),
     ),
     header: Type.Optional(
-      Type.Boolean({ description: 'CSV: whether the first line names the columns; found out when absent' }),
+      Type.Boolean({
+        description: 'CSV: whether the first line of each file names its columns; found out when absent',
+      }),
     ),
     delimiter: Type.Optional(
       Type.String({ pattern: '^[,;|\\t]$', description: 'CSV: comma, semicolon, tab or |; found out when absent' }),
+    ),
+    decimal: Type.Optional(Type.Enum(['.', ','], { default: '.', description: 'CSV: what decimals are written with' })),
+    encoding: Type.Optional(
+      Type.String({
+        description:
+          'of text without a byte order mark, and of names in archives, such as windows-1252 or utf-16le; UTF-8 when absent',
+      }),
     ),
     labelColumn: Type.Optional(
       Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
@@ -43,6 +52,7 @@ export const UploadOptions = Type.Object(
     grayscale: Type.Optional(
       Type.Boolean({ description: 'pictures: one channel (true) or three (false); as the first picture when absent' }),
     ),
+    background: Type.Optional(Transparency),
     resize: Type.Optional(
       Type.Object(
         { height: side, width: side },

@@ -29,8 +29,10 @@ export interface WriterOptions {
 
 const splitNames = ['train', 'test'] as const satisfies readonly SplitName[];
 const bufferBytes = 2 ** 20;
-/** whole numbers of unknown width are pictures when they need the eighth bit: not ratings, counts or classes */
-const needsEighthBit = 127;
+/** from here on not every whole number is a float32 */
+const firstInexactWhole = 2 ** 24;
+/** values of a row that may be a flattened picture: 8 × 8 */
+const fewestPixels = 64;
 
 export class DatasetWriter {
   readonly rowSize: number;
@@ -92,6 +94,30 @@ export class DatasetWriter {
     };
   }
 
+  /** What the client may not have meant about the values. */
+  warnings(): string[] {
+    const { kind, shape, scale } = this.#options;
+    const warnings: string[] = [];
+    const whole = kind !== 'float' && this.#whole;
+    const isBytes = this.#min >= 0 && this.#max > 127 && this.#max <= 255;
+    if (
+      scale === 'auto' &&
+      this.#divisor() === 1 &&
+      isBytes &&
+      (isPicture(shape) || (whole && this.rowSize >= fewestPixels))
+    ) {
+      warnings.push(
+        `The values go from ${this.#min} to ${this.#max} and were kept as they are. If they are pixels, say "scale": "8-bit", which divides them by 255.`,
+      );
+    }
+    if (whole && Math.max(-this.#min, this.#max) >= firstInexactWhole) {
+      warnings.push(
+        `Some values reach ±${firstInexactWhole}, from where on float32 does not hold every whole number: they may have been rounded. Subtract an offset, or leave out identifiers and times.`,
+      );
+    }
+    return warnings;
+  }
+
   async close(): Promise<void> {
     await Promise.all(splitNames.map((name) => this.#files[name].close()));
   }
@@ -110,7 +136,7 @@ export class DatasetWriter {
   }
 
   #divisor(): 1 | 255 {
-    const { scale, kind } = this.#options;
+    const { scale, kind, shape } = this.#options;
     const fits = this.#min >= 0 && this.#max <= 255;
     switch (scale) {
       case 'none':
@@ -123,13 +149,16 @@ export class DatasetWriter {
           { field: 'scale', expected: [0, 255], found: [this.#min, this.#max] },
         );
       case 'auto':
-        if (kind === 'uint8') return this.#max > 1 ? 255 : 1;
-        return kind === 'whole' && this.#whole && fits && this.#max > needsEighthBit ? 255 : 1;
+        // By type and shape, not by value: the same kind of upload is always treated alike. Masks of 0 and 1 stay what they are.
+        return kind === 'uint8' && isPicture(shape) && this.#max > 1 ? 255 : 1;
       default:
         return scale satisfies never;
     }
   }
 }
+
+/** [height, width, 1, 3 or 4]. */
+const isPicture = (shape: Shape): boolean => shape.length === 3 && [1, 3, 4].includes(shape[2] ?? 0);
 
 class SplitFile {
   readonly #path: string;

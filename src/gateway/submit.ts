@@ -61,7 +61,10 @@ export async function submitJob(
   checkKey(idempotencyKey);
   const { members, job } = split(raw);
   const dataset = await datasetOf(job, datasets);
-  const { spec, warnings } = resolveJobSpec(job, dataset ? { dataset } : {});
+  const { spec, warnings } = resolveJobSpec(job, {
+    ...(dataset && { dataset }),
+    besides: Object.keys(SubmitMembers.properties),
+  });
   checkSize(spec, dataset, config);
   return queue.submit(spec, { caller, ...members, warnings, ...optionsOf(idempotencyKey, dataset) });
 }
@@ -81,7 +84,7 @@ export async function submitSweep(
       field: `/${name}`,
     });
   }
-  const members = checkAgainst(SweepMembers, rest) as Pick<SubmitMembers, 'priority'>;
+  const members = checkAgainst(SweepMembers, rest, { besides: ['job', 'search'] }) as Pick<SubmitMembers, 'priority'>;
   const dataset = await datasetOf(job, datasets);
   const sweep = resolveSweep(job, search, dataset ? { dataset } : {});
   for (const { spec } of sweep.trials) checkSize(spec, dataset, config);

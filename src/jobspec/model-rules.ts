@@ -83,11 +83,14 @@ function checkRange(model: ModelSpec, dataset: DatasetFacts | undefined): void {
   }
 }
 
+export const classesOf = ({ classes = 0 }: DatasetFacts): string =>
+  classes === 0 ? 'the data set has no labels' : 'all rows of the data set have the same class';
+
 function checkHead(dataset: DatasetFacts | undefined): void {
   if (dataset && (dataset.classes ?? 0) < 2) {
     throw invalid(
       '/model/head',
-      '"model.head" is a classifier, but the data set has no labels. Use a labelled data set, or leave the head out.',
+      `"model.head" is a classifier, but ${classesOf(dataset)}. Use a data set with at least 2 classes, or leave the head out.`,
       'a data set with at least 2 classes',
       dataset.classes ?? 0,
     );
@@ -234,11 +237,21 @@ function checkConvolutional(model: ModelOf<'convolutional'>, dataset: DatasetFac
   if (height % factor !== 0 || width % factor !== 0) {
     throw invalid(
       '/model/channels',
-      `${channels.length} levels halve a picture ${channels.length} times, so height and width must be multiples of ${factor} for the decoder to return to them; they are ${height} × ${width}. Use fewer levels.`,
+      `${channels.length} levels halve a picture ${channels.length} times, so height and width must be multiples of ${factor} for the decoder to return to them; they are ${height} × ${width}. ${adviceForSize(height, width, depth)}`,
       `multiples of ${factor}`,
       [height, width],
     );
   }
+}
+
+function adviceForSize(height: number, width: number, depth: number): string {
+  if ([1, 3, 4].includes(height) && ![1, 3, 4].includes(depth)) {
+    return 'The channels seem to come first: upload rows of [height, width, channels], in NumPy x.transpose(0, 2, 3, 1).';
+  }
+  let levels = 0;
+  while (height % 2 ** (levels + 1) === 0 && width % 2 ** (levels + 1) === 0) levels++;
+  if (levels > 0) return `Use at most ${levels} ${levels === 1 ? 'level' : 'levels'}.`;
+  return 'No number of levels fits an odd size: upload the pictures with "resize" to even sides, such as multiples of 4, or use "dense".';
 }
 
 function warnOfCopying(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {

@@ -5,7 +5,7 @@
 
 import { type DatasetFacts, derivedMembers, deriveMembers, withTrainingOfType } from './derived.ts';
 import { JobSpec } from './job.ts';
-import { checkModel, invalid } from './model-rules.ts';
+import { checkModel, classesOf, invalid } from './model-rules.ts';
 import { checkAgainst } from './schema-check.ts';
 
 export type { DatasetFacts } from './derived.ts';
@@ -13,6 +13,8 @@ export type { DatasetFacts } from './derived.ts';
 export interface ResolveContext {
   /** of the data set that the job names; without it the checks that need it are left out */
   readonly dataset?: DatasetFacts;
+  /** members that the request may have beside the specification, for messages */
+  readonly besides?: readonly string[];
 }
 
 export interface ResolvedJob {
@@ -29,6 +31,7 @@ export interface ResolvedJob {
 export function resolveJobSpec(raw: unknown, context: ResolveContext = {}): ResolvedJob {
   const given = checkAgainst(JobSpec, withTrainingOfType(raw), {
     mayMiss: (pointer) => derivedMembers.includes(pointer),
+    ...(context.besides && { besides: context.besides }),
   }) as JobSpec;
   deriveMembers(given.model, context.dataset);
   const spec = checkAgainst(JobSpec, given) as JobSpec;
@@ -61,7 +64,7 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
     const field = `/training/evaluation/${linearProbe ? 'linearProbe' : 'neighbours'}`;
     throw invalid(
       field,
-      `"${field.slice(1).replaceAll('/', '.')}" needs labels, but the data set has none. Use a labelled data set, or leave it out.`,
+      `"${field.slice(1).replaceAll('/', '.')}" needs classes, but ${classesOf(dataset)}. Use a data set with at least 2 classes, or leave it out.`,
       'a data set with at least 2 classes',
       dataset.classes ?? 0,
     );
@@ -75,7 +78,21 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
       `"training.maxSamples" is ${training.maxSamples}, but the data set has ${rows} training rows: all are used.`,
     );
   }
-  const used = Math.min(training.maxSamples ?? rows, rows - Math.floor(rows * training.validation.fraction));
+  const heldOut = Math.floor(rows * training.validation.fraction);
+  if (training.validation.fraction > 0 && heldOut === 0) {
+    const what = `"training.validation.fraction" is ${training.validation.fraction}, of ${rows} rows less than one: no row is held out`;
+    const least = Math.ceil(1e4 / rows) / 1e4;
+    if (training.earlyStopping) {
+      throw invalid(
+        '/training/validation/fraction',
+        `${what}, so "training.earlyStopping" has nothing to watch. Hold at least one out (${least}), or leave early stopping out.`,
+        `at least ${least}`,
+        training.validation.fraction,
+      );
+    }
+    warnings.push(`${what}, and no held-out loss is measured.`);
+  }
+  const used = Math.min(training.maxSamples ?? rows, rows - heldOut);
   if (training.batchSize > used) {
     warnings.push(
       `"training.batchSize" is ${training.batchSize}, but there are ${used} rows to train on: batches have ${used} rows.`,

@@ -87,6 +87,8 @@ function verify(schema: Schema, pointer: string): void {
 export interface CheckOptions {
   /** required members that may be absent, because they are filled in afterwards */
   readonly mayMiss?: (pointer: string) => boolean;
+  /** members of the outermost object that are checked elsewhere: named where the allowed ones are listed */
+  readonly besides?: readonly string[];
 }
 
 /** A copy of `value` with its defaults. Throws `unknown-field`, `invalid-type`, `non-finite`, `invalid-request`, `invalid-spec`. */
@@ -152,7 +154,7 @@ function checkObject(schema: Schema, value: unknown, pointer: string, options: C
   const properties = schema.properties ?? {};
   for (const key of Object.keys(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const allowed = Object.keys(properties);
+    const allowed = [...Object.keys(properties), ...(pointer === '' ? (options.besides ?? []) : [])];
     throw new HourglassError(
       'unknown-field',
       `${at(pointer)} has no field ${show(key)}. Its fields are ${allowed.join(', ')}.`,

@@ -51,6 +51,15 @@ export const Manifest = Type.Object({
   inputShape: Type.Array(Type.Integer({ minimum: 1 })),
   codeShape: Type.Array(Type.Integer({ minimum: 1 })),
   inputRange: Type.Tuple([Type.Number(), Type.Number()]),
+  inputScaling: Type.Optional(
+    Type.Object(
+      { divisor: Type.Integer({ description: '1 or 255' }) },
+      {
+        description:
+          'what was done to the values of the data set: value of a row = uploaded value / divisor; rows of numbers are sent scaled alike. Absent in versions of older releases',
+      },
+    ),
+  ),
   /** absent where rows are not pictures, and in versions of older releases, which are of preprocessing version 1 */
   preprocessing: Type.Optional(Preprocessing),
   classes: Type.Optional(

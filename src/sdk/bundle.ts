@@ -16,6 +16,8 @@ export interface BundleManifest {
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
+  /** value of a row = value of the uploaded data / divisor; absent in bundles of older releases */
+  readonly inputScaling?: { readonly divisor: number };
   /** how pictures become rows; absent where rows are not pictures */
   readonly preprocessing?: Preprocessing;
   /** the same encoder in other weights; absent in bundles of older releases */

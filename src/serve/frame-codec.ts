@@ -187,9 +187,14 @@ interface Opened {
 
 function requireCodec(manifest: Manifest): CodedManifest {
   if (manifest.codec) return manifest as CodedManifest;
+  const [low, high] = manifest.inputRange;
+  const why =
+    low === high
+      ? `all values of its training data are ${low}, so its codes carry nothing that could be sent`
+      : 'its codes could not be coded when it was trained (the log of its job says why), or an early release trained it';
   throw new HourglassError(
     'operation-not-supported',
-    `${manifest.name}@${manifest.version} has no codec tables, so there are no frames of it. Train it again with this release, or ask for codes as JSON or float32.`,
+    `There are no frames of ${manifest.name}@${manifest.version}: ${why}. Ask for codes as JSON or float32.`,
     { field: 'model' },
   );
 }

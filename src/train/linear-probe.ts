@@ -197,6 +197,8 @@ function asDataset(train: Split, test: Split, classes: number): Dataset {
       range: [0, 0],
       rows: { train: train.length, test: test.length },
       classes,
+      scaling: { divisor: 1 },
+      warnings: [],
       builtIn: false,
     },
     split: (name) => splits[name],

@@ -53,6 +53,9 @@ export interface RunningPhase {
   snapshot(): Promise<PhaseStart>;
 }
 
+/** Values beyond it diverge at any useful learning rate. */
+const largeValue = 1e4;
+
 /** Batches are never larger than the rows there are. */
 export const batchOf = (phase: Phase, rows: RowRange): number => Math.min(phase.batchSize, rows.end - rows.start);
 
@@ -219,6 +222,14 @@ class PhaseRun implements RunningPhase {
   #demandFinite(loss: number, where: string): void {
     if (Number.isFinite(loss)) return;
     const { name, optimizer } = this.#phase;
+    const [low, high] = this.#context.dataset.info.range;
+    if (Math.max(Math.abs(low), Math.abs(high)) > largeValue) {
+      throw new HourglassError(
+        'diverged',
+        `The loss became ${loss} in phase "${name}", ${where}. The values of the data set go from ${low} to ${high}: scale them, for instance to [0, 1], and upload them again.`,
+        { field: '/dataset', found: [low, high] },
+      );
+    }
     throw new HourglassError(
       'diverged',
       `The loss became ${loss} in phase "${name}", ${where}. Try a smaller learning rate (it is ${optimizer.learningRate}).`,

@@ -95,6 +95,7 @@ export async function runTraining({ assignment, signal, tell }: TrainingOptions)
           inputShape: [...trained.inputShape],
           codeShape: [...trained.codeShape],
           inputRange: [dataset.info.range[0], dataset.info.range[1]],
+          inputScaling: { ...dataset.info.scaling },
           ...(dataset.info.preprocessing && { preprocessing: dataset.info.preprocessing }),
           ...(trained.operations.includes('classify') && { classes: classNamesOf(dataset.info) }),
           lineage: {

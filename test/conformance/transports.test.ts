@@ -296,13 +296,15 @@ describe('predictions', () => {
 describe('data sets', () => {
   const { listDatasets, getDataset, createDataset, deleteDataset } = DatasetService.method;
   const datasetOf = (message: Parameters<typeof toJson<typeof DatasetSchema>>[1]) => ({
-    builtIn: false,
+    ...{ builtIn: false, warnings: [] },
     ...(plain(toJson(DatasetSchema, message)) as object),
   });
   const table = Buffer.from(Array.from({ length: 20 }, (_, i) => `${i / 20},${i % 3},0.5\n`).join(''));
 
-  it('are taken, listed and deleted alike', async () => {
-    const options = { testFraction: 0.25, seed: 7 };
+  it.each([
+    { testFraction: 0.25, seed: 7 },
+    { testFraction: 0.25, labelColumn: 1 },
+  ])('are taken, listed and deleted alike, with %j', async (options) => {
     const query = `name=by-rest&options=${encodeURIComponent(JSON.stringify(options))}`;
     const rest = (await both.rest.send('POST', `/v1/datasets?${query}`, table, { 'content-type': 'text/csv' }))
       .json as object;

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
 import { type TarEntry, tar, type ZipEntry, zip } from './archives.ts';
@@ -102,6 +103,153 @@ describe('archives of pictures', () => {
     const broken = Buffer.from(whole);
     broken.fill(0x41, 1024, 1200);
     await refusal(importParts(broken), 'invalid-dataset');
+  });
+});
+
+describe('what tools leave in archives', () => {
+  const clutter = [
+    'cat/.ipynb_checkpoints/1-checkpoint.png',
+    '.thumbnails/1.png',
+    'cat/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg',
+    '.git/objects/aa/bb',
+    '#recycle/1.png',
+    '$RECYCLE.BIN/1.png',
+    '__MACOSX/cat/._1.png',
+    'cat/._1.png',
+    'cat/.DS_Store',
+    'cat/Thumbs.db',
+    'dog/Desktop.ini',
+    'dog/__pycache__/x.pyc',
+    'dog/~$list.xlsx',
+    'dog/1.png~',
+  ];
+
+  it.each([
+    ['zip', zip],
+    ['tar', tar],
+  ])('is no class and no row in a %s', async (_, pack) => {
+    const files = [
+      { name: './cat/1.png', data: light },
+      { name: './cat/2.png', data: light },
+      { name: './dog/1.png', data: dark },
+    ];
+    const left = clutter.map((name) => ({ name, data: Buffer.from('not a picture') }));
+    const { manifest, labels } = await importParts(pack([...left, ...files]), noHoldOut);
+    expect(manifest).toMatchObject({ classNames: ['cat', 'dog'], splits: { train: { rows: 3 } } });
+    expect(labels.train).toEqual([0, 0, 1]);
+    expect(manifest.warnings).toEqual([expect.stringMatching(/6 pictures were left out.*1-checkpoint\.png/)]);
+  });
+
+  it('does not give classes to a flat archive', async () => {
+    const flat = [
+      { name: '1.png', data: light },
+      { name: './2.png', data: dark },
+      { name: '.ipynb_checkpoints/1-checkpoint.png', data: light },
+    ];
+    for (const archive of [zip(flat), tar(flat)]) {
+      const { manifest } = await importParts(archive, noHoldOut);
+      expect(manifest.classNames).toBeUndefined();
+      expect(manifest.splits.train.rows).toBe(2);
+    }
+  });
+
+  it('may be larger than a picture', async () => {
+    const files = [
+      { name: 'a.png', data: light },
+      { name: '.git/objects/pack', data: new Uint8Array(9000) },
+    ];
+    for (const archive of [zip(files), tar(files)]) {
+      expect((await importParts(archive, noHoldOut, { imageBytes: 2000 })).manifest.splits.train.rows).toBe(1);
+    }
+  });
+});
+
+describe('names of entries', () => {
+  it('may be divided by backslashes, as PowerShell 5 and .NET 4 write them', async () => {
+    const files = [
+      { name: 'set\\', store: true },
+      { name: 'set\\cat\\1.png', data: light },
+      { name: 'set\\cat\\.hidden\\1.png', data: dark },
+      { name: 'set\\dog\\1.png', data: dark },
+    ];
+    const { manifest } = await importParts(zip(files), noHoldOut);
+    expect(manifest).toMatchObject({ classNames: ['cat', 'dog'], splits: { train: { rows: 2 } } });
+  });
+
+  it('keep their characters: UTF-8 with and without its mark, cp437, and what is declared', async () => {
+    const inBytes = (name: string, encoding: 'utf8' | 'latin1') =>
+      zip(
+        ['Bär', 'Bör'].map((folder, i) => ({
+          name: Buffer.from(`${folder}/${name}${i}.png`, encoding),
+          data: i === 0 ? light : dark,
+          unmarked: true,
+        })),
+      );
+    expect((await importParts(inBytes('x', 'utf8'), noHoldOut)).manifest).toMatchObject({ classNames: ['Bär', 'Bör'] });
+    const declared = await importParts(inBytes('x', 'latin1'), { ...noHoldOut, encoding: 'windows-1252' });
+    expect(declared.manifest.classNames).toEqual(['Bär', 'Bör']);
+    expect(declared.manifest.warnings).toBeUndefined();
+    const guessed = await importParts(inBytes('x', 'latin1'), noHoldOut);
+    expect(guessed.manifest.classNames).toEqual(['B÷r', 'BΣr']);
+    expect(guessed.manifest.warnings).toEqual([expect.stringContaining('?encoding=')]);
+    const packed = tar([
+      { name: Buffer.from('Bär/1.png', 'latin1'), data: light },
+      { name: Buffer.from('Bör/1.png', 'utf8'), data: dark },
+    ]);
+    expect((await importParts(packed, noHoldOut)).manifest.classNames).toEqual(['Bär', 'Bör']);
+  });
+
+  it('tells of folders that become one class', async () => {
+    const files = ['train/cat', 'train/dog', 'test/cat', 'test/dog'].map((folder) => ({
+      name: `${folder}/1.png`,
+      data: folder.endsWith('cat') ? light : dark,
+    }));
+    const { manifest } = await importParts(zip(files), noHoldOut);
+    expect(manifest.classNames).toEqual(['cat', 'dog']);
+    expect(manifest.warnings).toEqual([
+      expect.stringContaining('"train/cat" and "test/cat"'),
+      expect.stringContaining('"train/dog" and "test/dog"'),
+    ]);
+  });
+});
+
+describe('transparent pictures', () => {
+  /** A stroke of one colour on transparent ground, 3 high and 4 wide. */
+  const stroke = async (color: number): Promise<Uint8Array> => {
+    const pixels = Uint8Array.from({ length: 48 }, (_, i) => (i % 4 < 3 ? color : i % 16 < 4 ? 255 : 0));
+    return sharp(pixels, { raw: { width: 4, height: 3, channels: 4 } })
+      .png()
+      .toBuffer();
+  };
+  const packed = async (...colors: number[]) =>
+    zip(await Promise.all(colors.map(async (color, i) => ({ name: `${i}.png`, data: await stroke(color) }))));
+
+  it('are laid on what their visible parts stand out from, and the answer says so', async () => {
+    const darkInk = await importParts(await packed(0, 0), noHoldOut);
+    expect(darkInk.manifest).toMatchObject({ range: [0, 1], preprocessing: { transparency: 'auto' } });
+    expect([...darkInk.values.train.slice(0, 9)]).toEqual([0, 0, 0, 1, 1, 1, 1, 1, 1]);
+    expect(darkInk.manifest.warnings).toEqual([expect.stringMatching(/2 on white.*"background"/)]);
+    const lightInk = await importParts(await packed(255, 255), noHoldOut);
+    expect([...lightInk.values.train.slice(0, 4)]).toEqual([1, 1, 1, 0]);
+    expect(lightInk.manifest.warnings).toEqual([expect.stringContaining('2 on black')]);
+    const mixed = await importParts(await packed(0, 255, 0), noHoldOut);
+    expect(mixed.manifest.warnings).toEqual([expect.stringContaining('1 on black, 2 on white')]);
+  });
+
+  it('have the background that is asked for, in the set and in its models', async () => {
+    const asked = await importParts(await packed(0, 255), { ...noHoldOut, background: '#336699', grayscale: false });
+    expect(asked.manifest.preprocessing).toMatchObject({ transparency: '#336699' });
+    expect(asked.manifest.warnings).toBeUndefined();
+    expect([...asked.values.train.slice(9, 12)]).toEqual([0x33, 0x66, 0x99].map((value) => Math.fround(value / 255)));
+    const black = await importParts(await packed(0), { ...noHoldOut, background: 'black' });
+    expect(black.manifest).toMatchObject({ range: [0, 0], preprocessing: { transparency: 'black' } });
+  });
+
+  it('are not said to be there when all pixels are opaque', async () => {
+    const opaque = await picture({ channels: 4, color: [0, 0, 0, 255] });
+    const { manifest } = await importParts(zip([{ name: 'a.png', data: opaque }]), noHoldOut);
+    expect(manifest.source).toEqual({ format: 'zip' });
+    expect(manifest.warnings).toBeUndefined();
   });
 });
 

@@ -8,6 +8,8 @@ export interface ZipEntry {
   /** Unix mode in the upper half of the external attributes, such as 0o120777 for a symbolic link */
   readonly mode?: number;
   readonly flags?: number;
+  /** does not say that its name is UTF-8 */
+  readonly unmarked?: boolean;
   readonly method?: number;
   /** lies about the size after inflating */
   readonly size?: number;
@@ -25,7 +27,7 @@ export function zip(entries: readonly ZipEntry[]): Uint8Array {
     const packed = store ? Buffer.from(data) : deflateRawSync(data);
     const shared = Buffer.alloc(26);
     shared.writeUInt16LE(20, 0);
-    shared.writeUInt16LE(flags | 0x800, 2);
+    shared.writeUInt16LE(entry.unmarked ? flags : flags | 0x800, 2);
     shared.writeUInt16LE(entry.method ?? (store ? 0 : 8), 4);
     shared.writeUInt32LE(packed.length, 14);
     shared.writeUInt32LE(entry.size ?? data.length, 18);
@@ -66,7 +68,7 @@ function endRecords(count: number, directoryAt: number, directoryBytes: number):
 }
 
 export interface TarEntry {
-  readonly name: string;
+  readonly name: string | Uint8Array;
   readonly data?: Uint8Array;
   /** `0` file, `1` hard link, `2` symbolic link, `3` `4` devices, `5` folder, `6` fifo, `x` pax header, `L` long name */
   readonly type?: string;
@@ -79,7 +81,7 @@ export function tar(entries: readonly TarEntry[], { end = true } = {}): Uint8Arr
   const blocks: Buffer[] = [];
   for (const { name, data = new Uint8Array(0), type = '0', link = '', size = data.length } of entries) {
     const header = Buffer.alloc(512);
-    header.write(name, 0, 100);
+    Buffer.from(name as string).copy(header, 0, 0, 100);
     header.write('0000644\0', 100);
     header.write(`${size.toString(8).padStart(11, '0')}\0`, 124);
     header.write('00000000000\0', 136);

@@ -39,7 +39,7 @@ describe('idx', () => {
     const rows = idx(8, [3, 2, 2], pixels);
     const labels = (...values: number[]) => idx(8, [values.length], Uint8Array.from(values));
     const few = await refusal(importParts({ rows, labels: labels(1, 2) }, noHoldOut), 'invalid-dataset');
-    expect(few.message).toContain('ends after 2 labels');
+    expect(few.message).toContain('it has 2 labels, but there are 3 rows');
     await refusal(importParts({ rows, labels: labels(1, 2, 3, 4) }, noHoldOut), 'invalid-dataset');
     await refusal(
       importParts({ rows, labels: idx(8, [3, 2], Uint8Array.of(1, 2, 3, 4, 5, 6)) }, noHoldOut),

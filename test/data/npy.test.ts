@@ -48,10 +48,12 @@ describe('npy', () => {
     }
   });
 
-  it('narrows whole numbers up to 255 to bytes, and scales them only when they need the eighth bit', async () => {
+  it('narrows whole numbers up to 255 to bytes, and scales only 8-bit arrays of pictures', async () => {
     const wide = await importNpy(npy({ descr: '<i4', shape: [2, 2] }, bytesOf(Int32Array.of(0, 255, 128, 3))));
-    expect(wide.manifest).toMatchObject({ dtype: 'uint8', divisor: 255, range: [0, 1] });
-    expect([...wide.values.train]).toEqual([0, 1, 128 / 255, 3 / 255].map(Math.fround));
+    expect(wide.manifest).toMatchObject({ dtype: 'uint8', divisor: 1, range: [0, 255] });
+    expect([...wide.values.train]).toEqual([0, 255, 128, 3]);
+    const flat = await importNpy(npy({ descr: '|u1', shape: [2, 2] }, Uint8Array.of(0, 255, 128, 3)));
+    expect(flat.manifest).toMatchObject({ dtype: 'uint8', divisor: 1, range: [0, 255] });
     const ratings = await importNpy(npy({ descr: '<i4', shape: [2, 2] }, bytesOf(Int32Array.of(1, 5, 3, 2))));
     expect(ratings.manifest).toMatchObject({ dtype: 'uint8', divisor: 1, range: [1, 5] });
     const binary = await importNpy(npy({ descr: '|b1', shape: [2, 2] }, Uint8Array.of(0, 1, 7, 0)));
@@ -60,6 +62,8 @@ describe('npy', () => {
 
   it('obeys "scale" and "shape"', async () => {
     const bytes = npy({ descr: '|u1', shape: [1, 4] }, Uint8Array.of(0, 10, 20, 255));
+    const shaped = await importNpy(bytes, { ...noHoldOut, shape: [2, 2, 1] });
+    expect(shaped.manifest).toMatchObject({ shape: [2, 2, 1], divisor: 255, range: [0, 1] });
     const kept = await importNpy(bytes, { ...noHoldOut, scale: 'none', shape: [2, 2, 1] });
     expect(kept.manifest).toMatchObject({ shape: [2, 2, 1], divisor: 1, range: [0, 255] });
     const scaled = await importNpy(npy({ shape: [1, 2] }, floats(0, 51)), { ...noHoldOut, scale: '8-bit' });
@@ -103,7 +107,6 @@ describe('npy', () => {
       [npy({ descr: '<U4', shape: [1] }, data), 'unsupported-dataset'],
       [npy({ descr: '<M8[ns]', shape: [2] }, data), 'unsupported-dataset'],
       [npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }", data), 'unsupported-dataset'],
-      [npy({ shape: [2, 2], fortran: true }, data), 'unsupported-dataset'],
       [npy({ shape: [2, 2] }, data, 4), 'unsupported-dataset'],
       [npy("{'descr': '<f4', 'shape': (4,), }", data), 'invalid-dataset'],
       [npy("__import__('os').system('touch /tmp/canary')", data), 'invalid-dataset'],
@@ -126,9 +129,81 @@ describe('npy', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
   });
 
-  it('takes Fortran order where it makes no difference', async () => {
+  it('takes Fortran order of a single column', async () => {
     const { values } = await importNpy(npy({ shape: [3, 1], fortran: true }, floats(1, 2, 3)));
     expect([...values.train]).toEqual([1, 2, 3]);
+  });
+
+  it.each([
+    ['double quotes', '{"descr": "<f4", "fortran_order": False, "shape": (2, 2)}'],
+    ['no spaces, another order, a comma at the end', "{'shape':(2,2,),'fortran_order':False,'descr':'<f4',}"],
+    ['prefixed strings and longs of Python 2', "{u'descr': u'<f4', 'fortran_order': False, 'shape': (2L, 2L), }"],
+    ['lines', '{\n "descr" : "f4",\n "fortran_order":False,\n "shape": ( 2 , 2 )\n}'],
+    ['a character code', "{'descr': '<f', 'fortran_order': False, 'shape': (2, 2)}"],
+    ['a name', "{'descr': 'float32', 'fortran_order': False, 'shape': (2, 2)}"],
+    ['native order', "{'descr': '=f4', 'fortran_order': False, 'shape': (2, 2)}"],
+  ])('reads a header with %s', async (_, header) => {
+    expect([...(await importNpy(npy(header, floats(1, 2, 3, 4)))).values.train]).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each(['uint8', 'B', '|u1', 'ubyte', '?', 'bool', 'int8', 'b'])('reads bytes as %s', async (descr) => {
+    expect([...(await importNpy(npy({ descr, shape: [3] }, Uint8Array.of(0, 1, 1)))).values.train]).toEqual([0, 1, 1]);
+  });
+
+  it.each(['int', 'q', 'l', 'long', 'intp', '<i8'])('reads 64 bits as %s', async (descr) => {
+    const data = new Uint8Array(BigInt64Array.of(-5n, 7n).buffer);
+    expect([...(await importNpy(npy({ descr, shape: [2] }, data))).values.train]).toEqual([-5, 7]);
+  });
+
+  it.each([
+    [
+      [3, 2],
+      [0, 3, 1, 4, 2, 5],
+    ],
+    [[1, 2, 3], [0, 1, 2, 3, 4, 5].map((i) => [0, 2, 4, 1, 3, 5][i]!)],
+    [
+      [2, 3, 1],
+      [0, 2, 4, 1, 3, 5],
+    ],
+    [
+      [6, 1],
+      [0, 1, 2, 3, 4, 5],
+    ],
+  ])('puts Fortran order of shape %j into rows', async (shape, expected) => {
+    const { values } = await importNpy(npy({ shape, fortran: true }, floats(0, 1, 2, 3, 4, 5)));
+    expect([...values.train]).toEqual(expected);
+    const wide = await importNpy(npy({ shape, fortran: true, descr: '>f8' }, bigEndianDoubles(0, 1, 2, 3, 4, 5)));
+    expect([...wide.values.train]).toEqual(expected);
+  });
+
+  it('says what to do instead', async () => {
+    const data = floats(1, 2, 3, 4);
+    const advice: [Uint8Array, RegExp][] = [
+      [npy({ shape: [] }, floats(1)), /single number/],
+      [npy("{'descr': '<f4', 'fortran_order': False, 'shape': ()}", floats(1)), /single number/],
+      [npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }", data), /structured_to_unstructured/],
+      [npy({ descr: '|O', shape: [1] }, data), /never read.*numpy\.save/],
+      [npy({ descr: '<c8', shape: [2] }, data), /x\.real/],
+      [npy({ descr: '<M8[ns]', shape: [2] }, data), /astype\("int64"\)/],
+      [npy({ descr: '<f16', shape: [1] }, data), /astype\("float64"\)/],
+      [npy({ descr: '<U4', shape: [1] }, data), /labels/],
+    ];
+    for (const [bytes, message] of advice) {
+      const error = await importNpy(bytes).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(HourglassError);
+      expect((error as HourglassError).message).toMatch(message);
+    }
+  });
+
+  it('refuses headers that are no literal, however deep', async () => {
+    for (const header of [
+      '('.repeat(9000),
+      "{'descr': ",
+      '{1: 2}',
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2)}",
+    ]) {
+      await refusal(importNpy(npy(header, floats(1, 2))), 'invalid-dataset');
+    }
   });
 
   it('reads gzip, and refuses damaged gzip', async () => {
@@ -183,3 +258,9 @@ describe('npy', () => {
     );
   });
 });
+
+function bigEndianDoubles(...values: number[]): Uint8Array {
+  const bytes = Buffer.alloc(8 * values.length);
+  for (const [i, value] of values.entries()) bytes.writeDoubleBE(value, 8 * i);
+  return bytes;
+}

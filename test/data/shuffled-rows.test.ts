@@ -115,7 +115,8 @@ describe('HoldOut', () => {
     };
     expect(pick(3, 2)).toEqual(pick(3, 1));
     expect(pick(4, 1)).not.toEqual(pick(3, 1));
-    expect(new Set(Array.from({ length: 9 }, (_, row) => HoldOut.none.split(row)))).toEqual(new Set(['train']));
-    expect(new Set(Array.from({ length: 9 }, (_, row) => HoldOut.all.split(row)))).toEqual(new Set(['test']));
+    const splitsOf = (holdOut: HoldOut) => Array.from({ length: 9 }, (_, row) => holdOut.split(row));
+    expect(new Set(splitsOf(new HoldOut(1, 0)))).toEqual(new Set(['train']));
+    expect(new Set(splitsOf(new HoldOut(1, 1)))).toEqual(new Set(['test']));
   });
 });

@@ -239,6 +239,28 @@ describe('models that cannot work', () => {
       '/model/channels',
       /multiples of 8.*28/,
     ],
+    [
+      'levels for a size with fewer factors',
+      { type: 'convolutional', channels: [4, 4, 4] },
+      pictures,
+      '/model/channels',
+      /at most 2 levels/,
+    ],
+    [
+      'levels for an odd size',
+      { type: 'convolutional', channels: [4] },
+      { ...mnist, shape: [7, 9, 1] },
+      '/model/channels',
+      /"resize"/,
+    ],
+    [
+      'channels first',
+      { type: 'convolutional', channels: [4] },
+      { ...mnist, shape: [1, 28, 28] },
+      '/model/channels',
+      /transpose\(0, 2, 3, 1\)/,
+    ],
+    ['a classifier for one class', { type: 'dense', head: {} }, { ...mnist, classes: 1 }, '/model/head', /same class/],
     ['convolution of what is no picture', { type: 'convolutional' }, unlabelled, '/model/type', /\[30\].*dense/],
     ['a classifier without labels', { type: 'dense', head: {} }, unlabelled, '/model/head', /labels/],
     [
@@ -263,6 +285,36 @@ describe('models that cannot work', () => {
     expect([error.code, error.facts.field]).toEqual(['invalid-spec', field]);
     expect(error.message).toMatch(text);
   });
+});
+
+describe('a share of the rows that is less than one row', () => {
+  const few = { ...mnist, rows: { train: 50 } };
+  const training = (fraction: number) => ({ validation: { fraction }, earlyStopping: { patience: 1 } });
+
+  it('is refused with early stopping, which would watch nothing', () => {
+    const error = refusal(job({ type: 'dense' }, training(0.009)), few);
+    expect([error.code, error.facts.field]).toEqual(['invalid-spec', '/training/validation/fraction']);
+    expect(error.message).toContain('(0.02)');
+    resolveJobSpec(job({ type: 'dense' }, training(0.02)), { dataset: few });
+    expect(() =>
+      resolveJobSpec(job({ type: 'dense' }, training(0.02)), { dataset: { ...few, rows: { train: 49 } } }),
+    ).toThrow();
+  });
+
+  it('is told of without', () => {
+    const { warnings } = resolveJobSpec(job({ type: 'dense' }, { validation: { fraction: 0.009 } }), { dataset: few });
+    expect(warnings).toContainEqual(expect.stringContaining('no row is held out'));
+  });
+});
+
+it('names all allowed members, those that are checked elsewhere too', () => {
+  try {
+    resolveJobSpec({ ...job({ type: 'dense' }), prio: 1 }, { besides: ['priority', 'deadlineSeconds'] });
+  } catch (thrown) {
+    expect((thrown as HourglassError).message).toMatch(/training, priority, deadlineSeconds/);
+    return;
+  }
+  throw new Error('was not refused');
 });
 
 describe('warnings', () => {

@@ -30,6 +30,8 @@ export function memoryDataset(shape: readonly number[], train: Float32Array, tes
       shape,
       range: [Math.min(...all), Math.max(...all)],
       rows: { train: splits.train.length, test: splits.test.length },
+      scaling: { divisor: 1 },
+      warnings: [],
       builtIn: false,
     },
     split: (name) => splits[name],

@@ -63,6 +63,8 @@ export function digits(options: { train: number; test?: number; small?: boolean 
       range: [0, 1],
       rows: { train, test },
       classes: 10,
+      scaling: { divisor: 1 },
+      warnings: [],
       builtIn: false,
     },
     split: (name) => splits[name],

@@ -1,35 +1,18 @@
 /** Which format an upload has, by its bytes alone: names and media types are not believed. */
 
-import { showShape, sizeOf } from '../../base/ndarray.ts';
-import { csvLabels, parseCsv } from './csv.ts';
-import { isIdx, parseIdx } from './idx.ts';
-import { npyMagic, parseNpy } from './npy.ts';
+import { binaryLabels } from './binary-rows.ts';
+import { parseCsv } from './csv.ts';
+import { isIdx, parseIdx, readIdxHeader } from './idx.ts';
+import { whatIsIt } from './known.ts';
+import { collectLabels, csvLabels, type LabelColumn } from './label-file.ts';
+import { npyMagic, parseNpy, readNpyHeader } from './npy.ts';
 import { parsePictures } from './pictures.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart, unsupported } from './source.ts';
 import { isTar, readTar } from './tar.ts';
+import { encodingNamed, markedEncoding, openText, type Text } from './text.ts';
 import { readZip } from './zip.ts';
 
 const headBytes = 512;
-
-/** Formats that are met often and not read, for a message that helps. */
-const known: readonly [magic: string, what: string][] = [
-  ['PAR1', 'it is a Parquet file.'],
-  ['\x89HDF', 'it is an HDF5 file.'],
-  ['\x89PNG', 'it is a single picture.'],
-  ['\xff\xd8\xff', 'it is a single picture.'],
-  ['RIFF', 'it is a single picture or a sound.'],
-  ['GIF8', 'it is a GIF picture.'],
-  ['%PDF', 'it is a PDF document.'],
-  ['\x1f\x8b', 'it was compressed by gzip twice.'],
-  ['BZh', 'it was compressed by bzip2.'],
-  ['\xfd7zXZ', 'it was compressed by xz.'],
-  ['7z\xbc\xaf', 'it is a 7z archive.'],
-  ['Rar!', 'it is a RAR archive.'],
-  ['\x80\x02', 'it is a Python pickle, which is never read.'],
-  ['\x80\x03', 'it is a Python pickle, which is never read.'],
-  ['\x80\x04', 'it is a Python pickle, which is never read.'],
-  ['\x80\x05', 'it is a Python pickle, which is never read.'],
-];
 
 async function readHead(part: StoredPart): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -42,56 +25,67 @@ async function readHead(part: StoredPart): Promise<Uint8Array> {
   return Buffer.concat(chunks).subarray(0, headBytes);
 }
 
-type Format = 'npy' | 'idx' | 'csv' | 'zip' | 'tar';
+type Detected = { readonly format: 'npy' | 'idx' | 'zip' | 'tar' } | { readonly format: 'csv'; readonly text: Text };
 
 /** Throws `unsupported-dataset` for anything that is not one of the formats, `invalid-dataset` for an empty file. */
-async function detect(part: StoredPart): Promise<Format> {
+async function detect(part: StoredPart, { options: { encoding } }: ParseContext): Promise<Detected> {
   const head = await readHead(part);
-  const text = Buffer.from(head).toString('latin1');
+  const latin = Buffer.from(head).toString('latin1');
   if (head.length === 0) throw invalid(part, 'it is empty.');
-  if (npyMagic.every((byte, i) => head[i] === byte)) return 'npy';
-  if (text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06')) return 'zip';
-  if (isTar(head)) return 'tar';
-  if (isIdx(head)) return 'idx';
-  const what = known.find(([magic]) => text.startsWith(magic))?.[1];
-  if (what || text.includes('\0')) throw unsupported(part, what ?? 'its format is not known.');
-  return 'csv';
+  if (npyMagic.every((byte, i) => head[i] === byte)) return { format: 'npy' };
+  if (latin.startsWith('PK\x03\x04') || latin.startsWith('PK\x05\x06')) return { format: 'zip' };
+  if (isTar(head)) return { format: 'tar' };
+  if (isIdx(head)) return { format: 'idx' };
+  const isUtf16 = encoding !== undefined && encodingNamed(encoding).startsWith('utf-16');
+  const isText = markedEncoding(head) !== undefined || isUtf16;
+  if (!isText) {
+    const what = whatIsIt(latin) ?? (latin.includes('\0') ? withNul(head) : undefined);
+    if (what) throw unsupported(part, what);
+  }
+  return { format: 'csv', text: openText(part, head, encoding) };
+}
+
+/** Text of UTF-16 has a NUL in every second byte. */
+function withNul(head: Uint8Array): string {
+  const nuls = [0, 1].map((odd) => head.filter((byte, i) => i % 2 === odd && byte === 0).length);
+  const half = head.length / 2;
+  const order = nuls[1]! > 0.6 * half ? 'le' : nuls[0]! > 0.6 * half ? 'be' : undefined;
+  if (!order || Math.min(...nuls) > 0.2 * half) return 'its format is not known.';
+  return `it looks like UTF-16 text without a byte order mark. Declare it with ?encoding=utf-16${order}, or save it as UTF-8.`;
 }
 
 export async function parsePart(part: StoredPart, context: ParseContext): Promise<RowSource> {
-  const format = await detect(part);
-  switch (format) {
+  const found = await detect(part, context);
+  switch (found.format) {
     case 'npy':
       return parseNpy(part, context);
     case 'idx':
       return parseIdx(part, context);
     case 'csv':
-      return parseCsv(part, context);
+      return parseCsv(part, found.text, context);
     case 'zip':
-      return parsePictures(part, readZip, context);
+      return parsePictures(part, found.format, readZip, context);
     case 'tar':
-      return parsePictures(part, readTar, context);
+      return parsePictures(part, found.format, readTar, context);
     default:
-      return format satisfies never;
+      return found satisfies never;
   }
 }
 
-/** The classes of a labels part, one per row: whole numbers of a one-dimensional npy or idx, or one column of CSV. */
-export async function* readLabels(part: StoredPart, context: ParseContext): AsyncGenerator<string> {
-  const format = await detect(part);
-  if (format === 'csv') {
-    yield* csvLabels(part);
-    return;
-  }
-  if (format === 'zip' || format === 'tar') throw unsupported(part, 'labels cannot be pictures.');
-  const { shape, blocks } = await (format === 'npy' ? parseNpy : parseIdx)(part, context);
-  if (sizeOf(shape) !== 1) throw invalid(part, `its rows have shape ${showShape(shape)}; labels are one number a row.`);
-  let row = 0;
-  for await (const { values } of blocks) {
-    for (const value of values) {
-      if (!Number.isInteger(value)) throw invalid(part, `label ${row} is ${value}, which is not a whole number.`);
-      yield String(value);
-      row++;
-    }
+/** The classes of a labels part, one per row: whole numbers or text of a one-dimensional npy or idx, or one column of CSV. */
+export async function readLabels(part: StoredPart, context: ParseContext): Promise<LabelColumn> {
+  const found = await detect(part, context);
+  switch (found.format) {
+    case 'csv':
+      return collectLabels(part, csvLabels(part, found.text), true, context);
+    case 'npy':
+      return collectLabels(part, binaryLabels(part, await readNpyHeader(part), context), false, context);
+    case 'idx':
+      return collectLabels(part, binaryLabels(part, await readIdxHeader(part), context), false, context);
+    case 'zip':
+    case 'tar':
+      throw unsupported(part, 'labels cannot be pictures or archives.');
+    default:
+      return found satisfies never;
   }
 }

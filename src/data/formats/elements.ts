@@ -1,31 +1,80 @@
-/** Number formats of binary sources: bytes in either byte order to uint8 or float32 values. */
+/** Element formats of binary sources: bytes in either byte order to uint8 or float32 values, or exactly to the names of classes. */
 
 import { endianness } from 'node:os';
 import type { RowValues, ValueKind } from '../writer.ts';
+import { decodeWindows1252 } from './text.ts';
+
+export interface ByteOrder {
+  readonly littleEndian: boolean;
+}
 
 export interface ElementType {
-  readonly kind: ValueKind;
+  /** `text` can only be a label */
+  readonly kind: ValueKind | 'text';
   readonly bytes: number;
   /** one element at a byte offset, as a float32-convertible number */
   read(view: DataView, at: number, littleEndian: boolean): number;
+  /** one element, exactly, as a class is called; undefined when it is not a whole number */
+  name(view: DataView, at: number, littleEndian: boolean): string | undefined;
 }
 
-const element = (kind: ValueKind, bytes: number, read: ElementType['read']): ElementType => ({ kind, bytes, read });
+const number = (kind: ValueKind, bytes: number, read: ElementType['read']): ElementType => ({
+  kind,
+  bytes,
+  read,
+  name: (view, at, little) => {
+    const value = read(view, at, little);
+    return Number.isInteger(value) ? BigInt(value).toString() : undefined;
+  },
+});
+
+const wide = (read: (view: DataView, at: number, littleEndian: boolean) => bigint): ElementType => ({
+  kind: 'whole',
+  bytes: 8,
+  read: (view, at, little) => Number(read(view, at, little)),
+  name: (view, at, little) => read(view, at, little).toString(),
+});
 
 export const elementTypes = {
-  bool: element('uint8', 1, (view, at) => (view.getUint8(at) === 0 ? 0 : 1)),
-  uint8: element('uint8', 1, (view, at) => view.getUint8(at)),
-  int8: element('whole', 1, (view, at) => view.getInt8(at)),
-  uint16: element('whole', 2, (view, at, little) => view.getUint16(at, little)),
-  int16: element('whole', 2, (view, at, little) => view.getInt16(at, little)),
-  uint32: element('whole', 4, (view, at, little) => view.getUint32(at, little)),
-  int32: element('whole', 4, (view, at, little) => view.getInt32(at, little)),
-  uint64: element('whole', 8, (view, at, little) => Number(view.getBigUint64(at, little))),
-  int64: element('whole', 8, (view, at, little) => Number(view.getBigInt64(at, little))),
-  float16: element('float', 2, (view, at, little) => fromHalf(view.getUint16(at, little))),
-  float32: element('float', 4, (view, at, little) => view.getFloat32(at, little)),
-  float64: element('float', 8, (view, at, little) => view.getFloat64(at, little)),
+  bool: number('uint8', 1, (view, at) => (view.getUint8(at) === 0 ? 0 : 1)),
+  uint8: number('uint8', 1, (view, at) => view.getUint8(at)),
+  int8: number('whole', 1, (view, at) => view.getInt8(at)),
+  uint16: number('whole', 2, (view, at, little) => view.getUint16(at, little)),
+  int16: number('whole', 2, (view, at, little) => view.getInt16(at, little)),
+  uint32: number('whole', 4, (view, at, little) => view.getUint32(at, little)),
+  int32: number('whole', 4, (view, at, little) => view.getInt32(at, little)),
+  uint64: wide((view, at, little) => view.getBigUint64(at, little)),
+  int64: wide((view, at, little) => view.getBigInt64(at, little)),
+  float16: number('float', 2, (view, at, little) => fromHalf(view.getUint16(at, little))),
+  float32: number('float', 4, (view, at, little) => view.getFloat32(at, little)),
+  float64: number('float', 8, (view, at, little) => view.getFloat64(at, little)),
 } as const satisfies Record<string, ElementType>;
+
+/** NumPy's text of fixed width, NULs at its end: `U` in UCS-4, `S` in bytes that are UTF-8, else windows-1252. */
+export function textType(code: 'U' | 'S', length: number): ElementType {
+  const characters = (view: DataView, at: number, little: boolean) =>
+    Array.from({ length }, (_, i) => view.getUint32(at + 4 * i, little));
+  return {
+    kind: 'text',
+    bytes: length * (code === 'U' ? 4 : 1),
+    read: () => Number.NaN,
+    name: (view, at, little) => {
+      if (code === 'S') return fromBytes(new Uint8Array(view.buffer, view.byteOffset + at, length));
+      const points = characters(view, at, little);
+      const isValid = points.every((point) => point <= 0x10ffff && (point < 0xd800 || point > 0xdfff));
+      return isValid ? String.fromCodePoint(...points).replace(/\0+$/, '') : undefined;
+    },
+  };
+}
+
+function fromBytes(padded: Uint8Array): string {
+  const bytes = padded.subarray(0, padded.findLastIndex((byte) => byte !== 0) + 1);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return decodeWindows1252(bytes);
+  }
+}
 
 /** IEEE 754 binary16 to a number. */
 export function fromHalf(bits: number): number {

@@ -4,7 +4,7 @@
  *   0 0 │ type │ rank │ dimension 0 (4 bytes) … │ data
  */
 
-import { binaryRows, readHeader } from './binary-rows.ts';
+import { type ArrayHeader, binaryRows, readHeader } from './binary-rows.ts';
 import { type ElementType, elementTypes } from './elements.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart } from './source.ts';
 
@@ -21,8 +21,8 @@ export const isIdx = (head: Uint8Array): boolean =>
   head[0] === 0 && head[1] === 0 && head[2]! in types && head[3]! >= 1 && head[3]! <= 4;
 
 /** The first bytes were checked with `isIdx`. */
-export async function parseIdx(part: StoredPart, context: ParseContext): Promise<RowSource> {
-  const header = await readHeader(part, async (reader) => {
+export function readIdxHeader(part: StoredPart): Promise<ArrayHeader> {
+  return readHeader(part, async (reader) => {
     const magic = await reader.take(4);
     const rank = magic[3]!;
     const dims = await reader.take(4 * rank);
@@ -31,9 +31,13 @@ export async function parseIdx(part: StoredPart, context: ParseContext): Promise
     return {
       type: types[magic[2]!]!,
       littleEndian: false,
+      fortran: false,
       dims: Array.from({ length: rank }, (_, i) => view.getUint32(4 * i)),
       dataAt: 4 + 4 * rank,
     };
   });
-  return binaryRows(part, header, context);
+}
+
+export async function parseIdx(part: StoredPart, context: ParseContext): Promise<RowSource> {
+  return binaryRows(part, await readIdxHeader(part), { format: 'idx' }, context);
 }

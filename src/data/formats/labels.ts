@@ -13,7 +13,9 @@ export class LabelTable {
     this.#limit = limit;
   }
 
-  add(split: SplitName, name: string): void {
+  /** Exactly as the source has it; blanks alone are no name. */
+  add(split: SplitName, label: string): void {
+    const name = label.trim() === '' ? '' : label;
     let number = this.#numbers.get(name);
     if (number === undefined) {
       number = this.#numbers.size;
@@ -43,15 +45,24 @@ export class LabelTable {
 
   finish(): { readonly names: string[]; readonly labels: Record<SplitName, Int32Array> } {
     const names = [...this.#numbers.keys()];
-    const numeric = names.every((name) => name !== '' && Number.isFinite(Number(name)));
-    names.sort(numeric ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    const numeric = names.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
+    names.sort(numeric ? byValue : byText);
     const position = new Map(names.map((name, i) => [this.#numbers.get(name), i]));
     const column = (split: SplitName) => this.#columns[split].values().map((number) => position.get(number)!);
     return { names, labels: { train: column('train'), test: column('test') } };
   }
 }
 
-class NumberColumn {
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Beyond 2^53 different numbers may be the same double: then the longer text is the larger one. */
+function byValue(a: string, b: string): number {
+  const difference = Number(a) - Number(b);
+  return difference || (Number(a) < 0 ? -1 : 1) * (a.length - b.length || byText(a, b));
+}
+
+/** Numbers that come one by one. */
+export class NumberColumn {
   #values = new Int32Array(1024);
   #length = 0;
 

@@ -6,7 +6,8 @@
  */
 
 import { type ArrayHeader, binaryRows, readHeader } from './binary-rows.ts';
-import { type ElementType, elementTypes } from './elements.ts';
+import { type ByteOrder, type ElementType, elementTypes, textType } from './elements.ts';
+import { type Literal, parseLiteral } from './python-literal.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart, unsupported } from './source.ts';
 
 export const npyMagic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
@@ -14,23 +15,25 @@ export const npyMagic = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 /** a header of plain numbers takes about 120 bytes */
 const maxHeader = 16_384;
 
-const types: Readonly<Record<string, ElementType>> = {
-  b1: elementTypes.bool,
-  u1: elementTypes.uint8,
-  i1: elementTypes.int8,
-  u2: elementTypes.uint16,
-  i2: elementTypes.int16,
-  u4: elementTypes.uint32,
-  i4: elementTypes.int32,
-  u8: elementTypes.uint64,
-  i8: elementTypes.int64,
-  f2: elementTypes.float16,
-  f4: elementTypes.float32,
-  f8: elementTypes.float64,
-};
+/** Every spelling that numpy.dtype reads: kind and bytes, character codes, names. */
+const types: readonly [ElementType, string][] = [
+  [elementTypes.bool, 'b1 ? bool bool_ bool8'],
+  [elementTypes.uint8, 'u1 B uint8 ubyte'],
+  [elementTypes.int8, 'i1 b int8 byte'],
+  [elementTypes.uint16, 'u2 H uint16 ushort'],
+  [elementTypes.int16, 'i2 h int16 short'],
+  [elementTypes.uint32, 'u4 I uint32 uintc'],
+  [elementTypes.int32, 'i4 i int32 intc'],
+  [elementTypes.uint64, 'u8 L Q P N uint64 uint uint_ ulong ulonglong uintp'],
+  [elementTypes.int64, 'i8 l q p n int64 int int_ long longlong intp'],
+  [elementTypes.float16, 'f2 e float16 half'],
+  [elementTypes.float32, 'f4 f float32 single'],
+  [elementTypes.float64, 'f8 d float64 double float float_'],
+];
+const typeOf = new Map(types.flatMap(([type, names]) => names.split(' ').map((name) => [name, type])));
 
-export async function parseNpy(part: StoredPart, context: ParseContext): Promise<RowSource> {
-  const header = await readHeader(part, async (reader) => {
+export async function readNpyHeader(part: StoredPart): Promise<ArrayHeader> {
+  return readHeader(part, async (reader) => {
     const major = (await reader.take(8))[6] ?? 0;
     if (major < 1 || major > 3) throw unsupported(part, `.npy format version ${major} is not known.`);
     const lengthBytes = await reader.take(major === 1 ? 2 : 4);
@@ -41,34 +44,53 @@ export async function parseNpy(part: StoredPart, context: ParseContext): Promise
     const text = await reader.take(length);
     if (text.length < length || length === 0) throw invalid(part, 'it ends within its header.');
     const dataAt = 8 + lengthBytes.length + length;
-    return { ...parseLiteral(part, new TextDecoder('latin1').decode(text)), dataAt };
+    return { ...headerOf(part, new TextDecoder('latin1').decode(text)), dataAt };
   });
-  return binaryRows(part, header, context);
 }
 
-function parseLiteral(part: StoredPart, text: string): Omit<ArrayHeader, 'dataAt'> {
-  const descr = /'descr'\s*:\s*(?:'([^']*)'|(\[))/.exec(text);
-  const order = /'fortran_order'\s*:\s*(True|False)/.exec(text)?.[1];
-  const dims = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text)?.[1];
-  if (!descr || !order || dims === undefined) throw invalid(part, 'its header does not follow the .npy format.');
-  if (descr[2]) throw unsupported(part, 'it holds records with named fields. Save one plain array of numbers.');
-  const shape = dims
-    .split(',')
-    .map((dim) => dim.trim().replace(/L$/, ''))
-    .filter((dim) => dim !== '')
-    .map(Number);
-  if (!shape.every(Number.isSafeInteger)) throw invalid(part, 'its header has a dimension that is not a whole number.');
-  const rank = shape.filter((dim) => dim !== 1).length;
-  if (order === 'True' && rank > 1) {
-    throw unsupported(part, 'it is in Fortran order. Save it with numpy.ascontiguousarray first.');
+export async function parseNpy(part: StoredPart, context: ParseContext): Promise<RowSource> {
+  return binaryRows(part, await readNpyHeader(part), { format: 'npy' }, context);
+}
+
+function headerOf(part: StoredPart, text: string): Omit<ArrayHeader, 'dataAt'> {
+  const literal = parseLiteral(text);
+  const header = typeof literal === 'object' && literal !== null && !Array.isArray(literal) ? literal : {};
+  const { descr, fortran_order: fortran, shape } = header as { readonly [key: string]: Literal | undefined };
+  if (descr === undefined || typeof fortran !== 'boolean' || !Array.isArray(shape)) {
+    throw invalid(part, 'its header does not follow the .npy format.');
   }
-  const [, byteOrder = '', code = ''] = /^([<>|=])?(\w+)$/.exec(descr[1] ?? '') ?? [];
-  const type = types[code];
-  if (!type) {
-    const what = code.startsWith('O')
-      ? 'Python objects (a pickle), which are never read'
-      : `values of type '${descr[1]}'`;
-    throw unsupported(part, `it holds ${what}. Save whole numbers, floats or booleans.`);
+  if (typeof descr !== 'string') {
+    throw unsupported(
+      part,
+      'it holds records with named fields. Save one plain array of numbers, such as numpy.lib.recfunctions.structured_to_unstructured(x).',
+    );
   }
-  return { type, littleEndian: byteOrder !== '>', dims: shape };
+  const dims = (shape as readonly Literal[]).map((dim) => (typeof dim === 'number' ? dim : Number.NaN));
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    throw invalid(part, 'its header has a dimension that is not a whole number from 0.');
+  }
+  return { ...elementOf(part, descr), dims, fortran };
+}
+
+function elementOf(part: StoredPart, descr: string): { type: ElementType } & ByteOrder {
+  const [, order = '', code = ''] = /^([<>|=!])?(.+)$/.exec(descr.trim()) ?? [];
+  const littleEndian = order !== '>' && order !== '!';
+  const text = /^([US])(\d{1,6})$/.exec(code);
+  if (text) return { type: textType(text[1] as 'U' | 'S', Number(text[2])), littleEndian };
+  const type = typeOf.get(code);
+  if (type) return { type, littleEndian };
+  throw unsupported(part, `it holds ${whatIs(code, descr)}`);
+}
+
+function whatIs(code: string, descr: string): string {
+  const shown = JSON.stringify(descr.slice(0, 40));
+  if (/^(O|object)/.test(code)) {
+    return 'Python objects (a pickle), which are never read. Save numbers: numpy.save(file, numpy.asarray(x, dtype="float32")).';
+  }
+  if (/^(M8|m8|datetime64|timedelta64)/.test(code))
+    return `dates or times (${shown}). Save numbers: x.astype("int64").`;
+  if (/^(c\d|complex|F$|D$|G$)/.test(code)) return `complex numbers (${shown}). Save x.real and x.imag as columns.`;
+  if (/^(f16|f12|g$|longdouble|float128|float96)/.test(code))
+    return `long doubles (${shown}). Save x.astype("float64").`;
+  return `values of type ${shown}. Save whole numbers, floats or booleans.`;
 }

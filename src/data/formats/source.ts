@@ -3,6 +3,7 @@
 import { HourglassError } from '../../base/errors.ts';
 import { type Shape, showShape, sizeOf } from '../../base/ndarray.ts';
 import type { Preprocessing } from '../../picture/preprocessing.ts';
+import type { SourceFacts } from '../source-facts.ts';
 import type { UploadLimits, UploadOptions } from '../upload.ts';
 import type { RowValues, ValueKind } from '../writer.ts';
 
@@ -17,6 +18,10 @@ export interface RowSource {
   readonly kind: ValueKind;
   /** one row's shape as the source has it */
   readonly shape: Shape;
+  /** what was found out about the part, for the answer; asked for after the blocks */
+  readonly facts: SourceFacts;
+  /** of all columns, the label's among them */
+  readonly names?: readonly string[];
   /** where the labels of the blocks come from; absent: they have none */
   readonly labels?: 'column' | 'folders';
   /** how pictures became these rows */
@@ -37,6 +42,10 @@ export interface StoredPart {
 export interface ParseContext {
   readonly options: UploadOptions;
   readonly limits: UploadLimits;
+  /** Tells the client of something that it may not have meant. */
+  readonly warn: (part: StoredPart, text: string) => void;
+  /** what the rows for training turned out to be, when those for testing are parsed */
+  readonly training?: { readonly names: readonly string[] | undefined };
 }
 
 /** values converted at a time: a few milliseconds of the thread */
@@ -48,7 +57,7 @@ export const invalid = (part: StoredPart, what: string, facts = {}): HourglassEr
 export const unsupported = (part: StoredPart, what: string): HourglassError =>
   new HourglassError(
     'unsupported-dataset',
-    `${part.label}: ${what} Supported are .npy, idx, .csv (each also .gz), and zip or tar of PNG, JPEG or WebP pictures.`,
+    `${part.label}: ${what} Taken are .npy, idx and .csv (each also .gz), and zip or tar of PNG, JPEG or WebP pictures.`,
   );
 
 export function nonFinite(part: StoredPart, where: string, found: number): HourglassError {

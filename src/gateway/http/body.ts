@@ -110,7 +110,7 @@ function refuseOtherTypes({ headers }: FastifyRequest, takes: readonly string[])
   if (takes.includes(type) && readable) return type;
   throw new HourglassError(
     'unsupported-media-type',
-    `A body of ${readable ? type || 'no type' : header.slice(0, 100)} is not taken here. Send ${takes.join(', ')}${type === 'application/x-www-form-urlencoded' ? " (curl: add -H 'Content-Type: application/json')" : ''}.`,
+    `A body of ${readable ? type || 'no type' : header.slice(0, 100)} is not taken here. Send ${takes.join(', ')}${type === 'application/x-www-form-urlencoded' ? ` (curl: add -H 'Content-Type: ${takes[0]}')` : ''}.`,
     { field: 'Content-Type', expected: takes, found: header.slice(0, 100) },
   );
 }
@@ -134,6 +134,7 @@ function refuseContent(bytes: Buffer): undefined {
 
 export const rowTypes = [json, octets, ...pictures] as const;
 export const codeTypes = [json, octets, frame] as const;
+/** An upload's format is found out by its bytes: these are the types that clients and systems send for the formats taken. */
 export const uploadTypes = [
   octets,
   multipart,
@@ -142,4 +143,24 @@ export const uploadTypes = [
   'application/x-tar',
   'application/gzip',
   'application/x-gzip',
+  'text/plain',
+  'text/tab-separated-values',
+  'text/comma-separated-values',
+  'text/x-csv',
+  'application/csv',
+  'application/x-csv',
+  // Windows browsers, for .csv where Excel is installed, and for .zip
+  'application/vnd.ms-excel',
+  'application/x-zip-compressed',
+  'application/x-zip',
+  'application/tar',
+  'application/x-gtar',
+  'application/x-tar-gz',
+  'application/x-compressed-tar',
+  'application/x-compressed',
+  'application/x-gzip-compressed',
+  'application/x-npy',
+  'binary/octet-stream',
+  // curl --data-binary without a type
+  'application/x-www-form-urlencoded',
 ] as const;

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { Busboy } from '@fastify/busboy';
 import { HourglassError } from '../../base/errors.ts';
 import type { UploadPart } from '../../data/dataset.ts';
+import { octets } from './media.ts';
 import { clientGone } from './read-body.ts';
 
 export interface MultipartHead {
@@ -17,6 +18,9 @@ export interface MultipartHead {
 
 const fieldNames = ['name', 'options'] as const;
 const roles = ['rows', 'labels', 'test-rows', 'test-labels'] as const satisfies UploadPart['role'][];
+
+const isField = (name: string | undefined): boolean => fieldNames.some((field) => field === name);
+const isRole = (name: string | undefined): boolean => roles.some((role) => role === name);
 
 const limits = {
   fieldNameSize: 100,
@@ -70,7 +74,13 @@ async function* partsFrom(first: UploadPart, steps: AsyncIterator<Step>): AsyncG
 
 /** Fields and files in the order in which they arrive; the request is read no faster than files are. */
 async function* stepsOf(request: IncomingMessage, contentType: string): AsyncGenerator<Step, void> {
-  const parser = new Busboy({ headers: { ...request.headers, 'content-type': contentType }, limits });
+  const parser = new Busboy({
+    headers: { ...request.headers, 'content-type': contentType },
+    limits,
+    // By name: clients send options as a file (new Blob([json])) and files without a file name (curl -F 'rows=<x.csv').
+    isPartAFile: (field, type, fileName) =>
+      !isField(field) && (isRole(field) || type === octets || fileName !== undefined),
+  });
   const steps: Step[] = [];
   let failure: unknown;
   let finished = false;
@@ -85,7 +95,7 @@ async function* stepsOf(request: IncomingMessage, contentType: string): AsyncGen
   parser
     .on('field', (field, value, nameCut, valueCut) => {
       if (nameCut || valueCut) fail(malformed('A field is longer than allowed.'));
-      else if (!fieldNames.some((name) => name === field)) fail(unknownField(field));
+      else if (!isField(field)) fail(unknownField(field));
       else steps.push({ field, value });
       wake();
     })

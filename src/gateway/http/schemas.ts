@@ -2,6 +2,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox';
 import { errorTable } from '../../base/errors.ts';
+import { SourceFacts } from '../../data/source-facts.ts';
 import { UploadOptions } from '../../data/upload.ts';
 import { idPattern, JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
 import { ModelSpec } from '../../jobspec/model.ts';
@@ -71,10 +72,16 @@ export const DatasetInfo = Type.Object({
   hash: Type.String({ description: 'SHA-256 of the normalised content' }),
   shape: Type.Array(Type.Integer({ minimum: 1 }), { description: 'of one row; pictures are height, width, channels' }),
   range: Type.Tuple([Type.Number(), Type.Number()], { description: 'smallest and largest value' }),
+  scaling: Type.Object(
+    { divisor: Type.Integer({ description: '1 or 255' }) },
+    { description: 'what was done to the values: value of a row = uploaded value / divisor' },
+  ),
   rows: Type.Object({ train: Type.Integer({ minimum: 0 }), test: Type.Integer({ minimum: 0 }) }),
   classes: Type.Optional(Type.Integer({ minimum: 1 })),
   classNames: Type.Optional(Type.Array(Type.String())),
   preprocessing: Type.Optional(Preprocessing),
+  ...Type.Partial(SourceFacts).properties,
+  warnings: Type.Array(Type.String(), { description: 'what may not have been meant: guesses, and what was left out' }),
   builtIn: Type.Boolean(),
   createdAt: Type.Optional(Type.String({ format: 'date-time' })),
 });

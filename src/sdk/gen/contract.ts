@@ -156,6 +156,11 @@ export type DatasetInfo = {
   readonly shape: readonly number[];
   /** smallest and largest value */
   readonly range: readonly [number, number];
+  /** what was done to the values: value of a row = uploaded value / divisor */
+  readonly scaling: {
+    /** 1 or 255 */
+    readonly divisor: number;
+  };
   readonly rows: {
     /** from 0 */
     readonly train: number;
@@ -166,6 +171,22 @@ export type DatasetInfo = {
   readonly classes?: number;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
+  /** of the rows */
+  readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar';
+  /** CSV: of the text, such as utf-8 or windows-1252 */
+  readonly encoding?: string;
+  /** CSV */
+  readonly delimiter?: string;
+  /** CSV: whether the first line was taken for the names of columns */
+  readonly header?: boolean;
+  /** CSV with a header: names of the values of a row, up to 4096 of them */
+  readonly columns?: readonly string[];
+  /** CSV: where the classes were */
+  readonly labelColumn?: string | number;
+  /** labels as text: whether the first line was taken for the name of the column */
+  readonly labelsHeader?: boolean;
+  /** what may not have been meant: guesses, and what was left out */
+  readonly warnings: readonly string[];
   readonly builtIn: boolean;
   readonly createdAt?: string;
 };
@@ -175,7 +196,7 @@ export type DatasetList = {
 };
 
 export type UploadOptions = {
-  /** auto divides whole numbers from 0 to 255 (pictures) by 255 and keeps other data; 8-bit always divides; none never does; default "auto" */
+  /** auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does; default "auto" */
   readonly scale?: 'auto' | '8-bit' | 'none';
   /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
   readonly testFraction?: number;
@@ -183,16 +204,22 @@ export type UploadOptions = {
   readonly seed?: number;
   /** shape of one row, such as [28, 28, 1] */
   readonly shape?: readonly number[];
-  /** CSV: whether the first line names the columns; found out when absent */
+  /** CSV: whether the first line of each file names its columns; found out when absent */
   readonly header?: boolean;
   /** CSV: comma, semicolon, tab or |; found out when absent */
   readonly delimiter?: string;
+  /** CSV: what decimals are written with; default "." */
+  readonly decimal?: '.' | ',';
+  /** of text without a byte order mark, and of names in archives, such as windows-1252 or utf-16le; UTF-8 when absent */
+  readonly encoding?: string;
   /** CSV: name or number (from 0) of the column that holds the class */
   readonly labelColumn?: string | number;
   /** pictures: folder names are classes when there are at least two; default true */
   readonly classFolders?: boolean;
   /** pictures: one channel (true) or three (false); as the first picture when absent */
   readonly grayscale?: boolean;
+  /** what is behind transparent pixels: white, black, a colour such as #ffffe0, or auto, which is white when the visible part is dark and black when it is light. Rows of four channels keep their alpha */
+  readonly background?: string;
   /** pictures: without it all must have the same size */
   readonly resize?: {
     /** 1 to 65535 */
@@ -226,6 +253,7 @@ export type Manifest = {
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
+  readonly inputScaling?: InputScaling;
   readonly preprocessing?: Preprocessing;
   /** what the classes that classify tells apart are called, by their number */
   readonly classes?: readonly string[];
@@ -1563,6 +1591,12 @@ export type Preprocessing = {
   readonly fit: 'crop' | 'pad' | 'squeeze';
   /** what is behind transparent pixels: white, black, a colour such as #ffffe0, or auto, which is white when the visible part is dark and black when it is light. Rows of four channels keep their alpha */
   readonly transparency: string;
+};
+
+/** what was done to the values of the data set: value of a row = uploaded value / divisor; rows of numbers are sent scaled alike. Absent in versions of older releases */
+export type InputScaling = {
+  /** 1 or 255 */
+  readonly divisor: number;
 };
 
 export type Lineage = {

@@ -203,3 +203,86 @@ it('leaves nothing behind but what was accepted', async () => {
   expect(text).toMatch(/hourglass_uploads_total\{outcome="accepted",.*\} 7/);
   expect(text).toMatch(/hourglass_upload_bytes_total\{.*\} [1-9]\d{3}/);
 });
+
+describe('forms and bodies as browsers and command lines send them', () => {
+  const csv = 'a,b\n1,2\n3,4\n';
+  const noTest = '{"testFraction":0}';
+  const boundary = 'xyz';
+  const raw = (parts: readonly (readonly [headers: string, content: string])[]) =>
+    Buffer.from(
+      `${parts.map(([headers, content]) => `--${boundary}\r\nContent-Disposition: form-data; ${headers}\r\n\r\n${content}\r\n`).join('')}--${boundary}--\r\n`,
+    );
+  const multipartType = { 'content-type': `multipart/form-data; boundary=${boundary}` };
+
+  it('options as a JSON blob with a file name', async () => {
+    const data = new FormData();
+    data.append('name', 'blob');
+    data.append('options', new Blob([noTest], { type: 'application/json' }));
+    data.append('rows', blob(Buffer.from(csv)), 'x.csv');
+    expect(await upload('/v1/datasets', data)).toMatchObject({ status: 201, json: { rows: { train: 2, test: 0 } } });
+  });
+
+  it('files without a file name', async () => {
+    const parts = raw([
+      ['name="name"', 'nameless'],
+      ['name="options"', noTest],
+      ['name="rows"\r\nContent-Type: text/csv', csv],
+      ['name="labels"', 'x\ny'],
+    ]);
+    expect(await upload('/v1/datasets', parts, multipartType)).toMatchObject({
+      status: 201,
+      json: { name: 'nameless', classNames: ['x', 'y'], rows: { train: 2 } },
+    });
+  });
+
+  it('says where the name belongs when it comes after a file', async () => {
+    const parts = raw([
+      ['name="rows"; filename="x.csv"', csv],
+      ['name="name"', 'late'],
+    ]);
+    const answer = await upload('/v1/datasets', parts, multipartType);
+    expect(restRefusal(answer)).toMatchObject({ code: 'invalid-request' });
+    expect(JSON.stringify(answer.json)).toContain('before its files');
+  });
+
+  it.each([
+    'application/x-www-form-urlencoded',
+    'application/vnd.ms-excel',
+    'text/plain; charset=utf-8',
+    'text/tab-separated-values',
+    'application/x-npy',
+  ])('a table as %s', async (type) => {
+    const name = `typed-${type.replaceAll(/[^a-z]/g, '-')}`;
+    const answer = await upload(`/v1/datasets?name=${name}&options=${encodeURIComponent(noTest)}`, Buffer.from(csv), {
+      'content-type': type,
+    });
+    expect(answer).toMatchObject({ status: 201, json: { header: true, columns: ['a', 'b'], warnings: [] } });
+  });
+
+  it.each(['application/x-zip-compressed', 'application/x-tar-gz', 'application/x-compressed-tar'])(
+    'an archive as %s',
+    async (type) => {
+      const entries = await Promise.all(
+        [1, 2].map(async (i) => ({ name: `${i}.png`, data: await picture({ color: i }) })),
+      );
+      const target = `/v1/datasets?name=${type.replaceAll(/[^a-z]/g, '-')}&options=${encodeURIComponent(noTest)}`;
+      expect(await upload(target, zip(entries), { 'content-type': type })).toMatchObject({ status: 201 });
+    },
+  );
+
+  it('an encoding in the query, as a charset, or among the options', async () => {
+    const body = Buffer.from('art,x\nBär,1\nBör,2\n', 'latin1');
+    const options = (more = {}) => encodeURIComponent(JSON.stringify({ testFraction: 0, labelColumn: 'art', ...more }));
+    const cases: [string, string, string][] = [
+      ['query', `&options=${options()}&encoding=windows-1252`, 'text/csv'],
+      ['charset', `&options=${options()}`, 'text/csv; charset=windows-1252'],
+      ['option', `&options=${options({ encoding: 'cp1252' })}`, 'text/csv; charset=utf-8'],
+    ];
+    for (const [name, query, type] of cases) {
+      const answer = await upload(`/v1/datasets?name=encoded-${name}${query}`, body, { 'content-type': type });
+      expect(answer).toMatchObject({ status: 201, json: { classNames: ['Bär', 'Bör'], encoding: 'windows-1252' } });
+    }
+    const refused = await upload(`/v1/datasets?name=a&options=${options()}`, body, { 'content-type': 'text/csv' });
+    expect(restRefusal(refused)).toMatchObject({ code: 'invalid-dataset' });
+  });
+});

@@ -1,7 +1,7 @@
 /** Data sets as messages, and the messages of an upload as its files. */
 
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { fromJson, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { HourglassError } from '../../../base/errors.ts';
 import type { DatasetInfo, UploadPart } from '../../../data/dataset.ts';
 import {
@@ -12,17 +12,16 @@ import {
 } from '../../../gen/hourglass/v1/dataset_pb.ts';
 
 export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof DatasetSchema> {
-  const { name, hash, shape, range, rows, classes, classNames, builtIn, createdAt, preprocessing } = info;
+  const { shape, range, rows, classNames = [], columns = [], labelColumn, warnings, createdAt, ...same } = info;
   return {
-    name,
-    hash,
+    ...same,
     shape: [...shape],
     range: [...range],
     rows: { ...rows },
-    ...(classes !== undefined && { classes }),
-    classNames: [...(classNames ?? [])],
-    ...(preprocessing && { preprocessing }),
-    builtIn,
+    classNames: [...classNames],
+    columns: [...columns],
+    ...(labelColumn !== undefined && { labelColumn: fromJson(ValueSchema, labelColumn) }),
+    warnings: [...warnings],
     ...(createdAt !== undefined && { createdAt: timestampFromDate(new Date(createdAt)) }),
   };
 }

@@ -29,7 +29,7 @@ export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShap
 
 export function versionMessage(manifest: Manifest): MessageInitShape<typeof ModelVersionSchema> {
   const { name, version, createdAt, operations, inputShape, codeShape, inputRange, lineage, metrics, files } = manifest;
-  const { classes = [], preprocessing } = manifest;
+  const { inputScaling, classes = [], preprocessing } = manifest;
   const { spec, dataset, ...rest } = lineage;
   return {
     name,
@@ -39,6 +39,7 @@ export function versionMessage(manifest: Manifest): MessageInitShape<typeof Mode
     inputShape,
     codeShape,
     inputRange,
+    ...(inputScaling && { inputScaling }),
     classes: [...classes],
     ...(preprocessing && { preprocessing }),
     lineage: {

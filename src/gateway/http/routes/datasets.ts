@@ -27,6 +27,9 @@ const UploadQuery = Type.Object(
     name: Type.Optional(
       Type.String({ description: 'name of the new data set; a form may carry it as a field instead' }),
     ),
+    encoding: Type.Optional(
+      Type.String({ description: 'of text, such as windows-1252; the same as "encoding" in the options' }),
+    ),
     filename: Type.Optional(Type.String({ description: 'what the file is called, for messages' })),
     options: Type.Optional(
       Type.String({ description: 'UploadOptions as JSON; a form may carry them as a field instead' }),
@@ -85,8 +88,11 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         const { fields, parts } = isForm
           ? await within(readMultipart(body), config.stallTimeoutMs)
           : { fields: {}, parts: [singleFile(body, query.filename)] };
+        const head = await headOf(query, fields);
+        if (isForm && head.name === undefined) throw noName();
+        const encoding = query.encoding ?? charsetOf(headers['content-type']);
         const info = await createDataset(datasets, {
-          ...{ client, head: await headOf(query, fields), parts, signal },
+          ...{ client, head: withEncoding(head, encoding), parts, signal },
           stallMs: config.stallTimeoutMs,
         });
         metrics.count('uploads', 1, { outcome: 'accepted' });
@@ -151,6 +157,30 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   );
 }
 
+interface ParsedHead {
+  readonly name?: string;
+  readonly options?: unknown;
+}
+
+/** A form is read as it arrives, so what comes after the first file is not known yet. */
+const noName = (): HourglassError =>
+  new HourglassError(
+    'invalid-request',
+    '"name" is missing. Send the fields of a form, name and options, before its files, or put the name into the query: ?name=.',
+    { field: '/name' },
+  );
+
+/** RFC 7111: text/csv says its encoding as a charset. */
+const charsetOf = (type = ''): string | undefined =>
+  mediaType(type).startsWith('text/') ? /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(type)?.[1] : undefined;
+
+/** What the options say counts for more. Options that are no object are left to the check. */
+function withEncoding(head: ParsedHead, encoding: string | undefined): ParsedHead {
+  const { options = {} } = head;
+  if (encoding === undefined || typeof options !== 'object' || options === null || Array.isArray(options)) return head;
+  return { ...head, options: { encoding, ...options } };
+}
+
 interface Head {
   readonly name?: string;
   /** JSON */
@@ -158,7 +188,7 @@ interface Head {
 }
 
 /** From the query or the form. Throws `invalid-request`, `malformed-json`. */
-async function headOf(query: Head, fields: Head): Promise<unknown> {
+async function headOf(query: Head, fields: Head): Promise<ParsedHead> {
   for (const member of ['name', 'options'] as const) {
     if (query[member] === undefined || fields[member] === undefined) continue;
     throw new HourglassError('invalid-request', `"${member}" is in the query and in the form. Send it once.`, {

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Timestamp, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Preprocessing } from "./registry_pb.ts";
 import { file_hourglass_v1_registry } from "./registry_pb.ts";
@@ -16,7 +16,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIowBChRDcmVhdGVEYXRhc2V0UmVxdWVzdBItCgZ1cGxvYWQYASABKAsyGy5ob3VyZ2xhc3MudjEuRGF0YXNldFVwbG9hZEgAEikKBHBhcnQYAiABKAsyGS5ob3VyZ2xhc3MudjEuRGF0YXNldFBhcnRIABIPCgVjaHVuaxgDIAEoDEgAQgkKB2NvbnRlbnQiVQoNRGF0YXNldFVwbG9hZBIRCgRuYW1lGAEgASgJSACIAQESKAoHb3B0aW9ucxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCBwoFX25hbWUiSQoLRGF0YXNldFBhcnQSJwoEcm9sZRgBIAEoDjIZLmhvdXJnbGFzcy52MS5EYXRhc2V0Um9sZRIRCglmaWxlX25hbWUYAiABKAkiJAoURGVsZXRlRGF0YXNldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVEZWxldGVEYXRhc2V0UmVzcG9uc2Ui4wIKB0RhdGFzZXQSDAoEbmFtZRgBIAEoCRIMCgRoYXNoGAIgASgJEg0KBXNoYXBlGAMgAygNEg0KBXJhbmdlGAQgAygBEi0KBHJvd3MYBSADKAsyHy5ob3VyZ2xhc3MudjEuRGF0YXNldC5Sb3dzRW50cnkSFAoHY2xhc3NlcxgGIAEoDUgAiAEBEhAKCGJ1aWx0X2luGAcgASgIEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2NsYXNzX25hbWVzGAkgAygJEjcKDXByZXByb2Nlc3NpbmcYFCABKAsyGy5ob3VyZ2xhc3MudjEuUHJlcHJvY2Vzc2luZ0gBiAEBGisKCVJvd3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBQgoKCF9jbGFzc2VzQhAKDl9wcmVwcm9jZXNzaW5nKpUBCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQy1QIKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_registry]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIowBChRDcmVhdGVEYXRhc2V0UmVxdWVzdBItCgZ1cGxvYWQYASABKAsyGy5ob3VyZ2xhc3MudjEuRGF0YXNldFVwbG9hZEgAEikKBHBhcnQYAiABKAsyGS5ob3VyZ2xhc3MudjEuRGF0YXNldFBhcnRIABIPCgVjaHVuaxgDIAEoDEgAQgkKB2NvbnRlbnQiVQoNRGF0YXNldFVwbG9hZBIRCgRuYW1lGAEgASgJSACIAQESKAoHb3B0aW9ucxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCBwoFX25hbWUiSQoLRGF0YXNldFBhcnQSJwoEcm9sZRgBIAEoDjIZLmhvdXJnbGFzcy52MS5EYXRhc2V0Um9sZRIRCglmaWxlX25hbWUYAiABKAkiJAoURGVsZXRlRGF0YXNldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVEZWxldGVEYXRhc2V0UmVzcG9uc2UimwUKB0RhdGFzZXQSDAoEbmFtZRgBIAEoCRIMCgRoYXNoGAIgASgJEg0KBXNoYXBlGAMgAygNEg0KBXJhbmdlGAQgAygBEi0KBHJvd3MYBSADKAsyHy5ob3VyZ2xhc3MudjEuRGF0YXNldC5Sb3dzRW50cnkSFAoHY2xhc3NlcxgGIAEoDUgAiAEBEhAKCGJ1aWx0X2luGAcgASgIEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2NsYXNzX25hbWVzGAkgAygJEi0KB3NjYWxpbmcYCiABKAsyHC5ob3VyZ2xhc3MudjEuRGF0YXNldFNjYWxpbmcSEAoId2FybmluZ3MYCyADKAkSEwoGZm9ybWF0GAwgASgJSAGIAQESFQoIZW5jb2RpbmcYDSABKAlIAogBARIWCglkZWxpbWl0ZXIYDiABKAlIA4gBARITCgZoZWFkZXIYDyABKAhIBIgBARIPCgdjb2x1bW5zGBAgAygJEiwKDGxhYmVsX2NvbHVtbhgRIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIaCg1sYWJlbHNfaGVhZGVyGBIgASgISAWIAQESNwoNcHJlcHJvY2Vzc2luZxgUIAEoCzIbLmhvdXJnbGFzcy52MS5QcmVwcm9jZXNzaW5nSAaIAQEaKwoJUm93c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCgoIX2NsYXNzZXNCCQoHX2Zvcm1hdEILCglfZW5jb2RpbmdCDAoKX2RlbGltaXRlckIJCgdfaGVhZGVyQhAKDl9sYWJlbHNfaGVhZGVyQhAKDl9wcmVwcm9jZXNzaW5nIiEKDkRhdGFzZXRTY2FsaW5nEg8KB2Rpdmlzb3IYASABKA0qlQEKC0RhdGFzZXRSb2xlEhwKGERBVEFTRVRfUk9MRV9VTlNQRUNJRklFRBAAEhUKEURBVEFTRVRfUk9MRV9ST1dTEAESFwoTREFUQVNFVF9ST0xFX0xBQkVMUxACEhoKFkRBVEFTRVRfUk9MRV9URVNUX1JPV1MQAxIcChhEQVRBU0VUX1JPTEVfVEVTVF9MQUJFTFMQBDLVAgoORGF0YXNldFNlcnZpY2USVQoMTGlzdERhdGFzZXRzEiEuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1JlcXVlc3QaIi5ob3VyZ2xhc3MudjEuTGlzdERhdGFzZXRzUmVzcG9uc2USRAoKR2V0RGF0YXNldBIfLmhvdXJnbGFzcy52MS5HZXREYXRhc2V0UmVxdWVzdBoVLmhvdXJnbGFzcy52MS5EYXRhc2V0EkwKDUNyZWF0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuQ3JlYXRlRGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldCgBElgKDURlbGV0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlcXVlc3QaIy5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_registry]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -118,7 +118,7 @@ export type DatasetUpload = Message<"hourglass.v1.DatasetUpload"> & {
   name?: string | undefined;
 
   /**
-   * How to read it, as the options of POST /v1/datasets: {"scale":"none","testFraction":0.2}. All have defaults.
+   * How to read it, as the options of POST /v1/datasets: {"labelColumn":"species","testFraction":0.2}. All have defaults.
    *
    * @generated from field: google.protobuf.Struct options = 2;
    */
@@ -248,6 +248,67 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
   classNames: string[];
 
   /**
+   * @generated from field: hourglass.v1.DatasetScaling scaling = 10;
+   */
+  scaling?: DatasetScaling | undefined;
+
+  /**
+   * What may not have been meant: guesses, and what was left out.
+   *
+   * @generated from field: repeated string warnings = 11;
+   */
+  warnings: string[];
+
+  /**
+   * What was found out about the file of rows: npy, idx, csv, zip or tar; absent for built-in sets.
+   *
+   * @generated from field: optional string format = 12;
+   */
+  format?: string | undefined;
+
+  /**
+   * CSV: of the text, such as utf-8 or windows-1252.
+   *
+   * @generated from field: optional string encoding = 13;
+   */
+  encoding?: string | undefined;
+
+  /**
+   * CSV.
+   *
+   * @generated from field: optional string delimiter = 14;
+   */
+  delimiter?: string | undefined;
+
+  /**
+   * CSV: whether the first line was taken for the names of columns.
+   *
+   * @generated from field: optional bool header = 15;
+   */
+  header?: boolean | undefined;
+
+  /**
+   * CSV with a header: names of the values of a row, up to 4096 of them.
+   *
+   * @generated from field: repeated string columns = 16;
+   */
+  columns: string[];
+
+  /**
+   * CSV: name or number of the column where the classes were.
+   *
+   * @generated from field: google.protobuf.Value label_column = 17;
+   */
+  labelColumn?: Value | undefined;
+
+  /**
+   * Labels as text: whether the first line was taken for the name of the column.
+   *
+   * @generated from field: optional bool labels_header = 18;
+   */
+  labelsHeader?: boolean | undefined;
+
+  /**
    * How pictures became its rows; absent where rows are not pictures.
    *
    * @generated from field: optional hourglass.v1.Preprocessing preprocessing = 20;
@@ -261,6 +322,27 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_dataset, 8);
+
+/**
+ * What was done to the values: value of a row = uploaded value / divisor.
+ *
+ * @generated from message hourglass.v1.DatasetScaling
+ */
+export type DatasetScaling = Message<"hourglass.v1.DatasetScaling"> & {
+  /**
+   * 1 or 255.
+   *
+   * @generated from field: uint32 divisor = 1;
+   */
+  divisor: number;
+};
+
+/**
+ * Describes the message hourglass.v1.DatasetScaling.
+ * Use `create(DatasetScalingSchema)` to create a new message.
+ */
+export const DatasetScalingSchema: GenMessage<DatasetScaling> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 9);
 
 /**
  * @generated from enum hourglass.v1.DatasetRole
