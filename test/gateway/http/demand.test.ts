@@ -33,7 +33,6 @@ describe('a prediction that takes long', () => {
     const answer = await gateway.rest.send('POST', '/encode', body, { 'x-request-timeout': '50ms' });
     expect(answer).toMatchObject({ status: 504, json: { code: 'deadline-exceeded' } });
     expect(predictor.asked[0]?.demand?.signal.aborted).toBe(true);
-    expect(predictor.asked[0]?.demand?.isOver()?.code).toBe('deadline-exceeded');
   });
 
   it('is logged as the client’s going away when it leaves, and not as a success', async () => {
