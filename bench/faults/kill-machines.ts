@@ -30,6 +30,8 @@ export interface KillMachines {
 const seeds = [1, 2, 3, 4];
 const workers = 3;
 const bucketAwayMs = 2000;
+/** A worker trains for up to this long before it is killed. */
+const longestTrainingMs = 8000;
 const rows = { inputs: [Array.from({ length: 16 }, (_, i) => 0.5 + 0.5 * Math.sin(i / 2))] };
 
 export async function killMachines({ kills, epochs, limitMs }: KillMachines): Promise<KilledMachines> {
@@ -100,6 +102,8 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
         startGateway(gateway);
       } else {
         const victim = await busyWorker(fleet);
+        // A job whose workers vanish again and again before its first checkpoint is failed on purpose: let some attempts get there.
+        await delay(longestTrainingMs * Math.random());
         await fleet.end(victim, 'SIGKILL');
         killed.workers++;
         startWorker();
