@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `hourglass up | gateway | worker | collect`: reads the configuration, builds the parts and hands them down. The only composition
+ * `hourglass up | gateway | worker | collect | health`: reads the configuration, builds the parts and hands them down. The only composition
  * root and the only reader of the environment. A role loads only what it needs: the gateway no tfjs, the worker no server.
  */
 
@@ -34,6 +34,7 @@ const usage = `hourglass ${release}: trains autoencoders from a job queue and se
   hourglass gateway   REST, gRPC and metrics; needs REDIS_URL
   hourglass worker    trains the jobs of the queue; needs REDIS_URL
   hourglass collect   deletes from the bucket what nothing uses any more
+  hourglass health    exit code 0 when the gateway or worker on HOURGLASS_METRICS_PORT is alive, else 1
   hourglass --help    this text
   hourglass --version
 `;
@@ -251,12 +252,17 @@ async function collect(config: Config): Promise<void> {
   await stores.close();
 }
 
+async function health({ metricsPort }: Config): Promise<void> {
+  const { isLive } = await import('./platform/liveness.ts');
+  if (!(await isLive(metricsPort))) process.exitCode = 1;
+}
+
 /** For children that need no access to Redis, or get their own. */
 function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | undefined>) {
   return environment;
 }
 
-const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker, collect };
+const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker, collect, health };
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);

@@ -1,0 +1,194 @@
+/**
+ * `npm run check:helm`: the chart on a real Kubernetes API. For every values file of ci/: lint, Pod Security
+ * `restricted`, schemas, install, upgrade, rollback, uninstall; then 26 wrong values, each refused with a message that names it; the
+ * alerts by promtool where it is. Writes bench/helm.md. Needs kubectl and Go (which builds what is missing once, some minutes of
+ * all cores); says so and ends with 0 where they are missing.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { chart, type Manifest, podTemplates, render, valuesFiles } from '../test/helm/render.ts';
+import { wrongValues } from '../test/helm/wrong-values.ts';
+import { type Cluster, startCluster } from './helm/cluster.ts';
+import { customResourceDefinitions } from './helm/crds.ts';
+import { buildTool, findTool } from './helm/tools.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+
+interface Step {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+interface Checked {
+  readonly values: string;
+  readonly objects: number;
+  readonly pods: number;
+  readonly steps: readonly Step[];
+}
+
+const missing = (['go', 'kubectl'] as const).filter((name) => findTool(name) === undefined);
+if (missing.length > 0) console.log(`NOT RUN: the chart on a Kubernetes API. Missing here: ${missing.join(', ')}.`);
+else await main(buildTool('helm'));
+
+async function main(helm: string): Promise<void> {
+  const cluster = await startCluster();
+  try {
+    const { status, output } = cluster.kubectl(['apply', '--server-side', '-f', '-'], customResourceDefinitions());
+    if (status !== 0) throw new Error(`the CustomResourceDefinitions were refused:\n${output}`);
+    cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    const checked: Checked[] = [];
+    for (const values of valuesFiles) {
+      checked.push(checkValues(cluster, helm, values));
+      console.log(`${values}: ok`);
+    }
+    const refused = wrongValues.map(([settings, named]) => {
+      const { status: code, error } = render('minimal-values.yaml', ...settings.split(' '));
+      if (code === 0 || !error.includes(named)) throw new Error(`${settings} was not refused by name:\n${error}`);
+      return settings;
+    });
+    const rules = checkRules();
+    writeFileSync(path.join(root, 'bench/helm.md'), report(cluster, helm, checked, refused.length, rules));
+    console.log('bench/helm.md is written.');
+  } finally {
+    await cluster.stop();
+  }
+}
+
+function checkValues(cluster: Cluster, helm: string, values: string): Checked {
+  const file = path.join(chart, 'ci', values);
+  const namespace = values.replace('-values.yaml', '');
+  const steps: Step[] = [];
+  const step = (name: string, work: () => void): void => {
+    const started = Date.now();
+    work();
+    steps.push({ name, seconds: (Date.now() - started) / 1000 });
+  };
+  const release = (...args: string[]): string => {
+    const all = [...args, '-n', namespace, '--kubeconfig', cluster.kubeconfig];
+    const { status, stdout, stderr } = spawnSync(helm, all, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${values}: helm ${args.join(' ')} failed:\n${stdout}${stderr}`);
+    return stdout;
+  };
+  const must = (args: readonly string[], input?: string): string => {
+    const { status, output } = cluster.kubectl(args, input);
+    if (status !== 0) throw new Error(`${values}: kubectl ${args.join(' ')} failed:\n${output}`);
+    return output;
+  };
+  const { objects } = render(values);
+
+  step('lint', () => {
+    const { status, stdout } = spawnSync(helm, ['lint', chart, '--strict', '-f', file], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`${values}: helm lint:\n${stdout}`);
+  });
+  must(['create', 'namespace', namespace]);
+  const level = 'pod-security.kubernetes.io/enforce=restricted';
+  must(['label', 'namespace', namespace, level, level.replace('enforce', 'warn')]);
+  const pods = podTemplates(objects).map(([name, { metadata, spec }]) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { ...metadata, name: name.toLowerCase().replace(' ', '-') },
+    // Admission looks for the account and the class; both are checked by the install.
+    spec: { ...spec, serviceAccountName: undefined, runtimeClassName: undefined },
+  }));
+  step('Pod Security', () => {
+    // In a Deployment a violation only warns: ask for the pods themselves.
+    const list = { apiVersion: 'v1', kind: 'List', items: pods };
+    must(['apply', '-n', namespace, '--server-side', '--dry-run=server', '-f', '-'], JSON.stringify(list));
+  });
+  step('schemas', () => {
+    // Misspelt fields and wrong values, of Kubernetes' own kinds and of the custom resources.
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map(withNamespace(namespace)) });
+    must(['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f', '-'], list);
+  });
+  if (namespace === 'gpu') {
+    must(
+      ['create', '-f', '-'],
+      JSON.stringify({
+        apiVersion: 'node.k8s.io/v1',
+        kind: 'RuntimeClass',
+        metadata: { name: 'nvidia' },
+        handler: 'nvidia',
+      }),
+    );
+  }
+  step('install', () => release('install', 'r', chart, '-f', file, '--wait', '--timeout', '90s'));
+  const before = liveSpecs(must, namespace);
+  step('upgrade', () =>
+    release(
+      'upgrade',
+      'r',
+      chart,
+      '-f',
+      file,
+      '--set',
+      'settings.HOURGLASS_LOG_LEVEL=debug',
+      '--wait',
+      '--timeout',
+      '90s',
+    ),
+  );
+  if (liveSpecs(must, namespace) === before) throw new Error(`${values}: the upgrade changed nothing`);
+  step('rollback', () => release('rollback', 'r', '1', '--wait', '--timeout', '90s'));
+  if (liveSpecs(must, namespace) !== before)
+    throw new Error(`${values}: the rollback did not bring back what was there`);
+  step('uninstall', () => release('uninstall', 'r', '--wait', '--timeout', '90s'));
+  const left = must([
+    'get',
+    'deployments,services,networkpolicies,pdb,hpa,serviceaccounts',
+    '-n',
+    namespace,
+    '-o',
+    'name',
+  ]);
+  const ours = left.split('\n').filter((name) => name.includes('hourglass'));
+  if (ours.length > 0) throw new Error(`${values}: left behind: ${ours.join(', ')}`);
+  return { values, objects: objects.length, pods: pods.length, steps };
+}
+
+const withNamespace =
+  (namespace: string) =>
+  (object: Manifest): Manifest => ({ ...object, metadata: { ...object.metadata, namespace } });
+
+/** The pod templates that the API holds. */
+function liveSpecs(must: (args: readonly string[]) => string, namespace: string): string {
+  const path = 'jsonpath={range .items[*]}{.metadata.name}{.spec.template.spec.containers}{"\\n"}{end}';
+  return must(['get', 'deployments', '-n', namespace, '-o', path]);
+}
+
+function checkRules(): string {
+  const promtool = findTool('promtool');
+  if (!promtool) return 'promtool is not here: the alerts are checked against the table of metrics only (npm test)';
+  const { status, stdout, stderr } = spawnSync(promtool, ['check', 'rules', path.join(chart, 'files/alerts.yaml')], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`promtool:\n${stdout}${stderr}`);
+  return `promtool check rules: ${/(\d+) rules found/.exec(stdout)?.[0] ?? 'ok'}`;
+}
+
+function report(cluster: Cluster, helm: string, checked: readonly Checked[], refused: number, rules: string): string {
+  const commit = execFileSync('git', ['-C', root, 'log', '-1', '--format=%h'], { encoding: 'utf8' }).trim();
+  const version = execFileSync(helm, ['version', '--short'], { encoding: 'utf8' }).trim();
+  const names = checked[0]?.steps.map(({ name }) => name) ?? [];
+  const rows = checked.map(
+    ({ values, objects, pods, steps }) =>
+      `| ${values} | ${objects} | ${pods} | ${steps.map(({ seconds }) => seconds.toFixed(1)).join(' | ')} |`,
+  );
+  return `# The chart on a Kubernetes API
+
+Written by \`npm run check:helm\`: commit ${commit}, ${os.availableParallelism()} × ${os.cpus()[0]?.model.trim()}, load ${os.loadavg()[0]?.toFixed(1)} at the end.
+
+Kubernetes ${cluster.version} (kube-apiserver, kube-controller-manager and etcd on loopback, ready after ${cluster.readySeconds.toFixed(1)} s), Helm ${version}. No node runs: a
+stand-in reports pods ready. Namespaces enforce Pod Security \`restricted\`. The CustomResourceDefinitions of KEDA, the Prometheus operator and the
+Gateway API are installed. An upgrade changes a setting and must change the pods; the rollback must bring the same pods back; after the
+uninstall nothing of the chart is left. Seconds for each step:
+
+| values | objects | pods | ${names.join(' | ')} |
+| --- | ---: | ---: | ${names.map(() => '---:').join(' | ')} |
+${rows.join('\n')}
+
+${refused} wrong values are refused with a message that names the field. ${rules}.
+`;
+}

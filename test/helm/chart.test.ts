@@ -1,0 +1,131 @@
+// The chart: its README and schema follow values.yaml; what is rendered keeps the rules of a locked-down cluster and names only
+// settings and metrics that exist. What needs a Kubernetes API is in `npm run check:helm`.
+import { Ajv } from 'ajv';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { chartReadme } from '../../scripts/generate-chart-readme.mjs';
+import { metricTable } from '../../src/platform/metric-table.ts';
+import { settings } from '../../src/platform/settings.ts';
+import { helm, type Manifest, podTemplates, render, textOf, valuesFiles } from './render.ts';
+import { wrongValues } from './wrong-values.ts';
+
+const schema = JSON.parse(textOf('values.schema.json')) as object;
+const defaults = parse(textOf('values.yaml')) as Manifest;
+const validate = new Ajv({ allErrors: true, strict: false }).compile(schema);
+
+if (helm === undefined) {
+  console.warn('NOT RUN: tests that render the chart. helm is not here; `npm run check:helm` builds it where Go is.');
+}
+
+describe('values', () => {
+  it('are listed in the README', () => {
+    expect(textOf('README.md')).toBe(chartReadme());
+  });
+
+  it('match the schema, the defaults and every file of ci/', () => {
+    expect(validate(defaults), JSON.stringify(validate.errors)).toBe(true);
+    for (const file of valuesFiles) {
+      expect(validate(parse(textOf(`ci/${file}`))), `${file}: ${JSON.stringify(validate.errors)}`).toBe(true);
+    }
+  });
+
+  it('are all in the schema: one that is not there is refused', () => {
+    const open: string[] = [];
+    const walk = (at: Manifest, name: string): void => {
+      if (at.type === 'object' && at.properties) {
+        if (at.additionalProperties !== false) open.push(name);
+        for (const [key, inner] of Object.entries(at.properties)) walk(inner, `${name}.${key}`);
+      }
+      if (at.items) walk(at.items, `${name}[]`);
+    };
+    walk(schema, '');
+    expect(open).toEqual([]);
+  });
+});
+
+describe('alerts and dashboard', () => {
+  const names = new Set(
+    Object.values(metricTable).flatMap(({ name, kind }) =>
+      kind === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+  it.each(['files/alerts.yaml', 'files/dashboard.json'])('%s names only metrics of the table', (file) => {
+    const used = [...textOf(file).matchAll(/\bhourglass_\w+/g)].map(([name]) => name);
+    expect(used.length).toBeGreaterThan(5);
+    expect(used.filter((name) => !names.has(name))).toEqual([]);
+  });
+});
+
+describe.skipIf(helm === undefined).each(valuesFiles)('rendered with %s', (file) => {
+  const { objects, error, status } = helm === undefined ? { objects: [], error: '', status: 0 } : render(file);
+
+  it('renders', () => {
+    expect(error).toBe('');
+    expect(status).toBe(0);
+    expect(objects.length).toBeGreaterThan(8);
+  });
+
+  it('runs every pod without rights', () => {
+    expect(podTemplates(objects).length).toBeGreaterThan(1);
+    for (const [name, { spec }] of podTemplates(objects)) {
+      expect(spec, name).toMatchObject({
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      expect(spec.securityContext.runAsUser, name).toBeGreaterThan(0);
+      for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+        expect(container.securityContext, name).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(container.resources.limits.memory, name).toBeDefined();
+        expect(container.resources.requests, name).toMatchObject({ cpu: expect.anything(), memory: expect.anything() });
+        expect(container.image, name).toMatch(/:(?!latest$)[\w.-]+$/);
+      }
+    }
+  });
+
+  it('sets only settings that exist', () => {
+    const known = new Set<string>(Object.values(settings).map(({ variable }) => variable));
+    const used = podTemplates(objects).flatMap(([, { spec }]) =>
+      spec.containers.flatMap(({ env = [] }: Manifest) => env.map((variable: Manifest) => variable.name as string)),
+    );
+    expect(used.filter((name) => name.startsWith('HOURGLASS_') && !known.has(name))).toEqual([]);
+  });
+
+  it('says no number of replicas where something else scales', () => {
+    const scaled = objects.flatMap(({ kind, spec }) =>
+      kind === 'HorizontalPodAutoscaler' || kind === 'ScaledObject' ? [spec.scaleTargetRef.name as string] : [],
+    );
+    for (const { kind, metadata, spec } of objects) {
+      if (kind === 'Deployment') expect('replicas' in spec, metadata.name).toBe(!scaled.includes(metadata.name));
+    }
+  });
+
+  it('has a NetworkPolicy for each of its pods', () => {
+    const covered = objects
+      .filter(({ kind }) => kind === 'NetworkPolicy')
+      .map(({ spec }) => spec.podSelector.matchLabels['app.kubernetes.io/component'] as string);
+    for (const [name, { metadata }] of podTemplates(objects)) {
+      expect(covered, name).toContain(metadata.labels['app.kubernetes.io/component']);
+    }
+  });
+
+  it('gives the gateway time for its drain', () => {
+    const gateway = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name.endsWith('-gateway'));
+    const { terminationGracePeriodSeconds: grace, containers } = gateway.spec.template.spec;
+    const seconds = (name: string): number =>
+      Number.parseInt(containers[0].env.find((variable: Manifest) => variable.name === name).value, 10);
+    expect(grace).toBeGreaterThanOrEqual(seconds('HOURGLASS_DRAIN') + seconds('HOURGLASS_GRACE') + 5);
+  });
+});
+
+describe.skipIf(helm === undefined)('wrong values', () => {
+  it.each(wrongValues)('%s is refused, and the message names it', (setting, named) => {
+    const { status, error } = render('minimal-values.yaml', ...setting.split(' '));
+    expect(status).not.toBe(0);
+    expect(error).toContain(named);
+  });
+});
