@@ -1,5 +1,7 @@
 // The chart: its README and schema follow values.yaml; what is rendered keeps the rules of a locked-down cluster and names only
 // settings and metrics that exist. What needs a Kubernetes API is in `npm run check:helm`.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -128,4 +130,15 @@ describe.skipIf(helm === undefined)('wrong values', () => {
     expect(status).not.toBe(0);
     expect(error).toContain(named);
   });
+});
+
+it('every alert has a section in docs/operations.md', () => {
+  const docs = readFileSync(path.resolve(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const { groups } = parse(textOf('files/alerts.yaml')) as Manifest;
+  const rules = groups.flatMap((group: Manifest) => group.rules) as Manifest[];
+  expect(rules.length).toBeGreaterThan(5);
+  for (const { alert, annotations } of rules) {
+    expect(docs).toContain(`### ${alert}\n`);
+    expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+  }
 });
