@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from '../platform/log.ts';
 import { type MetricsSnapshot, metricsContentType, renderSnapshots } from '../platform/metrics.ts';
 import { ConnectionTable } from './connection-table.ts';
-import type { Readiness } from './readiness.ts';
+import { type Readiness, reportFor } from './readiness.ts';
 
 /** connections at once; with more, the one idle for the longest time is closed */
 const maxConnections = 256;
@@ -24,7 +24,7 @@ export function createMetricsServer(
 ): MetricsServer {
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
     response.setHeader('cache-control', 'no-store');
-    const path = request.url?.split('?', 1)[0];
+    const [path, query] = (request.url ?? '').split('?', 2);
     if (path !== '/metrics' && path !== '/livez' && !(path === '/readyz' && readiness)) {
       const text = `There is no such path. There are /metrics, /livez${readiness ? ' and /readyz' : ''}.\n`;
       response.writeHead(404, { 'content-type': 'text/plain' }).end(text);
@@ -33,7 +33,7 @@ export function createMetricsServer(
     } else if (path === '/livez') {
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('ok\n');
     } else if (path === '/readyz' && readiness) {
-      const report = await readiness.report();
+      const report = reportFor(await readiness.report(), new URLSearchParams(query).get('for') ?? undefined);
       response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
     } else {
       try {

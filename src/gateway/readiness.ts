@@ -36,6 +36,15 @@ export interface ReadinessSources {
   readonly defaultModel: string | null;
 }
 
+/**
+ * The same report for one purpose. For `inference` the queue does not count: models are served from memory and cache while
+ * Redis is away.
+ */
+export function reportFor(report: ReadinessReport, purpose: string | undefined): ReadinessReport {
+  if (purpose !== 'inference') return report;
+  return { ...report, ready: report.parts.models.ready && report.parts.registry.ready && report.parts.server.ready };
+}
+
 /** Probes come from several sides every few seconds; within this time they share one look. */
 const freshMs = 500;
 const longestCheckMs = 2000;

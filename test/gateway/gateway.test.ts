@@ -174,6 +174,7 @@ describe('connections', () => {
     // Probes have a port of their own.
     expect((await fetch(`http://127.0.0.1:${ports.metricsPort}/livez`)).status).toBe(200);
     expect((await fetch(`http://127.0.0.1:${ports.metricsPort}/readyz`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${ports.metricsPort}/readyz?for=inference`)).status).toBe(200);
     const heard = busy.map(
       (socket) => new Promise<string>((resolve) => socket.once('data', (data) => resolve(`${data}`))),
     );

@@ -232,6 +232,10 @@ describe('without its queue', () => {
       ready: false,
       parts: { queue: { ready: false }, registry: { ready: true }, models: { ready: true }, server: { ready: true } },
     });
+    expect(await gateway.rest.send('GET', '/readyz?for=inference')).toMatchObject({
+      status: 200,
+      json: { ready: true, parts: { queue: { ready: false } } },
+    });
     expect((await gateway.rest.send('GET', '/livez')).status).toBe(200);
     await gateway.redis.start();
     await until(async () => (await submit('found', { 'idempotency-key': 'found' })).status === 202);

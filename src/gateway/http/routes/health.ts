@@ -1,5 +1,7 @@
 /** /livez, /readyz and /v1/info. */
 
+import { Type } from 'typebox';
+import { reportFor } from '../../readiness.ts';
 import { json } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type Info, ref } from '../schemas.ts';
@@ -23,11 +25,17 @@ export function healthRoutes(app: App, { readiness, config, version }: RoutePart
       schema: {
         tags: ['service'],
         summary: 'Can it serve and queue? Each part by name',
+        querystring: Type.Object(
+          {
+            for: Type.Optional(Type.Enum(['inference'], { description: 'leave the queue out: predictions need none' })),
+          },
+          { additionalProperties: false },
+        ),
         response: { 200: ref('Readiness', 'Ready'), 503: ref('Readiness', 'Not ready: no work shall be sent here') },
       },
     },
-    async (_request, reply) => {
-      const report = await readiness.report();
+    async (request, reply) => {
+      const report = reportFor(await readiness.report(), request.query.for);
       return reply
         .status(report.ready ? 200 : 503)
         .type(json)
