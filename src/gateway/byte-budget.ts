@@ -182,6 +182,11 @@ export class Holding {
     return this.#progressAt;
   }
 
+  /** The request has ended, by itself or because it was cut. */
+  get isReleased(): boolean {
+    return this.#released;
+  }
+
   get isSampled(): boolean {
     return this.#position !== undefined;
   }

@@ -10,7 +10,8 @@ import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { ByteBudget, Holding } from '../byte-budget.ts';
 import { clientOf } from '../places.ts';
 import { toStatus } from './errors.ts';
-import { framingBytes, type InnermostCall, innermost } from './internals.ts';
+import { type InnermostCall, innermost } from './internals.ts';
+import { framingBytes, GrowingBuffer, MessageSplitter } from './message-memory.ts';
 
 export interface CallMemoryOptions {
   readonly memory: ByteBudget;
@@ -41,9 +42,10 @@ export function messageTaken(metadata: Metadata): void {
 export function countBytes({ memory, messageLimit }: CallMemoryOptions): ServerInterceptor {
   return ({ path }, outer) => {
     const call = innermost(outer);
-    const { stream, decoder } = call;
+    const { stream } = call;
     const limit = messageLimit(path);
-    decoder.maxReadMessageLength = limit;
+    const splitter = new MessageSplitter(limit);
+    call.decoder = splitter;
     call.maxReceiveMessageSize = limit;
 
     let ended = false;
@@ -51,14 +53,17 @@ export function countBytes({ memory, messageLimit }: CallMemoryOptions): ServerI
     const end = (error: HourglassError): void => {
       if (ended) return;
       ended = true;
-      decoder.readPartialMessage = [];
+      splitter.drop();
       if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
       else call.sendStatus(toStatus(error, ''));
       holding.release();
     };
     const holding = memory.hold({ client: clientOf(stream.session?.socket.remoteAddress), cut: end });
     holdings.set(call.metadata, holding);
-    stream.once('close', () => holding.release());
+    stream.once('close', () => {
+      splitter.drop();
+      holding.release();
+    });
 
     // Before grpc-js' own listener, which keeps the bytes.
     stream.prependListener('data', (chunk: Buffer) => {
@@ -81,8 +86,6 @@ export function countBytes({ memory, messageLimit }: CallMemoryOptions): ServerI
 function boundDecompression(call: InnermostCall, holding: Holding, limit: number): void {
   const decompress = call.decompressMessage.bind(call);
   call.decompressMessage = (framed, encoding) => {
-    // The pieces that the message was put together from are not needed any more.
-    call.decoder.readPartialMessage = [];
     if (encoding !== 'gzip' && encoding !== 'deflate') return decompress(framed, encoding);
     return inflate(framed.subarray(framingBytes), encoding, holding, limit).finally(() =>
       holding.giveBack(framed.length),
@@ -90,36 +93,53 @@ function boundDecompression(call: InnermostCall, holding: Holding, limit: number
   };
 }
 
-/** Rejects with a status. Holds the bytes of the result; while they are put together, twice as many. */
-function inflate(compressed: Buffer, encoding: 'gzip' | 'deflate', holding: Holding, limit: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const inflater = encoding === 'gzip' ? createGunzip() : createInflate();
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    const fail = (error: HourglassError): void => {
-      holding.giveBack(2 * bytes);
-      pieces.length = 0;
-      inflater.destroy();
-      reject(toStatus(error, '') satisfies StatusObject);
-    };
-    inflater.on('data', (piece: Buffer) => {
-      try {
-        if (bytes + piece.length > limit) throw tooLarge(limit);
-        holding.add(2 * piece.length);
-        bytes += piece.length;
-        pieces.push(piece);
-      } catch (error) {
-        fail(normaliseError(error));
-      }
-    });
-    inflater.on('error', () => fail(new HourglassError('malformed-body', `The message is not valid ${encoding}.`)));
-    inflater.on('end', () => {
-      holding.giveBack(bytes);
-      resolve(Buffer.concat(pieces, bytes));
-    });
+/** Messages that are decompressed at a time; what waits for its turn is still small. */
+const maxInflating = 2;
+const chunkSize = 64 * 1024;
+let inflating = 0;
+const waiting: (() => void)[] = [];
+
+/** Rejects with a status. Holds the bytes of the result. */
+async function inflate(
+  compressed: Buffer,
+  encoding: 'gzip' | 'deflate',
+  holding: Holding,
+  limit: number,
+): Promise<Buffer> {
+  if (inflating < maxInflating) inflating++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  const output = new GrowingBuffer(limit);
+  try {
+    if (holding.isReleased) throw ended();
+    const inflater = encoding === 'gzip' ? createGunzip({ chunkSize }) : createInflate({ chunkSize });
     inflater.end(compressed);
-  });
+    // Leaving the loop by an error destroys the inflater.
+    for await (const piece of inflater as AsyncIterable<Buffer>) {
+      if (holding.isReleased) throw ended();
+      if (output.length + piece.length > limit) throw tooLarge(limit);
+      holding.add(piece.length);
+      output.push(piece);
+    }
+    return output.take();
+  } catch (error) {
+    holding.giveBack(output.length);
+    throw toStatus(
+      error instanceof HourglassError
+        ? error
+        : new HourglassError('malformed-body', `The message is not valid ${encoding}.`),
+      '',
+    ) satisfies StatusObject;
+  } finally {
+    output.drop();
+    // A turn that is passed on stays counted.
+    const next = waiting.shift();
+    if (next) next();
+    else inflating--;
+  }
 }
+
+/** Nobody sees it: the call got its status, or is gone. */
+const ended = (): HourglassError => new HourglassError('request-timeout', 'The call has ended.');
 
 const tooLarge = (limit: number): HourglassError =>
   new HourglassError(
@@ -150,13 +170,15 @@ function countAnswers(call: InnermostCall, holding: Holding, end: (error: Hourgl
   };
 }
 
-/** A call that has ended takes nothing more of its client: what had arrived of an unfinished message is freed. */
+/** A call that has ended takes nothing more of its client. */
 function endStreams(call: InnermostCall): void {
   const { stream } = call;
   const send = call.sendStatus.bind(call);
   call.sendStatus = (status) => {
     send(status);
     if (stream.readableEnded) return;
+    // grpc-js would read on; so the client stops after one window (64 KiB).
+    stream.pause();
     setTimeout(() => {
       if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     }, lingerMs).unref();

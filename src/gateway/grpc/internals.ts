@@ -11,24 +11,20 @@ import type { Metadata, Server, ServerInterceptingCallInterface } from '@grpc/gr
 export interface InnermostCall extends ServerInterceptingCallInterface {
   readonly stream: ServerHttp2Stream;
   readonly metadata: Metadata;
-  /** splits the stream into messages */
-  readonly decoder: { maxReadMessageLength: number; readPartialMessage: Buffer[] };
+  /** splits the stream into messages, each with the five bytes in front of it; throws when one is too long */
+  decoder: { write(data: Buffer): Buffer[] };
   /** of a message once decompressed */
   maxReceiveMessageSize: number;
   /** rejects with a status */
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
 
-/** grpc-js puts five bytes in front of each message: whether it is compressed, and its length. */
-export const framingBytes = 5;
-
 export function innermost(call: ServerInterceptingCallInterface): InnermostCall {
   const { stream, metadata, decoder, decompressMessage, maxReceiveMessageSize } = call as Partial<InnermostCall>;
   const known =
     typeof stream?.respond === 'function' &&
     typeof metadata?.get === 'function' &&
-    typeof decoder?.maxReadMessageLength === 'number' &&
-    Array.isArray(decoder.readPartialMessage) &&
+    typeof decoder?.write === 'function' &&
     typeof decompressMessage === 'function' &&
     typeof maxReceiveMessageSize === 'number';
   if (!known) throw new TypeError('this version of @grpc/grpc-js has other internals');
