@@ -1,12 +1,13 @@
 // `npm run attack`: takes the service away from its clients in every way that is known, one after the other and all at once,
 // and prints what it cost: most resident memory, the slowest /livez on the metrics port, the 99th percentile of a well-behaved
-// client's predictions before and during the attack, and resident memory afterwards. Writes bench/attack.md. Needs the build,
-// redis-server and Linux.
+// client's predictions before and during the attack, and resident memory afterwards. Writes each row into bench/attack.md as
+// soon as it is measured, in the place of the same attack's earlier row; a row names its run. Needs the build, redis-server
+// and Linux.
 //
 //   npm run attack -- [--seconds 10] [--only part-of-a-name] [--dry]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,12 +30,47 @@ const bars = { peak: 1024, peakOfAll: 1536, livez: 100, slowdown: 2 };
 
 interface Row {
   readonly name: string;
+  /** MiB before the attack */
+  readonly rss: number;
   readonly peak: number;
   readonly livez: number;
   readonly before: number;
   readonly during: number;
   readonly after: number;
   readonly failures: string;
+}
+
+const allAtOnce = 'all at once';
+const resultPath = path.join(import.meta.dirname, 'attack.md');
+const run = `${new Date().toISOString().slice(0, 16).replace('T', ' ')}, ${seconds} s, Node.js ${process.versions.node}`;
+
+const isWell = ({ name, peak, livez, before, during }: Row): boolean =>
+  peak <= (name === allAtOnce ? bars.peakOfAll : bars.peak) && livez <= bars.livez && during <= bars.slowdown * before;
+const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
+const lineOf = (row: Row): string =>
+  `| ${row.name} | ${row.rss} | ${row.peak} | ${row.after} | ${ms(row.livez)} | ${ms(row.before)} | ${ms(row.during)} | ${row.failures} | ${isWell(row) ? 'kept' : 'missed'} | ${run} |`;
+
+/** With these rows in the place of those that the file has of the same attacks. */
+function page(rows: readonly Row[]): string {
+  const lines = new Map<string, string>();
+  for (const line of existsSync(resultPath) ? readFileSync(resultPath, 'utf8').split('\n') : []) {
+    const name = /^\| (.+?) \|/.exec(line)?.[1];
+    if (name !== undefined) lines.set(name, line);
+  }
+  for (const row of rows) lines.set(row.name, lineOf(row));
+  return [
+    '# The service under attack',
+    '',
+    `\`npm run attack\` on ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? '-'}, attackers and service on the same machine. Each row names the run that it comes from: when it began (UTC), how long an attack went on, and Node.js.`,
+    'Attackers come from eight addresses; a well-behaved client from a ninth asks for one prediction every 20 ms.',
+    '',
+    `Bars: at most ${bars.peak} MiB (${bars.peakOfAll} MiB for all at once), \`/livez\` on the metrics port within ${bars.livez} ms, the client's 99th percentile at most ${bars.slowdown} times as high.`,
+    '',
+    '| attack | memory before, MiB | most memory, MiB | 3 s after, MiB | slowest /livez, ms | p99 before, ms | p99 during, ms | client saw | bars | run |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |',
+    ...[...Object.keys(attacks), allAtOnce].flatMap((name) => lines.get(name) ?? []),
+    '',
+  ].join('\n');
 }
 
 // The limit on open files of this process is that of its shell; the service inherits it.
@@ -60,6 +96,7 @@ async function measure(name: string, attack: Attack): Promise<Row> {
   await observed();
   await sleep(2000);
   const quiet = await observed();
+  const rss = service.rss();
   service.resetPeak();
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), seconds * 1000);
@@ -69,7 +106,7 @@ async function measure(name: string, attack: Attack): Promise<Row> {
   const peak = service.peak();
   await sleep(3000);
   const row = {
-    ...{ name, peak, after: service.rss() },
+    ...{ name, rss, peak, after: service.rss() },
     livez: Math.max(...busy.livez),
     before: quantile(quiet.encode, 0.99),
     during: quantile(busy.encode, 0.99),
@@ -78,49 +115,25 @@ async function measure(name: string, attack: Attack): Promise<Row> {
       .join(', '),
   };
   console.log(JSON.stringify(row));
+  if (!options.dry) writeFileSync(resultPath, page([row]));
   return row;
 }
 
 await sleep(3000);
-const atStart = service.rss();
 const rows: Row[] = [];
 for (const [name, attack] of Object.entries(attacks)) {
   if (name.includes(options.only)) rows.push(await measure(name, attack));
 }
-if (options.only === '') {
+if (allAtOnce.includes(options.only)) {
   rows.push(
-    await measure('all at once', (...target) =>
+    await measure(allAtOnce, (...target) =>
       Promise.all(Object.values(attacks).map((one) => one(...target))).then(() => {}),
     ),
   );
 }
 await sleep(10_000);
-const atEnd = service.rss();
+console.log(`resident memory 10 s after the last attack: ${service.rss()} MiB`);
 prober.disconnect();
 await service.stop();
-
-const isWell = ({ name, peak, livez, before, during }: Row): boolean =>
-  peak <= (name === 'all at once' ? bars.peakOfAll : bars.peak) &&
-  livez <= bars.livez &&
-  during <= bars.slowdown * before;
-const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
-const page = [
-  '# The service under attack',
-  '',
-  `\`npm run attack -- --seconds ${seconds}\` on ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? '-'}, Node.js ${process.versions.node}, attackers and service on the same machine.`,
-  'Attackers come from eight addresses; a well-behaved client from a ninth asks for one prediction every 20 ms.',
-  `Resident memory was ${atStart} MiB at the start and ${atEnd} MiB ten seconds after the last attack.`,
-  '',
-  `Bars: at most ${bars.peak} MiB (${bars.peakOfAll} MiB for all at once), \`/livez\` on the metrics port within ${bars.livez} ms, the client's 99th percentile at most ${bars.slowdown} times as high.`,
-  '',
-  '| attack | most memory, MiB | slowest /livez, ms | p99 before, ms | p99 during, ms | memory 3 s after, MiB | client saw | bars |',
-  '| --- | ---: | ---: | ---: | ---: | ---: | --- | --- |',
-  ...rows.map(
-    (row) =>
-      `| ${row.name} | ${row.peak} | ${ms(row.livez)} | ${ms(row.before)} | ${ms(row.during)} | ${row.after} | ${row.failures} | ${isWell(row) ? 'kept' : 'missed'} |`,
-  ),
-  '',
-].join('\n');
-console.log(page);
-if (!options.dry && options.only === '') writeFileSync(path.join(import.meta.dirname, 'attack.md'), page);
+console.log(page(rows));
 process.exitCode = rows.every(isWell) ? 0 : 1;
