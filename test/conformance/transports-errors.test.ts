@@ -92,7 +92,10 @@ describe('a job that cannot be', () => {
     const wide = { ...cross, model: { type: 'dense', code: 2 }, training: { batchSize: 4 } };
     const { json } = await both.rest.send('POST', '/v1/jobs', wide);
     const { warnings } = await both.grpc.call(submitJob, wide);
-    expect(warnings).toEqual([expect.stringContaining('not smaller than a row')]);
+    expect(warnings).toEqual([
+      expect.stringContaining('not smaller than a row'),
+      expect.stringContaining('no row is held out'),
+    ]);
     expect(json).toMatchObject({ state: 'queued', warnings });
   });
 

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Fleet } from '../../bench/faults/fleet.ts';
 import { addWaves, ended, waveSpec } from '../../bench/faults/jobs.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import type { Manifest } from '../../src/registry/manifest.ts';
 import { Registry } from '../../src/registry/registry.ts';
@@ -198,7 +199,11 @@ describe.skipIf(!s3Server())('machines with nothing in common but Redis and a bu
   it('collects nothing that is used, and notices what is missing on a machine without a copy', async () => {
     const worker = machine('worker');
     worker.start();
-    const { id } = await queue.submit(waveSpec('waves', 3));
+    // Small files are kept inside the version's record: this model is larger.
+    const model = { type: 'dense', hidden: [1024], code: 3 };
+    const { id } = await queue.submit(
+      resolveJobSpec({ name: 'waves', dataset: 'waves', model, training: { epochs: 1 } }).spec,
+    );
     expect(await ended(queue, id, 60_000)).toMatchObject({ state: 'succeeded' });
     const one = await stores();
     expect(await one.collect(0)).toEqual({ deleted: 0, bytes: 0 });
