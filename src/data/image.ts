@@ -14,7 +14,7 @@ import {
   type Preprocessing,
   pictureShapeOf,
 } from '../picture/preprocessing.ts';
-import { backgroundOf, type Raster, rowSteps } from '../picture/row.ts';
+import { type Raster, rowSteps } from '../picture/row.ts';
 
 export type { PictureShape };
 
@@ -55,6 +55,9 @@ export function imageFormat(bytes: Uint8Array): 'png' | 'jpeg' | 'webp' | undefi
   return undefined;
 }
 
+/** Pixels; that of JPEG. A line is converted in one go and the weights grow with a side, so that one of millions would block others. */
+const longestSide = 65_535;
+
 /** Size and channels as shown (turned as its EXIF says), from the header alone. Throws `image-too-large`, `image-unreadable`. */
 export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promise<PictureShape> {
   if (!imageFormat(bytes)) throw unreadable('This is not a PNG, JPEG or WebP picture.');
@@ -72,6 +75,13 @@ export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promis
     );
   }
   const { width, height } = facts.autoOrient;
+  if (Math.max(width, height) > longestSide) {
+    throw new HourglassError(
+      'image-too-large',
+      `The picture is ${width} wide and ${height} high; a side may have at most ${longestSide} pixels. Send it smaller.`,
+      { expected: longestSide, found: Math.max(width, height) },
+    );
+  }
   return { height, width, channels: facts.space === 'b-w' || facts.space === 'grey16' ? 1 : 3 };
 }
 
@@ -96,7 +106,7 @@ export async function decodePicture(
   { shape, resize, maxPixels, preprocessing = currentPreprocessing }: DecodeOptions,
 ): Promise<DecodedPicture> {
   const found = await inspectImage(bytes, maxPixels);
-  const { height, width, channels } = shape;
+  const { height, width } = shape;
   if (!resize && (found.height !== height || found.width !== width)) {
     throw new HourglassError(
       'shape-mismatch',
@@ -107,11 +117,13 @@ export async function decodePicture(
   const release = found.height * found.width > largePixels ? await largePictures.enter() : undefined;
   try {
     const raster = await decodeRaster(bytes, maxPixels);
-    const background = channels === 4 ? undefined : backgroundOf(raster, preprocessing);
     const steps = rowSteps(raster, shape, preprocessing);
     for (;;) {
-      const { done, value: pixels } = steps.next();
-      if (done) return { pixels, ...(background && { background: `#${Buffer.from(background).toString('hex')}` }) };
+      const { done, value } = steps.next();
+      if (done) {
+        const { pixels, background } = value;
+        return { pixels, ...(background && { background: `#${Buffer.from(background).toString('hex')}` }) };
+      }
       await nextTurn();
     }
   } finally {

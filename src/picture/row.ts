@@ -23,6 +23,13 @@ type Background = readonly [red: number, green: number, blue: number];
 /** Pixels between two yields of `rowSteps`: about a millisecond. */
 const pixelsPerStep = 2 ** 17;
 
+export interface PictureRow {
+  /** height × width × channels values from 0 to 255 */
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  /** what transparent pixels were laid on; absent where nothing is transparent or alpha is kept */
+  readonly background?: Background;
+}
+
 /** height × width × channels values from 0 to 255. */
 export function rowOfRaster(
   picture: Raster,
@@ -32,7 +39,7 @@ export function rowOfRaster(
   const steps = rowSteps(picture, shape, preprocessing);
   for (;;) {
     const { done, value } = steps.next();
-    if (done) return value;
+    if (done) return value.pixels;
   }
 }
 
@@ -41,10 +48,10 @@ export function* rowSteps(
   picture: Raster,
   shape: PictureShape,
   preprocessing: Preprocessing = currentPreprocessing,
-): Generator<undefined, Uint8Array<ArrayBuffer>> {
+): Generator<undefined, PictureRow> {
   const { width, height } = picture;
   const isFirst = preprocessing.version === 1;
-  const background = backgroundOf(picture, preprocessing);
+  const background = yield* findBackground(picture, preprocessing);
   const { columns, rows, inner } = placement(picture, shape, preprocessing);
   // version 1 makes grey last, from resampled colours
   const planes = isFirst && shape.channels === 1 ? 3 : shape.channels;
@@ -54,15 +61,18 @@ export function* rowSteps(
     filter: isFirst ? 'lanczos3' : 'triangle',
   });
   const line = new Float64Array(width * planes);
-  const linesPerStep = Math.max(1, Math.floor(pixelsPerStep / width));
+  const linesPerStep = linesOf(pixelsPerStep, width);
   const { from, to } = resampler.lines;
   for (let y = from; y < to; y++) {
     readLine(picture, y, planes, background, line);
     resampler.add(y, line);
     if ((y - from + 1) % linesPerStep === 0) yield;
   }
-  return finish(resampler.output, { shape, inner, planes, margin: () => marginOf(picture, background) });
+  const pixels = finish(resampler.output, { shape, inner, planes, margin: () => marginOf(picture, background) });
+  return { pixels, ...(background && shape.channels !== 4 && { background }) };
 }
+
+const linesOf = (pixels: number, width: number): number => Math.max(1, Math.floor(pixels / width));
 
 /** Which part of the picture fills which part of the row. */
 function placement(
@@ -101,15 +111,24 @@ function lumaAt({ data, channels = 4 }: Raster, at: number): number {
 }
 
 /** What transparent pixels lie on; undefined where nothing is transparent. */
-export function backgroundOf(picture: Raster, { transparency }: Preprocessing): Background | undefined {
+function* findBackground(
+  picture: Raster,
+  { transparency }: Preprocessing,
+): Generator<undefined, Background | undefined> {
   const { data, channels = 4, width, height } = picture;
   if (!hasAlpha(channels)) return undefined;
   let [visible, light, isTransparent] = [0, 0, false];
-  for (let at = 0; at < width * height * channels; at += channels) {
-    const alpha = data[at + channels - 1] as number;
-    if (alpha < 255) isTransparent = true;
-    visible += alpha;
-    light += alpha * lumaAt(picture, at);
+  const values = width * height * channels;
+  const valuesPerStep = linesOf(pixelsPerStep, width) * width * channels;
+  for (let start = 0; start < values; start += valuesPerStep) {
+    const end = Math.min(start + valuesPerStep, values);
+    for (let at = start; at < end; at += channels) {
+      const alpha = data[at + channels - 1] as number;
+      if (alpha < 255) isTransparent = true;
+      visible += alpha;
+      light += alpha * lumaAt(picture, at);
+    }
+    if (end < values) yield;
   }
   if (!isTransparent) return undefined;
   if (transparency === 'auto') return visible > 0 && light < 128 * visible ? white : black;

@@ -45,22 +45,24 @@ export async function writeExamples(parts: ExampleParts): Promise<readonly strin
   const at = (call: string): string => `${address}/v1/models/${manifest.name}/${call}`;
   const lines: string[] = [];
   const add = (comment: string, line: string): void => void lines.push(`# ${comment}`, line);
-  if (manifest.operations.includes('encode')) {
+  const removesNoise = manifest.operations.includes('denoise');
+  // of a model that removes noise only what it is for: its codes are not what it was trained to be good at
+  if (manifest.operations.includes('encode') && !removesNoise) {
     const size = sizeOf(manifest.codeShape);
     add(`encode: ${sizeOf(manifest.inputShape)} numbers to ${size}`, `curl -s ${at('encode')} ${json} -d @${body}`);
   }
-  if (manifest.codec && manifest.operations.includes('decode') && isPicture(manifest)) {
+  if (manifest.codec && manifest.operations.includes('decode') && isPicture(manifest) && !removesNoise) {
     const [sent, picture] = [target('row.frame'), target('decoded.png')];
     const finest = manifest.codec.qualities.at(-1);
     add(
-      `encode to a frame of a few bytes (about ${finest?.psnr.toFixed(1)} dB), and decode it to a picture`,
+      `encode to a frame of a few bytes (about ${finest?.psnr.toFixed(1)} dB), and decode it to a picture; prints how many bytes were sent`,
       `curl -s ${at('encode')} ${json} -H 'accept: ${frame}' -d @${body} -o ${sent} -w '%{size_download} bytes\\n' && curl -s ${at('decode')} -H 'content-type: ${frame}' -H 'accept: image/png' --data-binary @${sent} -o ${picture}`,
     );
   }
-  if (manifest.operations.includes('denoise')) {
+  if (removesNoise) {
     add('denoise: a noisy row to a clean one', `curl -s ${at('denoise')} ${json} -d @${noisyBody}`);
   }
-  if (manifest.operations.includes('denoise') && isPicture(manifest)) {
+  if (removesNoise && isPicture(manifest)) {
     const picture = target('clean.png');
     add(
       'the same as a picture',

@@ -110,6 +110,21 @@ describe('hostile pictures', () => {
     await refusal(decodeImage(bilevelPng(40, 40, deflateSync(new Uint8Array(9))), gray(40, 40)), 'image-unreadable');
   });
 
+  it('refuses a side of more than 65,535 pixels, in which a single line would block others', async () => {
+    const [long, longest] = [65_536, 65_535];
+    const options = { ...gray(1, 1), resize: true, maxPixels: long };
+    for (const [width, height] of [
+      [long, 1],
+      [1, long],
+    ] as const) {
+      const blank = bilevelPng(width, height, deflateSync(new Uint8Array((Math.ceil(width / 8) + 1) * height)));
+      const { facts } = await refusal(decodeImage(blank, options), 'image-too-large');
+      expect(facts).toEqual({ expected: longest, found: long });
+    }
+    const taken = bilevelPng(longest, 1, deflateSync(new Uint8Array(longest / 8 + 2)));
+    expect(await decodeImage(taken, options)).toHaveLength(1);
+  });
+
   it('takes the smallest picture', async () => {
     expect([...(await decodeImage(await picture({ width: 1, height: 1, color: 3 }), gray(1, 1)))]).toEqual([3]);
   });

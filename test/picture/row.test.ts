@@ -85,6 +85,18 @@ describe('size', () => {
     let step = steps.next();
     for (; !step.done; step = steps.next()) count++;
     expect(count).toBe(4);
-    expect(step.value).toEqual(rowOfRaster(picture, gray(28, 28)));
+    expect(step.value).toEqual({ pixels: rowOfRaster(picture, gray(28, 28)) });
+  });
+
+  it('of large transparent pictures is changed in steps too, the look for a background among them', () => {
+    const [width, height] = [1024, 512];
+    const picture = { width, height, data: new Uint8Array(width * height * 4) };
+    picture.data.fill(200, 0, width * 4 * 100); // light, and nothing below it
+    let count = 0;
+    const steps = rowSteps(picture, gray(28, 28));
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) count++;
+    expect(count).toBe(3 + 4);
+    expect(step.value).toEqual({ pixels: rowOfRaster(picture, gray(28, 28)), background: [0, 0, 0] });
   });
 });
