@@ -18,7 +18,7 @@ const text = (value: unknown): string => String(value).replace(/[&<>"']/g, (char
 const style = `
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5d6878;--line:#d9dee6;--page:#fff;--card:#f5f7fa;--a:#1f6fd6;--b:#d2691e;--best:#0a7a3d}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#97a3b4;--line:#323b48;--page:#12161c;--card:#1a2029;--a:#6aa9ff;--b:#ffa05c;--best:#5fd38d}}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 a{color:inherit}main{max-width:880px;margin:0 auto;padding:32px 20px 64px}
 h1{font-size:28px;margin:0}h2{font-size:18px;margin:36px 0 12px}p{margin:8px 0}.soft,caption{color:var(--soft)}
 .facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0 0;padding:0;list-style:none}
@@ -28,9 +28,6 @@ h1{font-size:28px;margin:0}h2{font-size:18px;margin:36px 0 12px}p{margin:8px 0}.
 th,td{padding:7px 12px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}th{font-weight:600;color:var(--soft);font-size:14px}
 .best{color:var(--best);font-weight:600}
-@media(max-width:40rem){thead{display:none}table,tbody,tr,td,td:first-child{display:block}tr{border-bottom:1px solid var(--line);padding:8px 0}
-td,td:first-child{border:0;padding:2px 0;text-align:left;white-space:normal}td:first-child{font-weight:600}td[data-head]{display:flex;justify-content:space-between;gap:12px}td[data-head]::before{color:var(--soft);content:attr(data-head)}
-.pictures{display:block}.pictures ol{display:block;width:auto}.pictures li{display:inline}.pictures li+li::before{content:", then "}.pictures img{width:100%;margin-top:8px}}
 .pictures{display:flex;gap:14px;align-items:stretch}.pictures ol{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;font-size:14px;line-height:1.2;color:var(--soft);flex:none;width:6em}
 .pictures li{flex:1;display:flex;align-items:center;justify-content:flex-end;text-align:right}
 .pictures img{min-width:0;height:auto;image-rendering:pixelated;align-self:flex-start}
@@ -38,7 +35,10 @@ td,td:first-child{border:0;padding:2px 0;text-align:left;white-space:normal}td:f
 .chart polyline{fill:none;stroke-width:2}.chart .s0{stroke:var(--a)}.chart .s1{stroke:var(--b)}.chart circle.s0{fill:var(--a)}.chart circle.s1{fill:var(--b)}
 .key{font-size:14px}.key i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin:0 6px 0 0}.key span{margin-right:18px}
 pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;overflow-x:auto;font-size:13px}
-dt{font-weight:600}dd{margin:0 0 8px;color:var(--soft)}`;
+dt{font-weight:600}dd{margin:0 0 8px;color:var(--soft)}
+@media(max-width:40rem){thead{display:none}table,tbody,tr,td,td:first-child{display:block}tr{border-bottom:1px solid var(--line);padding:8px 0}
+td,td:first-child{border:0;padding:2px 0;text-align:left;white-space:normal}td:first-child{font-weight:600}td[data-head]{display:flex;justify-content:space-between;gap:12px}td[data-head]::before{color:var(--soft);content:attr(data-head)}
+.pictures{display:block}.pictures ol{display:block;width:auto}.pictures li{display:inline}.pictures li+li::before{content:", then "}.pictures img{width:100%;margin-top:8px}}`;
 
 interface ScoredLine {
   readonly name: string;
