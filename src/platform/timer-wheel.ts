@@ -25,7 +25,8 @@ export class TimerWheel {
       this.#tick = this.#now();
       this.#interval = setInterval(() => this.#advance(), this.#tickMs).unref();
     }
-    const at = Math.floor(ms / this.#tickMs) + this.#now() + 1;
+    // The first tick that begins after the time has passed.
+    const at = Math.floor((performance.now() + ms) / this.#tickMs) + 1;
     let slot = this.#slots.get(at);
     if (!slot) {
       slot = new Set();
