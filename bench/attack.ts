@@ -4,7 +4,7 @@
 // soon as it is measured, in the place of the same attack's earlier row; a row names its run. Needs the build, redis-server
 // and Linux.
 //
-//   npm run attack -- [--seconds 10] [--only part-of-a-name] [--dry]
+//   npm run attack -- [--seconds 10] [--only part-of-a-name] [--note what-else-the-machine-does] [--dry]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
+    note: { type: 'string', default: '' },
     dry: { type: 'boolean', default: false },
   },
 });
@@ -42,11 +43,11 @@ interface Row {
 
 const allAtOnce = 'all at once';
 const resultPath = path.join(import.meta.dirname, 'attack.md');
-const run = `${new Date().toISOString().slice(0, 16).replace('T', ' ')}, ${seconds} s, Node.js ${process.versions.node}`;
+const run = `${new Date().toISOString().slice(0, 16).replace('T', ' ')}, ${seconds} s, Node.js ${process.versions.node}${options.note && `, ${options.note}`}`;
 
 const isWell = ({ name, peak, livez, before, during }: Row): boolean =>
   peak <= (name === allAtOnce ? bars.peakOfAll : bars.peak) && livez <= bars.livez && during <= bars.slowdown * before;
-const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
+const ms = (value: number): string => (Number.isFinite(value) ? value.toFixed(value < 10 ? 1 : 0) : 'no answer');
 const lineOf = (row: Row): string =>
   `| ${row.name} | ${row.rss} | ${row.peak} | ${row.after} | ${ms(row.livez)} | ${ms(row.before)} | ${ms(row.during)} | ${row.failures} | ${isWell(row) ? 'kept' : 'missed'} | ${run} |`;
 
@@ -107,9 +108,10 @@ async function measure(name: string, attack: Attack): Promise<Row> {
   await sleep(3000);
   const row = {
     ...{ name, rss, peak, after: service.rss() },
-    livez: Math.max(...busy.livez),
+    // Whoever got no answer in all that time waited for longer than that.
+    livez: busy.livez.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...busy.livez),
     before: quantile(quiet.encode, 0.99),
-    during: quantile(busy.encode, 0.99),
+    during: busy.encode.length === 0 ? Number.POSITIVE_INFINITY : quantile(busy.encode, 0.99),
     failures: Object.entries(busy.failures)
       .map(([what, count]) => `${what} × ${count}`)
       .join(', '),
