@@ -70,7 +70,7 @@ async function flood(
 async function pour(socket: Socket, over: AbortSignal, bytes: Buffer): Promise<void> {
   while (!over.aborted && !socket.destroyed && socket.writable) {
     if (!socket.write(bytes))
-      await Promise.race([once(socket, 'drain').catch(() => {}), once(socket, 'close'), sleep(200)]);
+      await Promise.race([once(socket, 'drain').catch(() => {}), once(socket, 'close').catch(() => {}), sleep(200)]);
     else await sleep(0);
   }
 }
@@ -204,7 +204,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
     ]);
     return flood(grpcPort, 100, over, async (socket) => {
       socket.write(burst);
-      await Promise.race([once(socket, 'close'), until(over), sleep(3000)]);
+      await Promise.race([once(socket, 'close').catch(() => {}), until(over), sleep(3000)]);
     });
   },
 
