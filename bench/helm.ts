@@ -5,10 +5,11 @@
  * all cores); says so and ends with 0 where they are missing.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { chart, type Manifest, podTemplates, render, valuesFiles } from '../test/helm/render.ts';
 import { wrongValues } from '../test/helm/wrong-values.ts';
 import { type Cluster, startCluster } from './helm/cluster.ts';
@@ -29,10 +30,6 @@ interface Checked {
   readonly steps: readonly Step[];
 }
 
-const missing = (['go', 'kubectl'] as const).filter((name) => findTool(name) === undefined);
-if (missing.length > 0) console.log(`NOT RUN: the chart on a Kubernetes API. Missing here: ${missing.join(', ')}.`);
-else await main(buildTool('helm'));
-
 async function main(helm: string): Promise<void> {
   const cluster = await startCluster();
   try {
@@ -41,7 +38,7 @@ async function main(helm: string): Promise<void> {
     cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
     const checked: Checked[] = [];
     for (const values of valuesFiles) {
-      checked.push(checkValues(cluster, helm, values));
+      checked.push(await checkValues(cluster, helm, values));
       console.log(`${values}: ok`);
     }
     const refused = wrongValues.map(([settings, named]) => {
@@ -57,20 +54,21 @@ async function main(helm: string): Promise<void> {
   }
 }
 
-function checkValues(cluster: Cluster, helm: string, values: string): Checked {
+async function checkValues(cluster: Cluster, helm: string, values: string): Promise<Checked> {
   const file = path.join(chart, 'ci', values);
   const namespace = values.replace('-values.yaml', '');
   const steps: Step[] = [];
-  const step = (name: string, work: () => void): void => {
+  const step = async (name: string, work: () => unknown): Promise<void> => {
     const started = Date.now();
-    work();
+    await work();
     steps.push({ name, seconds: (Date.now() - started) / 1000 });
   };
-  const release = (...args: string[]): string => {
+  // Not the synchronous call: the stand-in for nodes runs in this process.
+  const release = async (...args: string[]): Promise<void> => {
     const all = [...args, '-n', namespace, '--kubeconfig', cluster.kubeconfig];
-    const { status, stdout, stderr } = spawnSync(helm, all, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`${values}: helm ${args.join(' ')} failed:\n${stdout}${stderr}`);
-    return stdout;
+    await promisify(execFile)(helm, all).catch((error: { stdout?: string; stderr?: string }) => {
+      throw new Error(`${values}: helm ${args.join(' ')} failed:\n${error.stdout}${error.stderr}`);
+    });
   };
   const must = (args: readonly string[], input?: string): string => {
     const { status, output } = cluster.kubectl(args, input);
@@ -79,7 +77,7 @@ function checkValues(cluster: Cluster, helm: string, values: string): Checked {
   };
   const { objects } = render(values);
 
-  step('lint', () => {
+  await step('lint', () => {
     const { status, stdout } = spawnSync(helm, ['lint', chart, '--strict', '-f', file], { encoding: 'utf8' });
     if (status !== 0) throw new Error(`${values}: helm lint:\n${stdout}`);
   });
@@ -91,14 +89,14 @@ function checkValues(cluster: Cluster, helm: string, values: string): Checked {
     kind: 'Pod',
     metadata: { ...metadata, name: name.toLowerCase().replace(' ', '-') },
     // Admission looks for the account and the class; both are checked by the install.
-    spec: { ...spec, serviceAccountName: undefined, runtimeClassName: undefined },
+    spec: { ...spec, serviceAccountName: undefined, runtimeClassName: undefined, volumes: volumesOf(spec) },
   }));
-  step('Pod Security', () => {
+  await step('Pod Security', () => {
     // In a Deployment a violation only warns: ask for the pods themselves.
     const list = { apiVersion: 'v1', kind: 'List', items: pods };
     must(['apply', '-n', namespace, '--server-side', '--dry-run=server', '-f', '-'], JSON.stringify(list));
   });
-  step('schemas', () => {
+  await step('schemas', () => {
     // Misspelt fields and wrong values, of Kubernetes' own kinds and of the custom resources.
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map(withNamespace(namespace)) });
     must(['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f', '-'], list);
@@ -114,9 +112,9 @@ function checkValues(cluster: Cluster, helm: string, values: string): Checked {
       }),
     );
   }
-  step('install', () => release('install', 'r', chart, '-f', file, '--wait', '--timeout', '90s'));
+  await step('install', () => release('install', 'r', chart, '-f', file, '--wait', '--timeout', '90s'));
   const before = liveSpecs(must, namespace);
-  step('upgrade', () =>
+  await step('upgrade', () =>
     release(
       'upgrade',
       'r',
@@ -131,10 +129,10 @@ function checkValues(cluster: Cluster, helm: string, values: string): Checked {
     ),
   );
   if (liveSpecs(must, namespace) === before) throw new Error(`${values}: the upgrade changed nothing`);
-  step('rollback', () => release('rollback', 'r', '1', '--wait', '--timeout', '90s'));
+  await step('rollback', () => release('rollback', 'r', '1', '--wait', '--timeout', '90s'));
   if (liveSpecs(must, namespace) !== before)
     throw new Error(`${values}: the rollback did not bring back what was there`);
-  step('uninstall', () => release('uninstall', 'r', '--wait', '--timeout', '90s'));
+  await step('uninstall', () => release('uninstall', 'r', '--wait', '--timeout', '90s'));
   const left = must([
     'get',
     'deployments,services,networkpolicies,pdb,hpa,serviceaccounts',
@@ -146,6 +144,16 @@ function checkValues(cluster: Cluster, helm: string, values: string): Checked {
   const ours = left.split('\n').filter((name) => name.includes('hourglass'));
   if (ours.length > 0) throw new Error(`${values}: left behind: ${ours.join(', ')}`);
   return { values, objects: objects.length, pods: pods.length, steps };
+}
+
+/** The volumes of a pod; those that a StatefulSet claims are folders here. */
+function volumesOf({ volumes = [], containers }: Manifest): Manifest[] {
+  const named = new Set<string>(volumes.map(({ name }: Manifest) => name));
+  const mounted = containers.flatMap(({ volumeMounts = [] }: Manifest) =>
+    volumeMounts.map(({ name }: Manifest) => name),
+  );
+  const claimed = mounted.filter((name: string) => !named.has(name));
+  return [...volumes, ...claimed.map((name: string) => ({ name, emptyDir: {} }))];
 }
 
 const withNamespace =
@@ -192,3 +200,7 @@ ${rows.join('\n')}
 ${refused} wrong values are refused with a message that names the field. ${rules}.
 `;
 }
+
+const missing = (['go', 'kubectl'] as const).filter((name) => findTool(name) === undefined);
+if (missing.length > 0) console.log(`NOT RUN: the chart on a Kubernetes API. Missing here: ${missing.join(', ')}.`);
+else await main(buildTool('helm'));
