@@ -19,12 +19,7 @@ export function memorySplit(values: Float32Array, rowSize: number): Split {
   };
 }
 
-export function memoryDataset(
-  shape: readonly number[],
-  train: Float32Array,
-  test: Float32Array,
-  hash = '00'.repeat(32),
-): Dataset {
+export function memoryDataset(shape: readonly number[], train: Float32Array, test: Float32Array, hash = '00'): Dataset {
   const size = sizeOf(shape);
   const all = [...train, ...test];
   const splits = { train: memorySplit(train, size), test: memorySplit(test, size) };
