@@ -14,7 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   codec: ['base'],
   picture: ['base'],
   runtime: ['base', 'platform'],
-  data: ['base', 'picture', 'platform', 'jobspec', 'store'],
+  data: ['base', 'picture', 'codec', 'platform', 'jobspec', 'store'],
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'jobspec', 'engine'],
   train: ['base', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],

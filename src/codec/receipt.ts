@@ -26,6 +26,8 @@ export interface FrameReceipt extends DeviceReceipt {
   readonly version: number;
   /** with a shortfall: what does reach it, the shortest first */
   readonly alternatives?: readonly Alternative[];
+  /** there when the rows are outside of the range that the model was trained on */
+  readonly warnings?: readonly string[];
 }
 
 /** Another way to send the same rows. */

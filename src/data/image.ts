@@ -15,6 +15,7 @@ import {
   pictureShapeOf,
 } from '../picture/preprocessing.ts';
 import { type Raster, rowSteps } from '../picture/row.ts';
+import { findPngDamage } from './png-check.ts';
 
 export type { PictureShape };
 
@@ -114,6 +115,8 @@ export async function decodePicture(
       { expected: [height, width], found: [found.height, found.width] },
     );
   }
+  const damage = imageFormat(bytes) === 'png' ? await findPngDamage(bytes) : undefined;
+  if (damage !== undefined) throw unreadable(damage);
   const release = found.height * found.width > largePixels ? await largePictures.enter() : undefined;
   try {
     const raster = await decodeRaster(bytes, maxPixels);

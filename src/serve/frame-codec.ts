@@ -72,8 +72,9 @@ export class FrameCodec {
     const manifest = requireCodec(await this.#registry.resolve(reference));
     const profile = await this.#profile(manifest);
     const context = { model: reference, ...(demand && { demand }) };
-    const { outputs } = await this.#predictor.predict(caller, { operation: 'encode', inputs, ...context });
-    const encoded = await fitFrame({
+    const request = { operation: 'encode' as const, inputs, ...context };
+    const { outputs, warnings } = await this.#predictor.predict(caller, request);
+    const { frame, receipt } = await fitFrame({
       manifest,
       profile,
       codes: outputs.data,
@@ -86,10 +87,10 @@ export class FrameCodec {
         return (await this.#predictor.predict(caller, request)).outputs.data;
       },
     });
-    if (encoded.receipt.shortfall === undefined) return encoded;
-    const psnr = frameTarget.psnr ?? encoded.receipt.estimatedPsnr + leastGain;
-    const alternatives = await this.#alternatives(manifest, inputs, psnr);
-    return { ...encoded, receipt: { ...encoded.receipt, alternatives } };
+    const warned = { ...receipt, ...(warnings && { warnings }) };
+    if (receipt.shortfall === undefined) return { frame, receipt: warned };
+    const psnr = frameTarget.psnr ?? receipt.estimatedPsnr + leastGain;
+    return { frame, receipt: { ...warned, alternatives: await this.#alternatives(manifest, inputs, psnr) } };
   }
 
   async #alternatives(manifest: CodedManifest, { data, shape }: NdArray<'float32'>, psnr: number) {

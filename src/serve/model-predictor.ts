@@ -20,8 +20,9 @@ import type { ModelPool } from '../runtime/pool.ts';
 import { type BatchAnswer, Batcher, type BatchObserver } from './batcher.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
 import type { Demand, Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
+import { expectedRange, rangeWarning } from './range-warning.ts';
 import { overloadError, within } from './refusal.ts';
-import { checkRows, findNonFinite } from './row-check.ts';
+import { type CheckedRows, checkRows, findNonFinite } from './row-check.ts';
 import {
   inputShapeOf,
   operationError,
@@ -113,10 +114,10 @@ export class ModelPredictor implements Predictor {
     if (!served) return undefined;
     try {
       const lane = served.lane(operation);
-      const rows = this.#check(served, operation, inputs);
-      if (!this.#runsHere(lane, rows)) return undefined;
-      return this.#turns.submit(lane, inputs.data, rows, demand).then((answer) => {
-        if (answer) return this.#prediction(served, operation, inputs, rows, answer);
+      const checked = this.#check(served, operation, inputs);
+      if (!this.#runsHere(lane, checked.rows)) return undefined;
+      return this.#turns.submit(lane, inputs.data, checked.rows, demand).then((answer) => {
+        if (answer) return this.#prediction(served, operation, inputs, checked, answer);
         return this.#answer(served, operation, inputs, demand);
       });
     } catch (error) {
@@ -177,27 +178,29 @@ export class ModelPredictor implements Predictor {
     demand: Demand | undefined,
   ): Promise<Prediction> {
     const lane = served.lane(operation);
-    const rows = this.#check(served, operation, inputs);
+    const checked = this.#check(served, operation, inputs);
+    const { rows } = checked;
     const here = this.#runsHere(lane, rows) ? await this.#turns.submit(lane, inputs.data, rows, demand) : undefined;
     const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal));
-    return this.#prediction(served, operation, inputs, rows, answer);
+    return this.#prediction(served, operation, inputs, checked, answer);
   }
 
   #runsHere(lane: ServedLane, rows: number): boolean {
     return lane.isShort && this.#options.config.inlineModels && this.#turns.takes(lane, rows);
   }
 
-  #check(served: ServedModel, operation: Operation, inputs: PredictRequest['inputs']): number {
+  #check(served: ServedModel, operation: Operation, inputs: PredictRequest['inputs']): CheckedRows {
     const noun = takesCodes(operation) ? 'code' : 'input';
     const shape = inputShapeOf(served.manifest, operation);
-    return checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch });
+    const range = expectedRange(served.manifest, operation);
+    return checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch, ...(range && { range }) });
   }
 
   #prediction(
     served: ServedModel,
     operation: Operation,
     inputs: PredictRequest['inputs'],
-    rows: number,
+    { rows, outside }: CheckedRows,
     { data, finite }: BatchAnswer,
   ): Prediction {
     const { manifest } = served;
@@ -209,6 +212,7 @@ export class ModelPredictor implements Predictor {
       outputs: float32(answerShape(manifest, operation, inputs.shape), data),
       rowShape: manifest.inputShape,
       ...(operation === 'classify' && manifest.classes && { classes: manifest.classes }),
+      ...(outside && { warnings: [rangeWarning(manifest, outside)] }),
     };
   }
 

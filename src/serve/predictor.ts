@@ -36,6 +36,8 @@ export interface Prediction {
   readonly rowShape: readonly number[];
   /** names of the classes, for classify */
   readonly classes?: readonly string[];
+  /** there when the rows are outside of the range that the model was trained on: what was found, and what to do; in ASCII */
+  readonly warnings?: readonly string[];
 }
 
 /** The version that would answer a request, and what a row of it looks like. */

@@ -1,4 +1,7 @@
-/** Checks the rows of a request against the model they are for; every refusal says what was expected and found. */
+/**
+ * Checks the rows of a request against the model they are for; every refusal says what was expected and found. Finite values
+ * outside of the allowed range are no error: they are reported, and range-warning.ts puts them into words.
+ */
 
 import { HourglassError } from '../base/errors.ts';
 import { type NdArray, type Shape, sameShape, showShape, sizeOf } from '../base/ndarray.ts';
@@ -10,13 +13,35 @@ export interface RowRule {
   readonly noun: 'input' | 'code';
   readonly shape: Shape;
   readonly maxBatch: number;
+  /** values outside of it are reported; default: every finite float32 is inside */
+  readonly range?: ValueRange;
 }
 
+export type ValueRange = readonly [low: number, high: number];
+
+export interface CheckedRows {
+  readonly rows: number;
+  readonly outside?: OutsideRange;
+}
+
+/** What was found of values outside of the range. */
+export interface OutsideRange {
+  /** the smallest and largest value among them */
+  readonly low: number;
+  readonly high: number;
+  /** the first row that has one, counted from 0 */
+  readonly row: number;
+}
+
+/** the largest float32, so that only NaN and the infinities are outside */
+const largest = 3.4028234663852886e38;
+const everyFinite: ValueRange = [-largest, largest];
+
 /**
- * The number of rows of [batch, …row], where a row is flat or has the model's shape, of which trailing dimensions of 1 may
+ * Takes [batch, …row], where a row is flat or has the model's shape, of which trailing dimensions of 1 may
  * be left out. Throws `shape-mismatch`, `empty-batch`, `batch-too-large`, `non-finite`.
  */
-export function checkRows({ shape, data }: NdArray<'float32'>, rule: RowRule): number {
+export function checkRows({ shape, data }: NdArray<'float32'>, rule: RowRule): CheckedRows {
   const [rows, ...row] = shape;
   const size = sizeOf(rule.shape);
   if (rows === 0) throw new HourglassError('empty-batch', 'The batch has no rows. Send at least one.', where(rule));
@@ -36,7 +61,10 @@ export function checkRows({ shape, data }: NdArray<'float32'>, rule: RowRule): n
     );
   }
   if (data.length !== rows * size) throw new TypeError(`${data.length} values for ${showShape(shape)}`);
-  const bad = findNonFinite(data);
+  const range = rule.range ?? everyFinite;
+  const first = findOutside(data, range);
+  if (first < 0) return { rows };
+  const bad = findNonFinite(data, first);
   if (bad >= 0) {
     const [r, column] = [Math.floor(bad / size), bad % size];
     throw new HourglassError(
@@ -45,13 +73,35 @@ export function checkRows({ shape, data }: NdArray<'float32'>, rule: RowRule): n
       { field: `/${rule.noun}s/${r}/${column}`, expected: 'a finite number', found: String(data[bad]) },
     );
   }
-  return rows;
+  return { rows, outside: { ...extremesOutside(data, range, first), row: Math.floor(first / size) } };
 }
 
 /** The first position of a NaN or infinity, −1 when all are finite. */
-export function findNonFinite(values: Float32Array): number {
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+export function findNonFinite(values: Float32Array, start = 0): number {
+  for (let i = start; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
+}
+
+/** The first position of a value outside of the range or of NaN, −1 when there is none: the only loop of ordinary requests. */
+function findOutside(values: Float32Array, [low, high]: ValueRange): number {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (!(value >= low && value <= high)) return i;
+  }
+  return -1;
+}
+
+/** Of finite values, of which the one at `first` is outside. */
+function extremesOutside(values: Float32Array, range: ValueRange, first: number): { low: number; high: number } {
+  let low = values[first] as number;
+  let high = low;
+  for (let i = first + 1; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value >= range[0] && value <= range[1]) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return { low, high };
 }
 
 const where = ({ noun }: RowRule) => ({ field: `/${noun}s` });

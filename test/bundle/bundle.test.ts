@@ -57,6 +57,12 @@ describe('a published codec', () => {
     expect(Object.keys(inside)).toEqual(['manifest.json', ...parts]);
     const manifest = JSON.parse(Buffer.from(inside['manifest.json'] ?? []).toString());
     expect(manifest).toMatchObject({ format: 1, model: 'digits', decoder: codec.hash, inputRange: [0, 1] });
+    expect(manifest.inputScaling).toEqual({ divisor: 1 });
+    const divided = Object.create(dataset, { info: { value: { ...dataset.info, scaling: { divisor: 255 } } } });
+    const scaledFiles = await filesOf((await buildBundle({ ...flatShapes, dataset: divided })).files['bundle.tar']);
+    expect(JSON.parse(Buffer.from(scaledFiles['manifest.json'] ?? []).toString()).inputScaling).toEqual({
+      divisor: 255,
+    });
     for (const { path, sha256 } of manifest.files) {
       expect(
         createHash('sha256')

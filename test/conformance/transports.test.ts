@@ -280,6 +280,39 @@ describe('predictions', () => {
     expect(grpc.content.case === 'outputs' && grpc.content.value.values).toEqual(flat(rest.outputs));
   });
 
+  it('warn alike of rows outside of the range that the model was trained on', async () => {
+    const { rest, grpc } = both;
+    type Warned = { warnings?: string[] };
+    type Value = MessageInitShape<typeof TensorSchema>;
+    const question = (value: Value) => ({ model: 'digits', content: { case: 'inputs', value } as const });
+    const calls = {
+      encode: (value: Value) => grpc.call(encode, question(value)),
+      denoise: (value: Value) => grpc.call(denoise, question(value)),
+      reconstruct: (value: Value) => grpc.call(reconstruct, question(value)),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const { json, headers } = await rest.send('POST', `/v1/models/digits/${name}`, { inputs: rows });
+      const { warnings = [] } = json as Warned;
+      expect(warnings).toEqual([expect.stringMatching(/first in row \d; digits@2 was trained on values from 0 to 1/)]);
+      expect((await call(tensor)).warnings).toEqual(warnings);
+      expect(headers.get('x-hourglass-warning')).toBe(warnings[0]);
+      const raw = await rest.send(
+        'POST',
+        `/v1/models/digits/${name}`,
+        new Uint8Array(Float32Array.from(rows.flat()).buffer),
+        {
+          'content-type': 'application/octet-stream',
+          accept: 'application/octet-stream',
+        },
+      );
+      expect(raw.headers.get('x-hourglass-warning')).toBe(warnings[0]);
+      const ordinary = await rest.send('POST', `/v1/models/digits/${name}`, { inputs: [[0, 1, 0.5, 1]] });
+      expect(ordinary.json).not.toHaveProperty('warnings');
+      expect(ordinary.headers.has('x-hourglass-warning')).toBe(false);
+      expect((await call({ shape: [1, 4], values: [0, 1, 0.5, 1] })).warnings).toEqual([]);
+    }
+  });
+
   it('take and give the same pictures', async () => {
     const png = await encodePng(Uint8Array.of(0, 51, 102, 255), { height: 2, width: 2, channels: 1 });
     const headers = { 'content-type': 'image/png', accept: 'image/png' };

@@ -24,6 +24,25 @@ describe('decodeImage', () => {
     }
   });
 
+  it('refuses a PNG with a wrong checksum in any chunk, or without its end', async () => {
+    const png = Buffer.from(await picture({ format: 'png' }));
+    const starts: number[] = [];
+    for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) starts.push(at);
+    const types = starts.map((at) => png.toString('latin1', at + 4, at + 8));
+    expect(types).toEqual(expect.arrayContaining(['IHDR', 'IDAT', 'IEND']));
+    for (const [i, at] of starts.entries()) {
+      const damaged = Buffer.from(png);
+      const last = at + 11 + png.readUInt32BE(at);
+      damaged[last] = (png[last] as number) ^ 1;
+      const error = await refusal(decodeImage(damaged, gray(3, 4)), 'image-unreadable');
+      if (types[i] === 'IEND') expect(error.message).toMatch(/chunk IEND is wrong/);
+    }
+    const cut = await refusal(decodeImage(png.subarray(0, -12), gray(3, 4)), 'image-unreadable');
+    expect(cut.message).toMatch(/IEND/);
+    const followed = Buffer.concat([png, Buffer.from('a comment of some tool')]);
+    expect(await decodeImage(followed, gray(3, 4))).toEqual(await decodeImage(png, gray(3, 4)));
+  });
+
   it('keeps the order of rows and columns', async () => {
     const pixels = Uint8Array.of(0, 50, 100, 150, 200, 250);
     const file = await sharp(pixels, { raw: { width: 3, height: 2, channels: 1 } })

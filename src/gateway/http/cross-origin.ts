@@ -23,6 +23,7 @@ const exposedHeaders = [
   'X-Hourglass-Model',
   'X-Hourglass-Receipt',
   'X-Hourglass-Shape',
+  'X-Hourglass-Warning',
   'X-Request-Id',
 ].join(', ');
 

@@ -34,6 +34,14 @@ export const frameQuery = {
 export const FrameQuery = Type.Object(frameQuery);
 export type FrameQuery = Static<typeof FrameQuery>;
 
+/** Member of every answer to rows of inputs. */
+export const RangeWarnings = Type.Optional(
+  Type.Array(Type.String(), {
+    description:
+      'there when rows are outside of the range of values that the model was trained on: what was found, and what to do',
+  }),
+);
+
 export const FrameReceipt = Type.Object({
   model: Type.String(),
   version: Type.Integer({ minimum: 1 }),
@@ -61,6 +69,7 @@ export const FrameReceipt = Type.Object({
       { description: 'with a shortfall: what does reach it, the shortest first' },
     ),
   ),
+  warnings: RangeWarnings,
 });
 export const FrameAnswer = Type.Object({
   frame: Type.String({ description: 'base64', contentEncoding: 'base64' }),

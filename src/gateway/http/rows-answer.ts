@@ -36,7 +36,8 @@ export async function sendRows(
   target: PredictTarget | undefined,
   extras: AnswerExtras = {},
 ): Promise<FastifyReply> {
-  const { model, version, outputs } = prediction;
+  const { model, version, outputs, warnings } = prediction;
+  warnInHeader(reply, warnings);
   const payload = await payloadOf(type, operation, prediction, target, extras);
   return reply
     .type(type)
@@ -45,6 +46,15 @@ export async function sendRows(
     .header('x-hourglass-model', `${model}@${version}`)
     .header('x-hourglass-shape', outputs.shape.join(','))
     .send(payload);
+}
+
+const warningHeader = 'x-hourglass-warning';
+/** clients and proxies refuse long headers */
+const longestWarning = 1000;
+
+/** For answers that have no member for warnings; the others carry it as well. */
+export function warnInHeader(reply: FastifyReply, warnings: readonly string[] | undefined): void {
+  if (warnings) reply.header(warningHeader, warnings.join(' ').slice(0, longestWarning));
 }
 
 async function payloadOf(
@@ -59,6 +69,7 @@ async function payloadOf(
       return jsonAnswer(outputOf(operation), prediction, {
         ...(operation === 'classify' && { labels: labelsOf(prediction), classes: prediction.classes }),
         ...extras,
+        ...(prediction.warnings && { warnings: prediction.warnings }),
       });
     case octets: {
       const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);

@@ -15,7 +15,7 @@ import { referencePattern } from '../../registry/reference.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
-import { FrameAnswer } from './frame-answer.ts';
+import { FrameAnswer, RangeWarnings } from './frame-answer.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -145,6 +145,7 @@ export const CodesAnswer = Type.Object({
       { description: 'of each row, where ?outliers=true asked for it' },
     ),
   ),
+  warnings: RangeWarnings,
 });
 export const ClassesAnswer = Type.Object({
   ...answered,
@@ -153,6 +154,7 @@ export const ClassesAnswer = Type.Object({
   }),
   labels: Type.Array(Type.Integer({ minimum: 0 }), { description: 'number of the most probable class of each row' }),
   classes: Type.Array(Type.String(), { description: 'what the classes are called, by their number' }),
+  warnings: RangeWarnings,
 });
 export const GenerateRequest = Type.Object(
   {
@@ -168,9 +170,10 @@ export const GenerateRequest = Type.Object(
   closed,
 );
 export type GenerateRequest = Static<typeof GenerateRequest>;
-export const OutputsAnswer = Type.Object({ ...answered, outputs: Rows });
+export const OutputsAnswer = Type.Object({ ...answered, outputs: Rows, warnings: RangeWarnings });
 export const GeneratedAnswer = Type.Object({
-  ...OutputsAnswer.properties,
+  ...answered,
+  outputs: Rows,
   seed: Type.Integer({ description: 'asked for again, it gives the same rows' }),
 });
 

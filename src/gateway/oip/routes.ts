@@ -5,6 +5,7 @@ import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json, octets } from '../http/media.ts';
 import type { App, RouteParts } from '../http/route-parts.ts';
+import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
 import { writeNumbers } from '../json/write.ts';
 import { bytesOfRows } from '../row-conversion.ts';
@@ -141,10 +142,13 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     stages.answering();
     const { prediction, outputName: name } = answer;
     const { shape } = prediction.outputs;
+    const { warnings } = prediction;
+    warnInHeader(reply, warnings);
     const head = {
       model_name: reference.name,
       model_version: String(prediction.version),
       ...(id !== undefined && { id }),
+      ...(warnings && { parameters: { warning: warnings.join(' ') } }),
     };
     const output = { name, datatype: 'FP32', shape };
     reply.header('cache-control', 'no-store');

@@ -9,6 +9,7 @@ import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json } from '../http/media.ts';
 import type { App, RouteParts } from '../http/route-parts.ts';
+import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
 import { readJson } from '../json/read.ts';
 import { writeNumbers } from '../json/write.ts';
@@ -46,6 +47,7 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
     const question = { operation, model: reference.model, rows, demand };
     const { prediction } = await demand.meet(predictions.predict(caller, question));
     stages.answering();
+    warnInHeader(reply, prediction.warnings);
     const member = instances === undefined ? 'outputs' : 'predictions';
     const pieces = [Buffer.from(`{"${member}":`), ...writeNumbers(prediction.outputs), Buffer.from('}')];
     return reply.type(json).header('cache-control', 'no-store').send(Buffer.concat(pieces));

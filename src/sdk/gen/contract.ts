@@ -307,6 +307,8 @@ export type CodesAnswer = {
     /** how often rows that the model was not trained on, but that are like those it was, are as far out; two-sided; up to 1 */
     readonly pValue: number;
   }[];
+  /** there when rows are outside of the range of values that the model was trained on: what was found, and what to do */
+  readonly warnings?: readonly string[];
 };
 
 export type ClassesAnswer = {
@@ -319,6 +321,8 @@ export type ClassesAnswer = {
   readonly labels: readonly number[];
   /** what the classes are called, by their number */
   readonly classes: readonly string[];
+  /** there when rows are outside of the range of values that the model was trained on: what was found, and what to do */
+  readonly warnings?: readonly string[];
 };
 
 export type OutputsAnswer = {
@@ -327,6 +331,8 @@ export type OutputsAnswer = {
   readonly version: number;
   /** rows of numbers, flat or nested in the shape of the model: [[784 numbers]] or [[28 rows of 28 numbers]] */
   readonly outputs: readonly unknown[];
+  /** there when rows are outside of the range of values that the model was trained on: what was found, and what to do */
+  readonly warnings?: readonly string[];
 };
 
 export type GenerateRequest = {
@@ -385,6 +391,8 @@ export type FrameAnswer = {
       /** dB, of a model on held-out rows, of WebP on these */
       readonly psnr: number;
     })[];
+    /** there when rows are outside of the range of values that the model was trained on: what was found, and what to do */
+    readonly warnings?: readonly string[];
   };
 };
 

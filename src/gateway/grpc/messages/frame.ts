@@ -42,5 +42,6 @@ export const receiptMessage = (receipt: FrameReceipt): MessageInitShape<typeof F
   kind: numbers[receipt.kind],
   rawBytes: BigInt(receipt.rawBytes),
   wireBytes: BigInt(receipt.wireBytes),
+  warnings: [...(receipt.warnings ?? [])],
   alternatives: (receipt.alternatives ?? []).map((offer) => ({ ...offer, bytes: BigInt(offer.bytes) })),
 });

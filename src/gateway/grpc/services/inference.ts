@@ -21,7 +21,7 @@ import type { Implementation } from '../service.ts';
 
 /** What encode, denoise and reconstruct ask alike. */
 type RowsRequest = Pick<DenoiseRequest, 'model' | 'content' | 'outputFormat'>;
-type RowsAnswer = Pick<MessageInitShape<typeof DenoiseResponseSchema>, 'model' | 'version' | 'content'>;
+type RowsAnswer = Pick<MessageInitShape<typeof DenoiseResponseSchema>, 'model' | 'version' | 'content' | 'warnings'>;
 
 type Content =
   | { readonly kind: 'tensor'; readonly tensor: Tensor | undefined; readonly field: 'inputs' | 'codes' }
@@ -80,17 +80,18 @@ export function inferenceService({
     async encode(request, call) {
       const question = notPictures(questionOf('encode', request), 'Codes');
       const { prediction, outliers = [] } = await ask(question, call, request.outliers);
-      const { model, version, outputs } = prediction;
+      const { model, version, outputs, warnings = [] } = prediction;
       const codes = tensorMessage(outputs, question.format === OutputFormat.RAW);
-      return { model, version, codes, outliers: [...outliers] };
+      return { model, version, codes, outliers: [...outliers], warnings: [...warnings] };
     },
 
     async classify(request, call) {
       const question = notPictures(questionOf('classify', request), 'Probabilities');
       const { prediction } = await ask(question, call);
-      const { model, version, outputs, classes = [] } = prediction;
+      const { model, version, outputs, classes = [], warnings = [] } = prediction;
       const probabilities = tensorMessage(outputs, question.format === OutputFormat.RAW);
-      return { model, version, probabilities, labels: labelsOf(prediction), classes: [...classes] };
+      const labels = labelsOf(prediction);
+      return { model, version, probabilities, labels, classes: [...classes], warnings: [...warnings] };
     },
 
     async generate({ model, count, seed: wanted, outputFormat }, call) {
@@ -175,13 +176,10 @@ function formatOf(asked: OutputFormat, tensor: Tensor | undefined): OutputFormat
 }
 
 async function rowsAnswer({ prediction, target }: Answer, format: OutputFormat): Promise<RowsAnswer> {
-  const { model, version, outputs } = prediction;
+  const { model, version, outputs, warnings } = prediction;
+  const common = { model, version, ...(warnings && { warnings: [...warnings] }) };
   if (!target || format !== OutputFormat.PNG) {
-    return { model, version, content: { case: 'outputs', value: tensorMessage(outputs, format === OutputFormat.RAW) } };
+    return { ...common, content: { case: 'outputs', value: tensorMessage(outputs, format === OutputFormat.RAW) } };
   }
-  return {
-    model,
-    version,
-    content: { case: 'images', value: { files: await picturesOfRows(prediction, target) } },
-  };
+  return { ...common, content: { case: 'images', value: { files: await picturesOfRows(prediction, target) } } };
 }

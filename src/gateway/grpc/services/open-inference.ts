@@ -40,8 +40,12 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
     const reference = parseName(modelName, modelVersion, parameterOf(parameters.operation));
     const question = { reference, inputs: inputsOf(request), outputs: outputs.map(({ name }) => name), demand };
     const { prediction, outputName: name } = await infer(predictions, caller, question);
+    const { warnings } = prediction;
     return {
       ...{ modelName, id },
+      ...(warnings && {
+        parameters: { warning: { parameterChoice: { case: 'stringParam', value: warnings.join(' ') } } },
+      }),
       modelVersion: String(prediction.version),
       outputs: [{ name, datatype: 'FP32', shape: prediction.outputs.shape.map(BigInt) }],
       rawOutputContents: [bytesOfRows(prediction.outputs)],

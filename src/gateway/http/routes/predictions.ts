@@ -107,7 +107,7 @@ function describe(operation: RowOperation) {
       response: {
         200: {
           description:
-            'In the accepted type; X-Hourglass-Model and X-Hourglass-Shape say the same of binary answers, X-Hourglass-Receipt what a frame costs',
+            'In the accepted type; X-Hourglass-Model and X-Hourglass-Shape say the same of binary answers, X-Hourglass-Warning what is odd about the rows, X-Hourglass-Receipt what a frame costs',
           content: answered,
         },
         400: problem('The body cannot be read, has unknown fields, or names no model where one is needed'),
