@@ -47,10 +47,11 @@ describe('frames', () => {
     const rest = await restEncode(`/v1/models/two/encode${query}`, rows);
     const grpc = await both.grpc.call(encodeFrame, { model: 'two', ...inputs(rows), ...request });
     expect(Buffer.from(grpc.frame)).toEqual(rest.bytes);
-    const { kind, rawBytes, wireBytes, $typeName, alternatives, ...receipt } = grpc.receipt ?? ({} as never);
+    const { kind, rawBytes, wireBytes, $typeName, alternatives, warnings, ...receipt } = grpc.receipt ?? ({} as never);
     expect($typeName).toBe('hourglass.v1.FrameReceipt');
     expect(JSON.parse(rest.headers.get('x-hourglass-receipt') ?? '')).toEqual({
       ...receipt,
+      ...(warnings.length > 0 && { warnings }),
       ...(receipt.shortfall !== undefined && {
         alternatives: alternatives.map(({ $typeName, bytes, ...offer }) => ({ ...offer, bytes: Number(bytes) })),
       }),

@@ -289,7 +289,7 @@ describe('rows that cannot be answered', () => {
 
   it('while others go on', async () => {
     expect((await ask({ shape: [1, 4], values: row })).codes?.values).toEqual([2, 4]);
-    expect((await send({ inputs: [row] })).json).toEqual({ model: 'digits', version: 1, codes: [[2, 4]] });
+    expect((await send({ inputs: [row] })).json).toMatchObject({ model: 'digits', version: 1, codes: [[2, 4]] });
   });
 });
 

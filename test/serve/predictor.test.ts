@@ -10,7 +10,7 @@ import { batch, failure, type Serving, startServing, times } from './serving.ts'
 describe('operations', () => {
   it('answer with the version that did it, rows in the form they came in', async () => {
     const { predictor, publish } = await startServing();
-    await publish('digits', times(3));
+    await publish('digits', times(3), { inputRange: [0, 10] });
     const encoded = await predictor.predict(defaultCaller, {
       operation: 'encode',
       model: 'digits',
