@@ -45,6 +45,8 @@ describe('infer', () => {
       expect(answer.json).toEqual({
         ...{ model_name: 'tiny', model_version: '1', id: '7' },
         outputs: [{ name: 'codes', datatype: 'FP32', shape: [1, 2], data: [1, 2] }],
+        // The model was trained on values from 0 to 1.
+        parameters: { warning: expect.stringContaining('The rows have values up to 4') },
       });
     }
   });
