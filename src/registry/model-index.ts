@@ -80,7 +80,7 @@ export class ModelIndex {
     if (known) return known;
     const reading = this.#readManifest(name, version);
     manifests?.set(version, reading);
-    // a damaged file may be restored
+    // A damaged file may be restored later: do not cache the failure.
     reading.catch(() => manifests?.delete(version));
     return reading;
   }
@@ -119,7 +119,7 @@ export class ModelIndex {
     for (const note of notes) {
       if (!note.startsWith(aliasPrefix)) continue;
       const version = Number(await this.#store.readNote(name, note));
-      // gone since it was listed, if it is no number
+      // Not a number when the alias was deleted after it was listed.
       if (version > 0) aliases.set(note.slice(aliasPrefix.length), version);
     }
     return aliases;

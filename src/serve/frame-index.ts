@@ -1,6 +1,6 @@
 /**
  * Which published versions a frame's short id may mean. Built from the manifests of all models; looked up without asking the
- * registry, and built again when what it knows did not do.
+ * registry, and built again when it does not know an id.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Registry } from '../registry/registry.ts';
 
 export type CodedManifest = Manifest & { readonly codec: Codec };
 
-/** Frames that nobody knows must not keep the registry's folders busy. */
+/** Least time between two rebuilds, so that frames with unknown ids do not keep reading the registry. */
 const leastIntervalMs = 250;
 /** hex digits of the shortest id */
 const keyDigits = 4;
@@ -52,7 +52,7 @@ export class FrameIndex {
   /** Reads the manifests of all models, so that whatever was published before this call is found. */
   refresh(): Promise<void> {
     if (!this.#building) return this.#build();
-    // what is running began before this question
+    // The rebuild in progress started before this call and may miss a newer version: queue another.
     this.#next ??= this.#building.then(
       () => this.#build(),
       () => this.#build(),

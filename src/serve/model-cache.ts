@@ -26,7 +26,7 @@ export interface ModelCacheOptions {
 /** requests that wait for a new version together; beyond them the version before answers at once */
 const maxPatient = 100;
 
-/** For so long a look at the registry is believed to be true of what other processes publish, name and delete. */
+/** How long a look at the registry counts as current for what other processes publish, name and delete. */
 const freshMs = 20;
 
 /** references and versions remembered; a forgotten one is looked up and loaded again */
@@ -114,7 +114,7 @@ export class ModelCache {
     for (const [reference, { model: known }] of this.#current) if (known === model) this.#current.delete(reference);
   }
 
-  /** Takes a version that gave nonsense out of service. */
+  /** Sets a version aside that answered with numbers that are not finite. */
   setAside(model: ServedModel, error: HourglassError): void {
     this.#forget(model);
     this.#markDamaged(model.key, error);

@@ -72,7 +72,7 @@ function writeFloat(buffer: Buffer, start: number, value: number): number {
 
 /** mantissa · 10^-decimals without trailing zeros */
 function writeDecimal(buffer: Buffer, start: number, mantissa: number, decimals: number): number {
-  // below 10^9, so that whole numbers of 32 bits do
+  // The mantissa is below 10^9 and fits in an int32: use integer arithmetic.
   let whole = mantissa | 0;
   let scale = decimals;
   for (let next = (whole / 10) | 0; scale > 0 && next * 10 === whole; next = (whole / 10) | 0) {

@@ -42,7 +42,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
         summary: 'Follow a job: state, progress and epoch events, then one end event',
         params: JobParams,
         querystring: Resume,
-        // an empty one is none
+        // An empty header counts as none.
         headers: Type.Object({
           'last-event-id': Type.Optional(Type.String({ ...resumption, pattern: '^([0-9]{1,20}-[0-9]{1,20})?$' })),
         }),
