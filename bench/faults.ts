@@ -6,7 +6,7 @@
 //   npm run faults -- --store s3 [--kills 100]       machines on one bucket: the part `machines` alone
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/helpers/ports.ts';
-import { s3Server } from '../test/helpers/s3.ts';
+import { buildS3Server, s3Server } from '../test/helpers/s3.ts';
 import { killGateway } from './faults/kill-gateway.ts';
 import { killMachines } from './faults/kill-machines.ts';
 import { killRedis } from './faults/kill-redis.ts';
@@ -82,6 +82,7 @@ const parts: { readonly [P in PartName]: () => Promise<Results[P]> } = {
   rollouts: () => inOwnWorld((world) => rollOut(world, { rollouts: 20, drain: '5s' })),
   watch: () => inOwnWorld((world) => watchJobs(world, 10)),
   machines: () => {
+    buildS3Server();
     if (!s3Server())
       throw new Error('the part machines needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
     return killMachines({ kills, epochs: 15, limitMs });

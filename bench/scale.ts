@@ -9,13 +9,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../test/helpers/redis.ts';
-import { s3Server, startBucket } from '../test/helpers/s3.ts';
+import { buildS3Server, s3Server, startBucket } from '../test/helpers/s3.ts';
 import { simulateFleet } from './scale/fleet.ts';
 import { bucketCosts, type Counted, idleCosts, jobCosts, RedisMeter } from './scale/units.ts';
 
 const { values } = parseArgs({
   options: { gateways: { type: 'string', default: '200' }, workers: { type: 'string', default: '50' } },
 });
+buildS3Server();
 if (!s3Server()) throw new Error('bench:scale needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
 
 const root = mkdtempSync(path.join(os.tmpdir(), 'hourglass-scale-'));

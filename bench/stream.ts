@@ -12,13 +12,14 @@ import { createDatasetStore } from '../src/data/store.ts';
 import { resolveJobSpec } from '../src/jobspec/resolve.ts';
 import { openStores, type StoreSettings } from '../src/store/open.ts';
 import { startRedis } from '../test/helpers/redis.ts';
-import { s3Server, startBucket } from '../test/helpers/s3.ts';
+import { buildS3Server, s3Server, startBucket } from '../test/helpers/s3.ts';
 import { descendants, Fleet } from './faults/fleet.ts';
 import { openQueue } from './scale/units.ts';
 
 const { values } = parseArgs({
   options: { gigabytes: { type: 'string', default: '4' }, epochs: { type: 'string', default: '2' } },
 });
+buildS3Server();
 if (!s3Server()) throw new Error('bench:stream needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
 const pixels = 784;
 const rows = Math.ceil((Number(values.gigabytes) * 1e9) / (4 * pixels));

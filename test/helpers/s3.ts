@@ -19,22 +19,27 @@ export const credentials = {
   AWS_REGION: 'us-east-1',
 };
 
-/** The path of the server, built when it is not there; undefined, with a loud line, when it cannot be built. */
+/** The path of the server; undefined, with a loud line, where it could not be built before the tests (`buildS3Server`). */
 export function s3Server(): string | undefined {
   if (existsSync(program)) return program;
+  console.warn('SKIPPED: everything that needs an S3 server, because versitygw is not here.');
+  return undefined;
+}
+
+/** Builds the server where it is missing: once, before any test, because it takes a minute or more of all cores. */
+export function buildS3Server(): void {
+  if (existsSync(program)) return;
   try {
     mkdirSync(folder, { recursive: true });
     console.warn(`building versitygw ${version}, once for this user (some minutes) …`);
     execFileSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${version}`], {
       env: { ...process.env, GOBIN: folder },
       stdio: ['ignore', 'ignore', 'inherit'],
-      timeout: 15 * 60_000,
+      timeout: 6 * 60_000,
     });
-    return program;
   } catch (error) {
     const why = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no Go' : String(error);
-    console.warn(`SKIPPED: everything that needs an S3 server, because versitygw could not be built: ${why}`);
-    return undefined;
+    console.warn(`versitygw could not be built: ${why}`);
   }
 }
 
