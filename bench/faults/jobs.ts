@@ -61,6 +61,8 @@ export interface Account {
   /** acknowledged, but not ended within the limit or not known any more */
   readonly lost: number;
   readonly failed: number;
+  /** why they failed */
+  readonly failures: readonly string[];
   /** jobs that published more than one version */
   readonly doubled: number;
   readonly attempts: number;
@@ -81,6 +83,7 @@ export async function settle(
   const limit = Date.now() + limitMs;
   const registry = await openRegistry(place);
   const account = { jobs: ids.length, succeeded: 0, lost: 0, failed: 0, doubled: 0 };
+  const failures: string[] = [];
   const more = { attempts: 0, epochsRepeated: 0, weightsDiffer: 0 };
   for (const id of ids) {
     const job = await ended(queue, id, Math.max(0, limit - Date.now()));
@@ -91,6 +94,8 @@ export async function settle(
     more.attempts += job.attempts;
     if (job.state !== 'succeeded') {
       account.failed++;
+      const { reason = job.state, message = '' } = job.failure ?? {};
+      failures.push(`${reason} after ${job.attempts} attempts: ${message}`);
       continue;
     }
     account.succeeded++;
@@ -102,7 +107,7 @@ export async function settle(
     if (control !== undefined && weights !== control) more.weightsDiffer++;
     more.epochsRepeated += await repeatedEpochs(queue, id);
   }
-  return { ...account, ...more };
+  return { ...account, failures, ...more };
 }
 
 async function repeatedEpochs(queue: JobQueue, id: string): Promise<number> {

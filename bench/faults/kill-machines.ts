@@ -30,8 +30,8 @@ export interface KillMachines {
 const seeds = [1, 2, 3, 4];
 const workers = 3;
 const bucketAwayMs = 2000;
-/** A worker trains for up to this long before it is killed. */
-const longestTrainingMs = 8000;
+/** A worker has a job for up to this long before it is killed. */
+const longestAttemptMs = 8000;
 const rows = { inputs: [Array.from({ length: 16 }, (_, i) => 0.5 + 0.5 * Math.sin(i / 2))] };
 
 export async function killMachines({ kills, epochs, limitMs }: KillMachines): Promise<KilledMachines> {
@@ -88,7 +88,7 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
     while (total() < kills && Date.now() < limit) {
       const { running, queued } = await queue.counts();
       for (let open = running + queued; open < workers; open++) await submit();
-      await delay(1500 * Math.random());
+      await delay(1000 * Math.random());
       const dice = Math.random();
       if (dice < 0.15) {
         await bucket.kill();
@@ -102,8 +102,8 @@ export async function killMachines({ kills, epochs, limitMs }: KillMachines): Pr
         startGateway(gateway);
       } else {
         const victim = await busyWorker(fleet);
-        // A job whose workers vanish again and again before its first checkpoint is failed on purpose: let some attempts get there.
-        await delay(longestTrainingMs * Math.random());
+        // Some attempts get to a checkpoint, most do not.
+        await delay(longestAttemptMs * Math.random());
         await fleet.end(victim, 'SIGKILL');
         killed.workers++;
         startWorker();

@@ -210,7 +210,7 @@ at most; the process had ended after ${seconds(longestStopMs)} at most, with exi
 
 function machines({ machines: killed }: Read): string | undefined {
   if (!killed) return undefined;
-  const { kills: by, jobs, lost, failed, doubled, attempts, epochsRepeated, weightsDiffer } = killed;
+  const { kills: by, jobs, lost, failed, doubled, attempts, epochsRepeated, weightsDiffer, failures = [] } = killed;
   const weights = weightsDiffer === 0 ? 'equal' : `${weightsDiffer} differ`;
   const head = [
     ...['workers killed', 'gateways killed', 'S3 server killed', 'jobs', 'lost', 'failed', 'doubled', 'attempts'],
@@ -221,9 +221,10 @@ function machines({ machines: killed }: Read): string | undefined {
 
 \`npm run faults -- --store s3 --kills ${by.workers + by.gateways + by.bucket}\`: three workers and two gateways that share nothing but Redis and a bucket (versitygw). SIGKILL
 at random moments; a killed worker or gateway loses its disk, and what takes its place begins with an empty one. The S3 server
-stays away for up to 2 s. Jobs are submitted over REST under idempotency keys.
+stays away for up to 2 s. Jobs are submitted over REST under idempotency keys. A worker is killed up to 8 s after it was seen with a job, mostly before its
+first checkpoint.
 
-${table(head, [[...cells, `${killed.predictions} / ${killed.predictionsFailed.length}`]])}`;
+${table(head, [[...cells, `${killed.predictions} / ${killed.predictionsFailed.length}`]])}${failures.length > 0 ? `\n\nFailed: ${failures.join('; ')}` : ''}`;
 }
 
 function watch({ watch: watched }: Read): string | undefined {

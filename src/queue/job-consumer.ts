@@ -51,7 +51,10 @@ export type Outcome =
 
 export type Train = (lease: Lease) => Promise<Outcome>;
 
-/** Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes. */
+/**
+ * Workers that die without a word are not always the job's fault: it gets more tries than after its own crashes, as long as
+ * nothing is known of the workers of other jobs.
+ */
 const vanishedPerCrash = 7;
 const drainMs = 15_000;
 /** what is left of it once the training processes have ended */
@@ -204,8 +207,8 @@ export class JobConsumer {
 
   async #claim({ delivered, token }: Taken): Promise<(Claim & { deadlineMs: number }) | { laterMs: number } | 'gone'> {
     const { id, delivery } = parseDelivery(delivered);
-    const limit = this.#settings.maxCrashes * vanishedPerCrash;
-    const reply = await this.#whenBack(claimScript, id, delivery, token, limit);
+    const { maxCrashes } = this.#settings;
+    const reply = await this.#whenBack(claimScript, id, delivery, token, maxCrashes * vanishedPerCrash, maxCrashes);
     if (!reply) return { laterMs: 0 };
     const [outcome, attempt, run, spec, deadlineMs, sweep, trials] = reply as ClaimReply;
     if (outcome === 'gone') return 'gone';

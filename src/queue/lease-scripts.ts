@@ -6,18 +6,21 @@
 import { recordScript } from './record-script.ts';
 
 /**
- * Takes a delivered job. ARGV: id, delivery, the token of this delivery's lock, limit of vanished attempts.
+ * Takes a delivered job. ARGV: id, delivery, the token of this delivery's lock, vanished attempts in a row until a job is failed
+ * when nothing is known of other jobs, the least number of them.
  * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1, the sweep it is a trial of or '',
  *   the trials of a sweep as JSON or '']
  *
  * The token is the claim's name: a worker that asks again, because the answer was lost, gets the same attempt again, and
  * one whose lock another worker holds by now gets nothing.
- * A record that is 'running' under another token lost its worker without a word. That counts against the job only while it
- * makes no progress from one attempt to the next; from the third time on it waits longer and longer, so that a job that
- * takes its worker down with it leaves the others room.
+ * A record that is 'running' under another token lost its worker without a word. Either the job takes its workers down, or
+ * something else ends them: an operator, a spot instance that is reclaimed. Attempts at other jobs tell the two apart. If
+ * they vanish with probability p before a checkpoint, this job is failed after n such attempts in a row where pⁿ < 0.0001:
+ * soon where workers live, late where they die anyway. Before that it waits longer and longer, to leave the others room.
  */
 export const claimScript = recordScript(`
-local id, delivery, token, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local id, delivery, token, usual, least = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local fleet = base .. 'attempts'
 local key = base .. 'job:' .. id
 local record = redis.call('HMGET', key, 'state', 'delivery', 'mark', 'startMark', 'deadline', 'owner', 'queue')
 local state = record[1]
@@ -39,22 +42,41 @@ if record[5] and now > tonumber(record[5]) then
   finish(id, 'failed')
   return {'gone'}
 end
+-- Vanished attempts in a row that chance does not explain. Those at this job itself are left out; as long as little is known of
+-- others it is as if ten attempts at them had been seen, of which as many vanished as make it the usual number.
+local function tolerated(own)
+  local seen = redis.call('HMGET', fleet, 'begun', 'vanished')
+  local begun = math.max(0, (seen[1] or 0) - own)
+  local vanished = math.min(begun, math.max(0, (seen[2] or 0) - own))
+  local chance, assumed = 1e-4, 10
+  local share = (vanished + assumed * chance ^ (1 / usual)) / (begun + assumed)
+  return math.max(least, math.ceil(math.log(chance) / math.log(math.min(share, 0.98)) - 1e-6))
+end
 if state == 'running' then
   if (record[3] or '') ~= (record[4] or '') then
     redis.call('HDEL', key, 'vanished', 'crashes')
   else
+    redis.call('HINCRBY', fleet, 'vanished', 1)
     local vanished = redis.call('HINCRBY', key, 'vanished', 1)
+    local limit = tolerated(vanished)
     if vanished >= limit then
-      redis.call('HSET', key, 'failure', '{"reason":"crashed","message":"Its worker died ' .. limit .. ' times in a row before a checkpoint was written."}')
+      redis.call('HSET', key, 'failure', '{"reason":"crashed","message":"Its workers died ' .. vanished .. ' times in a row before a checkpoint was written, more often than those of other jobs. It may take too much memory: use a smaller batch or model. Resume it if something else ended the workers."}')
       finish(id, 'failed')
       return {'gone'}
     end
-    if vanished >= 3 then
+    local patience = math.max(least, math.ceil(limit / 3))
+    if vanished >= patience then
       redis.call('HDEL', key, 'owner')
       move(id, 'queued')
       tell(id)
-      return {'later', math.min(60000, 1000 * 2 ^ (vanished - 3))}
+      return {'later', math.min(60000, 1000 * 2 ^ (vanished - patience))}
     end
+  end
+end
+-- Old attempts count less and less.
+if redis.call('HINCRBY', fleet, 'begun', 1) >= 1000 then
+  for _, field in ipairs({'begun', 'vanished'}) do
+    redis.call('HSET', fleet, field, math.floor((redis.call('HGET', fleet, field) or 0) / 2))
   end
 end
 local attempt = redis.call('HINCRBY', key, 'attempts', 1)

@@ -17,6 +17,8 @@ import { Script } from './script.ts';
  *   <base>finished      sorted by end: for dropping the oldest
  *   <base>kept          hash      events → how many events the finished jobs have together
  *   <base>endings       hash      final state, for failures also `failed:<reason>` → how many jobs, for ever
+ *   <base>attempts      hash      `begun` and `vanished`: recent attempts at all jobs, and those whose worker died without a
+ *                                 word before a checkpoint
  *   <base>pending       ids that have yet to be handed to BullMQ
  *   <base>delivered     channel   a delivery may be there to take
  *   <base>idem:<key>    hash      idempotency key → job

@@ -3,6 +3,7 @@
  * that it does not know ends it with a stack on stderr: for the worker that is a crash like any other.
  */
 
+import { readFileSync, writeFileSync } from 'node:fs';
 import { HourglassError } from '../base/errors.ts';
 import { FencedError } from '../store/contract.ts';
 import type { FromChild, ToChild } from './protocol.ts';
@@ -14,11 +15,25 @@ const tell = (message: FromChild): void => {
   process.send?.(message);
 };
 
+/**
+ * When memory runs out the kernel shall end this process, not its worker, who can then say why, and not a server beside it. On
+ * Linux only; elsewhere the file is not there.
+ */
+function offerToOomKiller(): void {
+  const file = '/proc/self/oom_score_adj';
+  try {
+    writeFileSync(file, String(Math.min(1000, Number(readFileSync(file, 'utf8')) + 500)));
+  } catch {
+    // not allowed here, or not Linux
+  }
+}
+
 /** The last message has to be on its way before the process ends. */
 function end(message: FromChild): void {
   process.send?.(message, () => process.exit(0));
 }
 
+offerToOomKiller();
 // without its worker nobody would ever hear of what is done here
 process.on('disconnect', () => process.exit(1));
 // Ctrl-C reaches every process of the terminal; it is the worker that decides what happens then

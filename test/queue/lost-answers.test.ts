@@ -39,7 +39,7 @@ async function takenJob(): Promise<{ id: string; taken: Taken }> {
   return { id, taken };
 }
 
-const claim = (id: string, token: string, limit = 21) => run(claimScript, id, '1', token, limit);
+const claim = (id: string, token: string, usual = 21, least = 3) => run(claimScript, id, '1', token, usual, least);
 
 it('gives the same attempt to a worker that claims again, forty times', async () => {
   const { id, taken } = await takenJob();
@@ -58,14 +58,38 @@ it('gives nothing to a worker whose delivery another one holds by now', async ()
   expect((await queue.get(id)).attempts).toBe(1);
 });
 
-it('still counts workers that really vanished', async () => {
-  const { id, taken } = await takenJob();
-  await claim(id, taken.token, 2);
-  for (const token of ['second', 'third']) {
-    await client.set(`{test}:training:${taken.delivered}:lock`, token);
-    await claim(id, token, 2);
+/** Claims until the job has failed, each time under another token: the worker before it vanished. Its attempts, if it failed. */
+async function vanish({ id, taken }: { id: string; taken: Taken }, times: number): Promise<number | undefined> {
+  for (let i = 0; i < times; i++) {
+    await client.set(`{test}:training:${taken.delivered}:lock`, `vanished-${i}`);
+    await claim(id, `vanished-${i}`);
+    const { state, attempts } = await queue.get(id);
+    if (state === 'failed') return attempts;
   }
-  expect(await queue.get(id)).toMatchObject({ state: 'failed', failure: { reason: 'crashed' } });
+  return undefined;
+}
+
+const others = (begun: number, vanished: number) => client.hset('{test}:attempts', { begun, vanished });
+
+it('fails a job whose workers vanish, after 21 attempts when nothing is known of others', async () => {
+  await client.del('{test}:attempts');
+  const job = await takenJob();
+  expect(await vanish(job, 100)).toBe(21);
+  expect(await queue.get(job.id)).toMatchObject({
+    failure: { reason: 'crashed', message: expect.stringMatching(/died 21 times in a row/) },
+  });
+});
+
+it('fails it after three attempts where the workers of other jobs live', async () => {
+  await others(300, 3);
+  expect(await vanish(await takenJob(), 100)).toBe(3);
+});
+
+it('blames no job for workers that die as often at other jobs', async () => {
+  await others(300, 255);
+  const job = await takenJob();
+  expect(await vanish(job, 50)).toBeUndefined();
+  expect((await queue.get(job.id)).attempts).toBeGreaterThan(25);
 });
 
 it('tells each epoch once, however often a report is sent', async () => {

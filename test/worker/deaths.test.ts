@@ -1,6 +1,7 @@
 // The process that really trains, ended in the ways of the world: by a native abort or fault, by hanging, by the memory limit.
 // Each has its own reason, and none harms the next job. What it printed last is crashes.test.ts's.
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -58,6 +59,19 @@ it.each([
   const job = await befall(`death-${signal.toLowerCase()}`, signal);
   expect(job).toMatchObject({ state: 'failed', attempts: 1, failure: { reason, signal: how } });
   expect(job?.failure?.message).toMatch(message);
+});
+
+it.runIf(process.platform === 'linux')('the kernel ends the process that trains before its worker', async () => {
+  const { id } = await queue.submit(waveSpec('death-order', 100_000));
+  const worker = fleet.members[0]?.pid as number;
+  const score = async (pid: number) => Number(await readFile(`/proc/${pid}/oom_score_adj`, 'utf8'));
+  const higher = await until(async () => {
+    const [child] = await descendants(worker);
+    return child !== undefined && (await score(child)) > (await score(worker));
+  });
+  expect(higher).toBe(true);
+  await queue.cancel(id);
+  expect(await ended(queue, id, 40_000)).toMatchObject({ state: 'cancelled' });
 });
 
 it('too much memory: out-of-memory', async () => {
