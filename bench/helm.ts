@@ -1,6 +1,6 @@
 /**
  * `npm run check:helm`: the chart on a real Kubernetes API. For every values file of ci/: lint, Pod Security
- * `restricted`, schemas, install, upgrade, rollback, uninstall; then 26 wrong values, each refused with a message that names it; the
+ * `restricted`, schemas, install, upgrade, rollback, uninstall; then wrong values, each refused with a message that names it; the
  * alerts by promtool where it is. Writes bench/helm.md. Needs kubectl and Go (which builds what is missing once, some minutes of
  * all cores); says so and ends with 0 where they are missing.
  */

@@ -49,6 +49,13 @@ if (role === 'gateway') {
   }
 }
 
+// OpenTelemetry ships three builds; Node loads the CommonJS one.
+for (const name of readdirSync(at('@opentelemetry'))) {
+  for (const build of ['esm', 'esnext']) {
+    for (const folder of ['build', 'dist']) remove(at('@opentelemetry', name, folder, build));
+  }
+}
+
 removeFiles(
   path.join(root, 'node_modules'),
   /\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo)$|(^|\/)(test|tests|__tests__|docs|example|examples)\/.*\.(js|ts|json|html)$/i,

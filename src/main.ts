@@ -12,6 +12,7 @@ import { createLog, type Logger, secretsOf } from './platform/log.ts';
 import { Metrics, type MetricsSnapshot } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
 import type { QueueSettings, RedisSettings } from './queue/redis.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { hopelessCode } from './up/exit-code.ts';
 import type { Gathered, Recorded } from './up/messages.ts';
 import type { TrainingWorker } from './worker/worker.ts';
@@ -70,6 +71,19 @@ function openDataFolder({ dataDir }: Config): void {
   }
 }
 
+/** Undefined, and nothing loaded, where nobody wants spans. */
+async function openTracing(role: string, config: Config, log: Logger): Promise<Tracing | undefined> {
+  if ((config.otlpEndpoint ?? config.otlpTracesEndpoint) === null) return undefined;
+  const { Tracing } = await import('./telemetry/tracing.ts');
+  return Tracing.open({
+    service: config.serviceName ?? `hourglass-${role}`,
+    version: release,
+    sampler: config.traceSampler,
+    ratio: config.traceRatio,
+    warn: (reason) => log.warn({ reason }, 'spans cannot be sent'),
+  });
+}
+
 interface Process {
   readonly config: Config;
   readonly log: Logger;
@@ -113,6 +127,7 @@ async function worker(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin('worker', config);
   const stopped = new AbortController();
   let started: TrainingWorker | undefined;
+  const tracing = await openTracing('worker', config, log);
   const { storeSettings } = await import('./store/open.ts');
   const { TrainingWorker } = await import('./worker/worker.ts');
   const { workerQueues } = await import('./worker/queues.ts');
@@ -124,6 +139,7 @@ async function worker(config: Config): Promise<void> {
       await started?.drain();
     },
   });
+  if (tracing) shutdown.add({ name: 'traces', limitMs: 3000, run: () => tracing.close() });
   const starting = TrainingWorker.start(
     {
       queue: {
@@ -138,11 +154,12 @@ async function worker(config: Config): Promise<void> {
       checkpointSeconds: config.checkpointIntervalMs / 1000,
       engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },
       release,
-      environment: withoutRedis(process.env),
+      environment: withoutCollector(withoutRedis(process.env)),
       stepTimeoutMs: config.stepTimeoutMs,
       stopTimeoutMs: 12_000,
       memoryBytes: config.trainingMemoryBytes,
       storageRetryMs: 15_000,
+      tracing,
     },
     log,
     metrics,
@@ -194,13 +211,14 @@ async function gateway(config: Config): Promise<void> {
     onEvict: () => metrics.count('modelEvictions', 1),
   });
   const warn = (message: string, facts: object): void => log.warn(facts, message);
-  const predictor = new ModelPredictor({ registry, pool, config, metrics, warn });
+  const tracing = await openTracing('gateway', config, log);
+  const predictor = new ModelPredictor({ registry, pool, config, metrics, warn, tracing });
   let gathered: Gathered['snapshots'] = {};
   process.on('message', (message: Gathered) => {
     if (message.type === 'metrics') gathered = message.snapshots;
   });
   const otherMetrics = (): MetricsSnapshot[] => Object.values(gathered);
-  const parts = { queue, predictor, registry, datasets, storage: stores, config, log, metrics };
+  const parts = { queue, predictor, registry, datasets, storage: stores, config, log, metrics, tracing };
   const served = createGateway({ ...parts, version: release, otherMetrics });
   shutdown
     .add({
@@ -210,6 +228,7 @@ async function gateway(config: Config): Promise<void> {
     })
     .add({ name: 'models', limitMs: 5000, run: () => predictor.close().then(() => pool.close()) })
     .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
+  if (tracing) shutdown.add({ name: 'traces', limitMs: 3000, run: () => tracing.close() });
   const ports = await served.listen();
   log.info(ports, 'gateway is ready');
   process.send?.({ type: 'listening', host: config.host, ...ports });
@@ -260,6 +279,11 @@ async function health({ metricsPort }: Config): Promise<void> {
 /** For children that need no access to Redis, or get their own. */
 function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | undefined>) {
   return environment;
+}
+
+/** For the process that trains: its worker makes the spans, and the headers for the collector are secret. */
+function withoutCollector(environment: Record<string, string | undefined>) {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('OTEL_')));
 }
 
 const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up, gateway, worker, collect, health };

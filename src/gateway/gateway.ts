@@ -15,6 +15,8 @@ import type { Registry } from '../registry/registry.ts';
 import { PredictionService } from '../serve/prediction-service.ts';
 import type { Predictor } from '../serve/predictor.ts';
 import type { Stores } from '../store/contract.ts';
+import { RequestTraces } from '../telemetry/requests.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createGrpcServer } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createMetricsServer } from './metrics-server.ts';
@@ -34,6 +36,8 @@ export interface GatewayParts {
   readonly version: string;
   /** what other processes have recorded, for which this one speaks */
   readonly otherMetrics?: () => readonly MetricsSnapshot[];
+  /** absent: no spans are made */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface Ports {
@@ -55,8 +59,10 @@ export function createGateway(parts: GatewayParts): Gateway {
   const readiness = new Readiness({ queue, storage, registry, predictor, metrics, defaultModel: config.defaultModel });
   const limits = createLimits(config, metrics);
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
-  const http = createHttpServer({ ...parts, readiness, predictions, limits });
-  const grpc = createGrpcServer({ ...parts, readiness, predictions, limits });
+  const traces = parts.tracing && new RequestTraces(parts.tracing);
+  const shared = { ...parts, readiness, predictions, limits, ...(traces && { traces }) };
+  const http = createHttpServer(shared);
+  const grpc = createGrpcServer(shared);
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
   const metricsServer = createMetricsServer(snapshots, log, readiness);
   metrics.beforeRead(() => recordQueue(queue, metrics));

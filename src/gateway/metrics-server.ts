@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../platform/log.ts';
-import { type MetricsSnapshot, metricsContentType, renderSnapshots } from '../platform/metrics.ts';
+import { type MetricsSnapshot, metricsContentTypes, renderSnapshots } from '../platform/metrics.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type Readiness, reportFor } from './readiness.ts';
 
@@ -37,8 +37,14 @@ export function createMetricsServer(
       response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
     } else {
       try {
-        const text = await renderSnapshots(await read());
-        response.writeHead(200, { 'content-type': metricsContentType }).end(request.method === 'HEAD' ? '' : text);
+        const format = /\bapplication\/openmetrics-text\b/i.test(request.headers.accept ?? '')
+          ? 'openmetrics'
+          : 'prometheus';
+        const text = await renderSnapshots(await read(), format);
+        response.setHeader('vary', 'accept');
+        response
+          .writeHead(200, { 'content-type': metricsContentTypes[format] })
+          .end(request.method === 'HEAD' ? '' : text);
       } catch (err) {
         log.error({ err }, 'metrics could not be read');
         response.writeHead(500, { 'content-type': 'text/plain' }).end('The metrics cannot be read.\n');

@@ -35,10 +35,11 @@ export class RequestMetrics {
     this.#inFlight.add(1);
   }
 
-  ended(route: string, code: string, seconds: number): void {
+  /** `trace` is the position of the request in its trace, here and below. */
+  ended(route: string, code: string, seconds: number, trace?: string): void {
     this.#inFlight.add(-1);
     const { duration, codes } = this.#route(route);
-    duration.observe(seconds);
+    duration.observe(seconds, trace);
     let counter = codes.get(code);
     if (!counter) {
       counter = this.#metrics.sum('requests', { transport: this.#transport, route, code });
@@ -47,14 +48,14 @@ export class RequestMetrics {
     counter.add();
   }
 
-  stage(stage: Stage, operation: Operation, seconds: number): void {
+  stage(stage: Stage, operation: Operation, seconds: number, trace?: string): void {
     const key = `${stage} ${operation}`;
     let histogram = this.#stages.get(key);
     if (!histogram) {
       histogram = this.#metrics.distribution('stageDuration', { stage, operation });
       this.#stages.set(key, histogram);
     }
-    histogram.observe(seconds);
+    histogram.observe(seconds, trace);
   }
 
   #route(route: string): RouteMetrics {

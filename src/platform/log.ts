@@ -12,7 +12,8 @@ export type LogLevel = pino.LevelWithSilent;
 
 export interface LogOptions {
   readonly level: LogLevel;
-  readonly format: 'json' | 'text';
+  /** `auto`: text where a person reads it, on a terminal, else JSON */
+  readonly format: 'auto' | 'json' | 'text';
   /** which process writes: gateway, worker … */
   readonly process: string;
   /** values that must never be written, such as the password of a database */
@@ -29,7 +30,8 @@ const flushMs = 100;
 
 export function createLog(options: LogOptions): Logger {
   const hideSecrets = redactor(options.secrets ?? []);
-  const format = options.format === 'text' ? textLine : (line: string) => line;
+  const isText = options.format === 'auto' ? process.stdout.isTTY : options.format === 'text';
+  const format = isText ? textLine : (line: string) => line;
   // Synchronous unless buffered, so that the last line before an exit is not lost. What is buffered is written at an exit as
   // well, and at once with a line that matters: of a process that is killed, the last lines of at most `flushMs` are lost.
   const output = options.buffered

@@ -13,18 +13,35 @@ import {
   Registry,
 } from 'prom-client';
 import { type LabelsOf, type MetricName, type MetricRow, type MetricTable, metricTable } from './metric-table.ts';
-import { Distribution, Sum } from './series.ts';
+import { renderOpenMetrics } from './open-metrics.ts';
+import { Distribution, type Exemplar, Sum } from './series.ts';
 
 type NamesOf<K extends MetricRow['kind']> = {
   [N in MetricName]: MetricTable[N]['kind'] extends K ? N : never;
 }[MetricName];
 type Unlabelled<N extends MetricName> = keyof LabelsOf<N> extends never ? N : never;
+type TracedArguments<N extends MetricName> =
+  N extends Unlabelled<N> ? [labels?: LabelsOf<N>, trace?: string] : [labels: LabelsOf<N>, trace?: string];
 type LabelArgument<N extends MetricName> = N extends Unlabelled<N> ? [labels?: LabelsOf<N>] : [labels: LabelsOf<N>];
 
 /** All that one process has recorded; plain data that can cross to another process. */
 export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
-export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE;
+/** The format that examples of values (exemplars) can be written in, beside the older one that every reader knows. */
+export type MetricsFormat = 'prometheus' | 'openmetrics';
+
+export const metricsContentTypes = {
+  prometheus: Registry.PROMETHEUS_CONTENT_TYPE,
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+} as const satisfies Record<MetricsFormat, string>;
+
+/** One line of a histogram. */
+interface SnapshotRow {
+  readonly value: number;
+  readonly labels: object;
+  readonly metricName: string;
+  readonly example?: Exemplar;
+}
 
 const overflow = 'other';
 /** Gauges of prom-client that are called as counters are; they sum what stands beside them by type. */
@@ -88,8 +105,8 @@ export class Metrics {
   }
 
   /** Records one value of a histogram, in the metric's unit. */
-  observe<N extends NamesOf<'histogram'>>(name: N, value: number, ...[labels]: LabelArgument<N>): void {
-    this.#distribution(name, labels).observe(value);
+  observe<N extends NamesOf<'histogram'>>(name: N, value: number, ...[labels, trace]: TracedArguments<N>): void {
+    this.#distribution(name, labels).observe(value, trace);
   }
 
   /** A handle for one series of a counter or gauge that is moved often: `add` costs an addition. */
@@ -146,10 +163,12 @@ export class Metrics {
       const values = [...series.values()].flatMap(({ labels, values: distribution }) => {
         const all = { ...labels, process: this.#process };
         const counts = distribution.cumulative();
-        const rows: { value: number; labels: object; metricName: string }[] = counts.map((value, i) => ({
+        const { exemplars } = distribution;
+        const rows: SnapshotRow[] = counts.map((value, i) => ({
           value,
           labels: { le: buckets[i] ?? '+Inf', ...all },
           metricName: `${name}_bucket`,
+          ...(exemplars[i] && { example: exemplars[i] }),
         }));
         rows.push({ value: distribution.sum, labels: all, metricName: `${name}_sum` });
         rows.push({ value: counts.at(-1) ?? 0, labels: all, metricName: `${name}_count` });
@@ -187,7 +206,11 @@ type Labels = Record<string, string>;
 type LabelsKey = `${MetricName}.${string}`;
 
 /** Several processes as one text: each keeps its own series, told apart by the label `process`. */
-export async function renderSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+export async function renderSnapshots(
+  snapshots: readonly MetricsSnapshot[],
+  format: MetricsFormat = 'prometheus',
+): Promise<string> {
+  if (format === 'openmetrics') return renderOpenMetrics(snapshots);
   const asTheyAre = snapshots.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: 'first' })));
   return AggregatorRegistry.aggregate(asTheyAre).metrics();
 }

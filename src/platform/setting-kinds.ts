@@ -46,6 +46,12 @@ export function count(max: number, share: number): Kind<number> {
   };
 }
 
+/** A part of a whole: `0.01` is one in a hundred. */
+export const share: Kind<number> = {
+  allowed: 'a number from 0 to 1',
+  parse: (text) => (/^(0|1|0?\.\d{1,12}|1\.0+)$/.test(text) ? Number(text) : undefined),
+};
+
 const byteUnits: Readonly<Record<string, number>> = {
   '': 1,
   B: 1,

@@ -15,10 +15,11 @@ import {
   optional,
   origin,
   pattern,
+  share,
   url,
 } from './setting-kinds.ts';
 
-export const settingGroups = ['network', 'storage', 'queue', 'training', 'serving', 'limits', 'log'] as const;
+export const settingGroups = ['network', 'storage', 'queue', 'training', 'serving', 'limits', 'log', 'traces'] as const;
 export type SettingGroup = (typeof settingGroups)[number];
 
 export interface Setting<T> {
@@ -50,6 +51,7 @@ const training = groupOf('training');
 const serving = groupOf('serving');
 const limits = groupOf('limits');
 const log = groupOf('log');
+const traces = groupOf('traces');
 
 const port = integer(0, 65_535);
 const address = pattern(/^[\w.:%-]{1,253}$/, 'an IP address or a host name');
@@ -330,10 +332,52 @@ export const settings = {
   ),
   logFormat: log(
     'HOURGLASS_LOG_FORMAT',
-    choice('json', 'text'),
-    'json',
-    'one JSON object a line, or a line for people; text under `hourglass up`',
+    choice('auto', 'json', 'text'),
+    'auto',
+    'one JSON object a line, or a line for people; auto: text on a terminal and under `hourglass up`, else json',
   ),
+
+  otlpEndpoint: traces(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    optional(url('http:', 'https:')),
+    null,
+    'collector that takes OTLP over HTTP, such as http://collector:4318; without it there are no spans',
+  ),
+  otlpTracesEndpoint: traces(
+    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    optional(url('http:', 'https:')),
+    null,
+    'the same for spans alone, with its path: http://collector:4318/v1/traces',
+  ),
+  otlpProtocol: traces(
+    'OTEL_EXPORTER_OTLP_PROTOCOL',
+    choice('http/protobuf'),
+    'http/protobuf',
+    'the form in which spans are sent',
+  ),
+  otlpHeaders: traces(
+    'OTEL_EXPORTER_OTLP_HEADERS',
+    optional(pattern(/=/, 'name=value pairs with commas between them')),
+    null,
+    'headers of what is sent to the collector',
+    true,
+  ),
+  serviceName: traces(
+    'OTEL_SERVICE_NAME',
+    optional(pattern(/^.{1,200}$/, 'a name')),
+    null,
+    'service.name of the spans; without it hourglass-gateway or hourglass-worker',
+  ),
+  traceSampler: traces(
+    'OTEL_TRACES_SAMPLER',
+    choice(
+      ...(['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off'] as const),
+      'parentbased_traceidratio',
+    ),
+    'parentbased_always_on',
+    'which traces are recorded; parentbased: as the client says, where it says so',
+  ),
+  traceRatio: traces('OTEL_TRACES_SAMPLER_ARG', share, '1', 'share of the traces that a sampler by ratio records'),
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof settings;

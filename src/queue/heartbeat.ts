@@ -8,6 +8,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { traceFields } from '../base/traceparent.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Delivery, Taken } from './delivery.ts';
@@ -93,7 +94,8 @@ export class Heartbeat {
     const { held, log } = this.#parts;
     for (const { lease } of held) {
       if (lease.claim.id !== id || lease.claim.attempt !== attempt) continue;
-      if (why === 'lost') log.warn({ job: id, attempt }, 'another worker has taken over the job');
+      const trace = lease.claim.traceparent && traceFields(lease.claim.traceparent);
+      if (why === 'lost') log.warn({ job: id, attempt, ...trace }, 'another worker has taken over the job');
       lease.stop(why === 'lost' ? 'lost' : 'cancelled');
     }
   }

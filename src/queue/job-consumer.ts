@@ -9,6 +9,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { traceFields } from '../base/traceparent.ts';
 import type { JobFailure, WaitingFor } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
@@ -82,6 +83,8 @@ type ClaimReply = [
   deadlineMs: number,
   sweep: string,
   trials: string,
+  queuedAt: string,
+  traceparent: string,
 ];
 
 export class JobConsumer {
@@ -180,7 +183,8 @@ export class JobConsumer {
       await this.#work(taken, claim);
       return true;
     } catch (err) {
-      this.#log.error({ delivery: taken.delivered, err }, 'a delivery could not be dealt with; it is delivered again');
+      const { id: job, delivery } = parseDelivery(taken.delivered);
+      this.#log.error({ job, delivery, err }, 'a delivery could not be dealt with; it is delivered again');
       return false;
     }
   }
@@ -193,7 +197,8 @@ export class JobConsumer {
     if (this.#drainedBy !== undefined) lease.stop('draining');
     try {
       const outcome = await this.#train(lease).catch((err: unknown): Outcome => {
-        this.#log.error({ job: claim.id, err }, 'the attempt could not be made');
+        const trace = claim.traceparent && traceFields(claim.traceparent);
+        this.#log.error({ job: claim.id, attempt: claim.attempt, ...trace, err }, 'the attempt could not be made');
         return { kind: 'crashed', failure: attemptFailure };
       });
       const again = await this.#settle(lease, outcome);
@@ -210,10 +215,14 @@ export class JobConsumer {
     const { maxCrashes } = this.#settings;
     const reply = await this.#whenBack(claimScript, id, delivery, token, maxCrashes * vanishedPerCrash, maxCrashes);
     if (!reply) return { laterMs: 0 };
-    const [outcome, attempt, run, spec, deadlineMs, sweep, trials] = reply as ClaimReply;
+    const [outcome, attempt, run, spec, deadlineMs, sweep, trials, queuedAt, traceparent] = reply as ClaimReply;
     if (outcome === 'gone') return 'gone';
     if (outcome === 'later') return { laterMs: attempt };
-    const claim = { id, attempt, run, spec: specOf(spec), deadlineMs, isTrial: sweep !== '' };
+    const claim = {
+      ...{ id, attempt, run, spec: specOf(spec), deadlineMs, isTrial: sweep !== '' },
+      ...(queuedAt !== '' && { queuedAt: Number(queuedAt) }),
+      ...(traceparent !== '' && { traceparent }),
+    };
     return trials === '' ? claim : this.#withBest(claim, JSON.parse(trials) as string[]);
   }
 

@@ -36,12 +36,13 @@ end
 /**
  * ARGV: id, spec, warnings, priority, deadline ms or '', kept events, kept jobs, idempotency key or '', fingerprint of
  * the request, lifetime of the key in ms, queue, client or '', limit of waiting jobs, limit of the client's, data set and its
- * identity or ''. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
+ * identity or '', position of the submission in its trace or ''. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
  */
 export const submitScript = recordScript(`
 local id, spec, warnings, priority, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local keepEvents, keepJobs, idem, fingerprint, lifetime = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local queue, client, most, mostOfClient, dataset, identity = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local traceparent = ARGV[17]
 ${answerKnownKey}
 ${refuseWithoutRoom}
 local refused = refusal(1)
@@ -51,6 +52,7 @@ local key = base .. 'job:' .. id
 redis.call('HSET', key, 'id', id, 'spec', spec, 'warnings', warnings, 'priority', priority, 'createdAt', now,
   'attempts', 0, 'delivery', 1, 'run', 1, 'keepFinishedEvents', keepEvents, 'keepJobs', keepJobs, 'queue', queue)
 if client ~= '' then redis.call('HSET', key, 'client', client) end
+if traceparent ~= '' then redis.call('HSET', key, 'traceparent', traceparent) end
 if idem ~= '' then redis.call('HSET', key, 'idem', idem) end
 if deadline ~= '' then redis.call('HSET', key, 'deadline', now + deadline) end
 redis.call('ZADD', base .. 'jobs', 0, id)
@@ -126,14 +128,15 @@ return {'ok'}
 /**
  * ARGV: id, search, warnings, priority, kept events, kept jobs, idempotency key or '', fingerprint, lifetime of the key in
  * ms, client or '', limit of waiting jobs, limit of the client's, data set, its identity or '', queue of the sweep itself,
- * ids of the trials as JSON, then (id, spec, parameters, queue) for each trial. → as for a job
+ * ids of the trials as JSON, position of the submission in its trace or '', then (id, spec, parameters, queue) for each trial. → as for a job
  * Only the sweep is noted for delivery: it takes its trials along as a flow.
  */
 export const submitSweepScript = recordScript(`
 local id, search, warnings, priority = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local keepEvents, keepJobs, idem, fingerprint, lifetime = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local client, most, mostOfClient, dataset, identity, queue = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15]
-local first = 17
+local traceparent = ARGV[17]
+local first = 18
 ${answerKnownKey}
 ${refuseWithoutRoom}
 local refused = refusal((#ARGV - first + 1) / 4)
@@ -141,6 +144,10 @@ if refused then return refused end
 ${rememberKey}
 local common = {'warnings', warnings, 'priority', priority, 'createdAt', now, 'attempts', 0, 'delivery', 1, 'run', 1,
   'keepFinishedEvents', keepEvents, 'keepJobs', keepJobs}
+if traceparent ~= '' then
+  table.insert(common, 'traceparent')
+  table.insert(common, traceparent)
+end
 local key = base .. 'job:' .. id
 redis.call('HSET', key, 'id', id, 'search', search, 'trials', ARGV[16], 'spec', ARGV[first + 1], 'queue', queue, unpack(common))
 if idem ~= '' then redis.call('HSET', key, 'idem', idem) end

@@ -9,7 +9,7 @@ import { recordScript } from './record-script.ts';
  * Takes a delivered job. ARGV: id, delivery, the token of this delivery's lock, vanished attempts in a row until a job is failed
  * when nothing is known of other jobs, the least number of them.
  * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1, the sweep it is a trial of or '',
- *   the trials of a sweep as JSON or '']
+ *   the trials of a sweep as JSON or '', when it was queued or '', position of its submission in a trace or '']
  *
  * The token is the claim's name: a worker that asks again, because the answer was lost, gets the same attempt again, and
  * one whose lock another worker holds by now gets nothing.
@@ -28,9 +28,9 @@ if not state or isFinal(state) or record[2] ~= delivery then return {'gone'} end
 local holder = redis.call('GET', bullLock(record[7], id .. '-' .. delivery))
 if holder and holder ~= token then return {'gone'} end
 local function yours(attempt)
-  local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials')
+  local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials', 'queuedAt', 'traceparent')
   local left = record[5] and math.max(0, record[5] - now) or -1
-  return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or ''}
+  return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or '', fresh[5] or '', fresh[6] or ''}
 end
 if state == 'running' and record[6] == token then return yours(tonumber(redis.call('HGET', key, 'attempts'))) end
 if state == 'cancelling' then

@@ -19,6 +19,10 @@ export interface Claim {
   readonly spec: JobSpec;
   /** a trial of a sweep: trained, but not published */
   readonly isTrial: boolean;
+  /** when it was queued, in ms since 1970 on the clock of Redis; records of earlier releases do not say */
+  readonly queuedAt?: number;
+  /** position of its submission in a trace (src/base/traceparent.ts) */
+  readonly traceparent?: string;
   /** a sweep whose trials have ended: the best one is published under this job's id */
   readonly best?: { readonly id: string; readonly run: number; readonly trials: readonly string[] };
 }

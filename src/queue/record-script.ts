@@ -96,6 +96,7 @@ local function move(id, to)
   if record[1] then redis.call('ZREM', index(id) .. ':' .. record[1], id) end
   redis.call('ZADD', index(id) .. ':' .. to, 0, id)
   redis.call('HSET', key, 'state', to)
+  if to == 'queued' then redis.call('HSET', key, 'queuedAt', now) end
   count(id)
   -- The end of its last trial makes a sweep wait for a worker; a trial that is started again takes that back.
   if record[2] and record[1] and (isFinal(to) or isFinal(record[1])) then count(record[2]) end

@@ -6,7 +6,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
+import { traceFields } from '../base/traceparent.ts';
 import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
 import type { Logger } from '../platform/log.ts';
 import { deviceQueues } from './bullmq-keys.ts';
@@ -170,8 +172,10 @@ export class RedisJobQueue implements JobQueue {
       maxWaitingPerClient,
       spec.dataset,
       options.datasetIdentity ?? '',
+      caller?.traceparent ?? '',
     );
     const job = viewOf(this.#recordIn(reply));
+    this.#logQueued(job, caller);
     if (job.state === 'queued') this.#handOver(job.id);
     return job;
   }
@@ -263,6 +267,12 @@ export class RedisJobQueue implements JobQueue {
   async close(): Promise<void> {
     this.#client.disconnect();
     this.#subscriber.disconnect();
+  }
+
+  /** Joins the log of the request with those of the workers that train the job. */
+  #logQueued({ id, spec }: JobView, caller: Caller | undefined): void {
+    const trace = caller?.traceparent && traceFields(caller.traceparent);
+    this.#log.info({ job: id, model: spec.name, ...trace }, 'job is queued');
   }
 
   async #record(id: string): Promise<JobRecord> {

@@ -86,6 +86,7 @@ export class RedisSweepQueue implements SweepQueue {
       datasetIdentity,
       first?.training.device ?? 'any',
       JSON.stringify(ids),
+      caller?.traceparent ?? '',
       ...trials.flatMap(({ spec, parameters }, i) => [
         ids[i] as string,
         JSON.stringify(spec),

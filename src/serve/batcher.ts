@@ -51,11 +51,24 @@ export interface BatcherOptions<L extends Lane> {
   readonly observer?: BatchObserver<L>;
 }
 
-/** Durations are seconds. */
+/** Durations are seconds; `trace` is the position of a request in its trace (src/base/traceparent.ts). */
 export interface BatchObserver<L extends Lane> {
   waiting(requests: number): void;
-  waited(lane: L, seconds: number): void;
-  ran(lane: L, rows: number, seconds: number): void;
+  waited(lane: L, seconds: number, trace: string | undefined): void;
+  /** `trace` is that of the first request */
+  ran(lane: L, rows: number, seconds: number, trace: string | undefined): void;
+  /** told of each run as a whole when it is over; absent: nobody traces */
+  readonly traced?: ((lane: L, run: TracedRun) => void) | undefined;
+}
+
+/** A run and the requests that shared it. Times are on the clock of performance.now(). */
+export interface TracedRun {
+  readonly requests: readonly { readonly trace: string | undefined; readonly since: number }[];
+  readonly rows: number;
+  readonly start: number;
+  readonly end: number;
+  readonly where: 'here' | 'thread';
+  readonly error?: unknown;
 }
 
 interface Entry<L extends Lane> {
@@ -66,6 +79,7 @@ interface Entry<L extends Lane> {
   readonly resolve: (answer: BatchAnswer) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal | undefined;
+  readonly trace: string | undefined;
   readonly abort: () => void;
   /** rows given to runs, and answered by them */
   started: number;
@@ -106,11 +120,11 @@ export class Batcher<L extends Lane> {
    * Answers rows that were checked to fit the lane. Throws `overloaded` when too much waits, `deadline-exceeded`,
    * `cancelled` when the signal aborts, `shutting-down`.
    */
-  submit(lane: L, data: Float32Array, rows: number, signal?: AbortSignal): Promise<BatchAnswer> {
+  submit(lane: L, data: Float32Array, rows: number, signal?: AbortSignal, trace?: string): Promise<BatchAnswer> {
     return new Promise((resolve, reject) => {
       this.#admit(data, signal);
       const entry: Entry<L> = {
-        ...{ lane, data, rows, signal, resolve, reject, since: performance.now() },
+        ...{ lane, data, rows, signal, trace, resolve, reject, since: performance.now() },
         ...{ started: 0, answered: 0, finite: true, output: undefined },
         abort: () => this.#settle(entry, () => reject(abortError(signal))),
       };
@@ -185,7 +199,7 @@ export class Batcher<L extends Lane> {
 
   #startedWaiting(entry: Entry<L>): void {
     this.#wait(-1, -entry.data.byteLength);
-    this.#options.observer?.waited(entry.lane, (performance.now() - entry.since) / 1000);
+    this.#options.observer?.waited(entry.lane, (performance.now() - entry.since) / 1000, entry.trace);
   }
 
   async #run(lane: L, pieces: readonly Piece<L>[]): Promise<void> {
@@ -200,13 +214,15 @@ export class Batcher<L extends Lane> {
     const start = performance.now();
     try {
       const result = await lane.run(data, rows);
-      this.#options.observer?.ran(lane, rows, result.seconds);
+      this.#options.observer?.ran(lane, rows, result.seconds, pieces[0]?.entry.trace);
+      this.#trace(lane, pieces, rows, start);
       at = 0;
       for (const piece of pieces) {
         this.#answer(piece, result.data.subarray(at, at + piece.rows * lane.outputSize), result.finite);
         at += piece.rows * lane.outputSize;
       }
     } catch (error) {
+      this.#trace(lane, pieces, rows, start, error);
       for (const { entry } of pieces) this.#settle(entry, () => entry.reject(error));
     } finally {
       this.#running--;
@@ -214,6 +230,13 @@ export class Batcher<L extends Lane> {
       this.#secondsPerRow += (seconds - this.#secondsPerRow) / 8;
       this.#dispatch();
     }
+  }
+
+  #trace(lane: L, pieces: readonly Piece<L>[], rows: number, start: number, error?: unknown): void {
+    const { observer } = this.#options;
+    if (!observer?.traced) return;
+    const requests = pieces.map(({ entry }) => entry);
+    observer.traced(lane, { requests, rows, start, end: performance.now(), where: 'thread', error });
   }
 
   #answer({ entry, from, rows }: Piece<L>, part: Float32Array, finite: boolean): void {

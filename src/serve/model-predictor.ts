@@ -17,8 +17,11 @@ import type { Manifest, Operation } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
-import { type BatchAnswer, Batcher, type BatchObserver } from './batcher.ts';
+import { BatchTraces } from '../telemetry/batches.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import { type BatchAnswer, Batcher } from './batcher.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
+import { PredictionObserver } from './prediction-observer.ts';
 import type { Demand, Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
 import { expectedRange, rangeWarning } from './range-warning.ts';
 import { overloadError, within } from './refusal.ts';
@@ -45,6 +48,8 @@ export interface PredictorOptions {
   readonly warn?: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   /** memory that waiting rows may take; default 256 MiB */
   readonly maxWaitingBytes?: number;
+  /** absent: no spans are made of batches */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Ordinary runs take milliseconds. */
@@ -59,12 +64,12 @@ export class ModelPredictor implements Predictor {
   readonly #models: ModelCache;
   readonly #batcher: Batcher<ServedLane>;
   readonly #turns: TurnBatcher<ServedLane>;
-  readonly #metrics: PredictionMetrics | undefined;
+  readonly #observer: PredictionObserver | undefined;
   #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
   constructor(options: PredictorOptions) {
-    const { registry, pool, config, metrics, warn, maxWaitingBytes = 256 * 2 ** 20 } = options;
+    const { registry, pool, config, metrics, warn, tracing, maxWaitingBytes = 256 * 2 ** 20 } = options;
     this.#options = options;
     this.maxBatch = config.maxBatch;
     this.#models = new ModelCache({
@@ -77,8 +82,8 @@ export class ModelPredictor implements Predictor {
       onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
     });
     metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
-    const observer = metrics && new PredictionMetrics(metrics);
-    this.#metrics = observer;
+    const observer = metrics && new PredictionObserver(metrics, tracing && new BatchTraces(tracing));
+    this.#observer = observer;
     this.#turns = new TurnBatcher({
       maxRows: config.batchRows,
       maxWaiting: config.maxWaiting,
@@ -105,33 +110,39 @@ export class ModelPredictor implements Predictor {
   }
 
   predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
-    return this.#predictHere(request) ?? this.#predictSlowly(caller, request);
+    return this.#predictHere(caller, request) ?? this.#predictSlowly(caller, request);
   }
 
   /** Without waiting for anything but the end of this turn; undefined when the version must be looked up, loaded, or is large. */
-  #predictHere({ operation, model, inputs, demand }: PredictRequest): Promise<Prediction> | undefined {
+  #predictHere(
+    { traceparent }: Caller,
+    { operation, model, inputs, demand }: PredictRequest,
+  ): Promise<Prediction> | undefined {
     const served = this.#current(model);
     if (!served) return undefined;
     try {
       const lane = served.lane(operation);
       const checked = this.#check(served, operation, inputs);
       if (!this.#runsHere(lane, checked.rows)) return undefined;
-      return this.#turns.submit(lane, inputs.data, checked.rows, demand).then((answer) => {
+      return this.#turns.submit(lane, inputs.data, checked.rows, demand, traceparent).then((answer) => {
         if (answer) return this.#prediction(served, operation, inputs, checked, answer);
-        return this.#answer(served, operation, inputs, demand);
+        return this.#answer(served, operation, inputs, demand, traceparent);
       });
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #predictSlowly(_caller: Caller, { operation, model, inputs, demand }: PredictRequest): Promise<Prediction> {
+  async #predictSlowly(
+    { traceparent }: Caller,
+    { operation, model, inputs, demand }: PredictRequest,
+  ): Promise<Prediction> {
     const reference = await this.#reference(model);
     const { kind } = parseReference(reference);
     for (;;) {
       const served = await this.#served(reference, demand);
       try {
-        return await this.#answer(served, operation, inputs, demand);
+        return await this.#answer(served, operation, inputs, demand, traceparent);
       } catch (error) {
         if (!isDamage(error)) throw error;
         // The pool had dropped the model, and its files could not be read again.
@@ -176,12 +187,14 @@ export class ModelPredictor implements Predictor {
     operation: Operation,
     inputs: PredictRequest['inputs'],
     demand: Demand | undefined,
+    trace: string | undefined,
   ): Promise<Prediction> {
     const lane = served.lane(operation);
     const checked = this.#check(served, operation, inputs);
     const { rows } = checked;
-    const here = this.#runsHere(lane, rows) ? await this.#turns.submit(lane, inputs.data, rows, demand) : undefined;
-    const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal));
+    const runsHere = this.#runsHere(lane, rows);
+    const here = runsHere ? await this.#turns.submit(lane, inputs.data, rows, demand, trace) : undefined;
+    const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal, trace));
     return this.#prediction(served, operation, inputs, checked, answer);
   }
 
@@ -205,7 +218,7 @@ export class ModelPredictor implements Predictor {
   ): Prediction {
     const { manifest } = served;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
-    this.#metrics?.answered(operation, rows);
+    this.#observer?.answered(operation, rows);
     return {
       model: manifest.name,
       version: manifest.version,
@@ -274,56 +287,6 @@ export class ModelPredictor implements Predictor {
     // the first model shows at once
     if (names.length > 0) this.#names = { names, until: performance.now() + namesHoldMs };
     return names;
-  }
-}
-
-/** Handles of the metrics of one operation, looked up once. */
-interface OperationMetrics {
-  readonly wait: Histogram;
-  readonly run: Histogram;
-  readonly batchRows: Histogram;
-  readonly rows: ReturnType<Metrics['sum']>;
-}
-type Histogram = ReturnType<Metrics['distribution']>;
-
-class PredictionMetrics implements BatchObserver<ServedLane> {
-  readonly #metrics: Metrics;
-  readonly #operations = new Map<Operation, OperationMetrics>();
-
-  constructor(metrics: Metrics) {
-    this.#metrics = metrics;
-  }
-
-  waiting(requests: number): void {
-    this.#metrics.set('predictionsWaiting', requests);
-  }
-
-  waited({ operation }: ServedLane, seconds: number): void {
-    this.#of(operation).wait.observe(seconds);
-  }
-
-  ran({ operation }: ServedLane, rows: number, seconds: number): void {
-    const { run, batchRows } = this.#of(operation);
-    run.observe(seconds);
-    batchRows.observe(rows);
-  }
-
-  answered(operation: Operation, rows: number): void {
-    this.#of(operation).rows.add(rows);
-  }
-
-  #of(operation: Operation): OperationMetrics {
-    const known = this.#operations.get(operation);
-    if (known) return known;
-    const metrics = this.#metrics;
-    const created = {
-      wait: metrics.distribution('stageDuration', { stage: 'wait', operation }),
-      run: metrics.distribution('stageDuration', { stage: 'run', operation }),
-      batchRows: metrics.distribution('batchRows', { operation }),
-      rows: metrics.sum('predictedRows', { operation }),
-    };
-    this.#operations.set(operation, created);
-    return created;
   }
 }
 

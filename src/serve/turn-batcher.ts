@@ -37,6 +37,7 @@ interface Entry {
   readonly rows: number;
   readonly since: number;
   readonly demand: Demand | undefined;
+  readonly trace: string | undefined;
   readonly resolve: (answer: BatchAnswer | undefined) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -69,12 +70,12 @@ export class TurnBatcher<L extends HereLane> {
    * Answers rows that were checked to fit the lane; undefined when the model was unloaded meanwhile. Throws `overloaded`,
    * `deadline-exceeded`, `shutting-down`, and what `demand` gives just before the run.
    */
-  submit(lane: L, data: Float32Array, rows: number, demand?: Demand): Promise<BatchAnswer | undefined> {
+  submit(lane: L, data: Float32Array, rows: number, demand?: Demand, trace?: string): Promise<BatchAnswer | undefined> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
       if (this.#waiting >= this.#options.maxWaiting) throw overloadError(this.#waiting, this.#secondsLeft());
       this.#waiting++;
-      const entry: Entry = { data, rows, since: performance.now(), demand, resolve, reject };
+      const entry: Entry = { data, rows, since: performance.now(), demand, trace, resolve, reject };
       const entries = this.#lanes.get(lane);
       if (entries) entries.push(entry);
       else this.#lanes.set(lane, [entry]);
@@ -150,12 +151,13 @@ export class TurnBatcher<L extends HereLane> {
     for (const entry of entries) {
       data.set(entry.data, at);
       at += entry.data.length;
-      observer?.waited(lane, (start - entry.since) / 1000);
+      observer?.waited(lane, (start - entry.since) / 1000, entry.trace);
     }
     try {
       const result = lane.runHere(data, rows);
       if (result) {
-        observer?.ran(lane, rows, result.seconds);
+        observer?.ran(lane, rows, result.seconds, first.trace);
+        observer?.traced?.(lane, { requests: entries, rows, start, end: performance.now(), where: 'here' });
         lane.secondsPerRow += (result.seconds / rows - lane.secondsPerRow) * smoothing;
       }
       at = 0;
@@ -165,6 +167,7 @@ export class TurnBatcher<L extends HereLane> {
         at += length;
       }
     } catch (error) {
+      observer?.traced?.(lane, { requests: entries, rows, start, end: performance.now(), where: 'here', error });
       for (const { reject } of entries) reject(error);
     }
   }

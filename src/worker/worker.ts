@@ -4,6 +4,7 @@
  *   queue ─► worker ─► process per job: data ─► train ─► evaluate ─► registry
  */
 
+import { traceFields } from '../base/traceparent.ts';
 import { entry } from '../platform/entry.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -11,9 +12,11 @@ import { type ConsumerSettings, JobConsumer, type Outcome } from '../queue/job-c
 import type { Lease } from '../queue/lease.ts';
 import type { JobFiles } from '../store/contract.ts';
 import { openStores, type StoreSettings } from '../store/open.ts';
+import { AttemptTrace } from '../telemetry/attempts.ts';
+import type { Attributes, Tracing } from '../telemetry/tracing.ts';
 import { type AttemptSettings, runAttempt } from './attempt.ts';
 import { TrainingMeter } from './meter.ts';
-import type { Assignment, EngineChoice } from './protocol.ts';
+import type { Assignment, EngineChoice, FromChild } from './protocol.ts';
 import { engineFor } from './queues.ts';
 
 export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
@@ -24,6 +27,8 @@ export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
   readonly release: string;
   /** default: the build's own */
   readonly program?: URL;
+  /** absent: no spans are made */
+  readonly tracing?: Tracing | undefined;
 }
 
 const sweepEveryMs = 3600_000;
@@ -76,7 +81,9 @@ export class TrainingWorker {
 
   async #train(lease: Lease): Promise<Outcome> {
     const { id, attempt, run, spec, isTrial, best } = lease.claim;
-    const log = this.#log.child({ job: id, attempt });
+    const trace = this.#trace(lease);
+    const traceparent = trace?.traceparent ?? lease.claim.traceparent;
+    const log = this.#log.child({ job: id, attempt, ...(traceparent && traceFields(traceparent)) });
     const { stores, checkpointSeconds, engine, release } = this.#settings;
     // the best trial of a sweep is published from where its own training ended
     const source = best ?? { id, run, trials: [] };
@@ -90,19 +97,40 @@ export class TrainingWorker {
     this.#metrics.move('jobsRunning', 1);
     log.info({ model: spec.name, dataset: spec.dataset }, attempt === 1 ? 'job begins' : 'job goes on');
     try {
-      const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log, meter.hear);
+      const hear = (message: FromChild): void => {
+        meter.hear(message);
+        if (trace) note(trace, message);
+      };
+      const outcome = await runAttempt(lease, assignment, { ...this.#settings, program }, log, hear);
+      trace?.end(outcome.kind, resultsOf(outcome), failureIn(outcome));
       log.info({ outcome: outcome.kind, seconds: (performance.now() - startedAt) / 1000 }, 'job attempt ended');
       const ended = finalState(lease, outcome);
-      if (ended) this.#metrics.observe('jobDuration', (performance.now() - startedAt) / 1000, { outcome: ended });
+      const seconds = (performance.now() - startedAt) / 1000;
+      if (ended) this.#metrics.observe('jobDuration', seconds, { outcome: ended }, traceparent);
       // a published version makes the checkpoints useless, also to an attempt that finds the job still open
       if (outcome.kind === 'succeeded' && !isTrial) {
         await this.#forget([id, ...source.trials]).catch((err: unknown) => log.warn({ err }, 'old checkpoints stay'));
       }
       return outcome;
+    } catch (error) {
+      trace?.end('crashed', {}, { reason: 'internal', message: (error as Error).message });
+      throw error;
     } finally {
       meter.end();
       this.#metrics.move('jobsRunning', -1);
     }
+  }
+
+  #trace({ claim }: Lease): AttemptTrace | undefined {
+    const { tracing, engine } = this.#settings;
+    if (!tracing) return undefined;
+    const { id: job, attempt, spec, traceparent: parent, queuedAt, isTrial } = claim;
+    const { device } = engineFor(engine, spec.training.device);
+    const attributes = {
+      ...{ 'hourglass.model': spec.name, 'hourglass.model.type': spec.model.type, 'hourglass.dataset': spec.dataset },
+      ...{ 'hourglass.engine': `${engine.engine}/${device}`, 'hourglass.job.is_trial': isTrial },
+    };
+    return new AttemptTrace(tracing, { job, attempt, parent, queuedAt, attributes });
   }
 
   async #forget(ids: readonly string[]): Promise<void> {
@@ -116,6 +144,21 @@ export class TrainingWorker {
     await this.#forget(old.filter((id) => !known.has(id)));
   }
 }
+
+/** What the training process tells, as phases of the attempt's span and events in them. */
+function note(trace: AttemptTrace, message: FromChild): void {
+  if (message.type === 'progress') trace.phase(message.progress.phase);
+  if (message.type === 'checkpoint') trace.event('checkpoint', {});
+  if (message.type !== 'epoch') return;
+  const { epoch, metrics } = message.epoch;
+  trace.event('epoch', { epoch, ...metrics });
+}
+
+const resultsOf = (outcome: Outcome): Attributes =>
+  outcome.kind === 'succeeded' && outcome.published ? { 'hourglass.model.version': outcome.published.version } : {};
+
+const failureIn = (outcome: Outcome) =>
+  outcome.kind === 'failed' || outcome.kind === 'crashed' ? outcome.failure : undefined;
 
 function finalState(lease: Lease, outcome: Outcome): 'succeeded' | 'failed' | 'cancelled' | undefined {
   if (outcome.kind === 'succeeded' || outcome.kind === 'failed') return outcome.kind;

@@ -94,7 +94,7 @@ describe.skipIf(helm === undefined).each(valuesFiles)('rendered with %s', (file)
     const used = podTemplates(objects).flatMap(([, { spec }]) =>
       spec.containers.flatMap(({ env = [] }: Manifest) => env.map((variable: Manifest) => variable.name as string)),
     );
-    expect(used.filter((name) => name.startsWith('HOURGLASS_') && !known.has(name))).toEqual([]);
+    expect(used.filter((name) => /^HOURGLASS_|^OTEL_(EXPORTER|TRACES)/.test(name) && !known.has(name))).toEqual([]);
   });
 
   it('says no number of replicas where something else scales', () => {
@@ -112,6 +112,22 @@ describe.skipIf(helm === undefined).each(valuesFiles)('rendered with %s', (file)
       .map(({ spec }) => spec.podSelector.matchLabels['app.kubernetes.io/component'] as string);
     for (const [name, { metadata }] of podTemplates(objects)) {
       expect(covered, name).toContain(metadata.labels['app.kubernetes.io/component']);
+    }
+  });
+
+  it('lets pods reach the collector that they send spans to', () => {
+    const endpoints = podTemplates(objects).flatMap(([, { spec }]) =>
+      spec.containers.flatMap(({ env = [] }: Manifest) =>
+        env.filter(({ name }: Manifest) => name === 'OTEL_EXPORTER_OTLP_ENDPOINT').map(({ value }: Manifest) => value),
+      ),
+    ) as string[];
+    const policies = objects.filter(
+      ({ kind, metadata }) => kind === 'NetworkPolicy' && /-(gateway|worker)$/.test(metadata.name),
+    );
+    expect(endpoints.length).toBe(file === 's3-values.yaml' ? 2 : 0);
+    const ports = policies.map(({ spec }) => JSON.stringify(spec.egress));
+    for (const endpoint of endpoints) {
+      for (const text of ports) expect(text).toContain(`"port":${new URL(endpoint).port}`);
     }
   });
 

@@ -46,6 +46,21 @@ describe('createLog', () => {
     log.warn({ port: 8080, path: 'a b' }, 'listening');
     expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} WARN {2}test listening port=8080 path="a b"\n$/);
   });
+
+  it.each([
+    [true, 'text'],
+    [false, 'json'],
+  ] as const)('chooses by itself: standard output is a terminal: %s → %s', (isTTY, format) => {
+    const before = Object.getOwnPropertyDescriptor(process.stdout, 'isTTY');
+    Object.defineProperty(process.stdout, 'isTTY', { value: isTTY, configurable: true });
+    try {
+      const { log, lines } = capture({ format: 'auto' });
+      log.info({ port: 8080 }, 'listening');
+      expect(lines[0]?.startsWith('{') ? 'json' : 'text').toBe(format);
+    } finally {
+      Object.defineProperty(process.stdout, 'isTTY', before ?? { value: undefined, configurable: true });
+    }
+  });
 });
 
 describe('secrets', () => {

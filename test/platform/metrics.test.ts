@@ -111,3 +111,45 @@ describe('a metric that a process never records', () => {
     expect(Object.keys(metricTable).filter((name) => !text.includes(`'${name}'`))).toEqual([]);
   });
 });
+
+describe('OpenMetrics', () => {
+  const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+  it('names the newest trace of each bucket, where somebody records it', async () => {
+    const metrics = new Metrics('gateway');
+    const labels = { transport: 'rest', route: '/encode' } as const;
+    metrics.observe('requestDuration', 0.003, labels, trace.replace('4bf9', '0000'));
+    metrics.observe('requestDuration', 0.004, labels, trace);
+    metrics.observe('requestDuration', 2, labels, trace.replace(/01$/, '00'));
+    const snapshot = await metrics.snapshot();
+    const buckets = series(
+      await renderSnapshots([snapshot], 'openmetrics'),
+      'hourglass_request_duration_seconds_bucket',
+    );
+    const named = buckets.filter((line) => line.includes(' # '));
+    expect(named).toHaveLength(1);
+    expect(named[0]).toMatch(
+      /le="0\.005".*\} 2 # \{trace_id="4bf92f3577b34da6a3ce929d0e0e4736",span_id="00f067aa0ba902b7"\} 0\.004 \d+\.\d{3}$/,
+    );
+    expect(await renderSnapshots([snapshot])).not.toContain('trace_id');
+  });
+
+  it('has each metric once, with counters named without _total, whatever process they are of', async () => {
+    const all = ['gateway', 'worker'].map((process) => {
+      const metrics = new Metrics(process);
+      metrics.count('requests', 1, { transport: 'rest', route: '/a "quoted" \\ path', code: 'ok' });
+      return metrics.snapshot();
+    });
+    const text = await renderSnapshots(await Promise.all(all), 'openmetrics');
+    const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name]) => name);
+    expect(new Set(families).size).toBe(families.length);
+    expect(series(text, '# TYPE hourglass_requests ')).toEqual(['# TYPE hourglass_requests counter']);
+    expect(series(text, 'hourglass_requests_total{')).toEqual(
+      ['gateway', 'worker'].map(
+        (process) =>
+          `hourglass_requests_total{transport="rest",route="/a \\"quoted\\" \\\\ path",code="ok",process="${process}"} 1`,
+      ),
+    );
+    expect(text.endsWith('\n# EOF\n')).toBe(true);
+  });
+});

@@ -120,6 +120,37 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* Where spans are sent; empty when nobody traces. */}}
+{{- define "hourglass.tracing" -}}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint }}
+- name: OTEL_TRACES_SAMPLER
+  value: {{ .sampler }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .ratio | quote }}
+{{- if .existingSecret.name }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret.name }}
+      key: {{ .existingSecret.key }}
+{{- end }}
+- name: NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: k8s.namespace.name={{ $.Release.Namespace }},k8s.pod.name=$(POD_NAME),k8s.node.name=$(NODE_NAME)
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Settings of one map as environment. */}}
 {{- define "hourglass.settings" -}}
 {{- range $name, $value := . }}
@@ -235,6 +266,12 @@ affinity:
     - { port: {{ . }} }
     {{- end }}
 {{- end }}
+{{- with .Values.tracing.endpoint }}
+{{- $url := urlParse . }}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) }}
+- ports:
+    - { port: {{ $port | default (ternary "443" "80" (eq $url.scheme "https")) }} }
+{{- end }}
 {{- end }}
 
 {{/* Values of one pool of workers over the defaults of a pool. */}}
@@ -300,6 +337,7 @@ spec:
         - name: HOURGLASS_WORKER_JOBS
           value: '1'
         {{- end }}
+        {{- include "hourglass.tracing" $root | nindent 8 }}
         {{- include "hourglass.settings" (merge (dict) $pool.settings $root.Values.settings) | nindent 8 }}
       ports:
         - { name: metrics, containerPort: 9464 }

@@ -30,8 +30,8 @@ export interface Call {
 /** What calls share with their server. */
 export interface CallRuntime {
   readonly drain: Drain;
-  /** told of errors that are our own fault */
-  failed(error: HourglassError, path: string, requestId: string): void;
+  /** told of errors that are our own fault; `trace` is the call's position in its trace */
+  failed(error: HourglassError, path: string, requestId: string, trace: string | undefined): void;
 }
 
 export const requestIdKey = 'x-request-id';
@@ -90,6 +90,7 @@ export async function conduct(
   fail: (status: StatusObject & Error) => void,
 ): Promise<void> {
   const requestId = requestIdOf(call.metadata);
+  const caller = identify(call.getPeer(), call.metadata.get('traceparent')[0]);
   const controller = new AbortController();
   const { signal } = controller;
   // grpc-js tells of a lost client and of a passed deadline alike.
@@ -105,13 +106,13 @@ export async function conduct(
     const demand: Demand = { signal, isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined) };
     await work({
       ...{ requestId, signal, demand, limit },
-      caller: identify(call.getPeer(), call.metadata.get('traceparent')[0]),
+      caller,
       client: clientOf(call.getPeer().replace(/:\d+$/, '')),
       endOnDrain: () => runtime.drain.add(controller),
     });
   } catch (thrown) {
     const error = normaliseError(signal.aborted ? signal.reason : thrown);
-    if (error.code === 'internal') runtime.failed(error, path, requestId);
+    if (error.code === 'internal') runtime.failed(error, path, requestId, caller.traceparent);
     if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, requestId)));
   } finally {
     clearTimeout(timer);

@@ -1,14 +1,16 @@
 /**
- * What is the same for every call: a request id, a log line, the metrics, a limit on the time that a request may take to
- * arrive; and the endings that grpc-js decides by itself get a code of the error table.
+ * What is the same for every call: a request id, a log line, the metrics, a span where somebody traces, a limit on the time
+ * that a request may take to arrive; and the endings that grpc-js decides by itself get a code of the error table.
  */
 
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status as statusCode } from '@grpc/grpc-js';
 import { errorTable, HourglassError } from '../../base/errors.ts';
+import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
@@ -16,6 +18,8 @@ import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
 export interface Observation {
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** absent: no spans are made */
+  readonly traces?: RequestTraces | undefined;
   /** bytes of one request message of a method */
   messageLimit(path: string): number;
   /** until all of a request has arrived */
@@ -52,17 +56,21 @@ const operationOf = new Map(
 const maxMetadataBytes = 16 * 1024;
 
 export function observe(options: Observation): ServerInterceptor {
-  const { log, metrics } = options;
+  const { log, metrics, traces } = options;
   const requests = new RequestMetrics(metrics, transport);
   return ({ path, requestStream, responseStream }, call) => {
     const begun = performance.now();
     let requestId = '';
     let outcome: string = 'cancelled';
     const operation = operationOf.get(path);
+    let status: number = statusCode.CANCELLED;
+    let trace: RequestTrace | undefined;
+    /** of this request, or of its client where there are no spans */
+    let traceparent: string | undefined;
     let answeredAt: number | undefined;
     const stage = (name: 'read' | 'write', since: number): void => {
       if (operation === undefined) return;
-      requests.stage(name, operation, (performance.now() - since) / 1000);
+      requests.stage(name, operation, (performance.now() - since) / 1000, traceparent);
     };
     requests.begun();
 
@@ -72,6 +80,7 @@ export function observe(options: Observation): ServerInterceptor {
       const reason = given.code === statusCode.OK ? 'ok' : reasonOf(given.metadata);
       const error = reason === undefined ? errorOfLibrary(given, options.messageLimit(path)) : undefined;
       const { code, details, metadata } = error ? toStatus(error, requestId) : given;
+      status = code;
       outcome = error?.code ?? reason ?? (statusCode[given.code] ?? 'unknown').toLowerCase();
       const trailers = metadata?.clone() ?? new Metadata();
       trailers.set(requestIdKey, requestId);
@@ -93,6 +102,13 @@ export function observe(options: Observation): ServerInterceptor {
           onReceiveMetadata(received, proceed) {
             requestId = requestIdOf(received);
             received.set(requestIdKey, requestId);
+            traceparent = readTraceparent(received.get('traceparent')[0]);
+            if (traces && isTraced(path)) {
+              trace = traces.begin(aboutCall(path, requestId, traceparent, received.get('tracestate')[0]));
+              traceparent = trace.traceparent;
+              // What handles the call finds its own position, not the client's.
+              received.set('traceparent', traceparent);
+            }
             const bytes = sizeOf(received);
             if (bytes > maxMetadataBytes) call.sendStatus(toStatus(tooMuchMetadata(bytes), requestId));
             else proceed(received);
@@ -110,9 +126,12 @@ export function observe(options: Observation): ServerInterceptor {
             clearTimeout(timer);
             if (answeredAt !== undefined) stage('write', answeredAt);
             const seconds = (performance.now() - begun) / 1000;
-            requests.ended(path, outcome, seconds);
-            const level = serverFaults.has(outcome) ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
-            log[level]({ requestId, method: path, code: outcome, seconds }, 'answered');
+            requests.ended(path, outcome, seconds, traceparent);
+            const isFault = serverFaults.has(outcome);
+            trace?.end({ 'rpc.grpc.status_code': status, 'hourglass.code': outcome }, isFault ? outcome : undefined);
+            const level = isFault ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
+            const facts = { requestId, method: path, code: outcome, seconds };
+            log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
           },
         }),
       sendMessage(message, proceed) {
@@ -121,6 +140,15 @@ export function observe(options: Observation): ServerInterceptor {
       },
     });
   };
+}
+
+/** Probes ask every few seconds, and a reflection is no work. */
+const isTraced = (path: string): boolean => !path.startsWith('/grpc.');
+
+function aboutCall(path: string, requestId: string, parent: string | undefined, tracestate: unknown) {
+  const [service = '', method = ''] = path.slice(1).split('/');
+  const rpc = { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method };
+  return { name: path.slice(1), attributes: { ...rpc, 'hourglass.request_id': requestId }, parent, tracestate };
 }
 
 /** Counted as HTTP/2 counts its header lists (RFC 9113, 6.5.2), without what grpc-js keeps to itself. */

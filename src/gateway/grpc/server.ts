@@ -5,6 +5,7 @@
  */
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { traceFields } from '../../base/traceparent.ts';
 import type { DatasetStore } from '../../data/dataset.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
@@ -22,6 +23,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { PredictionService } from '../../serve/prediction-service.ts';
+import type { RequestTraces } from '../../telemetry/requests.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
@@ -68,6 +70,8 @@ export interface GrpcParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly limits: SharedLimits;
+  /** absent: no spans are made */
+  readonly traces?: RequestTraces;
   /** of this release */
   readonly version: string;
   /** what health checking answers */
@@ -101,7 +105,8 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
   const drain = new Drain();
   const runtime: CallRuntime = {
     drain,
-    failed: (error, method, requestId) => log.error({ err: error, method, requestId }, 'call failed'),
+    failed: (err, method, requestId, trace) =>
+      log.error({ err, method, requestId, ...(trace && traceFields(trace)) }, 'call failed'),
   };
   const messageLimit = (path: string): number => Math.min(config.maxBodyBytes, longestMessage(path));
   const server = new Server({
@@ -116,7 +121,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     interceptors: [
       countBytes({ memory: parts.limits.memory, messageLimit }),
       observe({
-        ...{ log, metrics, messageLimit },
+        ...{ log, metrics, messageLimit, traces: parts.traces },
         requestTimeoutMs: config.bodyTimeoutMs,
         uploadTimeoutMs: config.uploadTimeoutMs,
       }),

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
+import { traceFields } from '../../base/traceparent.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
 import type { App } from './route-parts.ts';
 
@@ -33,8 +34,11 @@ const isForeign = ({ url, routeOptions }: FastifyRequest): boolean =>
 export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = errorOf(thrown);
   request.failure = error.code;
-  if (error.code === 'internal')
-    request.log.error({ requestId: request.id, err: error.cause ?? error }, 'request failed');
+  if (error.code === 'internal') {
+    const { caller } = request as { caller?: FastifyRequest['caller'] };
+    const trace = caller?.traceparent && traceFields(caller.traceparent);
+    request.log.error({ requestId: request.id, ...trace, err: error.cause ?? error }, 'request failed');
+  }
   const { http, retryable } = error.row;
   if (retryable && http !== 409) {
     reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));

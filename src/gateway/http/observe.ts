@@ -1,9 +1,11 @@
-/** What is recorded of every request: metrics by route, and one line in the log. */
+/** What is recorded of every request: metrics by route, one line in the log, and a span where somebody traces. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import type { Config } from '../../platform/config.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { whenEnded } from './ending.ts';
 
@@ -14,8 +16,8 @@ const quiet = new Set(['/livez', '/readyz']);
 type Operation = LabelsOf<'stageDuration'>['operation'];
 
 export interface Observer {
-  /** To be called once, as soon as there is a request. */
-  begin(request: FastifyRequest, reply: FastifyReply): void;
+  /** To be called once, as soon as there is a request. The answer is the request's own position in its trace, if it has a span. */
+  begin(request: FastifyRequest, reply: FastifyReply): string | undefined;
   /** The stages of a prediction that are the gateway's own. To be called when the request has been read. */
   predicting(reply: FastifyReply, operation: Operation): PredictionStages;
 }
@@ -27,7 +29,7 @@ export interface PredictionStages {
 
 export type ObserverConfig = Pick<Config, 'requestLogLevel' | 'requestLogSample'>;
 
-export function createObserver(metrics: Metrics, config: ObserverConfig): Observer {
+export function createObserver(metrics: Metrics, config: ObserverConfig, traces?: RequestTraces): Observer {
   const requests = new RequestMetrics(metrics, transport);
   let succeeded = 0;
 
@@ -40,35 +42,60 @@ export function createObserver(metrics: Metrics, config: ObserverConfig): Observ
     return code !== 'ok' || succeeded++ % requestLogSample === 0 ? level : undefined;
   };
 
-  const record = (request: FastifyRequest, reply: FastifyReply, finished: boolean): void => {
+  const beginTrace = (request: FastifyRequest, route: string): RequestTrace | undefined => {
+    if (quiet.has(route)) return undefined;
+    const { method, headers } = request;
+    return traces?.begin({
+      name: `${method} ${route}`,
+      attributes: {
+        ...{ 'http.request.method': method, 'http.route': route, 'url.scheme': 'http' },
+        'url.path': request.url.split('?', 1)[0] ?? '',
+        'network.protocol.version': request.raw.httpVersion,
+        'hourglass.request_id': request.id,
+      },
+      parent: readTraceparent(headers.traceparent),
+      tracestate: headers.tracestate,
+    });
+  };
+
+  const record = (request: FastifyRequest, reply: FastifyReply, finished: boolean, trace?: RequestTrace): void => {
     const route = routeOf(request);
     const code = codeOf(request, finished);
     // The client left before the answer was out: whatever status stood on it, it did not get it.
     const status = code === 'cancelled' ? 499 : reply.statusCode;
     const seconds = reply.elapsedTime / 1000;
-    requests.ended(route, code, seconds);
+    const traceparent = traceOf(request);
+    requests.ended(route, code, seconds, traceparent);
+    trace?.end({ 'http.response.status_code': status, 'hourglass.code': code }, status >= 500 ? code : undefined);
     const level = levelOf(status, code, route);
     if (level === undefined) return;
-    request.log[level]({ requestId: request.id, method: request.method, route, status, code, seconds }, 'answered');
+    const facts = { requestId: request.id, method: request.method, route, status, code, seconds };
+    request.log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
   };
 
   return {
     begin(request, reply) {
       requests.begun();
-      whenEnded(reply.raw, (finished) => record(request, reply, finished));
+      const trace = traces && beginTrace(request, routeOf(request));
+      whenEnded(reply.raw, (finished) => record(request, reply, finished, trace));
+      return trace?.traceparent;
     },
 
     predicting(reply, operation) {
-      requests.stage('read', operation, reply.elapsedTime / 1000);
+      const trace = traceOf(reply.request);
+      requests.stage('read', operation, reply.elapsedTime / 1000, trace);
       return {
         answering() {
           const start = performance.now();
-          whenEnded(reply.raw, () => requests.stage('write', operation, (performance.now() - start) / 1000));
+          whenEnded(reply.raw, () => requests.stage('write', operation, (performance.now() - start) / 1000, trace));
         },
       };
     },
   };
 }
+
+/** A request that the framework refuses has no caller yet. */
+const traceOf = ({ caller }: { caller?: FastifyRequest['caller'] }): string | undefined => caller?.traceparent;
 
 /** The router's pattern: bounded in number, and free of what clients put into paths. */
 const routeOf = ({ is404, routeOptions }: FastifyRequest): string => (is404 ? 'none' : (routeOptions.url ?? 'none'));

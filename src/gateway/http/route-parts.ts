@@ -11,6 +11,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { PredictionService } from '../../serve/prediction-service.ts';
+import type { RequestTraces } from '../../telemetry/requests.ts';
 import type { Readiness } from '../readiness.ts';
 import type { SharedLimits } from '../shared-limits.ts';
 import type { Observer } from './observe.ts';
@@ -34,6 +35,8 @@ export interface HttpParts {
   /** of this release */
   readonly version: string;
   readonly limits: SharedLimits;
+  /** absent: no spans are made */
+  readonly traces?: RequestTraces;
 }
 
 /** What routes get on top of that. */

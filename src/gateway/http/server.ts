@@ -122,7 +122,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     clientErrorHandler: (error, socket) => answerParserError(error, socket, metrics),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
-  const observer = createObserver(metrics, config);
+  const observer = createObserver(metrics, config, parts.traces);
   const { memory } = parts.limits;
   const routeParts: RouteParts = { ...parts, log, draining, observer };
 
@@ -138,8 +138,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   takeOver(app);
   addEveryMethod(app);
   app.addHook('onRequest', (request, reply, done) => {
-    request.caller = identify(request.ip, request.headers.traceparent);
-    observer.begin(request, reply);
+    request.caller = identify(request.ip, observer.begin(request, reply) ?? request.headers.traceparent);
     whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     allowReading(request, reply, config);
