@@ -18,8 +18,9 @@ import type { NdArrays, TensorSpecs } from '../base/ndarray.ts';
  * of earlier revisions are gone on from.
  *
  *   2   numbers of the state below 2⁻¹²⁰ become zero, denormal numbers are taken as zero
+ *   3   convolutions of the onnx engine on a CPU add up in another order (blocks of channels)
  */
-export const engineRevision = 2;
+export const engineRevision = 3;
 
 export type Tensors = Readonly<Record<string, Tensor>>;
 

@@ -9,6 +9,7 @@ import { type Device, requireDevice, Session } from '../../runtime/session.ts';
 import { CheckedExecutable } from '../checked-executable.ts';
 import type { Engine, Executable, MemoryReport, Program } from '../engine.ts';
 import { checkResult } from '../tensor-checks.ts';
+import { blockSize } from './blocks/block-size.ts';
 import type { Value } from './graph.ts';
 import { clockName, type ModelPort, type RecordedStep, stepModel, trainingOptimization } from './model.ts';
 import { record } from './record.ts';
@@ -22,6 +23,8 @@ export interface OnnxEngineOptions {
   readonly threads?: number;
   /** whether the elementwise end of a step runs as one pass beside ONNX Runtime (default on the CPU) or inside its Scan */
   readonly fuse?: boolean;
+  /** whether fused steps convolve in ONNX Runtime's blocks of channels where that is faster (default) */
+  readonly blocks?: boolean;
 }
 
 const folders = ['state', 'constants', 'feeds'] as const;
@@ -127,6 +130,7 @@ export function createOnnxEngine({
   device = 'cpu',
   threads = 1,
   fuse = device === 'cpu',
+  blocks = true,
 }: OnnxEngineOptions = {}): Engine {
   requireDevice(device);
   const open = new Set<Executable>();
@@ -148,7 +152,15 @@ export function createOnnxEngine({
       };
       const beside = async (): Promise<Executable | undefined> => {
         if (device === 'webgpu') return new ResidentExecutable(program, step, device, metadata, onDispose);
-        return fuse ? await updateExecutable({ program, step, metadata, threads, onDispose }) : undefined;
+        if (!fuse) return undefined;
+        return await updateExecutable({
+          program,
+          step,
+          metadata,
+          threads,
+          onDispose,
+          block: blocks ? blockSize() : undefined,
+        });
       };
       const executable: Executable = (await beside()) ?? scanned();
       open.add(executable);

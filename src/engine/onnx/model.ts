@@ -200,9 +200,12 @@ class GraphWriter {
 const portInfo = ({ name, value, shape }: ModelPort): ValueInfoProto =>
   valueInfo(name, typeNumbers[value.type], shape ?? value.shape);
 
-function modelBytes(graph: GraphProto, metadata: Metadata, contrib: boolean): Uint8Array {
-  const opsetImport = [{ domain: '', version: BigInt(opset) }];
-  if (contrib) opsetImport.push({ domain: 'com.microsoft', version: 1n });
+function modelBytes(graph: GraphProto, metadata: Metadata, nodes: readonly Node[]): Uint8Array {
+  const contrib = new Set(nodes.map(({ domain }) => domain).filter((domain) => domain !== ''));
+  const opsetImport = [
+    { domain: '', version: BigInt(opset) },
+    ...[...contrib].sort().map((domain) => ({ domain, version: 1n })),
+  ];
   const model = create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),
     opsetImport,
@@ -239,11 +242,7 @@ export function functionModel(
     results.unshift(valueInfo(stopOutput.name, stopOutput.elementType, []));
   }
   const graph = writer.finish(name, inputs.map(portInfo), results);
-  return modelBytes(
-    graph,
-    metadata,
-    nodes.some((node) => node.domain !== ''),
-  );
+  return modelBytes(graph, metadata, nodes);
 }
 
 /** One recorded step; names are those of the program. `next` has the names of `state`. */
@@ -311,9 +310,5 @@ export function stepModel(step: RecordedStep, metadata: Metadata): Uint8Array {
     [...state.map(portInfo), ...feeds.map(stacked), ...clockInfo, ...constants.map(portInfo)],
     [...next.map(portInfo), ...outputs.map(stacked)],
   );
-  return modelBytes(
-    graph,
-    metadata,
-    nodes.some((node) => node.domain !== ''),
-  );
+  return modelBytes(graph, metadata, nodes);
 }

@@ -2,6 +2,7 @@
 
 import type { Graph, Node, Value } from '../graph.ts';
 import { reshape, transpose } from '../nodes.ts';
+import { convolutionOf, recordConvolution } from './convolution-record.ts';
 
 /** The node that makes a value if it is a product or a convolution that has no bias yet. */
 function unbiased(value: Value): Node | undefined {
@@ -10,8 +11,11 @@ function unbiased(value: Value): Node | undefined {
   return takesBias && source.node.inputs.length === 2 ? source.node : undefined;
 }
 
-const withBias = (g: Graph, { op, inputs, attributes, outputs }: Node, bias: Value): Value =>
-  g.node(op, [...inputs, bias], outputs[0]!, attributes);
+function withBias(g: Graph, { op, inputs, attributes, outputs }: Node, bias: Value): Value {
+  const biased = g.node(op, [...inputs, bias], outputs[0]!, attributes);
+  const record = convolutionOf(outputs[0]!);
+  return record?.kind === 'forward' ? recordConvolution(biased, { ...record, bias }) : biased;
+}
 
 /**
  * y + bias [channels] along the last axis, with the bias inside the operator that makes y; undefined where that cannot be. An

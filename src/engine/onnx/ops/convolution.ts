@@ -22,6 +22,7 @@ import {
   transpose,
   turnedImage,
 } from '../nodes.ts';
+import { recordConvolution } from './convolution-record.ts';
 import { activate } from './elementwise.ts';
 import {
   channelsFirst,
@@ -35,6 +36,7 @@ import {
   windows,
 } from './geometry.ts';
 import { sum } from './reduction.ts';
+import { sweepAttributes, sweepOf, turnedSweep } from './sweep.ts';
 
 /** A filter in ONNX's order [outputs, inputs per group, height, width]. */
 interface Filter {
@@ -42,6 +44,8 @@ interface Filter {
   readonly group: number;
   /** a constant, as in a model that is served, not what a step trains */
   readonly fixed: boolean;
+  /** as tfjs gave it, HWIO; not for depthwise convolutions */
+  readonly original?: Value;
 }
 
 const isFixed = (filter: Value): boolean => constantData(filter) !== undefined;
@@ -51,6 +55,7 @@ const dense = (g: Graph, filter: Value): Filter => ({
   weight: transpose(g, cast(g, filter, 'float32'), [3, 2, 0, 1]),
   group: 1,
   fixed: isFixed(filter),
+  original: cast(g, filter, 'float32'),
 });
 
 /** [height, width, inputs, multiplier], the filter of a depthwise convolution. */
@@ -62,38 +67,6 @@ function depthwise(g: Graph, filter: Value): Filter {
     group: inputs,
     fixed: isFixed(filter),
   };
-}
-
-/** The window of a convolution and the padding around the image. */
-interface Sweep {
-  readonly kernel: readonly [height: number, width: number];
-  readonly strides: readonly [number, number];
-  readonly dilations: readonly [number, number];
-  /** top, left, bottom, right */
-  readonly pads: readonly [number, number, number, number];
-}
-
-const sweepOf = (info: Info): Sweep => ({
-  kernel: [info.filterHeight, info.filterWidth],
-  strides: [info.strideHeight, info.strideWidth],
-  dilations: [info.dilationHeight, info.dilationWidth],
-  pads: paddingOf(info),
-});
-
-const attributesOf = ({ kernel, strides, dilations, pads }: Sweep, group: number) => ({
-  kernel_shape: kernel,
-  strides,
-  dilations,
-  pads,
-  ...(group > 1 && { group }),
-});
-
-/** The sweep that leads back, of stride 1; undefined where its padding would be negative. */
-function turnedSweep(sweep: Sweep): Sweep | undefined {
-  const reach = sweep.kernel.map((size, i) => (size - 1) * sweep.dilations[i]!);
-  const pads = sweep.pads.map((pad, i) => reach[i % 2]! - pad) as [number, number, number, number];
-  const unit = sweep.strides.every((stride) => stride === 1);
-  return unit && pads.every((pad) => pad >= 0) ? { ...sweep, pads } : undefined;
 }
 
 /** [outputs, inputs, height, width] → [inputs, outputs, height, width] turned by 180 degrees, or the same of one per group. */
@@ -118,10 +91,13 @@ function convolve(g: Graph, image: Value, filter: Filter, info: Info, bias?: Val
   const vector = bias ? [bias] : [];
   const sweep = sweepOf(info);
   const back = turnedSweep(sweep);
-  if (back && filter.group === 1 && sendsLess(info.inChannels, info.outChannels, filter)) {
-    return g.node('ConvTranspose', [x, turnedWeight(g, filter), ...vector], output, attributesOf(back, 1));
-  }
-  return g.node('Conv', [x, filter.weight, ...vector], output, attributesOf(sweep, filter.group));
+  const sends = back && filter.group === 1 && sendsLess(info.inChannels, info.outChannels, filter);
+  const y = sends
+    ? g.node('ConvTranspose', [x, turnedWeight(g, filter), ...vector], output, sweepAttributes(back, 1))
+    : g.node('Conv', [x, filter.weight, ...vector], output, sweepAttributes(sweep, filter.group));
+  const { original } = filter;
+  if (original) recordConvolution(y, { kind: 'forward', image: x, filter: original, info, ...(bias && { bias }) });
+  return y;
 }
 
 /**
@@ -151,21 +127,25 @@ function convolveBack(g: Graph, given: Value, filter: Filter, info: Info): Value
     });
     return parts.reduce((total, part) => add(g, total, part));
   }
+  const { original } = filter;
+  const recorded = (dx: Value) =>
+    original ? recordConvolution(dx, { kind: 'input', image: dy, filter: original, info }) : dx;
   const sweep = sweepOf(info);
   const back = turnedSweep(sweep);
   const single = group === 1 || group === info.outChannels;
   if (back && single && !(group === 1 && sendsLess(info.outChannels, info.inChannels, filter))) {
-    return g.node('Conv', [dy, turnedWeight(g, filter)], output, attributesOf(back, group));
+    return recorded(g.node('Conv', [dy, turnedWeight(g, filter)], output, sweepAttributes(back, group)));
   }
   const [top, left, bottom, right] = sweep.pads;
   const { effectiveFilterHeight: height, effectiveFilterWidth: width } = info;
-  return g.node('ConvTranspose', [dy, weight], output, {
-    ...attributesOf(sweep, group),
+  const attributes = {
+    ...sweepAttributes(sweep, group),
     output_padding: [
       info.inHeight + top + bottom - (info.outHeight - 1) * info.strideHeight - height,
       info.inWidth + left + right - (info.outWidth - 1) * info.strideWidth - width,
     ],
-  });
+  };
+  return recorded(g.node('ConvTranspose', [dy, weight], output, attributes));
 }
 
 /** What each input row meets: NCHW slices of the output's gradient, one per place in the filter. Stride 1 only. */
@@ -295,7 +275,8 @@ lower<tf.Conv2DBackpropFilterInputs, tf.Conv2DBackpropFilterAttrs>(
   ({ g, inputs: { x, dy }, attrs }) => {
     const info = convolutionInfo(x.shape, attrs.filterShape, attrs);
     const last = (image: Value) => (attrs.dataFormat === 'NCHW' ? toChannelsLast(g, image) : image);
-    return filterGradient(g, last(x), last(dy), info);
+    const images = { x: last(x), dy: last(dy) };
+    return recordConvolution(filterGradient(g, images.x, images.dy, info), { kind: 'filter', ...images, info });
   },
 );
 

@@ -95,12 +95,18 @@ export interface PoolGradient {
   readonly input: Value;
   /** passed on only where the largest value of a window is positive */
   readonly stepped: boolean;
+  /** the images are in blocks of so many channels (blocks/forms.ts); the graph has no other form of this gradient */
+  readonly block?: number;
 }
 
 const tiledGradients = new WeakMap<Value, PoolGradient>();
 
 /** How a value was made, if it is the gradient of a max-pool that tiles its images. */
 export const poolGradientOf = (value: Value): PoolGradient | undefined => tiledGradients.get(value);
+
+export function recordPoolGradient(made: PoolGradient): void {
+  tiledGradients.set(made.gradient, made);
+}
 
 function maxPoolGradient(g: Graph, made: MaxPoolGradient, stepped = false): Value {
   const { input, output, info } = made;
@@ -112,7 +118,7 @@ function maxPoolGradient(g: Graph, made: MaxPoolGradient, stepped = false): Valu
   if (gradient !== images) {
     const first = toChannelsFirst(g, gradient);
     const parts = { dy: toChannelsFirst(g, made.dy), input: toChannelsFirst(g, input) };
-    tiledGradients.set(first, { gradient: first, ...parts, stepped });
+    recordPoolGradient({ gradient: first, ...parts, stepped });
   }
   gradients.set(gradient, made);
   return gradient;

@@ -16,13 +16,14 @@ import { Session } from '../../../runtime/session.ts';
 import { type PartedModule, ThreadTeam } from '../../../runtime/thread-team.ts';
 import { CheckedExecutable } from '../../checked-executable.ts';
 import type { Executable, MemoryReport, Program } from '../../engine.ts';
+import { inBlocks } from '../blocks/rewrite.ts';
 import { reachable, type Value } from '../graph.ts';
 import { functionModel, type Metadata, type ModelPort, type RecordedStep, trainingOptimization } from '../model.ts';
 import type { PoolGradient } from '../ops/pooling.ts';
 import { Layout, updateFunction } from './kernel.ts';
 import { planUpdate, type UpdatePlan } from './plan.ts';
 import { poolFunction } from './pool-loop.ts';
-import { stagesOf } from './stages.ts';
+import { canCut, stagesOf } from './stages.ts';
 import { partialBytes, totalGroups, totalsReader } from './total-loop.ts';
 import { evaluate } from './totals.ts';
 import { moduleOf } from './wasm.ts';
@@ -96,6 +97,8 @@ export interface UpdateOptions {
   readonly step: RecordedStep;
   readonly metadata: Metadata;
   readonly threads: number;
+  /** channels of a block, where convolutions may run in blocks */
+  readonly block: number | undefined;
   readonly onDispose: () => void;
 }
 
@@ -105,8 +108,19 @@ const worthThreads = 2 ** 19;
 /** Found out once: onnxruntime-node on Node 20 refuses typed arrays over shared memory, which its Node-API does not know. */
 let sharedRefused = false;
 
+/**
+ * The step in blocks of channels, where this processor has them. The gradient of a max-pool in blocks has no form in the graph:
+ * where the step cannot be cut there, it stays as it is.
+ */
+function blockedStep(step: RecordedStep, block: number | undefined): RecordedStep {
+  const blocked = block === undefined ? step : inBlocks(step, block);
+  const { handed, moved, outputs } = planUpdate(blocked);
+  return canCut([...handed, ...moved, ...outputs].map(({ value }) => value)) ? blocked : step;
+}
+
 /** Undefined where nothing can be fused, or where state and gradients do not fit into one linear memory (4 GiB). */
-export async function updateExecutable(options: UpdateOptions): Promise<Executable | undefined> {
+export async function updateExecutable(given: UpdateOptions): Promise<Executable | undefined> {
+  const options = { ...given, step: blockedStep(given.step, given.block) };
   const plan = planUpdate(options.step);
   const computed = plan.handed.length + plan.moved.length + plan.outputs.length;
   if (plan.groups.length === 0 || computed === 0) return undefined;

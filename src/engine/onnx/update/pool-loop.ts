@@ -14,10 +14,10 @@ const lanes = 4;
 /** Windows of a row up to which the pass over a row is written out. */
 const widest = 128;
 
-/** Whether a row of windows can be taken four at a time; the last four may overlap those before. */
-export function fitsLoop({ dy }: PoolGradient): boolean {
+/** Whether a row of windows can be taken four at a time; the last four may overlap those before. In blocks four channels are. */
+export function fitsLoop({ dy, block }: PoolGradient): boolean {
   const windows = dy.shape.at(-1) as number;
-  return windows >= lanes && windows <= widest;
+  return block !== undefined || (windows >= lanes && windows <= widest);
 }
 
 /** Four consecutive windows beginning with number `window`, for each fourth window of a row. */
@@ -26,7 +26,41 @@ function startsOf(windows: number): number[] {
   return windows % lanes ? [...starts, windows - lanes] : starts;
 }
 
-export function poolFunction({ gradient, dy, input, stepped }: PoolGradient, layout: Layout): UpdateFunction {
+export function poolFunction(pass: PoolGradient, layout: Layout): UpdateFunction {
+  return pass.block === undefined ? ofPlanes(pass, layout) : ofBlocks(pass, layout, pass.block);
+}
+
+/** Images in blocks of channels: four channels of a window at a time. */
+function ofBlocks({ gradient, dy, input, stepped }: PoolGradient, layout: Layout, block: number): UpdateFunction {
+  const f = new UpdateFunction();
+  const [batch, channels, height, windows] = dy.shape as [number, number, number, number];
+  const pixelBytes = 4 * block;
+  const rowBytes = 2 * windows * pixelBytes;
+  const [x, dx, given] = [layout.addressOf(input), layout.addressOf(gradient), layout.addressOf(dy)];
+  const zero = f.constant(0);
+  const rows = batch * (channels / block) * height;
+  const step = { count: windows, wide: 2 * pixelBytes, narrow: pixelBytes };
+  f.rowsOfSteps(rows, { wide: 2 * rowBytes, narrow: windows * pixelBytes }, step, (at) => {
+    for (let lane = 0; lane < pixelBytes; lane += 4 * lanes) {
+      const [a, b] = [at.wide(x + lane), at.wide(x + lane + pixelBytes)];
+      const [c, d] = [at.wide(x + lane + rowBytes), at.wide(x + lane + rowBytes + pixelBytes)];
+      const [above, below] = [f.compute('pseudoMax', a, b), f.compute('pseudoMax', c, d)];
+      const all = at.narrow(given + lane);
+      const share = stepped ? f.compute('and', all, f.compute('gt', f.compute('pseudoMax', above, below), zero)) : all;
+      const isAbove = f.compute('ge', above, below);
+      const [toAbove, toBelow] = [f.compute('and', share, isAbove), f.compute('andNot', share, isAbove)];
+      const [isA, isC] = [f.compute('ge', a, b), f.compute('ge', c, d)];
+      at.store(dx + lane, f.compute('and', toAbove, isA));
+      at.store(dx + lane + pixelBytes, f.compute('andNot', toAbove, isA));
+      at.store(dx + lane + rowBytes, f.compute('and', toBelow, isC));
+      at.store(dx + lane + rowBytes + pixelBytes, f.compute('andNot', toBelow, isC));
+    }
+  });
+  return f;
+}
+
+/** NCHW images: four windows of a row at a time. */
+function ofPlanes({ gradient, dy, input, stepped }: PoolGradient, layout: Layout): UpdateFunction {
   const f = new UpdateFunction();
   const [batch, channels, height, windows] = dy.shape as [number, number, number, number];
   const rowBytes = 2 * windows * 4;

@@ -51,6 +51,12 @@ export function stagesOf(results: readonly Value[]): readonly Stage[] {
   }));
 }
 
+/** Whether `stagesOf` finds stages for all passes that the graph itself cannot compute. */
+export function canCut(results: readonly Value[]): boolean {
+  const { passes } = levels(results);
+  return passes.every(({ block }) => block === undefined) || stagesOf(results).length > 1;
+}
+
 const passOf = (value: Value): PoolGradient | undefined => {
   const found = poolGradientOf(value);
   return found && fitsLoop(found) ? found : undefined;

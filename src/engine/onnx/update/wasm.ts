@@ -86,9 +86,17 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...un
 /** A value on the stack that was stored in a local: the number of that local. */
 export type Local = number;
 
-/** The arguments, the byte offset that loops count and where they end, a block and the last; all other locals are v128. */
-const [part, parts, counter, end, block, lastBlock] = [0, 1, 2, 3, 4, 5] as const;
-const numbered = 6;
+/** The arguments, the byte offset that loops count and where they end, a block and the last, the end of a row; all other locals are v128. */
+const [part, parts, counter, end, block, lastBlock, rowEnd] = [0, 1, 2, 3, 4, 5, 6] as const;
+const numbered = 7;
+
+/** What the body of a loop over rows reads and writes, at addresses for the first row. */
+export interface RowAccess {
+  wide(address: number): Local;
+  narrow(address: number): Local;
+  /** where `wide` reads */
+  store(address: number, value: Local): void;
+}
 
 /** What loops are split by: no two parts touch the same line of a cache. */
 export const lineBytes = 64;
@@ -206,11 +214,7 @@ export class UpdateFunction {
   rows(
     rows: number,
     { wide, narrow }: { readonly wide: number; readonly narrow: number },
-    body: (at: {
-      wide(address: number): Local;
-      narrow(address: number): Local;
-      store(address: number, value: Local): void;
-    }) => void,
+    body: (at: RowAccess) => void,
   ): void {
     this.#ownShare(rows, block, lastBlock, 0);
     this.#repeat(block, lastBlock, 1, () => {
@@ -220,6 +224,22 @@ export class UpdateFunction {
         wide: (address) => this.#loadFrom(counter, address, align.scalar),
         narrow: (address) => this.#loadFrom(end, address, align.scalar),
         store: (address, value) => this.#storeTo(address, value, align.scalar),
+      });
+    });
+  }
+
+  /** The same for the `count` steps of each row, that many bytes apart. */
+  rowsOfSteps(
+    rows: number,
+    bytes: { readonly wide: number; readonly narrow: number },
+    { count, wide, narrow }: { readonly count: number; readonly wide: number; readonly narrow: number },
+    body: (at: RowAccess) => void,
+  ): void {
+    this.rows(rows, bytes, (at) => {
+      this.#code.push(op.localGet, counter, op.i32Const, ...signed(count * wide), op.i32Add, op.localSet, rowEnd);
+      this.#repeat(counter, rowEnd, wide, () => {
+        body(at);
+        this.#code.push(op.localGet, end, op.i32Const, ...signed(narrow), op.i32Add, op.localSet, end);
       });
     });
   }
