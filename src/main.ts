@@ -109,12 +109,13 @@ function begin(role: string, config: Config): Process {
 }
 
 /** What is stored, for the roles that look at it. */
-async function openStored(config: Config, limits: Partial<UploadLimits> = {}) {
+async function openStored(config: Config, metrics?: Metrics, limits: Partial<UploadLimits> = {}) {
   const imports = { threads: config.importThreads, heapBytes: config.importMemoryBytes };
   const { createDatasetStore } = await import('./data/store.ts');
   const { Registry } = await import('./registry/registry.ts');
   const { openStores } = await import('./store/open.ts');
-  const stores = await openStores(config);
+  const { observeInto } = await import('./store/request-metrics.ts');
+  const stores = await openStores(config, metrics && observeInto(metrics));
   return {
     stores,
     registry: await Registry.open(stores.versions, stores.isShared ? { orphanAgeMs: 'never' } : {}),
@@ -149,6 +150,7 @@ async function worker(config: Config): Promise<void> {
         maxCrashes: config.maxCrashes,
         queues: workerQueues(config.workerQueues, config.device),
         jobs: config.workerJobs,
+        idleMs: config.workerIdleMs,
       },
       stores: storeSettings(config),
       checkpointSeconds: config.checkpointIntervalMs / 1000,
@@ -171,9 +173,9 @@ async function worker(config: Config): Promise<void> {
   });
   if (!started) return; // told to stop while it waited for Redis
   log.info({ engine: config.engine, device: config.device }, 'worker is ready');
-  if (config.workerJobs !== null) {
+  if (config.workerJobs !== null || config.workerIdleMs !== null) {
     void started.ended.then(() => {
-      log.info({ jobs: config.workerJobs }, 'the worker has had its jobs and ends');
+      log.info({}, 'the worker has had its jobs, or found none for too long, and ends');
       process.kill(process.pid, 'SIGTERM');
     });
   }
@@ -201,7 +203,7 @@ async function gateway(config: Config): Promise<void> {
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
-  const { stores, registry, datasets } = await openStored(config, limits);
+  const { stores, registry, datasets } = await openStored(config, metrics, limits);
   const pool = new ModelPool({
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },
@@ -245,7 +247,7 @@ async function up(config: Config): Promise<void> {
     program: entry(import.meta.url, './main.ts'),
     environment: withoutRedis(forTerminal()),
     openQueue: (url) => RedisJobQueue.open(queueSettings(config, url), log),
-    ...(await openStored(config)),
+    ...(await openStored(config, metrics)),
     currentFolder: process.cwd(),
     onHopeless: (part) => {
       log.error({ part }, 'cannot run here, stopping');

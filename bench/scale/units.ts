@@ -71,6 +71,7 @@ const consumerSettings = (url: string) => ({
     maxCrashes: 3,
     queues: ['cpu', 'any'] as const,
     jobs: null,
+    idleMs: null,
   },
 });
 

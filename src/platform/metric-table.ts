@@ -100,6 +100,18 @@ export const metricTable = {
   uploads: counter('uploads', 'Data sets sent', { outcome: ['accepted', 'refused'] }),
   uploadBytes: counter('upload_bytes', 'Bytes of data sets that have arrived', none),
 
+  bucketRequests: counter(
+    'bucket_requests',
+    'Requests to the bucket, by what they did and whether they were answered',
+    {
+      operation: ['get', 'put', 'head', 'list', 'delete'],
+      outcome: ['ok', 'failed'],
+    },
+  ),
+  bucketBytes: counter('bucket_bytes', 'Bytes of objects read from the bucket and written to it', {
+    operation: ['get', 'put'],
+  }),
+
   ready: gauge('ready', '1 when the part is ready, else 0', {
     part: ['queue', 'storage', 'registry', 'models', 'server'],
   }),

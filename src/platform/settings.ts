@@ -182,6 +182,12 @@ export const settings = {
     null,
     'a worker ends after so many jobs, however they ended',
   ),
+  workerIdleMs: training(
+    'HOURGLASS_WORKER_IDLE',
+    optional(duration(second, 365 * 24 * hour)),
+    null,
+    'a worker ends when it found no job for so long',
+  ),
   checkpointIntervalMs: training(
     'HOURGLASS_CHECKPOINT_INTERVAL',
     duration(100, 24 * hour),

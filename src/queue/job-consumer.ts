@@ -30,6 +30,8 @@ export interface ConsumerSettings extends RedisSettings {
   readonly queues: readonly Device[];
   /** takes no more after so many jobs, however they ended; null: never */
   readonly jobs: number | null;
+  /** ends when there was no job for so long; null: never */
+  readonly idleMs: number | null;
   /** crashes without a checkpoint in between until a job is failed */
   readonly maxCrashes: number;
 }
@@ -102,7 +104,7 @@ export class JobConsumer {
   #drainedBy: number | undefined;
 
   private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
-    const { lockMs, queues, concurrency: slots, jobs } = settings;
+    const { lockMs, queues, concurrency: slots, jobs, idleMs } = settings;
     this.#settings = settings;
     this.#base = keyBase(settings);
     this.#log = log;
@@ -114,7 +116,14 @@ export class JobConsumer {
       ...{ client, base: this.#base, lockMs, queues, delivery: this.#delivery, held: this.#held, log },
     });
     this.#fetcher = new JobFetcher({
-      ...{ delivery: this.#delivery, queues, slots, log, ...(jobs !== null && { jobs }) },
+      ...{
+        delivery: this.#delivery,
+        queues,
+        slots,
+        log,
+        ...(jobs !== null && { jobs }),
+        ...(idleMs !== null && { idleMs }),
+      },
       process: (taken) => this.#process(taken),
     });
   }
@@ -140,7 +149,7 @@ export class JobConsumer {
     return consumer;
   }
 
-  /** Resolves when it has had its number of jobs, or was drained. */
+  /** Resolves when it has had its number of jobs, found none for too long, or was drained. */
   get ended(): Promise<void> {
     return this.#fetcher.ended;
   }

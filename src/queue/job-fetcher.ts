@@ -18,6 +18,8 @@ export interface FetcherParts {
   readonly process: (taken: Taken) => Promise<boolean>;
   /** ends by itself after so many jobs */
   readonly jobs?: number;
+  /** ends by itself when it had nothing to do for so long */
+  readonly idleMs?: number;
   readonly log: Logger;
 }
 
@@ -32,6 +34,7 @@ export class JobFetcher {
   #unanswered: { readonly queue: Device; readonly token: string } | undefined;
   #turn = 0;
   #jobs = 0;
+  #busyAt = performance.now();
   #isStopped = false;
   #isTold = false;
   #wake = (): void => undefined;
@@ -41,7 +44,7 @@ export class JobFetcher {
     this.#ended = this.#run();
   }
 
-  /** Resolves when it takes no more and what it took has been dealt with: after `stop`, or after its number of jobs. */
+  /** Resolves when it takes no more and what it took has been dealt with: after `stop`, its number of jobs, or too long without one. */
   get ended(): Promise<void> {
     return this.#ended;
   }
@@ -69,7 +72,7 @@ export class JobFetcher {
       try {
         const taken = await this.#takeNext();
         if (taken) this.#begin(taken);
-        else await this.#sleep(lookEveryMs);
+        else await this.#sleep(Math.min(lookEveryMs, this.#parts.idleMs ?? lookEveryMs));
       } catch (error) {
         log.debug({ reason: (error as Error).message }, 'nothing could be taken from the queue');
         this.#isTold = false;
@@ -86,7 +89,9 @@ export class JobFetcher {
   }
 
   get #isOver(): boolean {
-    return this.#isStopped || this.#jobs >= (this.#parts.jobs ?? Number.POSITIVE_INFINITY);
+    const { jobs = Number.POSITIVE_INFINITY, idleMs = Number.POSITIVE_INFINITY } = this.#parts;
+    const isIdle = this.#inHand.size === 0 && performance.now() - this.#busyAt >= idleMs;
+    return this.#isStopped || this.#jobs >= jobs || isIdle;
   }
 
   async #takeNext(): Promise<Taken | undefined> {
@@ -113,6 +118,7 @@ export class JobFetcher {
   #begin(taken: Taken): void {
     const work = this.#parts.process(taken).then((wasJob) => {
       if (wasJob) this.#jobs++;
+      if (wasJob) this.#busyAt = performance.now();
       this.#inHand.delete(work);
       // What has ended may have made work, such as a sweep whose last trial it was.
       this.tell();

@@ -1,6 +1,6 @@
 /** A job's record in Redis (one hash) and how it is shown. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { JobFailure, JobProgress, JobSpec, JobState, JobView, WaitingFor } from '../jobspec/job.ts';
 
 /** Fields of the hash; all values are text. */
@@ -33,15 +33,6 @@ export function viewOf(record: JobRecord): JobView {
     ...(metrics !== undefined && { metrics: json<Record<string, number>>(metrics) }),
     ...(failure !== undefined && { failure: json<JobFailure>(failure) }),
   };
-}
-
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
-
-/** 26 characters that sort by time: 10 of milliseconds, 16 random (the layout of a ULID, in lower case). */
-export function newJobId(now = Date.now()): string {
-  let head = '';
-  for (let rest = now, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) head = alphabet.charAt(rest % 32) + head;
-  return head + Array.from(randomBytes(16), (byte) => alphabet.charAt(byte % 32)).join('');
 }
 
 /**

@@ -10,13 +10,14 @@ import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { traceFields } from '../base/traceparent.ts';
 import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import { newJobId } from '../jobspec/job-id.ts';
 import type { Logger } from '../platform/log.ts';
 import { deviceQueues } from './bullmq-keys.ts';
 import { Delivery } from './delivery.ts';
 import { JobEventReader } from './job-event-reader.ts';
 import { StreamNotifier } from './job-events.ts';
 import type { Endings, JobPage, JobQueue, ListQuery, QueueView, SubmitOptions } from './job-queue.ts';
-import { fingerprintOf, type JobRecord, newJobId, viewOf } from './job-record.ts';
+import { fingerprintOf, type JobRecord, viewOf } from './job-record.ts';
 import {
   cancelScript,
   queuesScript,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { HourglassError } from '../base/errors.ts';
 import type { JobFailure, JobSpec, JobState } from '../jobspec/job.ts';
+import { newJobId } from '../jobspec/job-id.ts';
 import {
   type ResolvedSweep,
   type SweepSearch,
@@ -11,7 +12,7 @@ import {
   sweepObjective,
   type TrialView,
 } from '../jobspec/sweep.ts';
-import { fingerprintOf, type JobRecord, newJobId } from './job-record.ts';
+import { fingerprintOf, type JobRecord } from './job-record.ts';
 import { cancelScript, submitSweepScript } from './job-scripts.ts';
 import { type QueueSettings, submitAdvice } from './redis.ts';
 import type { Script } from './script.ts';

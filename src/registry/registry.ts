@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { HourglassError } from '../base/errors.ts';
 import type { BlobSource, BlobStore, OpenBlob } from '../store/contract.ts';
+import { versionOfJob } from './job-version.ts';
 import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
 import { aliasNote, deletedNote, deletedThroughNote, ModelIndex, type ModelState, requireLive } from './model-index.ts';
 import { checkAlias, checkName, parseReference } from './reference.ts';
@@ -88,7 +89,7 @@ export class Registry {
       for (const [path, source] of Object.entries(files)) entries.push(await stage.write(path, source));
       for (let tried = 0; ; ) {
         const state = await this.#index.fresh(name);
-        const earlier = await this.#ofJob(state, meta.lineage.jobId);
+        const earlier = await versionOfJob(this.#index, state, meta.lineage.jobId);
         if (earlier) return sameOrRefuse(earlier, entries);
         const version = (state.all.at(-1) ?? 0) + 1;
         if (version === tried) throw new Error(`${name}@${version} is neither there nor free`);
@@ -109,7 +110,7 @@ export class Registry {
 
   /** The version that a job published, if it did; also when that was deleted since. */
   async versionOfJob(name: string, jobId: string): Promise<Manifest | undefined> {
-    return this.#ofJob(await this.#index.fresh(checkName(name)), jobId);
+    return versionOfJob(this.#index, await this.#index.fresh(checkName(name)), jobId);
   }
 
   /**
@@ -305,13 +306,6 @@ export class Registry {
       `Devices may still send frames of ${names.join(', ')}, which nothing else decodes. Delete with force when none will come.`,
       { field: 'force', expected: true, found: coded.map(({ version }) => version) },
     );
-  }
-
-  async #ofJob(state: ModelState, jobId: string): Promise<Manifest | undefined> {
-    // Skip versions with an unreadable manifest: we cannot tell which job made them.
-    const read = await Promise.allSettled(state.all.map((version) => this.#index.manifest(state.name, version)));
-    const manifests = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
-    return manifests.find((manifest) => manifest.lineage.jobId === jobId);
   }
 
   async #newest({ name, live }: ModelState, except?: ReadonlySet<number>): Promise<Manifest> {

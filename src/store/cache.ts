@@ -92,6 +92,27 @@ export class FileCache {
     return true;
   }
 
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** Whether there is such a file, be it damaged. */
+  async has(sha256: string): Promise<boolean> {
+    if (this.#verified.has(sha256)) return true;
+    return (await stat(this.#file(sha256)).catch(() => undefined)) !== undefined;
+  }
+
+  /** Runs `work` unless another process of this machine does the same at the moment. */
+  async unlessBusy(key: string, work: () => Promise<void>): Promise<void> {
+    const lock = path.join(this.root, 'locks', digest(Buffer.from(key)).toString('hex'));
+    if (!(await takeLock(lock))) return;
+    try {
+      await work();
+    } finally {
+      await rm(lock, { force: true }).catch(() => undefined);
+    }
+  }
+
   /** Whether this process has read or written the file and found it whole. */
   isKnown(sha256: string): boolean {
     return this.#verified.has(sha256);

@@ -20,6 +20,19 @@ export interface Stores {
   close(): Promise<void>;
 }
 
+export type BucketOperation = 'get' | 'put' | 'head' | 'list' | 'delete';
+
+/** A request to a bucket that has ended, for metrics. */
+export interface BucketRequest {
+  readonly operation: BucketOperation;
+  /** failed: refused or not answered; that there is no such object is an answer */
+  readonly outcome: 'ok' | 'failed';
+  /** of objects, sent or received */
+  readonly bytes: number;
+}
+
+export type ObserveRequests = (request: BucketRequest) => void;
+
 export interface Collected {
   readonly deleted: number;
   readonly bytes: number;

@@ -5,7 +5,7 @@
 
 import path from 'node:path';
 import type { Config } from '../platform/config.ts';
-import type { Stores } from './contract.ts';
+import type { ObserveRequests, Stores } from './contract.ts';
 import { FolderBlobs } from './folder/blobs.ts';
 import { FolderDatasets } from './folder/datasets.ts';
 import { FolderJobs } from './folder/jobs.ts';
@@ -20,8 +20,8 @@ export const storeSettings = (config: Config): StoreSettings => {
   return { dataDir, store, s3Endpoint, s3PathStyle, cacheDir, cacheBytes, storeRefreshMs };
 };
 
-/** Throws `storage-full`. A bucket is not asked for anything yet. */
-export async function openStores(settings: StoreSettings): Promise<Stores> {
+/** Throws `storage-full`. A bucket is not asked for anything yet; `observe` is told of each request to it. */
+export async function openStores(settings: StoreSettings, observe?: ObserveRequests): Promise<Stores> {
   const {
     dataDir,
     store,
@@ -34,11 +34,12 @@ export async function openStores(settings: StoreSettings): Promise<Stores> {
   if (store) {
     const { openBucketStores } = await import('./s3/open.ts');
     const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/?$/.exec(store) ?? [];
-    return openBucketStores({
+    const place = {
       ...{ bucket, pathStyle: s3PathStyle, cacheDir, cacheBytes, holdMs: storeRefreshMs },
       prefix: prefix === '' ? '' : `${prefix}/`,
       ...(s3Endpoint && { endpoint: s3Endpoint }),
-    });
+    };
+    return openBucketStores(place, observe);
   }
   return {
     isShared: false,

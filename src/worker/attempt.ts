@@ -97,11 +97,11 @@ export async function runAttempt(
   }
 }
 
-type Report = Extract<FromChild, { type: 'progress' | 'epoch' | 'checkpoint' }>;
+type Report = Extract<FromChild, { type: 'progress' | 'epoch' | 'checkpoint' | 'requests' }>;
 type Ending = Exclude<FromChild, Report>;
 
-const isReport = (message: FromChild): message is Report =>
-  message.type === 'progress' || message.type === 'epoch' || message.type === 'checkpoint';
+const reports: readonly FromChild['type'][] = ['progress', 'epoch', 'checkpoint', 'requests'];
+const isReport = (message: FromChild): message is Report => reports.includes(message.type);
 
 function pass(lease: Lease, message: Report): void {
   switch (message.type) {
@@ -111,6 +111,8 @@ function pass(lease: Lease, message: Report): void {
       return lease.epoch(message.epoch);
     case 'checkpoint':
       return lease.checkpointed(message.mark);
+    case 'requests':
+      return undefined; // for the metrics, see meter.ts
     default:
       return message satisfies never;
   }

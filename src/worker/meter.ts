@@ -1,6 +1,7 @@
-/** What the jobs of one worker say of their progress, as metrics: steps, samples, samples per second, checkpoints. */
+/** What the jobs of one worker say of their progress, as metrics: steps, samples, samples per second, checkpoints, requests to the bucket. */
 
 import type { Metrics } from '../platform/metrics.ts';
+import { countRequests } from '../store/request-metrics.ts';
 import type { FromChild } from './protocol.ts';
 
 export class TrainingMeter {
@@ -22,6 +23,7 @@ export class TrainingMeter {
     return {
       hear: (message) => {
         if (message.type === 'checkpoint') this.#metrics.count('checkpoints', 1);
+        if (message.type === 'requests') for (const sum of message.requests) countRequests(this.#metrics, sum);
         if (message.type !== 'progress') return;
         const { phase, step, samplesPerSecond = 0 } = message.progress;
         // The first message of an attempt that goes on tells where it stands, not what it has done.

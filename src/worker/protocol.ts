@@ -3,6 +3,7 @@
 import type { EpochMetrics, JobFailure, JobProgress, JobSpec, WaitingFor } from '../jobspec/job.ts';
 import type { Operation } from '../registry/manifest.ts';
 import type { StoreSettings } from '../store/open.ts';
+import type { RequestSum } from '../store/request-metrics.ts';
 
 export interface EngineChoice {
   readonly engine: 'onnx' | 'eager' | 'tensorflow';
@@ -41,6 +42,8 @@ export type FromChild =
   | { readonly type: 'epoch'; readonly epoch: EpochMetrics }
   /** written and synced; `mark` differs from checkpoint to checkpoint */
   | { readonly type: 'checkpoint'; readonly mark: string }
+  /** to the bucket, since the last message of this kind */
+  | { readonly type: 'requests'; readonly requests: readonly RequestSum[] }
   | { readonly type: 'done'; readonly published: PublishedVersion }
   /** a trial: trained, nothing published */
   | { readonly type: 'trained'; readonly metrics: Readonly<Record<string, number>> }

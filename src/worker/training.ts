@@ -18,6 +18,7 @@ import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
 import type { Stores } from '../store/contract.ts';
 import { openStores } from '../store/open.ts';
+import { RequestTally } from '../store/request-metrics.ts';
 import { type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
@@ -36,13 +37,30 @@ const trainingShare = 97;
 
 const nothingYet: JobProgress = { phase: 'data', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 0 };
 
+const tellRequestsMs = 2000;
+
+/** As `train`; also tells the worker how the bucket was used, every two seconds and at the end. */
+export async function runTraining(options: TrainingOptions): Promise<Trained> {
+  const tally = new RequestTally();
+  const tell = (): void => {
+    const requests = tally.take();
+    if (requests.length > 0) options.tell({ type: 'requests', requests });
+  };
+  const timer = setInterval(tell, tellRequestsMs);
+  try {
+    return await train(options, await openStores(options.assignment.stores, tally.observe));
+  } finally {
+    clearInterval(timer);
+    tell();
+  }
+}
+
 /**
  * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, and what `trainJob`,
  * `DatasetStore.open` and `Registry.publish` throw.
  */
-export async function runTraining({ assignment, signal, tell }: TrainingOptions): Promise<Trained> {
+async function train({ assignment, signal, tell }: TrainingOptions, stores: Stores): Promise<Trained> {
   const { id, attempt, spec, run, checkpoints, release, isTrial } = assignment;
-  const stores = await openStores(assignment.stores);
   const fence = await stores.jobs.begin(id, attempt);
   const registry = await Registry.open(stores.versions, { orphanAgeMs: 'never' });
   const earlier = await registry.versionOfJob(spec.name, id);

@@ -12,6 +12,7 @@ import { type ConsumerSettings, JobConsumer, type Outcome } from '../queue/job-c
 import type { Lease } from '../queue/lease.ts';
 import type { JobFiles } from '../store/contract.ts';
 import { openStores, type StoreSettings } from '../store/open.ts';
+import { observeInto } from '../store/request-metrics.ts';
 import { AttemptTrace } from '../telemetry/attempts.ts';
 import type { Attributes, Tracing } from '../telemetry/tracing.ts';
 import { type AttemptSettings, runAttempt } from './attempt.ts';
@@ -57,7 +58,7 @@ export class TrainingWorker {
     metrics: Metrics,
     signal?: AbortSignal,
   ): Promise<TrainingWorker> {
-    const { jobs } = await openStores(settings.stores);
+    const { jobs } = await openStores(settings.stores, observeInto(metrics));
     const worker = new TrainingWorker(settings, jobs, log, metrics);
     worker.#consumer = await JobConsumer.open(settings.queue, (lease) => worker.#train(lease), log, signal);
     const sweep = (): void => {
@@ -68,7 +69,7 @@ export class TrainingWorker {
     return worker;
   }
 
-  /** Resolves when it has had its number of jobs, or was drained. */
+  /** Resolves when it has had its number of jobs, found none for too long, or was drained. */
   get ended(): Promise<void> {
     return this.#consumer?.ended ?? Promise.resolve();
   }

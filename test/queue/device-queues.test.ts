@@ -121,6 +121,32 @@ it('ends after its number of jobs, however they ended', async () => {
   await queue.close();
 });
 
+it('ends when it finds no job for too long, never while it has one', async () => {
+  const prefix = 'idle';
+  const queue = await openQueue(redis.url, { prefix });
+  const { id } = await queue.submit(jobSpec());
+  let finish = (): void => undefined;
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const consumer = await open(
+    prefix,
+    async () => {
+      await finished;
+      return success;
+    },
+    { jobs: 5, idleMs: 300 },
+  );
+  const ended = consumer.ended.then(() => 'ended');
+  await until(async () => (await queue.get(id)).state === 'running');
+  expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 900, 'works'))])).toBe('works');
+  finish();
+  expect(await ended).toBe('ended');
+  expect((await queue.get(id)).state).toBe('succeeded');
+  await consumer.drain();
+  await queue.close();
+});
+
 it('shows a sweep as waiting once its trials have ended, so that somebody comes to publish the best', async () => {
   const prefix = 'sweep';
   const queue = await openQueue(redis.url, { prefix });

@@ -31,6 +31,7 @@ export const consumerSettings = (url: string, changes: Partial<ConsumerSettings>
   maxCrashes: 3,
   queues: ['cpu', 'any'],
   jobs: null,
+  idleMs: null,
   ...changes,
 });
 

@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { newJobId } from '../../src/jobspec/job-id.ts';
+import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { codeOf, openRegistry, publicationOf, tempRoot } from './publications.ts';
 
 async function twoRegistries() {
@@ -54,6 +57,28 @@ describe('publishing', () => {
     expect(await gateway.versionOfJob('digits', 'job-1')).toEqual(first);
     expect(await gateway.versionOfJob('digits', 'job-3')).toBeUndefined();
     expect((await gateway.getModel('digits')).versions.map((v) => v.version)).toEqual([1, 2]);
+  });
+
+  it('reads no long history to see whether a job has published', async () => {
+    const root = tempRoot();
+    const writer = await openRegistry(root);
+    for (let i = 0; i < 40; i++) await writer.publish('digits', publicationOf(newJobId()));
+    const store = await FolderBlobs.open(root);
+    let reads = 0;
+    const read = store.read.bind(store);
+    store.read = (...blob) => {
+      reads++;
+      return read(...blob);
+    };
+    const registry = await Registry.open(store, { orphanAgeMs: 'never' });
+    const twoDays = 48 * 3600 * 1000;
+    expect(await registry.versionOfJob('digits', newJobId(Date.now() + twoDays))).toBeUndefined();
+    expect(reads).toBeLessThanOrEqual(32);
+    // One that was submitted before the oldest version may be any of them.
+    const early = newJobId(Date.now() - twoDays);
+    const first = await writer.publish('faces', publicationOf(early));
+    for (let i = 0; i < 20; i++) await writer.publish('faces', publicationOf(newJobId()));
+    expect(await registry.versionOfJob('faces', early)).toEqual(first);
   });
 
   it('refuses names that are not allowed, and files that are its own', async () => {

@@ -5,11 +5,12 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type DatasetFiles, ShortFileError, type StoredRows } from '../../src/store/contract.ts';
+import { type BucketRequest, type DatasetFiles, ShortFileError, type StoredRows } from '../../src/store/contract.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 import { openStores } from '../../src/store/open.ts';
-import type { BucketStores } from '../../src/store/s3/open.ts';
+import { type BucketStores, openBucketStores } from '../../src/store/s3/open.ts';
 import { s3Server, startBucket, type TestBucket } from '../helpers/s3.ts';
+import { until } from '../queue/fixtures.ts';
 import { bucketStores, emptyDisk } from './buckets.ts';
 
 /** each returns a function that opens the same store again, as another machine would */
@@ -155,6 +156,55 @@ describe.skipIf(!s3Server())('a data set in a bucket', () => {
         expect(small.equals(content.subarray(position, position + 4096))).toBe(true);
       }
     }
+  });
+
+  it('is fetched ahead, many chunks with one request, once a part of it was read', async () => {
+    const content = randomBytes(24 * 2 ** 20);
+    await add((await open()).datasets, 'ahead', { 'train.rows': content });
+    const disk = emptyDisk();
+    const machine = await open({ dataDir: disk });
+    const rows = await openFile(machine.datasets, 'ahead');
+    const row = Buffer.alloc(1000);
+    for (const chunk of [23, 3, 17, 9, 0, 12, 20, 6]) {
+      await rows.read(row, chunk * 2 ** 20 + 5000);
+      expect(row.equals(content.subarray(chunk * 2 ** 20 + 5000).subarray(0, 1000))).toBe(true);
+    }
+    const kept = () => readdirSync(path.join(disk, 'cache/store/files'), { recursive: true, withFileTypes: true });
+    // all chunks and the index
+    await until(() => kept().filter((entry) => entry.isFile() && !entry.name.includes('.')).length === 25);
+    // the record, the index, the eight chunks, and what was missing between them
+    expect(machine.bucket.requests.get).toBeLessThanOrEqual(2 + 8 + 4);
+    expect((await readAll(rows)).equals(content)).toBe(true);
+  });
+
+  it('is read by a thread when it is large', async () => {
+    const content = randomBytes(3 * 2 ** 20 + 17);
+    const requests: BucketRequest[] = [];
+    const { s3Endpoint } = bucket.settings(emptyDisk());
+    const place = { bucket: 'test', prefix: 'thread/', endpoint: s3Endpoint ?? '', pathStyle: true };
+    const machine = { cacheDir: emptyDisk(), cacheBytes: 2 ** 30, holdMs: 1000, threadFromBytes: 1 };
+    const stores = openBucketStores({ ...place, ...machine }, (request) => requests.push(request));
+    onTestFinished(() => stores.close());
+    await add(stores.datasets, 'large', { 'train.rows': content });
+    const rows = await openFile(stores.datasets, 'large');
+    const own = stores.bucket.requests.get;
+    const [all, ...parts] = await Promise.all([
+      readAll(rows),
+      ...[0, 2 ** 20 - 3, 3 * 2 ** 20].map(async (position) => {
+        const part = Buffer.alloc(17);
+        await rows.read(part, position);
+        return part.equals(content.subarray(position, position + 17));
+      }),
+    ]);
+    expect(all?.equals(content)).toBe(true);
+    expect(parts).toEqual([true, true, true]);
+    // Not asked for by this thread, but told to it.
+    expect(stores.bucket.requests.get).toBe(own);
+    await until(() => requests.filter(({ operation }) => operation === 'get').length === own + 4);
+    expect(requests.reduce((sum, { operation, bytes }) => sum + (operation === 'get' ? bytes : 0), 0)).toBeGreaterThan(
+      content.length,
+    );
+    await expect(rows.read(Buffer.alloc(18), 3 * 2 ** 20)).rejects.toThrow(ShortFileError);
   });
 
   it('stays while a job that began before its deletion has files, and is collected afterwards', async () => {

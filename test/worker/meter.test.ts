@@ -1,6 +1,7 @@
 // Training throughput in the metrics, from what training processes say.
 import { expect, it } from 'vitest';
 import { Metrics } from '../../src/platform/metrics.ts';
+import { RequestTally } from '../../src/store/request-metrics.ts';
 import { TrainingMeter } from '../../src/worker/meter.ts';
 
 const at = (phase: string, step: number, samplesPerSecond: number) =>
@@ -29,4 +30,20 @@ it('counts steps and samples of all jobs, from where each attempt began', async 
   second.end();
   first.end();
   expect(await shown('training_samples_per_second')).toBe(0);
+});
+
+it('counts the requests to the bucket of the processes that train', async () => {
+  const metrics = new Metrics('worker');
+  const job = new TrainingMeter(metrics).begin(10);
+  const tally = new RequestTally();
+  tally.observe({ operation: 'get', outcome: 'ok', bytes: 1000 });
+  tally.observe({ operation: 'get', outcome: 'ok', bytes: 24 });
+  tally.observe({ operation: 'put', outcome: 'failed', bytes: 7 });
+  job.hear({ type: 'requests', requests: tally.take() });
+  expect(tally.take()).toEqual([]);
+  const text = await metrics.render();
+  expect(text).toContain('hourglass_bucket_requests_total{operation="get",outcome="ok",process="worker"} 2');
+  expect(text).toContain('hourglass_bucket_bytes_total{operation="get",process="worker"} 1024');
+  expect(text).toContain('hourglass_bucket_requests_total{operation="put",outcome="failed",process="worker"} 1');
+  job.end();
 });

@@ -336,6 +336,10 @@ spec:
         {{- if .once }}
         - name: HOURGLASS_WORKER_JOBS
           value: '1'
+        {{- if not (hasKey (merge (dict) $pool.settings $root.Values.settings) "HOURGLASS_WORKER_IDLE") }}
+        - name: HOURGLASS_WORKER_IDLE
+          value: 5m
+        {{- end }}
         {{- end }}
         {{- include "hourglass.tracing" $root | nindent 8 }}
         {{- include "hourglass.settings" (merge (dict) $pool.settings $root.Values.settings) | nindent 8 }}

@@ -24,7 +24,7 @@ export function diskError(thrown: unknown): unknown {
   if (!isFull(thrown)) return thrown;
   return new HourglassError(
     'storage-full',
-    'The disk of the server is full. Delete data sets or models, or add space.',
+    'The disk of the server is full. Add space to it, or delete data sets or models that it holds.',
   );
 }
 

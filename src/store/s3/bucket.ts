@@ -14,6 +14,7 @@ import {
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
+import type { BucketOperation, ObserveRequests } from '../contract.ts';
 import { bucketError, isConflict, isMissing, isNotModified, isPreconditionFailed } from './errors.ts';
 
 export interface BucketSettings {
@@ -58,10 +59,13 @@ export class BucketClient {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #observe: ObserveRequests;
   /** requests sent, for benchmarks and tests */
-  readonly requests = { get: 0, put: 0, head: 0, list: 0, delete: 0 };
+  readonly requests: Record<BucketOperation, number> = { get: 0, put: 0, head: 0, list: 0, delete: 0 };
 
-  constructor({ bucket, prefix, endpoint, pathStyle }: BucketSettings) {
+  /** `observe` is told of each request; tries that the SDK makes by itself count as one. */
+  constructor({ bucket, prefix, endpoint, pathStyle }: BucketSettings, observe: ObserveRequests = () => {}) {
+    this.#observe = observe;
     this.#bucket = bucket;
     this.#prefix = prefix;
     const config: S3ClientConfig = {
@@ -88,8 +92,7 @@ export class BucketClient {
     etag: string | undefined,
     range?: readonly [number, number],
   ): Promise<StoredObject | undefined | 'unchanged'> {
-    this.requests.get++;
-    return this.#ask(async () => {
+    const receive = async (): Promise<StoredObject | undefined | 'unchanged'> => {
       try {
         const answer = await this.#client.send(
           new GetObjectCommand({
@@ -111,13 +114,15 @@ export class BucketClient {
         if (isNotModified(error)) return 'unchanged';
         throw error;
       }
+    };
+    return this.#ask('get', receive, {
+      received: (found) => (typeof found === 'object' ? found.bytes.length : 0),
     });
   }
 
   /** undefined when there is no such object */
   async head(key: string): Promise<Omit<ListedObject, 'key'> | undefined> {
-    this.requests.head++;
-    return this.#ask(async () => {
+    return this.#ask('head', async () => {
       try {
         const {
           ETag = '',
@@ -134,9 +139,8 @@ export class BucketClient {
 
   /** Writes an object, whatever is there. Returns its ETag. */
   async put(key: string, body: Uint8Array): Promise<string> {
-    this.requests.put++;
-    const answer = await this.#ask(() => this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body })));
-    return answer.ETag ?? '';
+    const send = () => this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body }));
+    return (await this.#ask('put', send, { sent: body.length })).ETag ?? '';
   }
 
   /**
@@ -146,12 +150,9 @@ export class BucketClient {
   async putIf(key: string, body: Uint8Array, condition: WriteCondition): Promise<string | undefined> {
     const when = 'absent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
     for (let tried = 1; ; tried++) {
-      this.requests.put++;
+      const send = () => this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...when }));
       try {
-        return await this.#ask(async () => {
-          const answer = await this.#client.send(new PutObjectCommand({ ...this.#at(key), Body: body, ...when }));
-          return answer.ETag ?? '';
-        }, isConflict);
+        return (await this.#ask('put', send, { sent: body.length, keep: isConflict })).ETag ?? '';
       } catch (error) {
         if (!isConflict(error)) throw error;
         if (isPreconditionFailed(error) || isMissing(error)) break;
@@ -166,14 +167,12 @@ export class BucketClient {
 
   /** No error when there is none. */
   async delete(key: string): Promise<void> {
-    this.requests.delete++;
-    await this.#ask(() => this.#client.send(new DeleteObjectCommand(this.#at(key))));
+    await this.#ask('delete', () => this.#client.send(new DeleteObjectCommand(this.#at(key))));
   }
 
   /** Deletes the object with this ETag; false when another one is there or none. */
   async deleteIf(key: string, etag: string): Promise<boolean> {
-    this.requests.delete++;
-    return this.#ask(async () => {
+    return this.#ask('delete', async () => {
       try {
         await this.#client.send(new DeleteObjectCommand({ ...this.#at(key), IfMatch: etag }));
         return true;
@@ -187,8 +186,7 @@ export class BucketClient {
   async deleteAll(keys: readonly string[]): Promise<void> {
     for (let at = 0; at < keys.length; at += deletedAtOnce) {
       const Objects = keys.slice(at, at + deletedAtOnce).map((key) => ({ Key: this.#prefix + key }));
-      this.requests.delete++;
-      await this.#ask(async () => {
+      await this.#ask('delete', async () => {
         const { Errors = [] } = await this.#client.send(
           new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }),
         );
@@ -202,8 +200,7 @@ export class BucketClient {
   async *list(prefix: string): AsyncGenerator<ListedObject> {
     let token: string | undefined;
     do {
-      this.requests.list++;
-      const page = await this.#ask(() =>
+      const page = await this.#ask('list', () =>
         this.#client.send(
           new ListObjectsV2Command({
             Bucket: this.#bucket,
@@ -223,9 +220,8 @@ export class BucketClient {
 
   /** Throws when the bucket does not answer or does not let this server look into it. */
   async ping(): Promise<void> {
-    this.requests.list++;
     const look = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#prefix, MaxKeys: 1 });
-    await this.#ask(() => this.#client.send(look, small()));
+    await this.#ask('list', () => this.#client.send(look, small()));
   }
 
   close(): void {
@@ -236,12 +232,29 @@ export class BucketClient {
     return { Bucket: this.#bucket, Key: this.#prefix + key };
   }
 
-  /** Runs a request; what it throws is an error that a client may see, but for what `keep` lets through. */
-  async #ask<T>(request: () => Promise<T>, keep: (error: unknown) => boolean = () => false): Promise<T> {
+  /**
+   * Runs a request and counts it. What it throws is an error that a client may see, but for what `keep` lets through: answers
+   * such as a lost condition that are no failures.
+   */
+  async #ask<T>(operation: BucketOperation, request: () => Promise<T>, how: Asked<T> = {}): Promise<T> {
+    const { sent = 0, received = () => 0, keep = () => false } = how;
+    const note = (outcome: 'ok' | 'failed', bytes = sent): void => this.#observe({ operation, outcome, bytes });
+    this.requests[operation]++;
     try {
-      return await request();
+      const answer = await request();
+      note('ok', sent + received(answer));
+      return answer;
     } catch (error) {
+      note(keep(error) ? 'ok' : 'failed');
       throw keep(error) ? error : bucketError(error);
     }
   }
+}
+
+interface Asked<T> {
+  /** bytes of the object that is sent */
+  readonly sent?: number;
+  /** bytes of the object that is received */
+  readonly received?: (answer: T) => number;
+  readonly keep?: (error: unknown) => boolean;
 }

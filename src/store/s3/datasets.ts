@@ -21,6 +21,20 @@ const manifestFile = 'manifest.json';
 /** shards that are stored at the same time */
 const storedAtOnce = 3;
 
+/** Starting a thread costs as much as reading some 50 MiB. */
+const largeFileBytes = 64 * 2 ** 20;
+
+export interface BucketDatasetOptions {
+  readonly bucket: BucketClient;
+  readonly objects: Objects;
+  /** a folder of this machine for uploads, made when it is needed */
+  readonly scratch: string;
+  /** opens a large file, to be read in a thread */
+  readonly inThread: (index: FileIndex) => StoredRows;
+  /** what is large; default 64 MiB */
+  readonly threadFromBytes?: number;
+}
+
 export interface DatasetRecord {
   readonly writer: string;
   readonly manifest: string;
@@ -32,12 +46,15 @@ export class BucketDatasets implements DatasetFiles {
   readonly #bucket: BucketClient;
   readonly #objects: Objects;
   readonly #scratch: string;
+  readonly #inThread: (index: FileIndex) => StoredRows;
+  readonly #threadFromBytes: number;
 
-  /** `scratch`: a folder of this machine for uploads, made when it is needed */
-  constructor(bucket: BucketClient, objects: Objects, scratch: string) {
+  constructor({ bucket, objects, scratch, inThread, threadFromBytes = largeFileBytes }: BucketDatasetOptions) {
     this.#bucket = bucket;
     this.#objects = objects;
     this.#scratch = scratch;
+    this.#inThread = inThread;
+    this.#threadFromBytes = threadFromBytes;
   }
 
   async names(): Promise<readonly string[]> {
@@ -80,7 +97,8 @@ export class BucketDatasets implements DatasetFiles {
   async #open(index: string | undefined): Promise<StoredRows | undefined> {
     const bytes = index === undefined ? undefined : await this.#objects.get(index);
     if (!bytes) return undefined;
-    return new BucketRows(this.#objects, JSON.parse(Buffer.from(bytes).toString()) as FileIndex);
+    const file = JSON.parse(Buffer.from(bytes).toString()) as FileIndex;
+    return file.bytes < this.#threadFromBytes ? new BucketRows(this.#objects, file) : this.#inThread(file);
   }
 
   /** Stores a file shard by shard; returns the SHA-256 of its index. */

@@ -18,6 +18,15 @@ export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').upda
 const youngMs = 10 * 60_000;
 export const shortestGraceMs = 60 * 60_000;
 
+/** share of the cache that one file may fill in advance */
+const roomShare = 0.8;
+
+/** A piece of an object that has a checksum of its own. */
+export interface Range {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
 export class Objects {
   readonly #bucket: BucketClient;
   readonly #cache: FileCache;
@@ -53,6 +62,39 @@ export class Objects {
    */
   getRange(sha256: string, start: number, end: number, rangeSha256: string): Promise<Uint8Array<ArrayBuffer>> {
     return this.#cache.load(rangeSha256, () => this.#fetch(rangeSha256, keyOf(sha256), [start, end]));
+  }
+
+  /**
+   * Brings neighbouring ranges of an object into the cache with one request, those with a right checksum; returns them. Undefined
+   * when another process of this machine is doing so.
+   */
+  async fetchRanges(sha256: string, start: number, ranges: readonly Range[]): Promise<Uint8Array[] | undefined> {
+    const end = ranges.reduce((at, { bytes }) => at + bytes, start);
+    let parts: Uint8Array[] | undefined;
+    await this.#cache.unlessBusy(`${sha256} ${start}`, async () => {
+      const found = await this.#bucket.get(keyOf(sha256), [start, end]);
+      if (!found) throw new GoneError(keyOf(sha256));
+      parts = [];
+      let at = 0;
+      for (const range of ranges) {
+        const part = found.bytes.subarray(at, at + range.bytes);
+        at += range.bytes;
+        if (sha256Of(part) !== range.sha256) throw new DamagedError(keyOf(sha256));
+        await this.#cache.put(range.sha256, part);
+        parts.push(part);
+      }
+    });
+    return parts;
+  }
+
+  /** Whether the cache of this machine has room for so much. */
+  canKeep(bytes: number): boolean {
+    return bytes < roomShare * this.#cache.maxBytes;
+  }
+
+  /** Whether the cache of this machine has the range, be it damaged. */
+  hasCached(rangeSha256: string): Promise<boolean> {
+    return this.#cache.has(rangeSha256);
   }
 
   /** Copies bytes of a range that the cache of this machine has; false when it has not. */
