@@ -65,7 +65,15 @@ export class ModelCache {
   /** The manifest that a reference means now, without loading it. Throws what `Registry.resolve` throws. */
   async resolve(reference: string): Promise<Manifest> {
     const { kind, name } = parseReference(reference);
-    return this.#options.registry.resolve(reference, kind === 'newest' ? this.#damagedVersions(name) : undefined);
+    const { registry } = this.#options;
+    const look = { since: performance.now(), revision: registry.revision };
+    const manifest = await registry.resolve(reference, kind === 'newest' ? this.#damagedVersions(name) : undefined);
+    const model = this.#slots.get(`${manifest.name}@${manifest.version}`)?.loaded;
+    if (model) {
+      // Whoever asks for the version goes on to ask it by its number.
+      for (const known of new Set([reference, model.key])) remember(this.#current, known, { model, ...look });
+    }
+    return manifest;
   }
 
   /** The loaded version that a reference means, when that was looked up a moment ago and nothing has changed here since. */

@@ -1,5 +1,5 @@
 // Small models on the event loop: the same answers as from a thread, and never of a version that is not meant any more.
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { defaultCaller } from '../../src/base/caller.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
@@ -39,6 +39,23 @@ describe('a small model', () => {
     expect(many.map(({ codes }) => codes)).toEqual(
       [1, 2, 3].map((value) => [Math.fround(Math.fround(0.1) * value), 0]),
     );
+  });
+
+  it('is looked up once in a while, also by whoever resolves it before it sends rows', async () => {
+    const serving = await startInline();
+    await serving.publish('digits', times(1));
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1000);
+    const look = vi.spyOn(serving.registry, 'resolve');
+    try {
+      for (let i = 0; i < 5; i++) {
+        const { model, version } = await serving.predictor.resolve(defaultCaller, 'encode', 'digits');
+        await encode(serving, `${model}@${version}`, i, 2, 3, 4);
+      }
+      expect(look).toHaveBeenCalledTimes(1);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('still refuses wrong rows, other operations and nonsense', async () => {
