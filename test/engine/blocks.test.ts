@@ -111,6 +111,27 @@ describe.runIf(works)('one convolution and its gradients', () => {
   });
 });
 
+describe.runIf(works)('a convolution of an image that was enlarged twofold', () => {
+  const enlarged = (inputs: number, outputs: number, batch = 16) =>
+    program([batch, 14, 12, inputs], { w: f32(3, 3, inputs, outputs), b: f32(outputs) }, (x, { w, b }) => {
+      const large = tf.image.resizeNearestNeighbor(tf.relu(x), [28, 24]);
+      return tf.add(tf.conv2d(large, w as tf.Tensor4D, 1, 'same'), b!);
+    });
+
+  it.each([
+    ['grey', enlarged(16, 1)],
+    ['colours', enlarged(20, 3)],
+    ['a batch that fills no block', enlarged(32, 1, 12)],
+  ])('%s: is computed from the small image', async (_, p) => {
+    const operators = blockedOperators(p);
+    expect(operators).not.toContain('Upsample');
+    expect(operators).not.toContain('AveragePool');
+    const plain = await run(p, { blocks: false });
+    expect(await run(p, { blocks: true })).toEqual(plain);
+    expect(plain.w!.data.some((value) => value !== 0)).toBe(true);
+  });
+});
+
 describe.runIf(works)('between convolutions', () => {
   const parameters = {
     w0: f32(3, 3, 1, 16),
@@ -128,7 +149,7 @@ describe.runIf(works)('between convolutions', () => {
     h = tf.mul(tf.relu(tf.add(conv(h, w1), b1!)), 1 / 16);
     h = pool(tf.mul(tf.add(h, tf.relu(h)), 0.5));
     h = up(tf.relu(conv(h, w2)));
-    return conv(up(h), w3);
+    return conv(up(h), w3) as tf.Tensor;
   };
   const whole = program([32, 28, 28, 1], parameters, net);
 

@@ -150,11 +150,26 @@ export function channelSums(g: Graph, { value, channels }: Blocked): Value {
   return slice(g, scaled, [0], [channels]);
 }
 
-/** The two images of a filter gradient: NHWC, and the same in blocks. */
+/** The same of an image with the images of a block inside (imagesInside). */
+export function channelSumsInside(g: Graph, image: Value, channels: number, block: number): Value {
+  const [many, , height, width] = image.shape as Image;
+  const rows = (many / block) * height;
+  // a row of pixels of a block of images counts as a picture of its own
+  const value = reshape(g, image, [rows, block, width * block, 1]);
+  const means = g.node('GlobalAveragePool', [value], { type: 'float32', shape: [rows, block, 1, 1] }, {}, domain);
+  const wide = filled(channels, block);
+  const parts = reshape(g, means, [many / wide, wide / block, height, block]);
+  const sums = reshape(g, reduce(g, 'ReduceSum', parts, [0, 2]), [wide]);
+  const scaled = g.node('Mul', [sums, g.scalar('float32', width * block)], { type: 'float32', shape: [wide] });
+  return slice(g, scaled, [0], [channels]);
+}
+
+/** An image of a filter gradient in the two layouts in which it may be read. */
 export interface GradientSide {
   readonly channels: number;
+  /** NHWC */
   readonly last: () => Value;
-  readonly blocks: () => Blocked;
+  readonly inside: () => Value;
 }
 
 /**
@@ -186,9 +201,9 @@ export function filterGradient(g: Graph, x: GradientSide, dy: GradientSide, info
     ? [filterHeight - 1 - top, filterWidth - 1 - left, filterHeight - 1 - bottom, filterWidth - 1 - right]
     : [top, left, bottom, right];
   const groups = batchSize / block;
-  const kernel = filterOf.blocks().value.shape.slice(2) as [number, number];
+  const weights = filterOf.inside();
+  const kernel = weights.shape.slice(2);
   const wide = filled(filterOf.channels, block);
-  const weights = reshape(g, imagesInside(g, filterOf.blocks().value, block), [groups * wide, block, ...kernel]);
   const picture = widened(g, imageOf.last(), pads, block);
   const { channels } = imageOf;
   const shape = [1, groups * wide, filterHeight, filterWidth * channels];
@@ -211,15 +226,24 @@ export function filterGradient(g: Graph, x: GradientSide, dy: GradientSide, info
   return arranged(g, total, places, [filterHeight, filterWidth, inChannels, outChannels]);
 }
 
-/** Blocks of channels → [blocks of images, blocks of channels, pixels, images of the block, channels of the block]. */
-function imagesInside(g: Graph, value: Value, block: number): Value {
+/**
+ * A blocked image in the order [blocks of images, blocks of channels, pixels, images of the block, channels of the block]: read as a
+ * filter as large as an image, with images as inputs. The shape says [blocks of images times channels, block, height, width].
+ */
+export function imagesInside(g: Graph, { value }: Blocked, block: number): Value {
+  const shape = insideShape(value.shape, block);
   const [batch, wide, height, width] = value.shape as Image;
-  const blocks = wide / block;
-  const pixels = height * width;
-  if (blocks === 1) {
-    return transpose(g, reshape(g, value, [batch / block, block, pixels, block]), [0, 2, 1, 3]);
-  }
-  return transpose(g, reshape(g, value, [batch / block, block, blocks, pixels, block]), [0, 2, 3, 1, 4]);
+  const [blocks, pixels] = [wide / block, height * width];
+  const inside =
+    blocks === 1
+      ? transpose(g, reshape(g, value, [batch / block, block, pixels, block]), [0, 2, 1, 3])
+      : transpose(g, reshape(g, value, [batch / block, block, blocks, pixels, block]), [0, 2, 3, 1, 4]);
+  return reshape(g, inside, shape);
+}
+
+export function insideShape(shape: readonly number[], block: number): readonly number[] {
+  const [batch, wide, height, width] = shape as Image;
+  return [(batch / block) * wide, block, height, width];
 }
 
 /** NHWC → a blocked image of one picture whose channels are the images, with columns of pixels times channels, padded with zeros. */

@@ -29,6 +29,12 @@ const productsOf = (info: Info): number =>
 /** Outputs are filled up to whole blocks: with fewer than half a block another form is faster. */
 const fillsBlock = (channels: number, block: number): boolean => 2 * channels >= block;
 
+/** Whether a convolution of an enlarged image should be computed from the small one (enlarged.ts). */
+export function isWorthFolding({ kind, info }: ConvolutionRecord, block: number): boolean {
+  if (productsOf(info) < leastProducts) return false;
+  return kind !== 'filter' || (info.batchSize % block === 0 && info.inHeight * info.inWidth <= 4 * largestImage);
+}
+
 const isUnit = ({ strideHeight, strideWidth, dilationHeight, dilationWidth }: Info): boolean =>
   strideHeight === 1 && strideWidth === 1 && dilationHeight === 1 && dilationWidth === 1;
 

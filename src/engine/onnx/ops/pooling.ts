@@ -97,6 +97,8 @@ export interface PoolGradient {
   readonly stepped: boolean;
   /** the images are in blocks of so many channels (blocks/forms.ts); the graph has no other form of this gradient */
   readonly block?: number;
+  /** the gradient is written with the images of a block beside each other, as a filter's gradient reads it (blocks/forms.ts) */
+  readonly imagesInside?: boolean;
 }
 
 const tiledGradients = new WeakMap<Value, PoolGradient>();

@@ -31,7 +31,8 @@ export function poolFunction(pass: PoolGradient, layout: Layout): UpdateFunction
 }
 
 /** Images in blocks of channels: four channels of a window at a time. */
-function ofBlocks({ gradient, dy, input, stepped }: PoolGradient, layout: Layout, block: number): UpdateFunction {
+function ofBlocks(pass: PoolGradient, layout: Layout, block: number): UpdateFunction {
+  const { gradient, dy, input, stepped, imagesInside } = pass;
   const f = new UpdateFunction();
   const [batch, channels, height, windows] = dy.shape as [number, number, number, number];
   const pixelBytes = 4 * block;
@@ -40,22 +41,40 @@ function ofBlocks({ gradient, dy, input, stepped }: PoolGradient, layout: Layout
   const zero = f.constant(0);
   const rows = batch * (channels / block) * height;
   const step = { count: windows, wide: 2 * pixelBytes, narrow: pixelBytes };
-  f.rowsOfSteps(rows, { wide: 2 * rowBytes, narrow: windows * pixelBytes }, step, (at) => {
-    for (let lane = 0; lane < pixelBytes; lane += 4 * lanes) {
-      const [a, b] = [at.wide(x + lane), at.wide(x + lane + pixelBytes)];
-      const [c, d] = [at.wide(x + lane + rowBytes), at.wide(x + lane + rowBytes + pixelBytes)];
-      const [above, below] = [f.compute('pseudoMax', a, b), f.compute('pseudoMax', c, d)];
-      const all = at.narrow(given + lane);
-      const share = stepped ? f.compute('and', all, f.compute('gt', f.compute('pseudoMax', above, below), zero)) : all;
-      const isAbove = f.compute('ge', above, below);
-      const [toAbove, toBelow] = [f.compute('and', share, isAbove), f.compute('andNot', share, isAbove)];
-      const [isA, isC] = [f.compute('ge', a, b), f.compute('ge', c, d)];
-      at.store(dx + lane, f.compute('and', toAbove, isA));
-      at.store(dx + lane + pixelBytes, f.compute('andNot', toAbove, isA));
-      at.store(dx + lane + rowBytes, f.compute('and', toBelow, isC));
-      at.store(dx + lane + rowBytes + pixelBytes, f.compute('andNot', toBelow, isC));
-    }
-  });
+  // written with the images of a block beside each other, pixels are that many times as far apart
+  const apart = imagesInside ? block : 1;
+  const [right, down] = [apart * pixelBytes, apart * rowBytes];
+  const planeBytes = 2 * height * down;
+  const digits = [
+    { below: height, bytes: 2 * down },
+    { below: channels / block, bytes: planeBytes },
+    { below: block, bytes: pixelBytes },
+  ];
+  const target = { digits, first: (channels / block) * planeBytes, step: 2 * right };
+  f.rowsOfSteps(
+    rows,
+    { wide: 2 * rowBytes, narrow: windows * pixelBytes },
+    step,
+    (at) => {
+      for (let lane = 0; lane < pixelBytes; lane += 4 * lanes) {
+        const [a, b] = [at.wide(x + lane), at.wide(x + lane + pixelBytes)];
+        const [c, d] = [at.wide(x + lane + rowBytes), at.wide(x + lane + rowBytes + pixelBytes)];
+        const [above, below] = [f.compute('pseudoMax', a, b), f.compute('pseudoMax', c, d)];
+        const all = at.narrow(given + lane);
+        const share = stepped
+          ? f.compute('and', all, f.compute('gt', f.compute('pseudoMax', above, below), zero))
+          : all;
+        const isAbove = f.compute('ge', above, below);
+        const [toAbove, toBelow] = [f.compute('and', share, isAbove), f.compute('andNot', share, isAbove)];
+        const [isA, isC] = [f.compute('ge', a, b), f.compute('ge', c, d)];
+        at.store(dx + lane, f.compute('and', toAbove, isA));
+        at.store(dx + lane + right, f.compute('andNot', toAbove, isA));
+        at.store(dx + lane + down, f.compute('and', toBelow, isC));
+        at.store(dx + lane + down + right, f.compute('andNot', toBelow, isC));
+      }
+    },
+    imagesInside ? target : undefined,
+  );
   return f;
 }
 

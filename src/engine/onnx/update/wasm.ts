@@ -50,6 +50,7 @@ const op = {
   i32Add: 0x6a,
   i32Mul: 0x6c,
   i32DivU: 0x6e,
+  i32RemU: 0x70,
   i32Shl: 0x74,
 };
 const type = { i32: 0x7f, v128: 0x7b, func: 0x60, empty: 0x40 };
@@ -86,15 +87,29 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...un
 /** A value on the stack that was stored in a local: the number of that local. */
 export type Local = number;
 
-/** The arguments, the byte offset that loops count and where they end, a block and the last, the end of a row; all other locals are v128. */
-const [part, parts, counter, end, block, lastBlock, rowEnd] = [0, 1, 2, 3, 4, 5, 6] as const;
-const numbered = 7;
+/**
+ * The arguments, the byte offset that loops count and where they end, a block and the last, the end of a row, where a row is written
+ * to, what is left of its number; all other locals are v128.
+ */
+const [part, parts, counter, end, block, lastBlock, rowEnd, target, rest] = [0, 1, 2, 3, 4, 5, 6, 7, 8] as const;
+const numbered = 9;
+
+/**
+ * Where rows are written whose order differs from that in which they are read: digits of the row's number, the last digit first, with so
+ * many bytes for each unit. The first digit has no bound.
+ */
+export interface RowTarget {
+  readonly digits: readonly { readonly below: number; readonly bytes: number }[];
+  readonly first: number;
+  /** bytes from one step of a row to the next */
+  readonly step: number;
+}
 
 /** What the body of a loop over rows reads and writes, at addresses for the first row. */
 export interface RowAccess {
   wide(address: number): Local;
   narrow(address: number): Local;
-  /** where `wide` reads */
+  /** where `wide` reads, or at the row's target */
   store(address: number, value: Local): void;
 }
 
@@ -178,8 +193,8 @@ export class UpdateFunction {
     this.#storeTo(address, value, align.store);
   }
 
-  #storeTo(address: number, value: Local, alignment: number): void {
-    this.#code.push(op.localGet, counter, op.localGet, ...unsigned(value));
+  #storeTo(address: number, value: Local, alignment: number, base: number = counter): void {
+    this.#code.push(op.localGet, base, op.localGet, ...unsigned(value));
     this.#code.push(0xfd, ...unsigned(simd.store), alignment, ...unsigned(address));
   }
 
@@ -234,14 +249,31 @@ export class UpdateFunction {
     bytes: { readonly wide: number; readonly narrow: number },
     { count, wide, narrow }: { readonly count: number; readonly wide: number; readonly narrow: number },
     body: (at: RowAccess) => void,
+    to?: RowTarget,
   ): void {
-    this.rows(rows, bytes, (at) => {
+    const store = (address: number, value: Local) => this.#storeTo(address, value, align.scalar, target);
+    this.rows(rows, bytes, (inPlace) => {
+      const at = to ? { ...inPlace, store } : inPlace;
+      if (to) this.#findTarget(to);
       this.#code.push(op.localGet, counter, op.i32Const, ...signed(count * wide), op.i32Add, op.localSet, rowEnd);
       this.#repeat(counter, rowEnd, wide, () => {
         body(at);
         this.#code.push(op.localGet, end, op.i32Const, ...signed(narrow), op.i32Add, op.localSet, end);
+        if (to) this.#code.push(op.localGet, target, op.i32Const, ...signed(to.step), op.i32Add, op.localSet, target);
       });
     });
+  }
+
+  /** `target` = where the row with number `block` is written. */
+  #findTarget({ digits, first }: RowTarget): void {
+    this.#code.push(op.i32Const, 0, op.localSet, target, op.localGet, block, op.localSet, rest);
+    const addToTarget = [op.i32Mul, op.localGet, target, op.i32Add, op.localSet, target];
+    for (const { below, bytes } of digits) {
+      const count = [op.i32Const, ...signed(below)];
+      this.#code.push(op.localGet, rest, ...count, op.i32RemU, op.i32Const, ...signed(bytes), ...addToTarget);
+      this.#code.push(op.localGet, rest, ...count, op.i32DivU, op.localSet, rest);
+    }
+    this.#code.push(op.localGet, rest, op.i32Const, ...signed(first), ...addToTarget);
   }
 
   /** Stores at an address plus so many bytes for each block before this one. */
