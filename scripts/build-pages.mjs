@@ -1,16 +1,43 @@
-// Bundles the web pages' scripts and copies what goes with them, to dist/demo or the folder of a build that is named.
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+// Bundles the scripts of the web pages and copies what goes with them, to dist/ or the folder of a build that is named.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), '..');
-const from = path.join(root, 'src/demo');
-const to = path.join(path.resolve(process.argv[2] ?? path.join(root, 'dist')), 'demo');
+const to = path.resolve(process.argv[2] ?? path.join(root, 'dist'));
+const from = (...parts) => path.join(root, 'src', ...parts);
 
-const bundle = await rolldown({ input: path.join(from, 'demo.ts'), platform: 'browser', cwd: root });
-const { output } = await bundle.generate({ format: 'esm', minify: true, comments: false });
-await bundle.close();
-if (output.length !== 1) throw new Error(`one script was expected, there are ${output.length}`);
-mkdirSync(to, { recursive: true });
-writeFileSync(path.join(to, 'demo.js'), output[0].code);
-for (const file of ['index.html', 'style.css', 'icon.svg']) copyFileSync(path.join(from, file), path.join(to, file));
+/** One script of `entry` and all that it imports. */
+async function bundle(entry, target) {
+  const built = await rolldown({
+    input: entry,
+    platform: 'browser',
+    cwd: root,
+    transform: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  });
+  const { output } = await built.generate({ format: 'esm', minify: true, comments: false });
+  await built.close();
+  if (output.length !== 1) throw new Error(`one script was expected, there are ${output.length}`);
+  mkdirSync(path.dirname(target), { recursive: true });
+  writeFileSync(target, output[0].code);
+}
+
+/** What a job may begin with: the main job of each recipe. */
+function recipes() {
+  return readdirSync(path.join(root, 'recipes'))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => {
+      const { title, jobs } = JSON.parse(readFileSync(path.join(root, 'recipes', file), 'utf8'));
+      return { name: file.replace(/\.json$/, ''), title, job: jobs.main ?? Object.values(jobs)[0] };
+    });
+}
+
+await bundle(from('demo/demo.ts'), path.join(to, 'demo/demo.js'));
+for (const file of ['index.html', 'style.css', 'icon.svg'])
+  copyFileSync(from('demo', file), path.join(to, 'demo', file));
+
+await bundle(from('console/main.tsx'), path.join(to, 'console/console.js'));
+for (const file of ['index.html', 'icon.svg']) copyFileSync(from('console', file), path.join(to, 'console', file));
+const charts = readFileSync(path.join(root, 'node_modules/uplot/dist/uPlot.min.css'), 'utf8');
+writeFileSync(path.join(to, 'console/style.css'), charts + readFileSync(from('console/style.css'), 'utf8'));
+writeFileSync(path.join(to, 'console/recipes.json'), JSON.stringify(recipes()));

@@ -27,6 +27,8 @@ function hashOfSources() {
     .sort()) {
     add(file);
   }
+  // the console offers them to begin with
+  for (const file of readdirSync(path.join(root, 'recipes')).sort()) add(`recipes/${file}`);
   return hash.digest('hex');
 }
 

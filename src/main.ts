@@ -83,6 +83,8 @@ async function openTracing(role: string, config: Config, log: Logger): Promise<T
     warn: (reason) => log.warn({ reason }, 'spans cannot be sent'),
   });
 }
+/** A gateway reads a few rows of a data set for people to look at: it keeps none of it in memory. */
+const lookedAtBytes = 0;
 
 interface Process {
   readonly config: Config;
@@ -109,7 +111,7 @@ function begin(role: string, config: Config): Process {
 }
 
 /** What is stored, for the roles that look at it. */
-async function openStored(config: Config, metrics?: Metrics, limits: Partial<UploadLimits> = {}) {
+async function openStored(config: Config, metrics?: Metrics, limits: Partial<UploadLimits> = {}, cacheBytes?: number) {
   const imports = { threads: config.importThreads, heapBytes: config.importMemoryBytes };
   const { createDatasetStore } = await import('./data/store.ts');
   const { Registry } = await import('./registry/registry.ts');
@@ -119,7 +121,12 @@ async function openStored(config: Config, metrics?: Metrics, limits: Partial<Upl
   return {
     stores,
     registry: await Registry.open(stores.versions, stores.isShared ? { orphanAgeMs: 'never' } : {}),
-    datasets: createDatasetStore({ files: stores.datasets, limits, imports }),
+    datasets: createDatasetStore({
+      files: stores.datasets,
+      limits,
+      imports,
+      ...(cacheBytes !== undefined && { cacheBytes }),
+    }),
   };
 }
 
@@ -151,6 +158,8 @@ async function worker(config: Config): Promise<void> {
         queues: workerQueues(config.workerQueues, config.device),
         jobs: config.workerJobs,
         idleMs: config.workerIdleMs,
+        engine: `${config.engine}/${config.device}`,
+        release,
       },
       stores: storeSettings(config),
       checkpointSeconds: config.checkpointIntervalMs / 1000,
@@ -203,7 +212,7 @@ async function gateway(config: Config): Promise<void> {
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
-  const { stores, registry, datasets } = await openStored(config, metrics, limits);
+  const { stores, registry, datasets } = await openStored(config, metrics, limits, lookedAtBytes);
   const pool = new ModelPool({
     threads: config.servingWorkers,
     session: { threads: config.servingThreads },

@@ -35,6 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
   sdk: ['base', 'picture', 'codec'],
   demo: ['sdk'],
+  console: ['sdk'],
 };
 
 /** package (prefix) → the files that may import it */
@@ -51,9 +52,12 @@ const doors: readonly [pkg: string, allowed: RegExp][] = [
   ['@opentelemetry/', /^telemetry\/tracing\.ts$/],
   ['@aws-sdk/', /^store\/s3\/bucket\.ts$/],
   ['pino', /^platform\/log\.ts$/],
+  ['preact', /^console\//],
+  ['@preact/signals', /^console\//],
+  ['uplot', /^console\//],
 ];
 
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((f) => /\.tsx?$/.test(f));
 
 function importsOf(file: string): string[] {
   const text = readFileSync(path.join(src, file), 'utf8');

@@ -72,6 +72,8 @@ const consumerSettings = (url: string) => ({
     queues: ['cpu', 'any'] as const,
     jobs: null,
     idleMs: null,
+    engine: 'onnx/cpu',
+    release: '0',
   },
 });
 

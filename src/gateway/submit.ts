@@ -4,8 +4,8 @@ import { type Static, Type } from 'typebox';
 import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { DatasetInfo, DatasetStore } from '../data/dataset.ts';
-import { type JobSpec, type JobView, namePattern } from '../jobspec/job.ts';
-import { checkMemory } from '../jobspec/memory.ts';
+import { type JobCheck, type JobSpec, type JobView, namePattern } from '../jobspec/job.ts';
+import { checkMemory, estimateMemory } from '../jobspec/memory.ts';
 import { resolveJobSpec } from '../jobspec/resolve.ts';
 import { checkAgainst, supported } from '../jobspec/schema-check.ts';
 import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
@@ -59,14 +59,24 @@ export async function submitJob(
   idempotencyKey?: string,
 ): Promise<JobView> {
   checkKey(idempotencyKey);
+  const { members, spec, warnings, dataset } = await resolve({ datasets, config }, raw);
+  const options = { caller, ...members, warnings, asked: raw, ...optionsOf(idempotencyKey, dataset) };
+  return queue.submit(spec, options);
+}
+
+/** A dry run: throws what `submitJob` throws for the request itself, and queues nothing. */
+export async function checkJob(parts: Omit<SubmitParts, 'queue'>, raw: unknown): Promise<JobCheck> {
+  const { spec, warnings, dataset } = await resolve(parts, raw);
+  return { spec, warnings, memoryBytes: dataset ? Math.round(estimateMemory(spec, dataset).total) : 0 };
+}
+
+async function resolve({ datasets, config }: Omit<SubmitParts, 'queue'>, raw: unknown) {
   const { members, job } = split(raw);
   const dataset = await datasetOf(job, datasets);
-  const { spec, warnings } = resolveJobSpec(job, {
-    ...(dataset && { dataset }),
-    besides: Object.keys(SubmitMembers.properties),
-  });
+  const besides = Object.keys(SubmitMembers.properties);
+  const { spec, warnings } = resolveJobSpec(job, { ...(dataset && { dataset }), besides });
   checkSize(spec, dataset, config);
-  return queue.submit(spec, { caller, ...members, warnings, ...optionsOf(idempotencyKey, dataset) });
+  return { members, spec, warnings, dataset };
 }
 
 /** The same for `{ job, search, priority }`: throws what `resolveSweep` and `SweepQueue.submit` throw as well. */

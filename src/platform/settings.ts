@@ -239,6 +239,7 @@ export const settings = {
   loadedModels: serving('HOURGLASS_LOADED_MODELS', integer(1, 10_000), '16', 'model versions kept in memory'),
   loadedBytes: serving('HOURGLASS_LOADED_BYTES', bytes(2 ** 20), '1GiB', 'memory of the model versions kept there'),
   deadlineMs: serving('HOURGLASS_DEADLINE', duration(10, hour), '30s', 'longest time for the answer of one prediction'),
+  console: serving('HOURGLASS_CONSOLE', onOff, 'on', 'the pages at /, to watch and steer jobs, data and models'),
   demo: serving('HOURGLASS_DEMO', onOff, 'on', 'the page /demo, which encodes in the browser'),
 
   maxBodyBytes: limits('HOURGLASS_MAX_BODY', bytes(1024, 2 ** 30), '64MiB', 'REST body or gRPC message'),

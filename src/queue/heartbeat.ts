@@ -7,8 +7,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import { traceFields } from '../base/traceparent.ts';
+import type { WorkerView } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Delivery, Taken } from './delivery.ts';
@@ -21,6 +23,9 @@ export interface Held {
   readonly taken: Taken;
 }
 
+/** What people want to know of a worker. */
+export type AboutWorker = Pick<WorkerView, 'engine' | 'release' | 'concurrency'>;
+
 export interface HeartbeatParts {
   readonly client: Redis;
   readonly base: string;
@@ -28,6 +33,7 @@ export interface HeartbeatParts {
   readonly lockMs: number;
   /** what the worker takes jobs from */
   readonly queues: readonly Device[];
+  readonly about: AboutWorker;
   readonly delivery: Delivery;
   readonly held: ReadonlySet<Held>;
   readonly log: Logger;
@@ -38,6 +44,7 @@ const redeliverEveryMs = 15_000;
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
   readonly #worker = randomUUID();
+  readonly #startedAt = new Date().toISOString();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
   #onlyRenews = false;
@@ -59,6 +66,7 @@ export class Heartbeat {
     clearTimeout(this.#timer);
     await this.#upkeep;
     const { client, base, queues } = this.#parts;
+    await client.del(`${base}worker:${this.#worker}`).catch(() => undefined);
     await leaveScript.run(client, base, this.#worker, queues.join()).catch(() => undefined); // else it expires
   }
 
@@ -79,6 +87,7 @@ export class Heartbeat {
     ]);
     const about = [lockMs, Math.round(lockMs * 0.7), this.#worker, queues.join()] as const;
     const reply = await renewScript.run(client, base, ...about, ...jobs);
+    await client.set(`${base}worker:${this.#worker}`, JSON.stringify(this.#view()), 'PX', lockMs);
     const [mode, permittedAt, ...stops] = reply as readonly (string | number)[];
     for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
     // not awaited: however much there is to do, the next renewal must not be late
@@ -88,6 +97,12 @@ export class Heartbeat {
       .finally(() => {
         this.#upkeep = undefined;
       });
+  }
+
+  #view(): WorkerView {
+    const { about, queues, held } = this.#parts;
+    const [id, startedAt, jobs] = [this.#worker, this.#startedAt, [...held].map(({ lease }) => lease.claim.id)];
+    return { id, host: hostname(), pid: process.pid, ...about, queues: [...queues], startedAt, jobs };
   }
 
   #mustStop(id: string, attempt: number, why: unknown): void {

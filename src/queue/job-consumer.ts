@@ -26,6 +26,9 @@ export interface ConsumerSettings extends RedisSettings {
   /** a worker silent for this long loses its jobs */
   readonly lockMs: number;
   readonly concurrency: number;
+  /** engine and device, release: what a list of workers says */
+  readonly engine: string;
+  readonly release: string;
   /** what it takes jobs from */
   readonly queues: readonly Device[];
   /** takes no more after so many jobs, however they ended; null: never */
@@ -104,7 +107,7 @@ export class JobConsumer {
   #drainedBy: number | undefined;
 
   private constructor(settings: ConsumerSettings, client: Redis, train: Train, log: Logger) {
-    const { lockMs, queues, concurrency: slots, jobs, idleMs } = settings;
+    const { lockMs, queues, concurrency: slots, jobs, idleMs, engine, release } = settings;
     this.#settings = settings;
     this.#base = keyBase(settings);
     this.#log = log;
@@ -114,6 +117,7 @@ export class JobConsumer {
     this.#delivery = new Delivery(client, settings, log);
     this.#heartbeat = new Heartbeat({
       ...{ client, base: this.#base, lockMs, queues, delivery: this.#delivery, held: this.#held, log },
+      about: { engine, release, concurrency: slots },
     });
     this.#fetcher = new JobFetcher({
       ...{

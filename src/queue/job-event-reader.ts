@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { HourglassError } from '../base/errors.ts';
-import type { EpochMetrics, JobEvent, JobProgress, JobState } from '../jobspec/job.ts';
+import type { EpochMetrics, JobEvent, JobProgress, JobState, SampleNote } from '../jobspec/job.ts';
 import { followStream, type StreamEntry, type StreamNotifier } from './job-events.ts';
 import { type JobRecord, viewOf } from './job-record.ts';
 
@@ -120,6 +120,8 @@ export class JobEventReader {
         return { id: eventId, type, data: JSON.parse(data) as JobProgress };
       case 'epoch':
         return { id: eventId, type, data: JSON.parse(data) as EpochMetrics };
+      case 'sample':
+        return { id: eventId, type, data: JSON.parse(data) as SampleNote };
       case 'end': {
         const record = await this.#recordWhenBack(id, signal);
         return record?.endEvent === eventId ? { id: eventId, type, data: viewOf(record) } : undefined;

@@ -1,6 +1,6 @@
 /** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
-import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { SubmitOptions } from './submit-options.ts';
 import type { SweepQueue } from './sweep-queue.ts';
@@ -9,6 +9,10 @@ export type { SubmitOptions } from './submit-options.ts';
 
 export interface ListQuery {
   readonly state?: JobState;
+  /** what the id, the name, the data set or the model's type contains */
+  readonly search?: string;
+  /** with the losses of the newest epochs */
+  readonly losses?: boolean;
   /** default 50 */
   readonly limit?: number;
   /** `nextCursor` of the page before */
@@ -46,7 +50,10 @@ export interface JobQueue {
   submit(spec: JobSpec, options?: SubmitOptions): Promise<JobView>;
   /** throws `job-not-found` */
   get(id: string): Promise<JobView>;
-  /** newest first; throws `invalid-request` for a cursor that is none */
+  /**
+   * Newest first; throws `invalid-request` for a cursor that is none. A search looks at a bounded number of jobs, so a page of it
+   * may hold fewer than `limit` jobs, or none, and still have a next one.
+   */
   list(query?: ListQuery): Promise<JobPage>;
   /** idempotent; throws `job-finished` for a job that ended otherwise, `job-not-found` */
   cancel(id: string): Promise<JobView>;
@@ -71,6 +78,10 @@ export interface JobQueue {
   keepDataset(name: string): Promise<void>;
   /** what waits and runs, by queue */
   queues(): Promise<readonly QueueView[]>;
+  /** the workers that are there */
+  workers(): Promise<readonly WorkerView[]>;
+  /** what the model made of some held-out rows, epoch after epoch, from the sample `after` on; throws `job-not-found` */
+  samples(id: string, after?: number): Promise<JobSamples>;
   /** how many jobs have ended since the queue was made, whoever ended them: by outcome, failures also by reason; for metrics */
   endings(): Promise<Endings>;
   /** number of jobs by state, for metrics */

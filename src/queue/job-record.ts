@@ -17,7 +17,7 @@ export function specOf(text: string): JobSpec {
 
 export function viewOf(record: JobRecord): JobView {
   const { id = '', state, spec = '', createdAt = '', startedAt, finishedAt, attempts, warnings } = record;
-  const { progress, metrics, failure, model, version, waitingFor } = record;
+  const { progress, metrics, failure, model, version, waitingFor, asked } = record;
   return {
     id,
     state: state as JobState,
@@ -32,6 +32,7 @@ export function viewOf(record: JobRecord): JobView {
     ...(model !== undefined && version !== undefined && { model, version: Number(version) }),
     ...(metrics !== undefined && { metrics: json<Record<string, number>>(metrics) }),
     ...(failure !== undefined && { failure: json<JobFailure>(failure) }),
+    ...(asked !== undefined && { asked: json<unknown>(asked) }),
   };
 }
 

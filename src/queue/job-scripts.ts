@@ -36,13 +36,13 @@ end
 /**
  * ARGV: id, spec, warnings, priority, deadline ms or '', kept events, kept jobs, idempotency key or '', fingerprint of
  * the request, lifetime of the key in ms, queue, client or '', limit of waiting jobs, limit of the client's, data set and its
- * identity or '', position of the submission in its trace or ''. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
+ * identity or '', position of the submission in its trace or '', the request as it was sent or ''. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
  */
 export const submitScript = recordScript(`
 local id, spec, warnings, priority, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local keepEvents, keepJobs, idem, fingerprint, lifetime = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local queue, client, most, mostOfClient, dataset, identity = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
-local traceparent = ARGV[17]
+local traceparent, asked = ARGV[17], ARGV[18]
 ${answerKnownKey}
 ${refuseWithoutRoom}
 local refused = refusal(1)
@@ -55,6 +55,7 @@ if client ~= '' then redis.call('HSET', key, 'client', client) end
 if traceparent ~= '' then redis.call('HSET', key, 'traceparent', traceparent) end
 if idem ~= '' then redis.call('HSET', key, 'idem', idem) end
 if deadline ~= '' then redis.call('HSET', key, 'deadline', now + deadline) end
+if asked ~= '' then redis.call('HSET', key, 'asked', asked) end
 redis.call('ZADD', base .. 'jobs', 0, id)
 move(id, 'queued')
 tell(id)
@@ -109,6 +110,7 @@ redis.call('HINCRBY', key, 'delivery', 1)
 if how == 'retry' then
   redis.call('HINCRBY', key, 'run', 1)
   redis.call('HDEL', key, 'progress', 'mark', 'startMark', 'startedAt')
+  redis.call('DEL', base .. 'samples:' .. id)
 end
 move(id, 'queued')
 tell(id)

@@ -114,6 +114,26 @@ end
 return state
 `);
 
+/**
+ * Adds what a model makes of its sample rows. ARGV: id, attempt, the rows, the sample, phase, epoch, most samples of a job,
+ * most jobs that keep theirs. → state · 'lost'
+ * A job that goes on keeps the rows of its first attempt, which are the same.
+ */
+export const sampleScript = recordScript(`${held}
+local list = base .. 'samples:' .. id
+if redis.call('LLEN', list) == 0 then redis.call('RPUSH', list, ARGV[3]) end
+local at = redis.call('LLEN', list) - 1
+if at >= tonumber(ARGV[7]) then return state end
+redis.call('RPUSH', list, ARGV[4])
+redis.call('ZADD', base .. 'sampled', now, id)
+if redis.call('ZCARD', base .. 'sampled') > tonumber(ARGV[8]) then
+  local oldest = redis.call('ZPOPMIN', base .. 'sampled')[1]
+  redis.call('DEL', base .. 'samples:' .. oldest)
+end
+emit(id, 'sample', cjson.encode({phase = ARGV[5], epoch = tonumber(ARGV[6]), at = at}))
+return state
+`);
+
 /** A worker that gives a job back and does not hear the answer asks again: it gets the same answer. */
 const sameAnswer = (answer: string): string => `
 if redis.call('HGET', base .. 'job:' .. ARGV[1], 'givenBack') == ARGV[2] then return '${answer}' end

@@ -4,8 +4,8 @@
  */
 
 import type { Redis } from 'ioredis';
-import type { EpochMetrics, JobProgress, JobSpec } from '../jobspec/job.ts';
-import { reportScript } from './lease-scripts.ts';
+import type { EpochMetrics, EpochSample, JobProgress, JobSpec, SampleRows } from '../jobspec/job.ts';
+import { reportScript, sampleScript } from './lease-scripts.ts';
 
 /** Why a job has to stop. `lost`: another worker holds it now, nothing more may be written. */
 export type StopReason = 'cancelled' | 'draining' | 'deadline' | 'lost';
@@ -28,6 +28,9 @@ export interface Claim {
 }
 
 const reportEveryMs = 250;
+const maxSamples = 128;
+/** jobs whose samples are kept */
+const maxSampledJobs = 200;
 const maxKeptEpochs = 100_000;
 
 /** Epochs of an attempt are numbered, so that a report that is sent again does not tell one twice. */
@@ -86,6 +89,14 @@ export class Lease {
     this.#epochs.push({ number: ++this.#epochCount, epoch });
     if (this.#epochs.length > maxKeptEpochs) this.#epochs.shift();
     this.#schedule();
+  }
+
+  /** A picture of the training for people. Nothing depends on it: one that cannot be sent is left out. */
+  sample(rows: SampleRows, sample: EpochSample): void {
+    const { id, attempt } = this.claim;
+    const { phase, epoch } = sample;
+    const about = [JSON.stringify(rows), JSON.stringify(sample), phase, epoch, maxSamples, maxSampledJobs] as const;
+    sampleScript.run(this.#client, this.#base, id, attempt, ...about).catch(() => undefined);
   }
 
   /** A checkpoint was written: crashes before it no longer count. `mark` differs from checkpoint to checkpoint. */

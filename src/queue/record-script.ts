@@ -9,6 +9,9 @@ import { Script } from './script.ts';
  *   <base>job:<id>      hash      the record, see job-record.ts
  *   <base>events:<id>   stream    states, epochs and the end of a job; also a channel that says "there is more". The newest
  *                                 progress lies in the record, under an id from the same sequence
+ *   <base>samples:<id>  list      the rows that a job shows its progress on, then what it made of them after epochs
+ *   <base>sampled       sorted by time: jobs that have samples, of which the newest 200 keep theirs
+ *   <base>worker:<id>   text      what a worker says of itself (WorkerView); expires with its heartbeat
  *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
  *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
  *   <base>queue:<device>:waiting, …:running   sorted sets: ids that wait for a worker of this queue, or are with one. Their
@@ -126,7 +129,8 @@ local function drop(id)
   redis.call('ZREM', index(id), id)
   redis.call('ZREM', base .. 'finished', id)
   redis.call('ZREM', base .. 'pending', id)
-  redis.call('DEL', key, base .. 'events:' .. id)
+  redis.call('ZREM', base .. 'sampled', id)
+  redis.call('DEL', key, base .. 'events:' .. id, base .. 'samples:' .. id)
 end
 
 -- Drops the oldest finished jobs beyond what is kept: so many jobs, and so many events of all of them together.

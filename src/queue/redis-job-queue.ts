@@ -9,13 +9,14 @@ import type { Redis } from 'ioredis';
 import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { traceFields } from '../base/traceparent.ts';
-import type { JobEvent, JobSpec, JobState, JobView } from '../jobspec/job.ts';
+import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
 import { newJobId } from '../jobspec/job-id.ts';
 import type { Logger } from '../platform/log.ts';
 import { deviceQueues } from './bullmq-keys.ts';
 import { Delivery } from './delivery.ts';
 import { JobEventReader } from './job-event-reader.ts';
 import { StreamNotifier } from './job-events.ts';
+import { JobLister } from './job-lister.ts';
 import type { Endings, JobPage, JobQueue, ListQuery, QueueView, SubmitOptions } from './job-queue.ts';
 import { fingerprintOf, type JobRecord, viewOf } from './job-record.ts';
 import {
@@ -97,6 +98,7 @@ export class RedisJobQueue implements JobQueue {
   readonly #client: Redis;
   readonly #subscriber: Redis;
   readonly #events: JobEventReader;
+  readonly #lister: JobLister;
   readonly #log: Logger;
   readonly sweeps: SweepQueue;
   #delivery: Delivery | undefined;
@@ -115,6 +117,7 @@ export class RedisJobQueue implements JobQueue {
       record: (id: string) => this.#record(id),
     };
     this.#events = new JobEventReader({ ...shared, notifier: new StreamNotifier(this.#subscriber) });
+    this.#lister = new JobLister(shared);
     this.sweeps = new RedisSweepQueue({
       ...shared,
       settings,
@@ -174,6 +177,7 @@ export class RedisJobQueue implements JobQueue {
       spec.dataset,
       options.datasetIdentity ?? '',
       caller?.traceparent ?? '',
+      options.asked === undefined ? '' : JSON.stringify(options.asked),
     );
     const job = viewOf(this.#recordIn(reply));
     this.#logQueued(job, caller);
@@ -186,22 +190,13 @@ export class RedisJobQueue implements JobQueue {
     return viewOf(record);
   }
 
-  async list({ state, limit = 50, cursor }: ListQuery = {}): Promise<JobPage> {
-    if (cursor !== undefined && !idPattern.test(cursor)) {
+  async list(query: ListQuery = {}): Promise<JobPage> {
+    if (query.cursor !== undefined && !idPattern.test(query.cursor)) {
       throw new HourglassError('invalid-request', 'The cursor is not one that a list of jobs gave.', {
         field: 'cursor',
       });
     }
-    const index = `${this.#base}jobs${state ? `:${state}` : ''}`;
-    return this.#guarded(async () => {
-      const from = cursor === undefined ? '+' : `(${cursor}`;
-      const ids = await this.#client.zrevrangebylex(index, from, '-', 'LIMIT', 0, limit + 1);
-      const shown = ids.slice(0, limit);
-      const records = await Promise.all(shown.map((id) => this.#client.hgetall(`${this.#base}job:${id}`)));
-      const jobs = records.filter((record) => record.id !== undefined).map(viewOf);
-      const last = shown.at(-1);
-      return { jobs, ...(ids.length > limit && last !== undefined && { nextCursor: last }) };
-    });
+    return this.#lister.page(query);
   }
 
   async cancel(id: string): Promise<JobView> {
@@ -237,6 +232,15 @@ export class RedisJobQueue implements JobQueue {
       const [waiting = 0, running = 0, workers = 0] = numbers.slice(3 * i, 3 * i + 3);
       return { name, waiting, running, workers };
     });
+  }
+
+  workers(): Promise<readonly WorkerView[]> {
+    return this.#lister.workers();
+  }
+
+  async samples(id: string, after = 0): Promise<JobSamples> {
+    await this.#record(id);
+    return this.#lister.samples(id, after);
   }
 
   events(id: string, options: { lastEventId?: string; signal?: AbortSignal } = {}): AsyncGenerator<JobEvent, void> {

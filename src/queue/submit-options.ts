@@ -5,6 +5,8 @@ import type { Caller } from '../base/caller.ts';
 export interface SubmitOptions {
   /** whose job it is; absent: the default caller's. The waiting jobs of one address are bounded, as are all together */
   readonly caller?: Caller;
+  /** the request before defaults were filled in, kept with the job */
+  readonly asked?: unknown;
   /** a resolved spec's warnings, kept with the job */
   readonly warnings?: readonly string[];
   /** the same key with the same body returns the first job; another body is `idempotency-key-reused` */

@@ -9,9 +9,12 @@ import type {
   ClassesAnswer,
   CodesAnswer,
   DatasetInfo,
+  DatasetRows,
   Info,
+  JobCheck,
   JobList,
   JobRequest,
+  JobSamples,
   JobView,
   Manifest,
   ModelView,
@@ -19,6 +22,7 @@ import type {
   Readiness,
   SweepRequest,
   SweepView,
+  WorkerList,
 } from './gen/contract.ts';
 import { followJob, type JobEvent } from './job-events.ts';
 import { ProblemError } from './problem.ts';
@@ -33,6 +37,7 @@ import type {
   ListSweepsOptions,
   PictureFile,
   PictureOperation,
+  ReadRowsOptions,
   Rows,
   SubmitOptions,
   UploadCallOptions,
@@ -69,7 +74,20 @@ export class HourglassClient {
 
   readonly jobs = {
     submit: (job: JobRequest, options?: SubmitOptions): Promise<JobView> => this.#submit('/v1/jobs', job, options),
+    /** A dry run: what would be queued, or the ProblemError that `submit` would throw. */
+    check: (job: JobRequest, { signal }: CallOptions = {}): Promise<JobCheck> =>
+      this.#json({
+        method: 'POST',
+        path: '/v1/jobs?validate=only',
+        body: JSON.stringify(job),
+        headers: jsonType,
+        signal,
+        repeatable: true,
+      }),
     get: (id: string, options?: CallOptions): Promise<JobView> => this.#get(path('v1', 'jobs', id), options),
+    /** What it made of the same few held-out rows, epoch after epoch. @param after `next` of the answer before */
+    samples: (id: string, after = 0, options?: CallOptions): Promise<JobSamples> =>
+      this.#get(`${path('v1', 'jobs', id, 'samples')}${query({ after })}`, options),
     list: ({ signal, ...page }: ListJobsOptions = {}): Promise<JobList> =>
       this.#get(`/v1/jobs${query({ ...page })}`, { signal }),
     cancel: (id: string, options?: CallOptions): Promise<JobView> =>
@@ -106,11 +124,18 @@ export class HourglassClient {
   readonly queues = async (options?: CallOptions): Promise<QueueList['queues']> =>
     (await this.#get<QueueList>('/v1/queues', options)).queues;
 
+  /** The workers that are there. */
+  readonly workers = async (options?: CallOptions): Promise<WorkerList['workers']> =>
+    (await this.#get<WorkerList>('/v1/workers', options)).workers;
+
   readonly datasets = {
     list: async (options?: CallOptions): Promise<readonly DatasetInfo[]> =>
       (await this.#get<{ datasets: DatasetInfo[] }>('/v1/datasets', options)).datasets,
     get: (name: string, options?: CallOptions): Promise<DatasetInfo> =>
       this.#get(path('v1', 'datasets', name), options),
+    /** Rows as they are trained on. */
+    rows: (name: string, { signal, ...wanted }: ReadRowsOptions = {}): Promise<DatasetRows> =>
+      this.#get(`${path('v1', 'datasets', name, 'rows')}${query({ ...wanted })}`, { signal }),
     upload: (content: Uint8Array, { name, filename, options, signal }: UploadCallOptions): Promise<DatasetInfo> =>
       this.#json({
         method: 'POST',

@@ -8,9 +8,13 @@ export * from './client.ts';
 export * from './encoder.ts';
 export type {
   DatasetInfo,
+  DatasetRows,
+  EpochSample,
   Info,
+  JobCheck,
   JobList,
   JobRequest,
+  JobSamples,
   JobView,
   Manifest,
   ModelRequest,
@@ -21,8 +25,10 @@ export type {
   SweepView,
   TrainingRequest,
   UploadOptions,
+  WorkerList,
+  WorkerView,
 } from './gen/contract.ts';
-export type { EpochMetrics, JobEvent, JobProgress } from './job-events.ts';
+export type { EpochMetrics, JobEvent, JobProgress, SampleNote } from './job-events.ts';
 export * from './onnx-runtime.ts';
 export * from './outbox.ts';
 export * from './picture.ts';

@@ -13,7 +13,15 @@ export type JobEvent =
   | { readonly id: string; readonly type: 'state'; readonly data: { readonly state: JobView['state'] } }
   | { readonly id: string; readonly type: 'progress'; readonly data: JobProgress }
   | { readonly id: string; readonly type: 'epoch'; readonly data: EpochMetrics }
+  /** a sample is there: `jobs.samples(id, at)` */
+  | { readonly id: string; readonly type: 'sample'; readonly data: SampleNote }
   | { readonly id: string; readonly type: 'end'; readonly data: JobView };
+
+export interface SampleNote {
+  readonly phase: string;
+  readonly epoch: number;
+  readonly at: number;
+}
 
 export interface EpochMetrics {
   readonly phase: string;
@@ -22,7 +30,7 @@ export interface EpochMetrics {
 }
 
 /** Those of the contract; what a newer server adds is left out. */
-const eventTypes: readonly string[] = ['state', 'progress', 'epoch', 'end'] satisfies JobEvent['type'][];
+const eventTypes: readonly string[] = ['state', 'progress', 'epoch', 'sample', 'end'] satisfies JobEvent['type'][];
 
 /** Connections in a row that bring no event and end early. */
 const fruitlessConnections = 10;

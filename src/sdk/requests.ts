@@ -10,9 +10,21 @@ export interface CallOptions {
 
 export interface ListJobsOptions extends CallOptions {
   readonly state?: JobView['state'];
+  /** text that the id, the name, the data set or the type of the model contains */
+  readonly search?: string;
+  /** with the losses of the newest epochs */
+  readonly losses?: boolean;
   readonly limit?: number;
   /** `nextCursor` of the page before */
   readonly cursor?: string;
+}
+
+export interface ReadRowsOptions extends CallOptions {
+  /** default: train */
+  readonly split?: 'train' | 'test';
+  readonly offset?: number;
+  /** default: 20 */
+  readonly limit?: number;
 }
 
 export interface ListSweepsOptions extends CallOptions {

@@ -23,6 +23,7 @@ import { fitOutliers } from './outliers.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
 import { modelFiles, outlierFiles } from './publish.ts';
+import { EpochSampler, type SampleSink } from './samples.ts';
 import { TrainingCallbacks } from './training-callbacks.ts';
 
 export interface TrainOptions {
@@ -43,6 +44,8 @@ export interface TrainOptions {
   /** after a chunk, at most every 100 ms */
   readonly onProgress?: (progress: JobProgress) => void;
   readonly onEpoch?: (epoch: EpochMetrics) => void;
+  /** what the model makes of a few held-out rows after some of the epochs */
+  readonly onSample?: SampleSink;
   readonly log?: (message: string) => void;
 }
 
@@ -85,7 +88,8 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const rows = splitRows(spec, dataset.info.rows.train);
   const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints });
+  const sampler = options.onSample && new EpochSampler({ plan, engine, dataset, seed, ...rows });
+  const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints, sampler });
   const labels = await dataset.split('train').labels();
 
   const resumed = await checkpoints?.newest();
@@ -120,6 +124,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   }
 
   await callbacks.trained();
+  await sampler?.dispose();
 
   const { autoencoder, classifier } = plan;
   const main = plan.phases.find(({ report }) => report !== undefined)?.name;

@@ -25,6 +25,11 @@ export class ProgressMeter {
     this.#total = phases.reduce((sum, phase) => sum + workOf(phase), 0);
   }
 
+  /** How many epochs a phase has at most. */
+  epochsOf(phase: number): number {
+    return (this.#phases[phase] as PhaseWork).epochs;
+  }
+
   /** `steps` steps of a phase took so many seconds. */
   ran(phase: number, steps: number, seconds: number): void {
     const { costPerStep, batchSize } = this.#phases[phase] as PhaseWork;

@@ -6,6 +6,7 @@ import type { Checkpoints, Position } from './checkpoint.ts';
 import { CheckpointUpload } from './checkpoint-upload.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
+import { type EpochSampler, isShown, type SampleSink } from './samples.ts';
 
 export interface TrainingCallbackOptions {
   readonly checkpoints: Checkpoints | undefined;
@@ -15,6 +16,9 @@ export interface TrainingCallbackOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: JobProgress) => void) | undefined;
   readonly onEpoch?: ((epoch: EpochMetrics) => void) | undefined;
+  readonly sampler?: EpochSampler | undefined;
+  readonly onSample?: SampleSink | undefined;
+  readonly log?: ((message: string) => void) | undefined;
 }
 
 const progressMilliseconds = 100;
@@ -25,6 +29,7 @@ export class TrainingCallbacks {
   #savedAt = performance.now();
   #toldAt = 0;
   #isEvaluating = false;
+  #isBlind = false;
   /** of the training, whose numbers stay to be seen while the model is looked at */
   #last: JobProgress = { phase: '', epoch: 0, epochs: 0, step: 0, steps: 0, percent: 0 };
 
@@ -65,6 +70,21 @@ export class TrainingCallbacks {
     if (epoch) this.#options.onEpoch?.(epoch);
     this.#tell(running, epoch?.metrics.loss, true);
     await this.#save(running);
+    if (epoch) await this.#sample(running, epoch);
+  }
+
+  /** Samples are for people who watch: what goes wrong with them ends them, not the training. */
+  async #sample(running: RunningPhase, { phase, epoch }: EpochMetrics): Promise<void> {
+    const { sampler, onSample, meter, log } = this.#options;
+    if (!sampler || !onSample || this.#isBlind || !isShown(epoch, meter.epochsOf(running.progress.position.phase)))
+      return;
+    try {
+      const { weights } = await running.snapshot();
+      await sampler.look(weights, phase, epoch, onSample);
+    } catch (error) {
+      this.#isBlind = true;
+      log?.(`no samples of this training can be shown: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** Waits until the last checkpoint is in the store. Throws what `CheckpointFiles.save` throws. */

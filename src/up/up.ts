@@ -127,6 +127,7 @@ export class Up {
     const address = `http://${host}:${httpPort}`;
     terminal.line(`Hourglass ${release} is up.`);
     terminal.line(`  REST     ${address}  (its contract: ${address}/docs)`);
+    if (config.console) terminal.line(`  console  ${address}/`);
     if (config.demo) terminal.line(`  demo     ${address}/demo  (once there is a model)`);
     terminal.line(`  gRPC     ${host}:${grpcPort}`);
     terminal.line(`  metrics  http://${host}:${metricsPort}/metrics`);

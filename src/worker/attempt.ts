@@ -97,11 +97,11 @@ export async function runAttempt(
   }
 }
 
-type Report = Extract<FromChild, { type: 'progress' | 'epoch' | 'checkpoint' | 'requests' }>;
+const reports = ['progress', 'epoch', 'sample', 'checkpoint', 'requests'] as const;
+type Report = Extract<FromChild, { type: (typeof reports)[number] }>;
 type Ending = Exclude<FromChild, Report>;
 
-const reports: readonly FromChild['type'][] = ['progress', 'epoch', 'checkpoint', 'requests'];
-const isReport = (message: FromChild): message is Report => reports.includes(message.type);
+const isReport = (message: FromChild): message is Report => (reports as readonly string[]).includes(message.type);
 
 function pass(lease: Lease, message: Report): void {
   switch (message.type) {
@@ -109,6 +109,8 @@ function pass(lease: Lease, message: Report): void {
       return lease.progress(message.progress);
     case 'epoch':
       return lease.epoch(message.epoch);
+    case 'sample':
+      return lease.sample(message.rows, message.sample);
     case 'checkpoint':
       return lease.checkpointed(message.mark);
     case 'requests':

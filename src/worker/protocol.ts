@@ -1,6 +1,14 @@
 /** What the worker and the process that trains tell each other over IPC. Plain data. */
 
-import type { EpochMetrics, JobFailure, JobProgress, JobSpec, WaitingFor } from '../jobspec/job.ts';
+import type {
+  EpochMetrics,
+  EpochSample,
+  JobFailure,
+  JobProgress,
+  JobSpec,
+  SampleRows,
+  WaitingFor,
+} from '../jobspec/job.ts';
 import type { Operation } from '../registry/manifest.ts';
 import type { StoreSettings } from '../store/open.ts';
 import type { RequestSum } from '../store/request-metrics.ts';
@@ -40,6 +48,8 @@ export interface PublishedVersion {
 export type FromChild =
   | { readonly type: 'progress'; readonly progress: JobProgress }
   | { readonly type: 'epoch'; readonly epoch: EpochMetrics }
+  /** what the model made of a few rows */
+  | { readonly type: 'sample'; readonly rows: SampleRows; readonly sample: EpochSample }
   /** written and synced; `mark` differs from checkpoint to checkpoint */
   | { readonly type: 'checkpoint'; readonly mark: string }
   /** to the bucket, since the last message of this kind */

@@ -88,6 +88,7 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
         signal,
         onProgress: (trained) => advance({ ...trained, percent: (trained.percent * trainingShare) / 100 }),
         onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
+        ...(!isTrial && { onSample: (rows, sample) => tell({ type: 'sample', rows, sample }) }),
         log: (message) => console.log(message),
       });
       if (isTrial) {

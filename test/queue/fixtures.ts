@@ -32,6 +32,8 @@ export const consumerSettings = (url: string, changes: Partial<ConsumerSettings>
   queues: ['cpu', 'any'],
   jobs: null,
   idleMs: null,
+  engine: 'onnx/cpu',
+  release: '0.0.0-test',
   ...changes,
 });
 

@@ -18,6 +18,7 @@ const rows = { data: new Float32Array(4), rows: 1 };
 const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknown>>> = {
   postJobs: (client) => client.jobs.submit({ ...job, priority: 3, deadlineSeconds: 60 }),
   getJobs: (client) => client.jobs.list({ state: 'running', limit: 3 }),
+  getJobsIdSamples: (client) => client.jobs.samples('i d', 3),
   getJobsId: (client) => client.jobs.get('i d'),
   postJobsIdCancel: (client) => client.jobs.cancel('i d'),
   postJobsIdResume: (client) => client.jobs.resume('i d'),
@@ -30,6 +31,8 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
   getSweepsId: (client) => client.sweeps.get('i d'),
   postSweepsIdCancel: (client) => client.sweeps.cancel('i d'),
   getQueues: (client) => client.queues(),
+  getWorkers: (client) => client.workers(),
+  getDatasetsNameRows: (client) => client.datasets.rows('a', { split: 'test', limit: 3 }),
   getDatasets: (client) => client.datasets.list(),
   getDatasetsName: (client) => client.datasets.get('a'),
   postDatasets: (client) =>
@@ -58,7 +61,7 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
 
 /** Short forms of calls that name their model, pages for people, calls in the words of other servers. */
 const left =
-  /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Livez|OpenapiYaml)|head\w+)$|^(get|post)(Oip|Tensorflow)/;
+  /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Livez|OpenapiYaml|OpenapiJson)|head\w+)$|^(get|post)(Oip|Tensorflow)/;
 
 interface Sent {
   readonly method: string;

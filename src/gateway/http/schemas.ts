@@ -1,10 +1,20 @@
 /** The schemas that routes share: what the contract calls its components. Types derive from them. */
 
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TInteger, type TSchema, Type } from 'typebox';
 import { errorTable } from '../../base/errors.ts';
 import { SourceFacts } from '../../data/source-facts.ts';
 import { UploadOptions } from '../../data/upload.ts';
-import { idPattern, JobSpec, JobView, namePattern } from '../../jobspec/job.ts';
+import {
+  EpochSample,
+  idPattern,
+  JobCheck,
+  JobSamples,
+  JobSpec,
+  type JobState,
+  JobView,
+  namePattern,
+  WorkerView,
+} from '../../jobspec/job.ts';
 import { ModelSpec } from '../../jobspec/model.ts';
 import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
 import { SweepView } from '../../jobspec/sweep.ts';
@@ -55,6 +65,8 @@ const SweepRequest = Type.Object(
 
 export const SweepList = Type.Object({ sweeps: Type.Array(SweepView, { description: 'newest first' }) });
 
+const jobStates = ['queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const satisfies JobState[];
+
 export const QueueList = Type.Object({
   queues: Type.Array(
     Type.Object({
@@ -65,6 +77,24 @@ export const QueueList = Type.Object({
     }),
     { description: 'one for each kind of device that a job may need' },
   ),
+  jobs: Type.Object(
+    Object.fromEntries(jobStates.map((state) => [state, Type.Integer({ minimum: 0 })])) as Record<JobState, TInteger>,
+    { description: 'how many jobs are in each state, all queues together' },
+  ),
+});
+
+export const WorkerList = Type.Object({
+  workers: Type.Array(WorkerView, { description: 'in the order of their start' }),
+});
+
+export const DatasetRows = Type.Object({
+  dataset: Type.String(),
+  split: Type.Enum(['train', 'test']),
+  offset: Type.Integer({ minimum: 0, description: 'number of the first row' }),
+  total: Type.Integer({ minimum: 0, description: 'rows of the split' }),
+  shape: Type.Array(Type.Integer({ minimum: 1 }), { description: 'of one row' }),
+  rows: Type.Array(Type.Array(Type.Number()), { description: 'values of each row, flat' }),
+  labels: Type.Optional(Type.Array(Type.Integer(), { description: 'class number of each row' })),
 });
 
 export const DatasetInfo = Type.Object({
@@ -193,6 +223,8 @@ export const Info = Type.Object({
   api: Type.Literal('v1'),
   uptimeSeconds: Type.Number({ minimum: 0 }),
   defaultModel: Type.Union([Type.String(), Type.Null()]),
+  store: Type.Enum(['folder', 's3'], { description: 'where models and data sets are kept' }),
+  pages: Type.Array(Type.String(), { description: 'pages for people that are turned on: console, demo' }),
   limits: Type.Object({
     bodyBytes: Type.Integer(),
     uploadBytes: Type.Integer(),
@@ -211,6 +243,12 @@ export const components = {
   TrainingSpec,
   JobRequest: JobSubmission,
   JobList,
+  JobCheck,
+  EpochSample,
+  JobSamples,
+  WorkerView,
+  WorkerList,
+  DatasetRows,
   SweepRequest,
   SweepView,
   SweepList,

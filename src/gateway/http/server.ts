@@ -31,12 +31,13 @@ import type { App, HttpParts, RouteParts } from './route-parts.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
-import { demoRoutes } from './routes/demo.ts';
+
 import { generateRoutes } from './routes/generate.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
+import { pageRoutes } from './routes/pages.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
@@ -171,7 +172,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     const routes = scope as unknown as App;
     healthRoutes(routes, routeParts);
     contractRoutes(routes);
-    demoRoutes(routes, routeParts);
+    pageRoutes(routes, routeParts);
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
     sweepRoutes(routes, routeParts);

@@ -41,6 +41,10 @@ export type JobView = {
     readonly log?: readonly string[];
     readonly signal?: string;
   };
+  /** the request as it was sent, before defaults were filled in */
+  readonly asked?: unknown;
+  /** training loss of the newest epochs, oldest first; in lists with ?losses=true */
+  readonly losses?: readonly number[];
 };
 
 export type JobSpec = {
@@ -89,6 +93,78 @@ export type JobList = {
   readonly jobs: readonly JobView[];
   /** for ?cursor= of the next page; absent on the last */
   readonly nextCursor?: string;
+};
+
+export type JobCheck = {
+  readonly spec: JobSpec;
+  readonly warnings: readonly string[];
+  /** estimated memory of the training process; from 0 */
+  readonly memoryBytes: number;
+};
+
+export type EpochSample = {
+  readonly phase: string;
+  /** from 0 */
+  readonly epoch: number;
+  /** reconstructions of the rows, as `inputs` */
+  readonly outputs: string;
+  /** rows decoded from random codes, the same codes in every sample */
+  readonly generated?: string;
+  /** of some hundred held-out rows, where a code has 2 values */
+  readonly codes?: readonly (readonly number[])[];
+};
+
+export type JobSamples = {
+  readonly rows?: {
+    /** from 1 */
+    readonly rows: number;
+    /** of one row as shown; large pictures are thinned out */
+    readonly shape: readonly number[];
+    /** the rows, one byte a value, 0 the smallest value of the data set and 255 the largest */
+    readonly inputs: string;
+    /** class numbers of the rows that have codes */
+    readonly labels?: readonly number[];
+  };
+  /** oldest first */
+  readonly samples: readonly EpochSample[];
+  /** for ?after= of the next call; from 0 */
+  readonly next: number;
+};
+
+export type WorkerView = {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** engine and device, such as onnx/cpu */
+  readonly engine: string;
+  readonly release: string;
+  /** what it takes jobs from */
+  readonly queues: readonly string[];
+  /** jobs at a time; from 1 */
+  readonly concurrency: number;
+  readonly startedAt: string;
+  /** ids of the jobs that it trains */
+  readonly jobs: readonly string[];
+};
+
+export type WorkerList = {
+  /** in the order of their start */
+  readonly workers: readonly WorkerView[];
+};
+
+export type DatasetRows = {
+  readonly dataset: string;
+  readonly split: 'train' | 'test';
+  /** number of the first row; from 0 */
+  readonly offset: number;
+  /** rows of the split; from 0 */
+  readonly total: number;
+  /** of one row */
+  readonly shape: readonly number[];
+  /** values of each row, flat */
+  readonly rows: readonly (readonly number[])[];
+  /** class number of each row */
+  readonly labels?: readonly number[];
 };
 
 export type SweepRequest = {
@@ -146,6 +222,21 @@ export type QueueList = {
     /** workers that take jobs from it; from 0 */
     readonly workers: number;
   })[];
+  /** how many jobs are in each state, all queues together */
+  readonly jobs: {
+    /** from 0 */
+    readonly queued: number;
+    /** from 0 */
+    readonly running: number;
+    /** from 0 */
+    readonly cancelling: number;
+    /** from 0 */
+    readonly succeeded: number;
+    /** from 0 */
+    readonly failed: number;
+    /** from 0 */
+    readonly cancelled: number;
+  };
 };
 
 export type DatasetInfo = {
@@ -430,6 +521,10 @@ export type Info = {
   /** from 0 */
   readonly uptimeSeconds: number;
   readonly defaultModel: string | null;
+  /** where models and data sets are kept */
+  readonly store: 'folder' | 's3';
+  /** pages for people that are turned on: console, demo */
+  readonly pages: readonly string[];
   readonly limits: {
     readonly bodyBytes: number;
     readonly uploadBytes: number;

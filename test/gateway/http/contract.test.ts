@@ -112,12 +112,18 @@ describe('openapi.yaml', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('is where a browser ends up that knows the address alone, unless there is a demo page', async () => {
+  it('is where a browser ends up that knows the address alone, unless the console or the demo page is there', async () => {
     const ends = async (port: number) => new URL((await fetch(`http://127.0.0.1:${port}/`)).url).pathname;
-    expect(await ends(gateway.port)).toBe('/demo');
-    const plain = await startGateway({ config: { demo: false } });
-    expect(await ends(plain.port)).toBe('/docs');
-    await plain.stop();
+    expect(await ends(gateway.port)).toBe('/');
+    for (const [demo, path] of [
+      [true, '/demo'],
+      [false, '/docs'],
+    ] as const) {
+      const plain = await startGateway({ config: { console: false, demo } });
+      expect(await ends(plain.port)).toBe(path);
+      expect((await plain.rest.send('GET', '/console/console.js')).status).toBe(404);
+      await plain.stop();
+    }
   });
 
   it('names for each error a status that one of its codes has', () => {

@@ -4,13 +4,26 @@ import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { HourglassError } from '../../../base/errors.ts';
 import {
+  type EpochSampleSchema,
+  type JobCheckSchema,
   type JobEventSchema,
   type JobFailureSchema,
   type JobProgressSchema,
+  type JobSamplesSchema,
   type JobSchema,
   JobState as StateNumber,
 } from '../../../gen/hourglass/v1/training_pb.ts';
-import type { JobEvent, JobFailure, JobProgress, JobState, JobView } from '../../../jobspec/job.ts';
+import type {
+  EpochSample,
+  JobCheck,
+  JobEvent,
+  JobFailure,
+  JobProgress,
+  JobSamples,
+  JobSpec,
+  JobState,
+  JobView,
+} from '../../../jobspec/job.ts';
 
 export const stateNumbers = {
   queued: StateNumber.QUEUED,
@@ -50,17 +63,39 @@ export const failureMessage = ({ reason, message, log = [], signal }: JobFailure
     typeof JobFailureSchema
   >;
 
+const specMessage = ({ name, dataset, model, training }: JobSpec) => ({
+  ...{ name, dataset },
+  model: jsonObject(model),
+  training: jsonObject(training),
+});
+
+export const checkMessage = ({ spec, warnings, memoryBytes }: JobCheck): MessageInitShape<typeof JobCheckSchema> => ({
+  ...{ spec: specMessage(spec), warnings },
+  memoryBytes: BigInt(memoryBytes),
+});
+
+const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(base64, 'base64'));
+
+export function samplesMessage({ rows, samples, next }: JobSamples): MessageInitShape<typeof JobSamplesSchema> {
+  return {
+    ...(rows && { rows: { ...rows, inputs: bytesOf(rows.inputs), labels: rows.labels ?? [] } }),
+    samples: samples.map(sampleMessage),
+    next,
+  };
+}
+
+const sampleMessage = ({ phase, epoch, outputs, generated, codes = [] }: EpochSample) =>
+  ({
+    ...{ phase, epoch, outputs: bytesOf(outputs), codes: codes.flat() },
+    ...(generated !== undefined && { generated: bytesOf(generated) }),
+  }) satisfies MessageInitShape<typeof EpochSampleSchema>;
+
 export function jobMessage(job: JobView): MessageInitShape<typeof JobSchema> {
   const { id, spec, attempts, warnings, progress, failure } = job;
   return {
     id,
     state: stateNumbers[job.state],
-    spec: {
-      name: spec.name,
-      dataset: spec.dataset,
-      model: jsonObject(spec.model),
-      training: jsonObject(spec.training),
-    },
+    spec: specMessage(spec),
     createdAt: timestamp(job.createdAt),
     ...(job.startedAt !== undefined && { startedAt: timestamp(job.startedAt) }),
     ...(job.finishedAt !== undefined && { finishedAt: timestamp(job.finishedAt) }),
@@ -72,6 +107,8 @@ export function jobMessage(job: JobView): MessageInitShape<typeof JobSchema> {
     ...(job.version !== undefined && { version: job.version }),
     ...(job.metrics && { metrics: job.metrics }),
     ...(failure && { failure: failureMessage(failure) }),
+    ...(typeof job.asked === 'object' && job.asked !== null && { asked: jsonObject(job.asked) }),
+    ...(job.losses && { losses: job.losses }),
   };
 }
 
@@ -84,6 +121,8 @@ export function eventMessage(event: JobEvent): MessageInitShape<typeof JobEventS
       return { id, event: { case: 'progress', value: progressMessage(data) } };
     case 'epoch':
       return { id, event: { case: 'epoch', value: { ...data, metrics: { ...data.metrics } } } };
+    case 'sample':
+      return { id, event: { case: 'sample', value: data } };
     case 'end':
       return { id, event: { case: 'end', value: jobMessage(data) } };
     default:

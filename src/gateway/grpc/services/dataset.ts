@@ -1,14 +1,31 @@
 /** DatasetService: data sets, built in and uploaded. */
 
+import { type Static, Type } from 'typebox';
+import { float32 } from '../../../base/ndarray.ts';
 import type { DatasetStore } from '../../../data/dataset.ts';
 import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
+import { supported } from '../../../jobspec/schema-check.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
-import { createDataset, deleteDataset } from '../../datasets.ts';
+import { createDataset, deleteDataset, readRows } from '../../datasets.ts';
 import { withoutPauses } from '../../pauses.ts';
 import type { Places } from '../../places.ts';
+import { checkRequest } from '../../request-check.ts';
 import { datasetMessage, readUpload } from '../messages/dataset.ts';
+import { tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
+
+const Wanted = supported(
+  Type.Object(
+    {
+      split: Type.Enum(['train', 'test']),
+      offset: Type.Integer({ minimum: 0, maximum: 999_999_999 }),
+      limit: Type.Integer({ minimum: 1, maximum: 1000 }),
+    },
+    { additionalProperties: false },
+  ),
+);
+type Wanted = Static<typeof Wanted>;
 
 export interface DatasetParts {
   readonly datasets: DatasetStore;
@@ -58,6 +75,16 @@ export function datasetService({
       } finally {
         giveBack();
       }
+    },
+
+    async readRows({ name, split, offset, limit }) {
+      const wanted = checkRequest(Wanted, { split: split || 'train', offset, limit: limit || 20 }) as Wanted;
+      const { info, rows, values, labels = [] } = await readRows(datasets, name, wanted);
+      return {
+        total: info.rows[wanted.split],
+        rows: tensorMessage(float32([rows, ...info.shape], values), true),
+        labels: [...labels],
+      };
     },
 
     async deleteDataset({ name }) {

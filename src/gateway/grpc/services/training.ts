@@ -2,20 +2,24 @@
 
 import { type Static, Type } from 'typebox';
 import type { DatasetStore } from '../../../data/dataset.ts';
-import type { TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
+import type { SubmitJobRequest, TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
 import { Cursor } from '../../../jobspec/job.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
 import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Places } from '../../places.ts';
 import { checkRequest } from '../../request-check.ts';
-import { type SubmitParts, submitJob } from '../../submit.ts';
-import { eventMessage, jobMessage, jobStateOf } from '../messages/job.ts';
+import { checkJob, type SubmitParts, submitJob } from '../../submit.ts';
+import { checkMessage, eventMessage, jobMessage, jobStateOf, samplesMessage, timestamp } from '../messages/job.ts';
 import type { Implementation } from '../service.ts';
 
 const Page = supported(
   Type.Object(
-    { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), cursor: Type.Optional(Cursor) },
+    {
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+      cursor: Type.Optional(Cursor),
+      search: Type.Optional(Type.String({ maxLength: 100 })),
+    },
     { additionalProperties: false },
   ),
 );
@@ -29,26 +33,38 @@ export interface TrainingParts {
   readonly metrics: Metrics;
 }
 
+/** Absent members stay absent, so that they are refused or filled in as over REST. */
+function givenMembers({ name, dataset, model, training, priority, deadlineSeconds }: SubmitJobRequest): object {
+  const raw = { name, dataset, model, training, priority, deadlineSeconds };
+  return Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
+}
+
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
   const { queue, watchers, metrics } = parts;
   return {
-    async submitJob({ name, dataset, model, training, priority, deadlineSeconds, idempotencyKey }, { caller }) {
-      const raw = { name, dataset, model, training, priority, deadlineSeconds };
-      // Absent members stay absent, so that they are refused or filled in as over REST.
-      const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
-      const key = idempotencyKey === '' ? undefined : idempotencyKey;
-      return jobMessage(await submitJob(parts, caller, given, key));
+    async submitJob(request, { caller }) {
+      const key = request.idempotencyKey === '' ? undefined : request.idempotencyKey;
+      return jobMessage(await submitJob(parts, caller, givenMembers(request), key));
+    },
+
+    async checkJob({ job }) {
+      return checkMessage(await checkJob(parts, job ? givenMembers(job) : {}));
     },
 
     async getJob({ id }) {
       return jobMessage(await queue.get(id));
     },
 
-    async listJobs({ state, limit, cursor }) {
+    async listJobs({ state, limit, cursor, search, losses }) {
       const only = jobStateOf(state);
       const page = await queue.list({
         ...(only !== undefined && { state: only }),
-        ...(checkRequest(Page, { ...(limit !== 0 && { limit }), ...(cursor !== '' && { cursor }) }) as Page),
+        ...(checkRequest(Page, {
+          ...(limit !== 0 && { limit }),
+          ...(cursor !== '' && { cursor }),
+          ...(search !== '' && { search }),
+        }) as Page),
+        losses,
       });
       return { jobs: page.jobs.map(jobMessage), nextCursor: page.nextCursor ?? '' };
     },
@@ -79,7 +95,17 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
     },
 
     async listQueues() {
-      return { queues: [...(await queue.queues())] };
+      const [queues, jobs] = await Promise.all([queue.queues(), queue.counts()]);
+      return { queues: [...queues], jobs: { ...jobs } };
+    },
+
+    async listWorkers() {
+      const workers = await queue.workers();
+      return { workers: workers.map((worker) => ({ ...worker, startedAt: timestamp(worker.startedAt) })) };
+    },
+
+    async listJobSamples({ id, after }) {
+      return samplesMessage(await queue.samples(id, after));
     },
 
     async deleteJob({ id }) {

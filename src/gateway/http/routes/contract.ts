@@ -7,6 +7,7 @@ import type { App } from '../route-parts.ts';
 
 export function contractRoutes(app: App): void {
   let yaml: string | undefined;
+  let text: string | undefined;
 
   app.get(
     '/openapi.yaml',
@@ -25,6 +26,21 @@ export function contractRoutes(app: App): void {
     async (_request, reply) => {
       yaml ??= contractYaml(app);
       return reply.type('application/yaml; charset=utf-8').send(yaml);
+    },
+  );
+
+  app.get(
+    '/openapi.json',
+    {
+      schema: {
+        tags: ['service'],
+        summary: 'The same as JSON',
+        response: { 200: { description: 'The document', content: { 'application/json': { schema: {} } } } },
+      },
+    },
+    async (_request, reply) => {
+      text ??= JSON.stringify(contractOf(app));
+      return reply.type('application/json').header('cache-control', 'no-cache').send(text);
     },
   );
 

@@ -5,14 +5,14 @@ import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { UploadPart } from '../../../data/dataset.ts';
 import { namePattern } from '../../../jobspec/job.ts';
-import { createDataset, deleteDataset } from '../../datasets.ts';
+import { createDataset, deleteDataset, readRows } from '../../datasets.ts';
 import { readJson } from '../../json/read.ts';
 import { within } from '../../pauses.ts';
 import { clientOf } from '../../places.ts';
 import { uploadTypes } from '../body.ts';
 import { cancellation } from '../cancellation.ts';
 import { whenEnded } from '../ending.ts';
-import { mediaType, multipart } from '../media.ts';
+import { json, mediaType, multipart, negotiate, octets } from '../media.ts';
 import { readMultipart } from '../multipart.ts';
 import { goAhead, tooLarge } from '../read-body.ts';
 import type { App, RouteParts } from '../route-parts.ts';
@@ -34,6 +34,17 @@ const UploadQuery = Type.Object(
     options: Type.Optional(
       Type.String({ description: 'UploadOptions as JSON; a form may carry them as a field instead' }),
     ),
+  },
+  { additionalProperties: false },
+);
+
+const RowsQuery = Type.Object(
+  {
+    split: Type.Optional(Type.Enum(['train', 'test'], { default: 'train' })),
+    offset: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 999_999_999, default: 0, description: 'number of the first row' }),
+    ),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 20, description: 'rows in the answer' })),
   },
   { additionalProperties: false },
 );
@@ -132,6 +143,47 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
       },
     },
     async ({ params }) => datasets.info(params.name),
+  );
+
+  app.get(
+    '/v1/datasets/:name/rows',
+    {
+      config: { handlerChecks: ['params'] },
+      schema: {
+        tags,
+        summary: 'Show rows of a data set as they are trained on',
+        params: DatasetParams,
+        querystring: RowsQuery,
+        response: {
+          200: {
+            description: 'Rows of the split; as octets float32, of which X-Hourglass-Shape tells the shape',
+            content: { [json]: { schema: ref('DatasetRows') }, [octets]: binary },
+          },
+          404: problem('No such data set'),
+          406: problem('No answer in the accepted types'),
+          413: problem('Too many values at once'),
+          503: problem('The storage is away'),
+        },
+      },
+    },
+    async ({ params, query, headers }, reply) => {
+      const type = negotiate(headers.accept, [json, octets]);
+      const { split = 'train', offset = 0, limit = 20 } = query;
+      const slice = await readRows(datasets, params.name, { split, offset, limit });
+      const { values, rows, labels, info } = slice;
+      reply.header('cache-control', 'no-store').header('vary', 'accept').type(type);
+      if (type === octets) {
+        const { buffer, byteOffset, byteLength } = values;
+        const shape = [rows, ...info.shape].join(',');
+        return reply.header('x-hourglass-shape', shape).send(Buffer.from(buffer, byteOffset, byteLength));
+      }
+      const size = rows === 0 ? 0 : values.length / rows;
+      return {
+        ...{ dataset: info.name, split, offset, total: info.rows[split], shape: [...info.shape] },
+        rows: Array.from({ length: rows }, (_, i) => Array.from(values.subarray(i * size, (i + 1) * size))),
+        ...(labels && { labels }),
+      };
+    },
   );
 
   app.delete(

@@ -54,6 +54,8 @@ export function healthRoutes(app: App, { readiness, config, version }: RoutePart
       api: 'v1',
       uptimeSeconds: Math.round(process.uptime()),
       defaultModel: config.defaultModel,
+      store: config.store === null ? 'folder' : 's3',
+      pages: [...(config.console ? ['console'] : []), ...(config.demo ? ['demo'] : [])],
       limits: {
         bodyBytes: config.maxBodyBytes,
         uploadBytes: config.maxUploadBytes,

@@ -20,7 +20,7 @@ const resumption = Type.String({
 /** One event of the stream. */
 const Event = Type.Object({
   id: Type.Optional(Type.String()),
-  event: Type.Optional(Type.Enum(['state', 'progress', 'epoch', 'end', 'error'])),
+  event: Type.Optional(Type.Enum(['state', 'progress', 'epoch', 'sample', 'end', 'error'])),
   data: Type.String({ description: 'JSON; of the end event the job' }),
 });
 const Resume = Type.Object({ lastEventId: Type.Optional(resumption) }, { additionalProperties: false });
@@ -39,7 +39,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       config: { handlerChecks: ['params', 'headers'] },
       schema: {
         tags: ['jobs'],
-        summary: 'Follow a job: state, progress and epoch events, then one end event',
+        summary: 'Follow a job: state, progress, epoch and sample events, then one end event',
         params: JobParams,
         querystring: Resume,
         // An empty header counts as none.

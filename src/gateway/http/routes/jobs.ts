@@ -1,9 +1,9 @@
-/** Training jobs: submit, look, cancel. */
+/** Training jobs: submit, try, look, cancel. */
 
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import { Cursor, JobState } from '../../../jobspec/job.ts';
-import { submitJob } from '../../submit.ts';
+import { checkJob, submitJob } from '../../submit.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { JobParams, noContent, problem, ref } from '../schemas.ts';
 
@@ -21,8 +21,35 @@ export const Submission = Type.Object({
 const Listing = Type.Object(
   {
     state: Type.Optional(JobState),
+    search: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'text that the id, the name, the data set or the type of the model contains',
+      }),
+    ),
+    losses: Type.Optional(Type.Boolean({ default: false, description: 'with the losses of the newest epochs' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'jobs on a page' })),
     cursor: Type.Optional(Cursor),
+  },
+  { additionalProperties: false },
+);
+
+const Trial = Type.Object(
+  {
+    validate: Type.Optional(
+      Type.Enum(['only'], {
+        description: 'a dry run: says what would be queued or why it is refused, and queues nothing',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const Samples = Type.Object(
+  {
+    after: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 100_000, default: 0, description: '`next` of the answer before' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -36,8 +63,10 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         tags,
         summary: 'Submit a training job',
         headers: Submission,
+        querystring: Trial,
         body: ref('JobRequest'),
         response: {
+          200: ref('JobCheck', 'With ?validate=only: it would be queued as it is shown here'),
           202: ref('JobView', 'The job is safely queued; Location names it'),
           400: problem('The body is not JSON, or has unknown or missing fields'),
           404: problem('No such data set'),
@@ -50,6 +79,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
       },
     },
     async (request, reply) => {
+      if (request.query.validate === 'only') return reply.send(await checkJob({ datasets, config }, request.body));
       const job = await submitJob(
         { queue, datasets, config },
         request.caller,
@@ -75,9 +105,11 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
       },
     },
     async ({ query }) => {
-      const { state, limit, cursor } = query;
+      const { state, search, losses, limit, cursor } = query;
       return queue.list({
         ...(state !== undefined && { state }),
+        ...(search !== undefined && { search }),
+        ...(losses !== undefined && { losses }),
         ...(limit !== undefined && { limit }),
         ...(cursor !== undefined && { cursor }),
       });
@@ -96,6 +128,24 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
       },
     },
     async ({ params }) => queue.get(params.id),
+  );
+
+  app.get(
+    '/v1/jobs/:id/samples',
+    {
+      config: { handlerChecks: ['params'] },
+      schema: {
+        tags,
+        summary: 'Show what a job made of the same few held-out rows, epoch after epoch',
+        params: JobParams,
+        querystring: Samples,
+        response: {
+          200: ref('JobSamples', 'Samples that are kept: those of the jobs that trained last'),
+          404: problem('No such job'),
+        },
+      },
+    },
+    async ({ params, query }) => queue.samples(params.id, query.after),
   );
 
   app.post(

@@ -1,4 +1,4 @@
-/** What waits and runs, by the device that jobs need. */
+/** What waits and runs, by the device that jobs need, and the workers that are there. */
 
 import type { App, RouteParts } from '../route-parts.ts';
 import { problem, ref } from '../schemas.ts';
@@ -16,6 +16,21 @@ export function queueRoutes(app: App, { queue }: RouteParts): void {
         },
       },
     },
-    async () => ({ queues: await queue.queues() }),
+    async () => {
+      const [queues, jobs] = await Promise.all([queue.queues(), queue.counts()]);
+      return { queues, jobs };
+    },
+  );
+
+  app.get(
+    '/v1/workers',
+    {
+      schema: {
+        tags: ['jobs'],
+        summary: 'List the workers that are there, and the jobs that each of them trains',
+        response: { 200: ref('WorkerList', 'The workers'), 503: problem('The queue cannot be reached') },
+      },
+    },
+    async () => ({ workers: await queue.workers() }),
   );
 }

@@ -8,6 +8,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Tensor } from "./inference_pb.ts";
+import { file_hourglass_v1_inference } from "./inference_pb.ts";
 import type { Preprocessing } from "./registry_pb.ts";
 import { file_hourglass_v1_registry } from "./registry_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -16,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIowBChRDcmVhdGVEYXRhc2V0UmVxdWVzdBItCgZ1cGxvYWQYASABKAsyGy5ob3VyZ2xhc3MudjEuRGF0YXNldFVwbG9hZEgAEikKBHBhcnQYAiABKAsyGS5ob3VyZ2xhc3MudjEuRGF0YXNldFBhcnRIABIPCgVjaHVuaxgDIAEoDEgAQgkKB2NvbnRlbnQiVQoNRGF0YXNldFVwbG9hZBIRCgRuYW1lGAEgASgJSACIAQESKAoHb3B0aW9ucxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCBwoFX25hbWUiSQoLRGF0YXNldFBhcnQSJwoEcm9sZRgBIAEoDjIZLmhvdXJnbGFzcy52MS5EYXRhc2V0Um9sZRIRCglmaWxlX25hbWUYAiABKAkiJAoURGVsZXRlRGF0YXNldFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIXChVEZWxldGVEYXRhc2V0UmVzcG9uc2UimwUKB0RhdGFzZXQSDAoEbmFtZRgBIAEoCRIMCgRoYXNoGAIgASgJEg0KBXNoYXBlGAMgAygNEg0KBXJhbmdlGAQgAygBEi0KBHJvd3MYBSADKAsyHy5ob3VyZ2xhc3MudjEuRGF0YXNldC5Sb3dzRW50cnkSFAoHY2xhc3NlcxgGIAEoDUgAiAEBEhAKCGJ1aWx0X2luGAcgASgIEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2NsYXNzX25hbWVzGAkgAygJEi0KB3NjYWxpbmcYCiABKAsyHC5ob3VyZ2xhc3MudjEuRGF0YXNldFNjYWxpbmcSEAoId2FybmluZ3MYCyADKAkSEwoGZm9ybWF0GAwgASgJSAGIAQESFQoIZW5jb2RpbmcYDSABKAlIAogBARIWCglkZWxpbWl0ZXIYDiABKAlIA4gBARITCgZoZWFkZXIYDyABKAhIBIgBARIPCgdjb2x1bW5zGBAgAygJEiwKDGxhYmVsX2NvbHVtbhgRIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIaCg1sYWJlbHNfaGVhZGVyGBIgASgISAWIAQESNwoNcHJlcHJvY2Vzc2luZxgUIAEoCzIbLmhvdXJnbGFzcy52MS5QcmVwcm9jZXNzaW5nSAaIAQEaKwoJUm93c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCgoIX2NsYXNzZXNCCQoHX2Zvcm1hdEILCglfZW5jb2RpbmdCDAoKX2RlbGltaXRlckIJCgdfaGVhZGVyQhAKDl9sYWJlbHNfaGVhZGVyQhAKDl9wcmVwcm9jZXNzaW5nIiEKDkRhdGFzZXRTY2FsaW5nEg8KB2Rpdmlzb3IYASABKA0qlQEKC0RhdGFzZXRSb2xlEhwKGERBVEFTRVRfUk9MRV9VTlNQRUNJRklFRBAAEhUKEURBVEFTRVRfUk9MRV9ST1dTEAESFwoTREFUQVNFVF9ST0xFX0xBQkVMUxACEhoKFkRBVEFTRVRfUk9MRV9URVNUX1JPV1MQAxIcChhEQVRBU0VUX1JPTEVfVEVTVF9MQUJFTFMQBDLVAgoORGF0YXNldFNlcnZpY2USVQoMTGlzdERhdGFzZXRzEiEuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1JlcXVlc3QaIi5ob3VyZ2xhc3MudjEuTGlzdERhdGFzZXRzUmVzcG9uc2USRAoKR2V0RGF0YXNldBIfLmhvdXJnbGFzcy52MS5HZXREYXRhc2V0UmVxdWVzdBoVLmhvdXJnbGFzcy52MS5EYXRhc2V0EkwKDUNyZWF0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuQ3JlYXRlRGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldCgBElgKDURlbGV0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlcXVlc3QaIy5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_registry]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJVChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBSKMAQoUQ3JlYXRlRGF0YXNldFJlcXVlc3QSLQoGdXBsb2FkGAEgASgLMhsuaG91cmdsYXNzLnYxLkRhdGFzZXRVcGxvYWRIABIpCgRwYXJ0GAIgASgLMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRQYXJ0SAASDwoFY2h1bmsYAyABKAxIAEIJCgdjb250ZW50IlUKDURhdGFzZXRVcGxvYWQSEQoEbmFtZRgBIAEoCUgAiAEBEigKB29wdGlvbnMYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9uYW1lIkkKC0RhdGFzZXRQYXJ0EicKBHJvbGUYASABKA4yGS5ob3VyZ2xhc3MudjEuRGF0YXNldFJvbGUSEQoJZmlsZV9uYW1lGAIgASgJIiQKFERlbGV0ZURhdGFzZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiFwoVRGVsZXRlRGF0YXNldFJlc3BvbnNlIpsFCgdEYXRhc2V0EgwKBG5hbWUYASABKAkSDAoEaGFzaBgCIAEoCRINCgVzaGFwZRgDIAMoDRINCgVyYW5nZRgEIAMoARItCgRyb3dzGAUgAygLMh8uaG91cmdsYXNzLnYxLkRhdGFzZXQuUm93c0VudHJ5EhQKB2NsYXNzZXMYBiABKA1IAIgBARIQCghidWlsdF9pbhgHIAEoCBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjbGFzc19uYW1lcxgJIAMoCRItCgdzY2FsaW5nGAogASgLMhwuaG91cmdsYXNzLnYxLkRhdGFzZXRTY2FsaW5nEhAKCHdhcm5pbmdzGAsgAygJEhMKBmZvcm1hdBgMIAEoCUgBiAEBEhUKCGVuY29kaW5nGA0gASgJSAKIAQESFgoJZGVsaW1pdGVyGA4gASgJSAOIAQESEwoGaGVhZGVyGA8gASgISASIAQESDwoHY29sdW1ucxgQIAMoCRIsCgxsYWJlbF9jb2x1bW4YESABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSGgoNbGFiZWxzX2hlYWRlchgSIAEoCEgFiAEBEjcKDXByZXByb2Nlc3NpbmcYFCABKAsyGy5ob3VyZ2xhc3MudjEuUHJlcHJvY2Vzc2luZ0gGiAEBGisKCVJvd3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBQgoKCF9jbGFzc2VzQgkKB19mb3JtYXRCCwoJX2VuY29kaW5nQgwKCl9kZWxpbWl0ZXJCCQoHX2hlYWRlckIQCg5fbGFiZWxzX2hlYWRlckIQCg5fcHJlcHJvY2Vzc2luZyIhCg5EYXRhc2V0U2NhbGluZxIPCgdkaXZpc29yGAEgASgNKpUBCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQyoAMKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJJCghSZWFkUm93cxIdLmhvdXJnbGFzcy52MS5SZWFkUm93c1JlcXVlc3QaHi5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXNwb25zZRJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -66,6 +68,77 @@ export const GetDatasetRequestSchema: GenMessage<GetDatasetRequest> = /*@__PURE_
   messageDesc(file_hourglass_v1_dataset, 2);
 
 /**
+ * @generated from message hourglass.v1.ReadRowsRequest
+ */
+export type ReadRowsRequest = Message<"hourglass.v1.ReadRowsRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `train` when empty, or `test`.
+   *
+   * @generated from field: string split = 2;
+   */
+  split: string;
+
+  /**
+   * Number of the first row.
+   *
+   * @generated from field: uint32 offset = 3;
+   */
+  offset: number;
+
+  /**
+   * Rows in the answer; the server's default when 0.
+   *
+   * @generated from field: uint32 limit = 4;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message hourglass.v1.ReadRowsRequest.
+ * Use `create(ReadRowsRequestSchema)` to create a new message.
+ */
+export const ReadRowsRequestSchema: GenMessage<ReadRowsRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 3);
+
+/**
+ * @generated from message hourglass.v1.ReadRowsResponse
+ */
+export type ReadRowsResponse = Message<"hourglass.v1.ReadRowsResponse"> & {
+  /**
+   * Rows of the split.
+   *
+   * @generated from field: uint32 total = 1;
+   */
+  total: number;
+
+  /**
+   * [rows, …row]
+   *
+   * @generated from field: hourglass.v1.Tensor rows = 2;
+   */
+  rows?: Tensor | undefined;
+
+  /**
+   * Class number of each row, when rows are labelled.
+   *
+   * @generated from field: repeated int32 labels = 3;
+   */
+  labels: number[];
+};
+
+/**
+ * Describes the message hourglass.v1.ReadRowsResponse.
+ * Use `create(ReadRowsResponseSchema)` to create a new message.
+ */
+export const ReadRowsResponseSchema: GenMessage<ReadRowsResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 4);
+
+/**
  * The messages of one upload:  upload, then for each file: part, chunk, chunk …
  *
  * @generated from message hourglass.v1.CreateDatasetRequest
@@ -106,7 +179,7 @@ export type CreateDatasetRequest = Message<"hourglass.v1.CreateDatasetRequest"> 
  * Use `create(CreateDatasetRequestSchema)` to create a new message.
  */
 export const CreateDatasetRequestSchema: GenMessage<CreateDatasetRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 3);
+  messageDesc(file_hourglass_v1_dataset, 5);
 
 /**
  * @generated from message hourglass.v1.DatasetUpload
@@ -130,7 +203,7 @@ export type DatasetUpload = Message<"hourglass.v1.DatasetUpload"> & {
  * Use `create(DatasetUploadSchema)` to create a new message.
  */
 export const DatasetUploadSchema: GenMessage<DatasetUpload> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 4);
+  messageDesc(file_hourglass_v1_dataset, 6);
 
 /**
  * @generated from message hourglass.v1.DatasetPart
@@ -154,7 +227,7 @@ export type DatasetPart = Message<"hourglass.v1.DatasetPart"> & {
  * Use `create(DatasetPartSchema)` to create a new message.
  */
 export const DatasetPartSchema: GenMessage<DatasetPart> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 5);
+  messageDesc(file_hourglass_v1_dataset, 7);
 
 /**
  * @generated from message hourglass.v1.DeleteDatasetRequest
@@ -171,7 +244,7 @@ export type DeleteDatasetRequest = Message<"hourglass.v1.DeleteDatasetRequest"> 
  * Use `create(DeleteDatasetRequestSchema)` to create a new message.
  */
 export const DeleteDatasetRequestSchema: GenMessage<DeleteDatasetRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 6);
+  messageDesc(file_hourglass_v1_dataset, 8);
 
 /**
  * @generated from message hourglass.v1.DeleteDatasetResponse
@@ -184,7 +257,7 @@ export type DeleteDatasetResponse = Message<"hourglass.v1.DeleteDatasetResponse"
  * Use `create(DeleteDatasetResponseSchema)` to create a new message.
  */
 export const DeleteDatasetResponseSchema: GenMessage<DeleteDatasetResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 7);
+  messageDesc(file_hourglass_v1_dataset, 9);
 
 /**
  * @generated from message hourglass.v1.Dataset
@@ -321,7 +394,7 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  * Use `create(DatasetSchema)` to create a new message.
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 8);
+  messageDesc(file_hourglass_v1_dataset, 10);
 
 /**
  * What was done to the values: value of a row = uploaded value / divisor.
@@ -342,7 +415,7 @@ export type DatasetScaling = Message<"hourglass.v1.DatasetScaling"> & {
  * Use `create(DatasetScalingSchema)` to create a new message.
  */
 export const DatasetScalingSchema: GenMessage<DatasetScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 9);
+  messageDesc(file_hourglass_v1_dataset, 11);
 
 /**
  * @generated from enum hourglass.v1.DatasetRole
@@ -425,6 +498,16 @@ export const DatasetService: GenService<{
     methodKind: "client_streaming";
     input: typeof CreateDatasetRequestSchema;
     output: typeof DatasetSchema;
+  },
+  /**
+   * GET /v1/datasets/{name}/rows. Rows as they are trained on.
+   *
+   * @generated from rpc hourglass.v1.DatasetService.ReadRows
+   */
+  readRows: {
+    methodKind: "unary";
+    input: typeof ReadRowsRequestSchema;
+    output: typeof ReadRowsResponseSchema;
   },
   /**
    * DELETE /v1/datasets/{name}

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/training.proto.
  */
 export const file_hourglass_v1_training: GenFile = /*@__PURE__*/
-  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSKUAgoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhUKCHByaW9yaXR5GAYgASgFSAKIAQESHQoQZGVhZGxpbmVfc2Vjb25kcxgHIAEoAUgDiAEBQgcKBV9uYW1lQgoKCF9kYXRhc2V0QgsKCV9wcmlvcml0eUITChFfZGVhZGxpbmVfc2Vjb25kcyIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIlcKD0xpc3RKb2JzUmVxdWVzdBIlCgVzdGF0ZRgBIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiSAoQTGlzdEpvYnNSZXNwb25zZRIfCgRqb2JzGAEgAygLMhEuaG91cmdsYXNzLnYxLkpvYhITCgtuZXh0X2N1cnNvchgCIAEoCSI0Cg9XYXRjaEpvYlJlcXVlc3QSCgoCaWQYASABKAkSFQoNbGFzdF9ldmVudF9pZBgCIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEFJlc3VtZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiHQoPUmV0cnlKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEERlbGV0ZUpvYlJlcXVlc3QSCgoCaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiEwoRTGlzdFF1ZXVlc1JlcXVlc3QiOQoSTGlzdFF1ZXVlc1Jlc3BvbnNlEiMKBnF1ZXVlcxgBIAMoCzITLmhvdXJnbGFzcy52MS5RdWV1ZSJICgVRdWV1ZRIMCgRuYW1lGAEgASgJEg8KB3dhaXRpbmcYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3b3JrZXJzGAQgASgNInsKB0pvYlNwZWMSDAoEbmFtZRgBIAEoCRIPCgdkYXRhc2V0GAIgASgJEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QitQQKA0pvYhIKCgJpZBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRIjCgRzcGVjGAMgASgLMhUuaG91cmdsYXNzLnYxLkpvYlNwZWMSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAcgASgNEisKCHByb2dyZXNzGAggASgLMhkuaG91cmdsYXNzLnYxLkpvYlByb2dyZXNzEhAKCHdhcm5pbmdzGAkgAygJEhIKBW1vZGVsGAogASgJSACIAQESFAoHdmVyc2lvbhgLIAEoDUgBiAEBEi8KB21ldHJpY3MYDCADKAsyHi5ob3VyZ2xhc3MudjEuSm9iLk1ldHJpY3NFbnRyeRIpCgdmYWlsdXJlGA0gASgLMhguaG91cmdsYXNzLnYxLkpvYkZhaWx1cmUSGAoLd2FpdGluZ19mb3IYDiABKAlIAogBARouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIICgZfbW9kZWxCCgoIX3ZlcnNpb25CDgoMX3dhaXRpbmdfZm9yIucBCgtKb2JQcm9ncmVzcxINCgVwaGFzZRgBIAEoCRINCgVlcG9jaBgCIAEoDRIOCgZlcG9jaHMYAyABKA0SDAoEc3RlcBgEIAEoDRINCgVzdGVwcxgFIAEoDRIPCgdwZXJjZW50GAYgASgBEhEKBGxvc3MYByABKAFIAIgBARIfChJzYW1wbGVzX3Blcl9zZWNvbmQYCCABKAFIAYgBARIYCgtldGFfc2Vjb25kcxgJIAEoAUgCiAEBQgcKBV9sb3NzQhUKE19zYW1wbGVzX3Blcl9zZWNvbmRCDgoMX2V0YV9zZWNvbmRzIloKCkpvYkZhaWx1cmUSDgoGcmVhc29uGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSCwoDbG9nGAMgAygJEhMKBnNpZ25hbBgEIAEoCUgAiAEBQgkKB19zaWduYWwilgEKDEVwb2NoTWV0cmljcxINCgVwaGFzZRgBIAEoCRINCgVlcG9jaBgCIAEoDRI4CgdtZXRyaWNzGAMgAygLMicuaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljcy5NZXRyaWNzRW50cnkaLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEixgEKCEpvYkV2ZW50EgoKAmlkGAEgASgJEicKBXN0YXRlGAIgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlSAASLQoIcHJvZ3Jlc3MYAyABKAsyGS5ob3VyZ2xhc3MudjEuSm9iUHJvZ3Jlc3NIABIrCgVlcG9jaBgEIAEoCzIaLmhvdXJnbGFzcy52MS5FcG9jaE1ldHJpY3NIABIgCgNlbmQYBSABKAsyES5ob3VyZ2xhc3MudjEuSm9iSABCBwoFZXZlbnQqtAEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYy+AQKD1RyYWluaW5nU2VydmljZRI+CglTdWJtaXRKb2ISHi5ob3VyZ2xhc3MudjEuU3VibWl0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISOAoGR2V0Sm9iEhsuaG91cmdsYXNzLnYxLkdldEpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEkkKCExpc3RKb2JzEh0uaG91cmdsYXNzLnYxLkxpc3RKb2JzUmVxdWVzdBoeLmhvdXJnbGFzcy52MS5MaXN0Sm9ic1Jlc3BvbnNlEkMKCFdhdGNoSm9iEh0uaG91cmdsYXNzLnYxLldhdGNoSm9iUmVxdWVzdBoWLmhvdXJnbGFzcy52MS5Kb2JFdmVudDABEj4KCUNhbmNlbEpvYhIeLmhvdXJnbGFzcy52MS5DYW5jZWxKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhI+CglSZXN1bWVKb2ISHi5ob3VyZ2xhc3MudjEuUmVzdW1lSm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISPAoIUmV0cnlKb2ISHS5ob3VyZ2xhc3MudjEuUmV0cnlKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhJMCglEZWxldGVKb2ISHi5ob3VyZ2xhc3MudjEuRGVsZXRlSm9iUmVxdWVzdBofLmhvdXJnbGFzcy52MS5EZWxldGVKb2JSZXNwb25zZRJPCgpMaXN0UXVldWVzEh8uaG91cmdsYXNzLnYxLkxpc3RRdWV1ZXNSZXF1ZXN0GiAuaG91cmdsYXNzLnYxLkxpc3RRdWV1ZXNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chtob3VyZ2xhc3MvdjEvdHJhaW5pbmcucHJvdG8SDGhvdXJnbGFzcy52MSKUAgoQU3VibWl0Sm9iUmVxdWVzdBIRCgRuYW1lGAEgASgJSACIAQESFAoHZGF0YXNldBgCIAEoCUgBiAEBEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhUKCHByaW9yaXR5GAYgASgFSAKIAQESHQoQZGVhZGxpbmVfc2Vjb25kcxgHIAEoAUgDiAEBQgcKBV9uYW1lQgoKCF9kYXRhc2V0QgsKCV9wcmlvcml0eUITChFfZGVhZGxpbmVfc2Vjb25kcyI+Cg9DaGVja0pvYlJlcXVlc3QSKwoDam9iGAEgASgLMh4uaG91cmdsYXNzLnYxLlN1Ym1pdEpvYlJlcXVlc3QiVwoISm9iQ2hlY2sSIwoEc3BlYxgBIAEoCzIVLmhvdXJnbGFzcy52MS5Kb2JTcGVjEhAKCHdhcm5pbmdzGAIgAygJEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCIyChVMaXN0Sm9iU2FtcGxlc1JlcXVlc3QSCgoCaWQYASABKAkSDQoFYWZ0ZXIYAiABKA0ibgoKSm9iU2FtcGxlcxImCgRyb3dzGAEgASgLMhguaG91cmdsYXNzLnYxLlNhbXBsZVJvd3MSKgoHc2FtcGxlcxgCIAMoCzIZLmhvdXJnbGFzcy52MS5FcG9jaFNhbXBsZRIMCgRuZXh0GAMgASgNIkkKClNhbXBsZVJvd3MSDAoEcm93cxgBIAEoDRINCgVzaGFwZRgCIAMoDRIOCgZpbnB1dHMYAyABKAwSDgoGbGFiZWxzGAQgAygFInEKC0Vwb2NoU2FtcGxlEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEg8KB291dHB1dHMYAyABKAwSFgoJZ2VuZXJhdGVkGAQgASgMSACIAQESDQoFY29kZXMYBSADKAFCDAoKX2dlbmVyYXRlZCIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIncKD0xpc3RKb2JzUmVxdWVzdBIlCgVzdGF0ZRgBIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkSDgoGc2VhcmNoGAQgASgJEg4KBmxvc3NlcxgFIAEoCCJIChBMaXN0Sm9ic1Jlc3BvbnNlEh8KBGpvYnMYASADKAsyES5ob3VyZ2xhc3MudjEuSm9iEhMKC25leHRfY3Vyc29yGAIgASgJIjQKD1dhdGNoSm9iUmVxdWVzdBIKCgJpZBgBIAEoCRIVCg1sYXN0X2V2ZW50X2lkGAIgASgJIh4KEENhbmNlbEpvYlJlcXVlc3QSCgoCaWQYASABKAkiHgoQUmVzdW1lSm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIdCg9SZXRyeUpvYlJlcXVlc3QSCgoCaWQYASABKAkiHgoQRGVsZXRlSm9iUmVxdWVzdBIKCgJpZBgBIAEoCSITChFEZWxldGVKb2JSZXNwb25zZSITChFMaXN0UXVldWVzUmVxdWVzdCKgAQoSTGlzdFF1ZXVlc1Jlc3BvbnNlEiMKBnF1ZXVlcxgBIAMoCzITLmhvdXJnbGFzcy52MS5RdWV1ZRI4CgRqb2JzGAIgAygLMiouaG91cmdsYXNzLnYxLkxpc3RRdWV1ZXNSZXNwb25zZS5Kb2JzRW50cnkaKwoJSm9ic0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiFAoSTGlzdFdvcmtlcnNSZXF1ZXN0IjwKE0xpc3RXb3JrZXJzUmVzcG9uc2USJQoHd29ya2VycxgBIAMoCzIULmhvdXJnbGFzcy52MS5Xb3JrZXIiswEKBldvcmtlchIKCgJpZBgBIAEoCRIMCgRob3N0GAIgASgJEgsKA3BpZBgDIAEoDRIOCgZlbmdpbmUYBCABKAkSDwoHcmVsZWFzZRgFIAEoCRIOCgZxdWV1ZXMYBiADKAkSEwoLY29uY3VycmVuY3kYByABKA0SLgoKc3RhcnRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEam9icxgJIAMoCSJICgVRdWV1ZRIMCgRuYW1lGAEgASgJEg8KB3dhaXRpbmcYAiABKA0SDwoHcnVubmluZxgDIAEoDRIPCgd3b3JrZXJzGAQgASgNInsKB0pvYlNwZWMSDAoEbmFtZRgBIAEoCRIPCgdkYXRhc2V0GAIgASgJEiYKBW1vZGVsGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIpCgh0cmFpbmluZxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Qi7QQKA0pvYhIKCgJpZBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLmhvdXJnbGFzcy52MS5Kb2JTdGF0ZRIjCgRzcGVjGAMgASgLMhUuaG91cmdsYXNzLnYxLkpvYlNwZWMSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAcgASgNEisKCHByb2dyZXNzGAggASgLMhkuaG91cmdsYXNzLnYxLkpvYlByb2dyZXNzEhAKCHdhcm5pbmdzGAkgAygJEhIKBW1vZGVsGAogASgJSACIAQESFAoHdmVyc2lvbhgLIAEoDUgBiAEBEi8KB21ldHJpY3MYDCADKAsyHi5ob3VyZ2xhc3MudjEuSm9iLk1ldHJpY3NFbnRyeRIpCgdmYWlsdXJlGA0gASgLMhguaG91cmdsYXNzLnYxLkpvYkZhaWx1cmUSGAoLd2FpdGluZ19mb3IYDiABKAlIAogBARImCgVhc2tlZBgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDgoGbG9zc2VzGBAgAygBGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQggKBl9tb2RlbEIKCghfdmVyc2lvbkIOCgxfd2FpdGluZ19mb3Ii5wEKC0pvYlByb2dyZXNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEg4KBmVwb2NocxgDIAEoDRIMCgRzdGVwGAQgASgNEg0KBXN0ZXBzGAUgASgNEg8KB3BlcmNlbnQYBiABKAESEQoEbG9zcxgHIAEoAUgAiAEBEh8KEnNhbXBsZXNfcGVyX3NlY29uZBgIIAEoAUgBiAEBEhgKC2V0YV9zZWNvbmRzGAkgASgBSAKIAQFCBwoFX2xvc3NCFQoTX3NhbXBsZXNfcGVyX3NlY29uZEIOCgxfZXRhX3NlY29uZHMiWgoKSm9iRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRILCgNsb2cYAyADKAkSEwoGc2lnbmFsGAQgASgJSACIAQFCCQoHX3NpZ25hbCKWAQoMRXBvY2hNZXRyaWNzEg0KBXBoYXNlGAEgASgJEg0KBWVwb2NoGAIgASgNEjgKB21ldHJpY3MYAyADKAsyJy5ob3VyZ2xhc3MudjEuRXBvY2hNZXRyaWNzLk1ldHJpY3NFbnRyeRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASLyAQoISm9iRXZlbnQSCgoCaWQYASABKAkSJwoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGVIABItCghwcm9ncmVzcxgDIAEoCzIZLmhvdXJnbGFzcy52MS5Kb2JQcm9ncmVzc0gAEisKBWVwb2NoGAQgASgLMhouaG91cmdsYXNzLnYxLkVwb2NoTWV0cmljc0gAEiAKA2VuZBgFIAEoCzIRLmhvdXJnbGFzcy52MS5Kb2JIABIqCgZzYW1wbGUYBiABKAsyGC5ob3VyZ2xhc3MudjEuU2FtcGxlTm90ZUgAQgcKBWV2ZW50IjYKClNhbXBsZU5vdGUSDQoFcGhhc2UYASABKAkSDQoFZXBvY2gYAiABKA0SCgoCYXQYAyABKA0qtAEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhgKFEpPQl9TVEFURV9DQU5DRUxMSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYy4AYKD1RyYWluaW5nU2VydmljZRI+CglTdWJtaXRKb2ISHi5ob3VyZ2xhc3MudjEuU3VibWl0Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISQQoIQ2hlY2tKb2ISHS5ob3VyZ2xhc3MudjEuQ2hlY2tKb2JSZXF1ZXN0GhYuaG91cmdsYXNzLnYxLkpvYkNoZWNrEjgKBkdldEpvYhIbLmhvdXJnbGFzcy52MS5HZXRKb2JSZXF1ZXN0GhEuaG91cmdsYXNzLnYxLkpvYhJJCghMaXN0Sm9icxIdLmhvdXJnbGFzcy52MS5MaXN0Sm9ic1JlcXVlc3QaHi5ob3VyZ2xhc3MudjEuTGlzdEpvYnNSZXNwb25zZRJDCghXYXRjaEpvYhIdLmhvdXJnbGFzcy52MS5XYXRjaEpvYlJlcXVlc3QaFi5ob3VyZ2xhc3MudjEuSm9iRXZlbnQwARJPCg5MaXN0Sm9iU2FtcGxlcxIjLmhvdXJnbGFzcy52MS5MaXN0Sm9iU2FtcGxlc1JlcXVlc3QaGC5ob3VyZ2xhc3MudjEuSm9iU2FtcGxlcxI+CglDYW5jZWxKb2ISHi5ob3VyZ2xhc3MudjEuQ2FuY2VsSm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISPgoJUmVzdW1lSm9iEh4uaG91cmdsYXNzLnYxLlJlc3VtZUpvYlJlcXVlc3QaES5ob3VyZ2xhc3MudjEuSm9iEjwKCFJldHJ5Sm9iEh0uaG91cmdsYXNzLnYxLlJldHJ5Sm9iUmVxdWVzdBoRLmhvdXJnbGFzcy52MS5Kb2ISTAoJRGVsZXRlSm9iEh4uaG91cmdsYXNzLnYxLkRlbGV0ZUpvYlJlcXVlc3QaHy5ob3VyZ2xhc3MudjEuRGVsZXRlSm9iUmVzcG9uc2USTwoKTGlzdFF1ZXVlcxIfLmhvdXJnbGFzcy52MS5MaXN0UXVldWVzUmVxdWVzdBogLmhvdXJnbGFzcy52MS5MaXN0UXVldWVzUmVzcG9uc2USUgoLTGlzdFdvcmtlcnMSIC5ob3VyZ2xhc3MudjEuTGlzdFdvcmtlcnNSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.SubmitJobRequest
@@ -77,6 +77,194 @@ export const SubmitJobRequestSchema: GenMessage<SubmitJobRequest> = /*@__PURE__*
   messageDesc(file_hourglass_v1_training, 0);
 
 /**
+ * @generated from message hourglass.v1.CheckJobRequest
+ */
+export type CheckJobRequest = Message<"hourglass.v1.CheckJobRequest"> & {
+  /**
+   * What would be submitted; its idempotency key does not matter.
+   *
+   * @generated from field: hourglass.v1.SubmitJobRequest job = 1;
+   */
+  job?: SubmitJobRequest | undefined;
+};
+
+/**
+ * Describes the message hourglass.v1.CheckJobRequest.
+ * Use `create(CheckJobRequestSchema)` to create a new message.
+ */
+export const CheckJobRequestSchema: GenMessage<CheckJobRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 1);
+
+/**
+ * A job as it would be queued.
+ *
+ * @generated from message hourglass.v1.JobCheck
+ */
+export type JobCheck = Message<"hourglass.v1.JobCheck"> & {
+  /**
+   * @generated from field: hourglass.v1.JobSpec spec = 1;
+   */
+  spec?: JobSpec | undefined;
+
+  /**
+   * @generated from field: repeated string warnings = 2;
+   */
+  warnings: string[];
+
+  /**
+   * Estimated memory of the training process.
+   *
+   * @generated from field: uint64 memory_bytes = 3;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message hourglass.v1.JobCheck.
+ * Use `create(JobCheckSchema)` to create a new message.
+ */
+export const JobCheckSchema: GenMessage<JobCheck> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 2);
+
+/**
+ * @generated from message hourglass.v1.ListJobSamplesRequest
+ */
+export type ListJobSamplesRequest = Message<"hourglass.v1.ListJobSamplesRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * `next` of the answer before.
+   *
+   * @generated from field: uint32 after = 2;
+   */
+  after: number;
+};
+
+/**
+ * Describes the message hourglass.v1.ListJobSamplesRequest.
+ * Use `create(ListJobSamplesRequestSchema)` to create a new message.
+ */
+export const ListJobSamplesRequestSchema: GenMessage<ListJobSamplesRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 3);
+
+/**
+ * @generated from message hourglass.v1.JobSamples
+ */
+export type JobSamples = Message<"hourglass.v1.JobSamples"> & {
+  /**
+   * Absent when there are no samples.
+   *
+   * @generated from field: hourglass.v1.SampleRows rows = 1;
+   */
+  rows?: SampleRows | undefined;
+
+  /**
+   * Oldest first.
+   *
+   * @generated from field: repeated hourglass.v1.EpochSample samples = 2;
+   */
+  samples: EpochSample[];
+
+  /**
+   * @generated from field: uint32 next = 3;
+   */
+  next: number;
+};
+
+/**
+ * Describes the message hourglass.v1.JobSamples.
+ * Use `create(JobSamplesSchema)` to create a new message.
+ */
+export const JobSamplesSchema: GenMessage<JobSamples> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 4);
+
+/**
+ * The rows that a job shows its progress on: the same held-out rows in every sample.
+ *
+ * @generated from message hourglass.v1.SampleRows
+ */
+export type SampleRows = Message<"hourglass.v1.SampleRows"> & {
+  /**
+   * @generated from field: uint32 rows = 1;
+   */
+  rows: number;
+
+  /**
+   * Of one row as shown; large pictures are thinned out.
+   *
+   * @generated from field: repeated uint32 shape = 2;
+   */
+  shape: number[];
+
+  /**
+   * One byte a value, 0 the smallest value of the data set and 255 the largest.
+   *
+   * @generated from field: bytes inputs = 3;
+   */
+  inputs: Uint8Array;
+
+  /**
+   * Class numbers of the rows that have codes.
+   *
+   * @generated from field: repeated int32 labels = 4;
+   */
+  labels: number[];
+};
+
+/**
+ * Describes the message hourglass.v1.SampleRows.
+ * Use `create(SampleRowsSchema)` to create a new message.
+ */
+export const SampleRowsSchema: GenMessage<SampleRows> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 5);
+
+/**
+ * @generated from message hourglass.v1.EpochSample
+ */
+export type EpochSample = Message<"hourglass.v1.EpochSample"> & {
+  /**
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number;
+
+  /**
+   * Reconstructions of the rows, as their `inputs`.
+   *
+   * @generated from field: bytes outputs = 3;
+   */
+  outputs: Uint8Array;
+
+  /**
+   * Rows decoded from random codes, the same codes in every sample.
+   *
+   * @generated from field: optional bytes generated = 4;
+   */
+  generated?: Uint8Array | undefined;
+
+  /**
+   * Codes of some hundred held-out rows, one after the other, where a code has 2 values.
+   *
+   * @generated from field: repeated double codes = 5;
+   */
+  codes: number[];
+};
+
+/**
+ * Describes the message hourglass.v1.EpochSample.
+ * Use `create(EpochSampleSchema)` to create a new message.
+ */
+export const EpochSampleSchema: GenMessage<EpochSample> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 6);
+
+/**
  * @generated from message hourglass.v1.GetJobRequest
  */
 export type GetJobRequest = Message<"hourglass.v1.GetJobRequest"> & {
@@ -91,7 +279,7 @@ export type GetJobRequest = Message<"hourglass.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 1);
+  messageDesc(file_hourglass_v1_training, 7);
 
 /**
  * @generated from message hourglass.v1.ListJobsRequest
@@ -117,6 +305,20 @@ export type ListJobsRequest = Message<"hourglass.v1.ListJobsRequest"> & {
    * @generated from field: string cursor = 3;
    */
   cursor: string;
+
+  /**
+   * Text that the id, the name, the data set or the type of the model contains.
+   *
+   * @generated from field: string search = 4;
+   */
+  search: string;
+
+  /**
+   * With the losses of the newest epochs.
+   *
+   * @generated from field: bool losses = 5;
+   */
+  losses: boolean;
 };
 
 /**
@@ -124,7 +326,7 @@ export type ListJobsRequest = Message<"hourglass.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 2);
+  messageDesc(file_hourglass_v1_training, 8);
 
 /**
  * @generated from message hourglass.v1.ListJobsResponse
@@ -148,7 +350,7 @@ export type ListJobsResponse = Message<"hourglass.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 3);
+  messageDesc(file_hourglass_v1_training, 9);
 
 /**
  * @generated from message hourglass.v1.WatchJobRequest
@@ -172,7 +374,7 @@ export type WatchJobRequest = Message<"hourglass.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 4);
+  messageDesc(file_hourglass_v1_training, 10);
 
 /**
  * @generated from message hourglass.v1.CancelJobRequest
@@ -189,7 +391,7 @@ export type CancelJobRequest = Message<"hourglass.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 5);
+  messageDesc(file_hourglass_v1_training, 11);
 
 /**
  * @generated from message hourglass.v1.ResumeJobRequest
@@ -206,7 +408,7 @@ export type ResumeJobRequest = Message<"hourglass.v1.ResumeJobRequest"> & {
  * Use `create(ResumeJobRequestSchema)` to create a new message.
  */
 export const ResumeJobRequestSchema: GenMessage<ResumeJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 6);
+  messageDesc(file_hourglass_v1_training, 12);
 
 /**
  * @generated from message hourglass.v1.RetryJobRequest
@@ -223,7 +425,7 @@ export type RetryJobRequest = Message<"hourglass.v1.RetryJobRequest"> & {
  * Use `create(RetryJobRequestSchema)` to create a new message.
  */
 export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 7);
+  messageDesc(file_hourglass_v1_training, 13);
 
 /**
  * @generated from message hourglass.v1.DeleteJobRequest
@@ -240,7 +442,7 @@ export type DeleteJobRequest = Message<"hourglass.v1.DeleteJobRequest"> & {
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 8);
+  messageDesc(file_hourglass_v1_training, 14);
 
 /**
  * @generated from message hourglass.v1.DeleteJobResponse
@@ -253,7 +455,7 @@ export type DeleteJobResponse = Message<"hourglass.v1.DeleteJobResponse"> & {
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 9);
+  messageDesc(file_hourglass_v1_training, 15);
 
 /**
  * @generated from message hourglass.v1.ListQueuesRequest
@@ -266,7 +468,7 @@ export type ListQueuesRequest = Message<"hourglass.v1.ListQueuesRequest"> & {
  * Use `create(ListQueuesRequestSchema)` to create a new message.
  */
 export const ListQueuesRequestSchema: GenMessage<ListQueuesRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 10);
+  messageDesc(file_hourglass_v1_training, 16);
 
 /**
  * @generated from message hourglass.v1.ListQueuesResponse
@@ -276,6 +478,13 @@ export type ListQueuesResponse = Message<"hourglass.v1.ListQueuesResponse"> & {
    * @generated from field: repeated hourglass.v1.Queue queues = 1;
    */
   queues: Queue[];
+
+  /**
+   * How many jobs are in each state, all queues together.
+   *
+   * @generated from field: map<string, uint32> jobs = 2;
+   */
+  jobs: { [key: string]: number };
 };
 
 /**
@@ -283,7 +492,106 @@ export type ListQueuesResponse = Message<"hourglass.v1.ListQueuesResponse"> & {
  * Use `create(ListQueuesResponseSchema)` to create a new message.
  */
 export const ListQueuesResponseSchema: GenMessage<ListQueuesResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 11);
+  messageDesc(file_hourglass_v1_training, 17);
+
+/**
+ * @generated from message hourglass.v1.ListWorkersRequest
+ */
+export type ListWorkersRequest = Message<"hourglass.v1.ListWorkersRequest"> & {
+};
+
+/**
+ * Describes the message hourglass.v1.ListWorkersRequest.
+ * Use `create(ListWorkersRequestSchema)` to create a new message.
+ */
+export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 18);
+
+/**
+ * @generated from message hourglass.v1.ListWorkersResponse
+ */
+export type ListWorkersResponse = Message<"hourglass.v1.ListWorkersResponse"> & {
+  /**
+   * In the order of their start.
+   *
+   * @generated from field: repeated hourglass.v1.Worker workers = 1;
+   */
+  workers: Worker[];
+};
+
+/**
+ * Describes the message hourglass.v1.ListWorkersResponse.
+ * Use `create(ListWorkersResponseSchema)` to create a new message.
+ */
+export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 19);
+
+/**
+ * A worker that takes jobs.
+ *
+ * @generated from message hourglass.v1.Worker
+ */
+export type Worker = Message<"hourglass.v1.Worker"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: uint32 pid = 3;
+   */
+  pid: number;
+
+  /**
+   * Engine and device, such as `onnx/cpu`.
+   *
+   * @generated from field: string engine = 4;
+   */
+  engine: string;
+
+  /**
+   * @generated from field: string release = 5;
+   */
+  release: string;
+
+  /**
+   * What it takes jobs from.
+   *
+   * @generated from field: repeated string queues = 6;
+   */
+  queues: string[];
+
+  /**
+   * Jobs at a time.
+   *
+   * @generated from field: uint32 concurrency = 7;
+   */
+  concurrency: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp started_at = 8;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * Ids of the jobs that it trains.
+   *
+   * @generated from field: repeated string jobs = 9;
+   */
+  jobs: string[];
+};
+
+/**
+ * Describes the message hourglass.v1.Worker.
+ * Use `create(WorkerSchema)` to create a new message.
+ */
+export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 20);
 
 /**
  * @generated from message hourglass.v1.Queue
@@ -321,7 +629,7 @@ export type Queue = Message<"hourglass.v1.Queue"> & {
  * Use `create(QueueSchema)` to create a new message.
  */
 export const QueueSchema: GenMessage<Queue> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 12);
+  messageDesc(file_hourglass_v1_training, 21);
 
 /**
  * A resolved job: every default is filled in.
@@ -355,7 +663,7 @@ export type JobSpec = Message<"hourglass.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 13);
+  messageDesc(file_hourglass_v1_training, 22);
 
 /**
  * @generated from message hourglass.v1.Job
@@ -438,6 +746,20 @@ export type Job = Message<"hourglass.v1.Job"> & {
    * @generated from field: optional string waiting_for = 14;
    */
   waitingFor?: string | undefined;
+
+  /**
+   * The request as it was sent, before defaults were filled in; absent in lists.
+   *
+   * @generated from field: google.protobuf.Struct asked = 15;
+   */
+  asked?: JsonObject | undefined;
+
+  /**
+   * Training loss of the newest epochs, oldest first; in lists that ask for it.
+   *
+   * @generated from field: repeated double losses = 16;
+   */
+  losses: number[];
 };
 
 /**
@@ -445,7 +767,7 @@ export type Job = Message<"hourglass.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 14);
+  messageDesc(file_hourglass_v1_training, 23);
 
 /**
  * @generated from message hourglass.v1.JobProgress
@@ -506,7 +828,7 @@ export type JobProgress = Message<"hourglass.v1.JobProgress"> & {
  * Use `create(JobProgressSchema)` to create a new message.
  */
 export const JobProgressSchema: GenMessage<JobProgress> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 15);
+  messageDesc(file_hourglass_v1_training, 24);
 
 /**
  * @generated from message hourglass.v1.JobFailure
@@ -540,7 +862,7 @@ export type JobFailure = Message<"hourglass.v1.JobFailure"> & {
  * Use `create(JobFailureSchema)` to create a new message.
  */
 export const JobFailureSchema: GenMessage<JobFailure> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 16);
+  messageDesc(file_hourglass_v1_training, 25);
 
 /**
  * @generated from message hourglass.v1.EpochMetrics
@@ -567,7 +889,7 @@ export type EpochMetrics = Message<"hourglass.v1.EpochMetrics"> & {
  * Use `create(EpochMetricsSchema)` to create a new message.
  */
 export const EpochMetricsSchema: GenMessage<EpochMetrics> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 17);
+  messageDesc(file_hourglass_v1_training, 26);
 
 /**
  * @generated from message hourglass.v1.JobEvent
@@ -609,6 +931,14 @@ export type JobEvent = Message<"hourglass.v1.JobEvent"> & {
      */
     value: Job;
     case: "end";
+  } | {
+    /**
+     * A sample is there.
+     *
+     * @generated from field: hourglass.v1.SampleNote sample = 6;
+     */
+    value: SampleNote;
+    case: "sample";
   } | { case: undefined; value?: undefined };
 };
 
@@ -617,7 +947,36 @@ export type JobEvent = Message<"hourglass.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_training, 18);
+  messageDesc(file_hourglass_v1_training, 27);
+
+/**
+ * @generated from message hourglass.v1.SampleNote
+ */
+export type SampleNote = Message<"hourglass.v1.SampleNote"> & {
+  /**
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * @generated from field: uint32 epoch = 2;
+   */
+  epoch: number;
+
+  /**
+   * What `after` of ListJobSamples takes to get this sample and those after it.
+   *
+   * @generated from field: uint32 at = 3;
+   */
+  at: number;
+};
+
+/**
+ * Describes the message hourglass.v1.SampleNote.
+ * Use `create(SampleNoteSchema)` to create a new message.
+ */
+export const SampleNoteSchema: GenMessage<SampleNote> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_training, 28);
 
 /**
  * @generated from enum hourglass.v1.JobState
@@ -687,6 +1046,16 @@ export const TrainingService: GenService<{
     output: typeof JobSchema;
   },
   /**
+   * POST /v1/jobs?validate=only. Says what would be queued or why it is refused, and queues nothing.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.CheckJob
+   */
+  checkJob: {
+    methodKind: "unary";
+    input: typeof CheckJobRequestSchema;
+    output: typeof JobCheckSchema;
+  },
+  /**
    * GET /v1/jobs/{id}
    *
    * @generated from rpc hourglass.v1.TrainingService.GetJob
@@ -715,6 +1084,16 @@ export const TrainingService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchJobRequestSchema;
     output: typeof JobEventSchema;
+  },
+  /**
+   * GET /v1/jobs/{id}/samples. What it made of the same few held-out rows, epoch after epoch.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.ListJobSamples
+   */
+  listJobSamples: {
+    methodKind: "unary";
+    input: typeof ListJobSamplesRequestSchema;
+    output: typeof JobSamplesSchema;
   },
   /**
    * POST /v1/jobs/{id}/cancel. Idempotent.
@@ -765,6 +1144,16 @@ export const TrainingService: GenService<{
     methodKind: "unary";
     input: typeof ListQueuesRequestSchema;
     output: typeof ListQueuesResponseSchema;
+  },
+  /**
+   * GET /v1/workers. The workers that are there, and the jobs that each of them trains.
+   *
+   * @generated from rpc hourglass.v1.TrainingService.ListWorkers
+   */
+  listWorkers: {
+    methodKind: "unary";
+    input: typeof ListWorkersRequestSchema;
+    output: typeof ListWorkersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_hourglass_v1_training, 0);

@@ -1,4 +1,4 @@
-/** The demo page: the browser encodes, /decode decodes. Everything it loads comes from here. */
+/** The pages for people: the console at / and the demo. Everything that they load comes from here, as their policy says. */
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -9,13 +9,34 @@ import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem } from '../schemas.ts';
 
 const html = 'text/html';
-const types = {
-  'index.html': `${html}; charset=utf-8`,
-  'demo.js': 'text/javascript; charset=utf-8',
-  'style.css': 'text/css; charset=utf-8',
-  'icon.svg': 'image/svg+xml',
-} as const;
-type PageFile = keyof typeof types;
+const types: Readonly<Record<string, string>> = {
+  html: `${html}; charset=utf-8`,
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+  json: 'application/json',
+};
+
+interface Page {
+  /** where its files are in the build, and below which path they are served */
+  readonly folder: 'console' | 'demo';
+  readonly path: string;
+  readonly summary: string;
+  readonly files: readonly string[];
+}
+
+const consolePage: Page = {
+  folder: 'console',
+  path: '/',
+  summary: 'The console: a page to watch and steer jobs, data sets and models',
+  files: ['console.js', 'style.css', 'icon.svg', 'recipes.json'],
+};
+const demoPage: Page = {
+  folder: 'demo',
+  path: '/demo',
+  summary: 'A page that encodes pictures in the browser and shows what is decoded here',
+  files: ['demo.js', 'style.css', 'icon.svg'],
+};
 
 const policy = [
   "default-src 'none'",
@@ -32,20 +53,25 @@ const Headers = Type.Object({
   'if-none-match': Type.Optional(Type.String({ description: 'ETag of a copy at hand' })),
 });
 
-export function demoRoutes(app: App, { config }: RouteParts): void {
+export function pageRoutes(app: App, { config }: RouteParts): void {
+  if (config.console) addPage(app, consolePage);
   // somebody who typed the address alone
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(config.demo ? 'demo' : 'docs'));
-  if (!config.demo) return;
-  for (const name of Object.keys(types) as PageFile[]) {
-    const isPage = name === 'index.html';
+  else app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(config.demo ? 'demo' : 'docs'));
+  if (config.demo) addPage(app, demoPage);
+}
+
+function addPage(app: App, page: Page): void {
+  for (const file of ['index.html', ...page.files]) {
+    const isPage = file === 'index.html';
+    const name = `${page.folder}/${file}`;
     app.get(
-      isPage ? '/demo' : `/demo/${name}`,
+      isPage ? page.path : `/${name}`,
       {
         config: { handlerChecks: ['headers'] },
         schema: {
-          hide: !isPage,
+          hide: !isPage || page.path === '/',
           tags: ['service'],
-          summary: 'A page that encodes pictures in the browser and shows what is decoded here',
+          summary: page.summary,
           headers: Headers,
           response: {
             200: { description: 'The page', content: { [html]: { schema: { type: 'string' } } } },
@@ -57,7 +83,7 @@ export function demoRoutes(app: App, { config }: RouteParts): void {
       async ({ headers }, reply) => {
         const { bytes, etag } = await pageFile(name);
         reply
-          .type(types[name])
+          .type(types[name.replace(/^.*\./, '')] ?? 'application/octet-stream')
           .header('etag', etag)
           .header('cache-control', 'no-cache')
           .header('content-security-policy', policy)
@@ -74,20 +100,20 @@ interface Loaded {
   readonly bytes: Buffer;
   readonly etag: string;
 }
-const loaded = new Map<PageFile, Promise<Loaded>>();
+const loaded = new Map<string, Promise<Loaded>>();
 
 /** Read once: files of a running release do not change. */
-function pageFile(name: PageFile): Promise<Loaded> {
+function pageFile(name: string): Promise<Loaded> {
   const reading = loaded.get(name) ?? load(name);
   loaded.set(name, reading);
   reading.catch(() => loaded.delete(name));
   return reading;
 }
 
-async function load(name: PageFile): Promise<Loaded> {
+async function load(name: string): Promise<Loaded> {
   // entry() turns a neighbour's .ts into .js; these are files of the build under their own names
-  const bytes = await readFile(new URL(`../../../demo/${name}`, entry(import.meta.url, './demo.ts'))).catch(() => {
-    throw new HourglassError('route-not-found', 'The demo page is not part of this build. Run: npm run build');
+  const bytes = await readFile(new URL(`../../../${name}`, entry(import.meta.url, './pages.ts'))).catch(() => {
+    throw new HourglassError('route-not-found', 'This page is not part of this build. Run: npm run build');
   });
   return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
 }

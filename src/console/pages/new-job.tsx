@@ -1,0 +1,248 @@
+/** A new job: a form made from the contract's schemas, its JSON beside it, and what the server thinks of it before it is sent. */
+
+import { useEffect, useId, useMemo, useState } from 'preact/hooks';
+import { type DatasetInfo, type JobCheck, type JobRequest, ProblemError } from '../../sdk/index.ts';
+import { Field, type Json, type Refusal } from '../form/fields.tsx';
+import { contractSchemas, followed, type Schemas } from '../form/schema.ts';
+import { bytes, number, shapeText } from '../format.ts';
+import { useLoaded } from '../load.ts';
+import { Shown, Warnings } from '../parts/notices.tsx';
+import { attempt } from '../parts/toasts.tsx';
+import { go, href, place } from '../router.ts';
+import { client, getJson, messageOf } from '../server.ts';
+
+interface Recipe {
+  readonly name: string;
+  readonly title: string;
+  readonly job: Record<string, Json>;
+}
+
+type Draft = Record<string, Json>;
+
+const empty: Draft = { name: '', dataset: '', model: { type: 'denoising' } };
+const checkAfterMs = 350;
+
+export function NewJobPage() {
+  const { query } = place.value;
+  const from = query.get('from');
+  const dataset = query.get('dataset');
+  const loaded = useLoaded(
+    async (signal) => {
+      const [schemas, datasets, recipes, earlier] = await Promise.all([
+        contractSchemas(),
+        client.datasets.list({ signal }),
+        getJson<readonly Recipe[]>('console/recipes.json'),
+        from === null ? undefined : client.jobs.get(from, { signal }),
+      ]);
+      const start = earlier
+        ? ((earlier.asked ?? earlier.spec) as Draft)
+        : { ...empty, ...(dataset && { dataset, name: dataset }) };
+      return { schemas, datasets, recipes, start };
+    },
+    [from, dataset],
+  );
+  return (
+    <>
+      <div class="head">
+        <div>
+          <p class="crumbs">
+            <a href={href(['jobs'])}>Jobs</a>
+          </p>
+          <h1>New job</h1>
+        </div>
+      </div>
+      <Shown of={loaded}>{(parts) => <Form key={from ?? dataset ?? ''} {...parts} />}</Shown>
+    </>
+  );
+}
+
+interface FormProps {
+  readonly schemas: Schemas;
+  readonly datasets: readonly DatasetInfo[];
+  readonly recipes: readonly Recipe[];
+  readonly start: Draft;
+}
+
+interface Verdict {
+  readonly check?: JobCheck;
+  readonly refusal?: Refusal;
+}
+
+function Form({ schemas, datasets, recipes, start }: FormProps) {
+  const [draft, setDraft] = useState<Draft>(start);
+  const [text, setText] = useState(() => pretty(start));
+  const [jsonError, setJsonError] = useState('');
+  const [verdict, setVerdict] = useState<Verdict>({});
+  const [wasTouched, setTouched] = useState(start !== empty);
+  const [isSending, setSending] = useState(false);
+  const id = useId();
+  const request = useMemo(() => followed(schemas.JobRequest ?? {}, schemas), [schemas]);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      try {
+        const check = await client.jobs.check(draft as unknown as JobRequest, { signal: stop.signal });
+        setVerdict({ check });
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        const field = error instanceof ProblemError ? (error.details.field ?? '') : '';
+        setVerdict((before) => ({
+          ...(before.check && { check: before.check }),
+          refusal: { field, message: messageOf(error) },
+        }));
+      }
+    }, checkAfterMs);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [draft]);
+
+  const change = (next: Draft): void => {
+    setTouched(true);
+    setDraft(next);
+    setText(pretty(next));
+    setJsonError('');
+  };
+  const changeText = (next: string): void => {
+    setTouched(true);
+    setText(next);
+    try {
+      const parsed: unknown = JSON.parse(next);
+      if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+        throw new TypeError('a job is an object');
+      setDraft(parsed as Draft);
+      setJsonError('');
+    } catch (error) {
+      setJsonError(messageOf(error));
+    }
+  };
+  const send = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setSending(true);
+    await attempt(async () => {
+      const job = await client.jobs.submit(draft as unknown as JobRequest);
+      go(['jobs', job.id]);
+    }, 'The job is queued.');
+    setSending(false);
+  };
+
+  const { check } = verdict;
+  const refusal = wasTouched && !isUnfilled(draft) ? verdict.refusal : undefined;
+  const chosen = datasets.find(({ name }) => name === draft.dataset);
+  const shownFields = ['name', 'dataset', 'model', 'training', 'priority', 'deadlineSeconds'];
+  const isAtField = refusal?.field !== undefined && shownFields.some((name) => refusal.field.startsWith(`/${name}`));
+  const field = (name: string) => (
+    <Field
+      name={name}
+      schema={request.properties?.[name] ?? {}}
+      schemas={schemas}
+      value={draft[name]}
+      resolved={(check?.spec as Record<string, Json> | undefined)?.[name]}
+      pointer={`/${name}`}
+      refusal={refusal}
+      isRequired={request.required?.includes(name) ?? false}
+      change={(value) => {
+        const { [name]: _, ...others } = draft;
+        change(value === undefined ? others : { ...draft, [name]: value });
+      }}
+    />
+  );
+  return (
+    <form class="new-job" onSubmit={send}>
+      <div class="form">
+        <section class="card">
+          <div class="field">
+            <label for={`${id}-recipe`}>Start from a recipe</label>
+            <select
+              id={`${id}-recipe`}
+              value=""
+              onChange={(event) => {
+                const recipe = recipes.find(({ name }) => name === event.currentTarget.value);
+                if (recipe) change(recipe.job);
+              }}
+            >
+              <option value="">choose …</option>
+              {recipes.map(({ name, title }) => (
+                <option key={name} value={name}>
+                  {name}: {title}
+                </option>
+              ))}
+            </select>
+          </div>
+          {field('name')}
+          <div class="field">
+            <label for={`${id}-dataset`}>
+              Data set<span class="quiet"> (required)</span>
+            </label>
+            <select
+              id={`${id}-dataset`}
+              value={String(draft.dataset ?? '')}
+              aria-invalid={refusal?.field === '/dataset'}
+              onChange={(event) => change({ ...draft, dataset: event.currentTarget.value })}
+            >
+              {!chosen && <option value={String(draft.dataset ?? '')}>{String(draft.dataset || 'choose …')}</option>}
+              {datasets.map(({ name, shape, rows }) => (
+                <option key={name} value={name}>
+                  {name} ({shapeText(shape)}, {number(rows.train)} rows)
+                </option>
+              ))}
+            </select>
+            <small class="help">
+              <a href={href(['datasets'])}>Upload another one</a>
+            </small>
+            {refusal?.field === '/dataset' && (
+              <p class="refused" role="alert">
+                {refusal.message}
+              </p>
+            )}
+          </div>
+          {field('model')}
+        </section>
+        <section class="card">
+          {field('training')}
+          <details class="group">
+            <summary>Order and deadline</summary>
+            <div class="fields">
+              {field('priority')}
+              {field('deadlineSeconds')}
+            </div>
+          </details>
+        </section>
+      </div>
+      <aside class="card">
+        <label for={`${id}-json`}>The same as JSON</label>
+        <textarea
+          id={`${id}-json`}
+          rows={16}
+          spellcheck={false}
+          value={text}
+          aria-invalid={jsonError !== ''}
+          onInput={(event) => changeText(event.currentTarget.value)}
+        />
+        {jsonError !== '' && (
+          <p class="refused" role="alert">
+            This is not a job yet: {jsonError}
+          </p>
+        )}
+        <div role="status">
+          {refusal && !isAtField && <p class="refused">{refusal.message}</p>}
+          {refusal && isAtField && <p class="refused">The server would refuse it: see {refusal.field}.</p>}
+          {!refusal && check && verdict.refusal === undefined && (
+            <p class="quiet">The server would take it. Estimated memory: {bytes(check.memoryBytes)}.</p>
+          )}
+        </div>
+        {check && verdict.refusal === undefined && <Warnings of={check.warnings} />}
+        <button type="submit" class="primary" disabled={isSending || verdict.refusal !== undefined || jsonError !== ''}>
+          Start the training
+        </button>
+        {isUnfilled(draft) && <p class="quiet">Give it a name and choose a data set.</p>}
+      </aside>
+    </form>
+  );
+}
+
+const isUnfilled = ({ name, dataset }: Draft): boolean => !name || !dataset;
+
+const pretty = (draft: Draft): string => JSON.stringify(draft, null, 2);
