@@ -196,7 +196,7 @@ async function worker(config: Config): Promise<void> {
     setInterval(() => void tell(), metricsEveryMs).unref();
   } else {
     const { createMetricsServer } = await import('./gateway/metrics-server.ts');
-    const server = createMetricsServer(async () => [await metrics.snapshot()], log);
+    const server = createMetricsServer(async () => [await metrics.snapshot()], log, config);
     const metricsPort = await server.listen(config.host, config.metricsPort);
     shutdown.add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
     log.info({ metricsPort }, 'metrics are served');

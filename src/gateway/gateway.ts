@@ -64,7 +64,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const http = createHttpServer(shared);
   const grpc = createGrpcServer(shared);
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
-  const metricsServer = createMetricsServer(snapshots, log, readiness);
+  const metricsServer = createMetricsServer(snapshots, log, config, readiness);
   metrics.beforeRead(() => recordQueue(queue, metrics));
 
   const shut = async (graceMs: number): Promise<void> => {

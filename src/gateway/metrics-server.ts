@@ -1,10 +1,14 @@
-/** Prometheus metrics and the probes on a port of their own, which is not for the public and which no load can fill. */
+/**
+ * Prometheus metrics and the probes on a port of their own, which is not for the public and which no load can fill. It answers
+ * to the same host names as the REST API, so that no web page can read it through a name that points here (DNS rebinding).
+ */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../platform/log.ts';
 import { type MetricsSnapshot, metricsContentTypes, renderSnapshots } from '../platform/metrics.ts';
 import { ConnectionTable } from './connection-table.ts';
+import { type CrossOriginConfig, isAllowedHost } from './http/cross-origin.ts';
 import { type Readiness, reportFor } from './readiness.ts';
 
 /** connections at once; with more, the one idle for the longest time is closed */
@@ -20,12 +24,18 @@ export interface MetricsServer {
 export function createMetricsServer(
   read: () => Promise<readonly MetricsSnapshot[]>,
   log: Logger,
+  config: CrossOriginConfig,
   readiness?: Pick<Readiness, 'report'>,
 ): MetricsServer {
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
     response.setHeader('cache-control', 'no-store');
     const [path, query] = (request.url ?? '').split('?', 2);
-    if (path !== '/metrics' && path !== '/livez' && !(path === '/readyz' && readiness)) {
+    const { host } = request.headers;
+    if (host !== undefined && !isAllowedHost(host, config)) {
+      const text =
+        'This server does not answer to that host name. If it is yours, list it in HOURGLASS_ALLOWED_HOSTS.\n';
+      response.writeHead(403, { 'content-type': 'text/plain' }).end(text);
+    } else if (path !== '/metrics' && path !== '/livez' && !(path === '/readyz' && readiness)) {
       const text = `There is no such path. There are /metrics, /livez${readiness ? ' and /readyz' : ''}.\n`;
       response.writeHead(404, { 'content-type': 'text/plain' }).end(text);
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {

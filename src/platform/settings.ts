@@ -277,7 +277,7 @@ export const settings = {
   maxPipelined: limits(
     'HOURGLASS_MAX_PIPELINED',
     integer(1, 10_000),
-    '64',
+    '32',
     'unanswered requests of one HTTP connection; with more it is cut',
   ),
   maxCalls: limits('HOURGLASS_MAX_CALLS', integer(1, 1_000_000), '2048', 'open gRPC calls'),

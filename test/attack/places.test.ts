@@ -100,18 +100,3 @@ it('a connection that cancels too many calls is ended', async () => {
   expect(await goaway).toBe(enhanceYourCalm);
   expect((await target.encode()).status).toBe(200);
 });
-
-it('pipelined requests are answered in order, and too many end the connection', async () => {
-  const target = await startTarget({ maxPipelined: 20 });
-  const get = 'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
-  const patient = await target.open();
-  let received = '';
-  patient.resume().on('data', (chunk) => (received += chunk));
-  patient.write(get.repeat(20));
-  await expect.poll(() => received.match(/HTTP\/1\.1 200/g)?.length).toBe(20);
-  const greedy = await target.open();
-  const closed = new Promise((resolve) => greedy.once('close', resolve));
-  greedy.resume().write('GET /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(1000));
-  await closed;
-  expect((await target.encode()).status).toBe(200);
-});

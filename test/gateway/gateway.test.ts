@@ -1,6 +1,9 @@
 // The gateway as a whole: its ports, readiness over all of them, metrics on their own port only, overload, deadlines, clients that
 // leave, and stopping without losing an answer.
+
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -126,6 +129,17 @@ describe('metrics', () => {
       expect((await fetch(`http://127.0.0.1:${ports.metricsPort}${target}`, { method })).status).toBe(status);
     }
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    for (const [host, status] of [
+      ['evil.example', 403],
+      ['10.0.0.7:9464', 200],
+      ['hourglass-metrics', 200],
+    ] as const) {
+      const { metricsPort: port } = ports;
+      const asked = request({ host: '127.0.0.1', port, path: '/metrics', headers: { host } }).end();
+      const [received] = (await once(asked, 'response')) as [IncomingMessage];
+      received.resume();
+      expect(received.statusCode).toBe(status);
+    }
   });
 });
 

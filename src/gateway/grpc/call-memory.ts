@@ -8,6 +8,7 @@ import { createGunzip, createInflate } from 'node:zlib';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor, StatusObject } from '@grpc/grpc-js';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { ByteBudget, Holding } from '../byte-budget.ts';
+import { FairQueue } from '../fair-queue.ts';
 import { clientOf } from '../places.ts';
 import { toStatus } from './errors.ts';
 import { type InnermostCall, innermost } from './internals.ts';
@@ -93,11 +94,11 @@ function boundDecompression(call: InnermostCall, holding: Holding, limit: number
   };
 }
 
-/** Messages that are decompressed at a time; what waits for its turn is still small. */
+/** Messages that are decompressed at a time; what waits for its turn is still small. Clients take turns. */
 const maxInflating = 2;
 const chunkSize = 64 * 1024;
 let inflating = 0;
-const waiting: (() => void)[] = [];
+const waiting = new FairQueue<() => void>();
 
 /** Rejects with a status. Holds the bytes of the result. */
 async function inflate(
@@ -107,7 +108,7 @@ async function inflate(
   limit: number,
 ): Promise<Buffer> {
   if (inflating < maxInflating) inflating++;
-  else await new Promise<void>((resolve) => waiting.push(resolve));
+  else await new Promise<void>((resolve) => waiting.push(holding.client, resolve));
   const output = new GrowingBuffer(limit);
   try {
     if (holding.isReleased) throw ended();
