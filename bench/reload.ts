@@ -38,6 +38,8 @@ const predictor = new ModelPredictor({
     inlineModels: false,
     maxBatch: 64,
     maxWaiting: 1024,
+    maxInFlight: null,
+    targetWaitMs: 25,
     batchRows: 64,
     batchWindowMs: 0,
     deadlineMs: 30_000,

@@ -94,6 +94,8 @@ async function openContenders(net: Net, root: string): Promise<{ contenders: Con
         inlineModels: false,
         maxBatch: 4096,
         maxWaiting: 4096,
+        maxInFlight: null,
+        targetWaitMs: 25,
         batchRows,
         batchWindowMs: 0,
         deadlineMs: 60_000,

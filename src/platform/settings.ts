@@ -273,6 +273,18 @@ export const settings = {
     '1024',
     'predictions that may wait; more are refused',
   ),
+  maxInFlight: limits(
+    'HOURGLASS_MAX_IN_FLIGHT',
+    optional(integer(1, 100_000)),
+    null,
+    'predictions of one model in flight; without it the limit follows from how long they wait',
+  ),
+  targetWaitMs: limits(
+    'HOURGLASS_TARGET_WAIT',
+    duration(1, hour),
+    '25ms',
+    'predictions wait about this long under load; those that would wait longer are refused',
+  ),
   maxConnections: limits('HOURGLASS_MAX_CONNECTIONS', integer(1, 1_000_000), '10000', 'open connections of one port'),
   maxPipelined: limits(
     'HOURGLASS_MAX_PIPELINED',

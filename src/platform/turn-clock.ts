@@ -6,16 +6,21 @@
 export class TurnClock {
   #began: number | undefined;
 
-  /** Of this turn, as `performance.now()` tells it. */
+  /** As `performance.now()` tells it. */
   get began(): number {
     if (this.#began === undefined) {
       this.#began = performance.now();
-      setImmediate(this.#end);
+      setImmediate(this.end);
     }
     return this.#began;
   }
 
-  readonly #end = (): void => {
+  /** What follows has been put aside since `began`. To be ended by `end`. */
+  resume(began: number): void {
+    this.#began = began;
+  }
+
+  readonly end = (): void => {
     this.#began = undefined;
   };
 }

@@ -11,6 +11,7 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
+import { turnClock } from '../platform/turn-clock.ts';
 import { abortError, deadlineError, overloadError } from './refusal.ts';
 
 /** Runs of one model version and operation; requests of one lane may share a run. */
@@ -124,7 +125,7 @@ export class Batcher<L extends Lane> {
     return new Promise((resolve, reject) => {
       this.#admit(data, signal);
       const entry: Entry<L> = {
-        ...{ lane, data, rows, signal, trace, resolve, reject, since: performance.now() },
+        ...{ lane, data, rows, signal, trace, resolve, reject, since: turnClock.began },
         ...{ started: 0, answered: 0, finite: true, output: undefined },
         abort: () => this.#settle(entry, () => reject(abortError(signal))),
       };

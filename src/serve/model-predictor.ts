@@ -20,6 +20,7 @@ import type { ModelPool } from '../runtime/pool.ts';
 import { BatchTraces } from '../telemetry/batches.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { type BatchAnswer, Batcher } from './batcher.ts';
+import { LaneLimits } from './lane-limits.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
 import { PredictionObserver } from './prediction-observer.ts';
 import type { Demand, Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
@@ -41,7 +42,15 @@ export interface PredictorOptions {
   readonly pool: ModelPool;
   readonly config: Pick<
     Config,
-    'defaultModel' | 'inlineModels' | 'maxBatch' | 'maxWaiting' | 'batchRows' | 'batchWindowMs' | 'deadlineMs'
+    | 'defaultModel'
+    | 'inlineModels'
+    | 'maxBatch'
+    | 'maxInFlight'
+    | 'maxWaiting'
+    | 'targetWaitMs'
+    | 'batchRows'
+    | 'batchWindowMs'
+    | 'deadlineMs'
   >;
   readonly metrics?: Metrics;
   /** told of versions that were set aside because they are damaged */
@@ -51,6 +60,8 @@ export interface PredictorOptions {
   /** absent: no spans are made of batches */
   readonly tracing?: Tracing | undefined;
 }
+
+const mostInFlight = 100_000;
 
 /** Ordinary runs take milliseconds. */
 const stuckMs = 5000;
@@ -64,7 +75,8 @@ export class ModelPredictor implements Predictor {
   readonly #models: ModelCache;
   readonly #batcher: Batcher<ServedLane>;
   readonly #turns: TurnBatcher<ServedLane>;
-  readonly #observer: PredictionObserver | undefined;
+  readonly #limits: LaneLimits<ServedLane>;
+  readonly #observer: PredictionObserver;
   #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
@@ -82,13 +94,19 @@ export class ModelPredictor implements Predictor {
       onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
     });
     metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
-    const observer = metrics && new PredictionObserver(metrics, tracing && new BatchTraces(tracing));
+    this.#limits = new LaneLimits({
+      fixed: config.maxInFlight,
+      targetMs: config.targetWaitMs,
+      // What waits is bounded by the batchers, whatever this comes to.
+      most: mostInFlight,
+    });
+    const observer = new PredictionObserver(this.#limits, metrics, tracing && new BatchTraces(tracing));
     this.#observer = observer;
     this.#turns = new TurnBatcher({
       maxRows: config.batchRows,
       maxWaiting: config.maxWaiting,
       deadlineMs: config.deadlineMs,
-      ...(observer && { observer }),
+      observer,
     });
     this.#batcher = new Batcher({
       slots: pool.threads,
@@ -97,7 +115,7 @@ export class ModelPredictor implements Predictor {
       maxWaitingBytes,
       windowMs: config.batchWindowMs,
       deadlineMs: config.deadlineMs,
-      ...(observer && { observer }),
+      observer,
     });
   }
 
@@ -124,10 +142,18 @@ export class ModelPredictor implements Predictor {
       const lane = served.lane(operation);
       const checked = this.#check(served, operation, inputs);
       if (!this.#runsHere(lane, checked.rows)) return undefined;
-      return this.#turns.submit(lane, inputs.data, checked.rows, demand, traceparent).then((answer) => {
-        if (answer) return this.#prediction(served, operation, inputs, checked, answer);
-        return this.#answer(served, operation, inputs, demand, traceparent);
-      });
+      const limit = this.#limits.enter(lane);
+      return this.#turns.submit(lane, inputs.data, checked.rows, demand, traceparent).then(
+        (answer) => {
+          limit.leave();
+          if (answer) return this.#prediction(served, operation, inputs, checked, answer);
+          return this.#answer(served, operation, inputs, demand, traceparent);
+        },
+        (error) => {
+          limit.leave();
+          throw error;
+        },
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -193,9 +219,14 @@ export class ModelPredictor implements Predictor {
     const checked = this.#check(served, operation, inputs);
     const { rows } = checked;
     const runsHere = this.#runsHere(lane, rows);
-    const here = runsHere ? await this.#turns.submit(lane, inputs.data, rows, demand, trace) : undefined;
-    const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal, trace));
-    return this.#prediction(served, operation, inputs, checked, answer);
+    const limit = this.#limits.enter(lane);
+    try {
+      const here = runsHere ? await this.#turns.submit(lane, inputs.data, rows, demand, trace) : undefined;
+      const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal, trace));
+      return this.#prediction(served, operation, inputs, checked, answer);
+    } finally {
+      limit.leave();
+    }
   }
 
   #runsHere(lane: ServedLane, rows: number): boolean {
@@ -218,7 +249,7 @@ export class ModelPredictor implements Predictor {
   ): Prediction {
     const { manifest } = served;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
-    this.#observer?.answered(operation, rows);
+    this.#observer.answered(operation, rows);
     return {
       model: manifest.name,
       version: manifest.version,

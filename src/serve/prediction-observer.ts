@@ -1,9 +1,10 @@
-/** What is recorded of waiting, running and answered predictions: metrics, and spans where somebody traces. */
+/** What is recorded of waiting, running and answered predictions: limits, metrics, and spans where somebody traces. */
 
 import type { Metrics } from '../platform/metrics.ts';
 import type { Operation } from '../registry/manifest.ts';
 import type { BatchTraces } from '../telemetry/batches.ts';
 import type { BatchObserver, TracedRun } from './batcher.ts';
+import type { LaneLimits } from './lane-limits.ts';
 import type { ServedLane } from './served-model.ts';
 
 /** Handles of the metrics of one operation, looked up once. */
@@ -17,36 +18,40 @@ type Histogram = ReturnType<Metrics['distribution']>;
 
 export class PredictionObserver implements BatchObserver<ServedLane> {
   readonly traced: ((lane: ServedLane, run: TracedRun) => void) | undefined;
-  readonly #metrics: Metrics;
+  readonly #limits: LaneLimits<ServedLane>;
+  readonly #metrics: Metrics | undefined;
   readonly #operations = new Map<Operation, OperationMetrics>();
 
-  constructor(metrics: Metrics, traces?: BatchTraces) {
+  constructor(limits: LaneLimits<ServedLane>, metrics?: Metrics, traces?: BatchTraces) {
+    this.#limits = limits;
     this.#metrics = metrics;
     this.traced = traces && (({ model, operation }, run) => traces.record({ model: model.key, operation, ...run }));
   }
 
   waiting(requests: number): void {
-    this.#metrics.set('predictionsWaiting', requests);
+    this.#metrics?.set('predictionsWaiting', requests);
   }
 
-  waited({ operation }: ServedLane, seconds: number, trace: string | undefined): void {
-    this.#of(operation).wait.observe(seconds, trace);
+  waited(lane: ServedLane, seconds: number, trace: string | undefined): void {
+    this.#limits.of(lane).waited(seconds);
+    this.#of(lane.operation)?.wait.observe(seconds, trace);
   }
 
-  ran({ operation }: ServedLane, rows: number, seconds: number, trace: string | undefined): void {
-    const { run, batchRows } = this.#of(operation);
-    run.observe(seconds, trace);
-    batchRows.observe(rows);
+  ran(lane: ServedLane, rows: number, seconds: number, trace: string | undefined): void {
+    this.#limits.of(lane).ran(seconds);
+    const metrics = this.#of(lane.operation);
+    metrics?.run.observe(seconds, trace);
+    metrics?.batchRows.observe(rows);
   }
 
   answered(operation: Operation, rows: number): void {
-    this.#of(operation).rows.add(rows);
+    this.#of(operation)?.rows.add(rows);
   }
 
-  #of(operation: Operation): OperationMetrics {
+  #of(operation: Operation): OperationMetrics | undefined {
     const known = this.#operations.get(operation);
-    if (known) return known;
     const metrics = this.#metrics;
+    if (known || !metrics) return known;
     const created = {
       wait: metrics.distribution('stageDuration', { stage: 'wait', operation }),
       run: metrics.distribution('stageDuration', { stage: 'run', operation }),

@@ -9,6 +9,7 @@
  */
 
 import { HourglassError } from '../base/errors.ts';
+import { turnClock } from '../platform/turn-clock.ts';
 import type { BatchAnswer, BatchObserver, Lane, LaneRun } from './batcher.ts';
 import type { Demand } from './predictor.ts';
 import { deadlineError, overloadError } from './refusal.ts';
@@ -75,7 +76,7 @@ export class TurnBatcher<L extends HereLane> {
       if (this.#closed) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
       if (this.#waiting >= this.#options.maxWaiting) throw overloadError(this.#waiting, this.#secondsLeft());
       this.#waiting++;
-      const entry: Entry = { data, rows, since: performance.now(), demand, trace, resolve, reject };
+      const entry: Entry = { data, rows, since: turnClock.began, demand, trace, resolve, reject };
       const entries = this.#lanes.get(lane);
       if (entries) entries.push(entry);
       else this.#lanes.set(lane, [entry]);

@@ -26,7 +26,7 @@ it('answers pipelined requests in order, however their bytes are cut, and ends a
     let received = '';
     patient.resume().on('data', (chunk) => (received += chunk));
     for (let at = 0; at < bytes.length; at += pieceBytes) patient.write(bytes.subarray(at, at + pieceBytes));
-    await expect.poll(() => codesIn(received).length).toBe(values.length);
+    await expect.poll(() => codesIn(received).length, { timeout: 20_000 }).toBe(values.length);
     const factor = codesIn(received)[1] ?? Number.NaN;
     expect(codesIn(received)).toEqual(values.map((value) => value * factor));
   }
@@ -46,7 +46,7 @@ it('does not parse what a connection that is cut has sent besides', async () => 
   });
   const connections = new ConnectionTable(10);
   server.prependListener('connection', (accepted) => connections.add(accepted));
-  boundPipelining(server, { connections, maxPipelined: 20, cut: () => cut++ });
+  boundPipelining(server, { connections, maxPipelined: 20, cut: () => cut++, turns: { targetMs: 25, most: 100 } });
   let parsed = 0;
   server.prependListener('request', () => parsed++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -27,6 +27,8 @@ export const defaults = {
   inlineModels: false,
   maxBatch: 1000,
   maxWaiting: 100,
+  maxInFlight: null,
+  targetWaitMs: 25,
   batchRows: 64,
   batchWindowMs: 0,
   deadlineMs: 10_000,

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionTable } from '../connection-table.ts';
 import { clientOf } from '../places.ts';
 import { whenEnded } from './ending.ts';
-import { TurnShare } from './turn-share.ts';
+import { type Job, TurnShare, type TurnShareOptions } from './turn-share.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -19,6 +19,26 @@ export interface PipelineOptions {
   readonly maxPipelined: number;
   /** told of a connection that was cut */
   cut(socket: Socket): void;
+  readonly turns: TurnShareOptions;
+}
+
+/** those that are to be refused because too many wait */
+const refused = new WeakSet<IncomingMessage>();
+
+/** Whether too many predictions wait for this one to be answered. */
+export const isRefused = (request: IncomingMessage): boolean => refused.has(request);
+
+const operations = '(?:encode|decode|denoise|reconstruct|classify|generate)';
+/** the path, and the model that the query names */
+const prediction = new RegExp(
+  `^(/(?:v1/models/[^/?]+/)?${operations}|/v[12]/models/[^?]+(?:/infer|:predict))(?:\\?(?:.*&)?(model=[^&]*)?|$)`,
+);
+
+/** For predictions: those of one model take turns with those of others. */
+function topicOf({ method, url = '' }: IncomingMessage): string | undefined {
+  if (method !== 'POST') return undefined;
+  const match = prediction.exec(url);
+  return match ? `${match[1]} ${match[2] ?? ''}` : undefined;
 }
 
 /** worked on at a time, of one connection */
@@ -27,11 +47,11 @@ const atOnce = 8;
 const probes = new Set(['/livez', '/readyz', '/v2/health/live', '/v2/health/ready']);
 
 /** Puts itself between the server and its handler of requests. */
-export function boundPipelining(server: Server, { connections, maxPipelined, cut }: PipelineOptions): void {
+export function boundPipelining(server: Server, { connections, maxPipelined, cut, ...rest }: PipelineOptions): void {
   const [handle] = server.listeners('request') as Handler[];
   if (!handle) throw new TypeError('the server has no handler yet');
-  const turns = new TurnShare();
-  const waiting = new WeakMap<Socket, (() => void)[]>();
+  const turns = new TurnShare(rest.turns);
+  const waiting = new WeakMap<Socket, Job[]>();
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
     const { socket } = request;
@@ -43,24 +63,32 @@ export function boundPipelining(server: Server, { connections, maxPipelined, cut
       socket.destroy();
       return stopParsing(socket);
     }
-    const client = clientOf(socket.remoteAddress);
     whenEnded(response, () => {
       connections.end(socket);
       const next = waiting.get(socket)?.shift();
-      if (next) turns.run(client, next);
+      if (next) turns.run(next);
     });
-    const work = (): void => {
+    const run = (): void => {
       if (!socket.destroyed) handle.call(server, request, response);
+    };
+    const job: Job = {
+      client: clientOf(socket.remoteAddress),
+      topic: () => topicOf(request),
+      run,
+      refuse() {
+        refused.add(request);
+        run();
+      },
     };
     if (open > atOnce) {
       const queue = waiting.get(socket) ?? [];
       waiting.set(socket, queue);
-      queue.push(work);
+      queue.push(job);
     } else if (open > 1) {
       // By the next turn it is known whether the connection is cut.
-      turns.defer(client, work);
-    } else if (probes.has(request.url ?? '')) work();
-    else turns.run(client, work);
+      turns.defer(job);
+    } else if (probes.has(request.url ?? '')) run();
+    else turns.run(job);
   });
 }
 

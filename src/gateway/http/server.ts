@@ -10,6 +10,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
+import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { identify } from '../identify.ts';
@@ -23,7 +24,7 @@ import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { createObserver } from './observe.ts';
-import { boundPipelining } from './pipeline.ts';
+import { boundPipelining, isRefused } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
 import { enforceSchemas } from './request-schemas.ts';
@@ -69,6 +70,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     connections,
     maxPipelined: config.maxPipelined,
     cut: () => metrics.count('requests', 1, { transport: 'rest', route: 'none', code: 'overloaded' }),
+    turns: { targetMs: config.targetWaitMs, fixed: config.maxInFlight, most: config.maxWaiting },
   });
 
   return {
@@ -151,6 +153,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     if (!request.is404 && allow === undefined) {
       checkHost(request, config);
       checkOrigin(request, config);
+      if (isRefused(request.raw)) throw tooManyWaiting();
     }
     if (elsewhere !== undefined) return void reply.redirect(elsewhere, 308);
     done();
@@ -194,6 +197,15 @@ function requestIdOf({ headers }: { headers: IncomingMessage['headers'] }): stri
   const given = headers['x-request-id'];
   return typeof given === 'string' && requestIdRule.test(given) ? given : randomUUID();
 }
+
+const tooManyWaiting = (): HourglassError =>
+  new HourglassError(
+    'overloaded',
+    'Too many predictions are waiting already. Try again in 1 s, or send fewer at a time.',
+    {
+      retryAfter: 1,
+    },
+  );
 
 function answerParserError(thrown: Error, socket: Socket, metrics: Metrics): void {
   const error = errorOfParser(thrown);
