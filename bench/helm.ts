@@ -1,7 +1,7 @@
 /**
  * `npm run check:helm`: the chart on a real Kubernetes API. For every values file of ci/: lint, Pod Security
  * `restricted`, schemas, install, upgrade, rollback, uninstall; then wrong values, each refused with a message that names it; the
- * alerts by promtool where it is. Writes bench/helm.md. Needs kubectl and Go (which builds what is missing once, some minutes of
+ * alerts and metrics by Prometheus' own checks. Writes bench/helm.md. Needs kubectl and Go (which builds what is missing once, some minutes of
  * all cores); says so and ends with 0 where they are missing.
  */
 
@@ -10,11 +10,13 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { type MetricName, type MetricRow, metricTable } from '../src/platform/metric-table.ts';
+import { Metrics, renderSnapshots } from '../src/platform/metrics.ts';
 import { chart, type Manifest, podTemplates, render, valuesFiles } from '../test/helm/render.ts';
 import { wrongValues } from '../test/helm/wrong-values.ts';
 import { type Cluster, startCluster } from './helm/cluster.ts';
 import { customResourceDefinitions } from './helm/crds.ts';
-import { buildTool, findTool } from './helm/tools.ts';
+import { buildPromcheck, buildTool, findTool } from './helm/tools.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -46,7 +48,7 @@ async function main(helm: string): Promise<void> {
       if (code === 0 || !error.includes(named)) throw new Error(`${settings} was not refused by name:\n${error}`);
       return settings;
     });
-    const rules = checkRules();
+    const rules = await checkMonitoring();
     writeFileSync(path.join(root, 'bench/helm.md'), report(cluster, helm, checked, refused.length, rules));
     console.log('bench/helm.md is written.');
   } finally {
@@ -166,14 +168,32 @@ function liveSpecs(must: (args: readonly string[]) => string, namespace: string)
   return must(['get', 'deployments', '-n', namespace, '-o', path]);
 }
 
-function checkRules(): string {
-  const promtool = findTool('promtool');
-  if (!promtool) return 'promtool is not here: the alerts are checked against the table of metrics only (npm test)';
-  const { status, stdout, stderr } = spawnSync(promtool, ['check', 'rules', path.join(chart, 'files/alerts.yaml')], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`promtool:\n${stdout}${stderr}`);
-  return `promtool check rules: ${/(\d+) rules found/.exec(stdout)?.[0] ?? 'ok'}`;
+/** The alerts, and every metric that a process may show, by Prometheus' own checks. */
+async function checkMonitoring(): Promise<string> {
+  const promcheck = buildPromcheck();
+  const run = (args: readonly string[], input = ''): string => {
+    const { status, stdout, stderr } = spawnSync(promcheck, args, { input, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`promcheck ${args.join(' ')}:\n${stdout}${stderr}`);
+    return stdout.trim();
+  };
+  const rules = run(['rules', path.join(chart, 'files/alerts.yaml')]);
+  const text = await renderSnapshots([await everyMetric().snapshot()]);
+  run(['metrics'], text);
+  const count = [...text.matchAll(/^# TYPE hourglass_/gm)].length;
+  return `Prometheus' own packages parse the alerts (${rules}) and find no fault with the ${count} metrics (promlint).`;
+}
+
+/** A process that has recorded each metric of the table. */
+function everyMetric(): Metrics {
+  const metrics = new Metrics('check');
+  type Recorder = (name: string, value: number, labels: object) => void;
+  const recorder = metrics as unknown as Record<'count' | 'set' | 'observe', Recorder>;
+  const ways = { counter: 'count', gauge: 'set', histogram: 'observe' } as const;
+  for (const [name, { kind, labels }] of Object.entries(metricTable) as [MetricName, MetricRow][]) {
+    const values = Object.entries(labels).map(([label, of]) => [label, 'atMost' in of ? 'x' : of[0]]);
+    recorder[ways[kind]](name, 1, Object.fromEntries(values));
+  }
+  return metrics;
 }
 
 function report(cluster: Cluster, helm: string, checked: readonly Checked[], refused: number, rules: string): string {

@@ -1,6 +1,6 @@
 // Removes from /app what an image does not run: binaries of other platforms, type declarations, source maps, and for the gateway
-// the packages that only training loads. Usage: node docker/prune.mjs gateway|worker
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+// the packages that only training loads, these from sbom.json as well. Usage: node docker/prune.mjs gateway|worker
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -61,3 +61,30 @@ removeFiles(
   /\.(d\.[cm]?ts|map|md|markdown|tsbuildinfo)$|(^|\/)(test|tests|__tests__|docs|example|examples)\/.*\.(js|ts|json|html)$/i,
 );
 removeFiles(path.join(root, 'dist'), /\.(d\.[cm]?ts|map)$/);
+
+/** Every package below a folder as name@version. */
+function* packagesIn(folder) {
+  for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
+    const inner = path.join(folder, entry.name);
+    if (!entry.isDirectory()) continue;
+    if (entry.name.startsWith('@')) yield* packagesIn(inner);
+    else if (existsSync(path.join(inner, 'package.json'))) {
+      const { name, version } = JSON.parse(readFileSync(path.join(inner, 'package.json'), 'utf8'));
+      yield `${name}@${version}`;
+      yield* packagesIn(path.join(inner, 'node_modules'));
+    }
+  }
+}
+
+// The bill of materials lists what is in the image, not what was installed to build it.
+const billFile = path.join(root, 'sbom.json');
+if (existsSync(billFile)) {
+  const bill = JSON.parse(readFileSync(billFile, 'utf8'));
+  const here = new Set(packagesIn(path.join(root, 'node_modules')));
+  const components = bill.components.filter(({ name, version }) => here.has(`${name}@${version}`));
+  const refs = new Set([bill.metadata.component['bom-ref'], ...components.map((component) => component['bom-ref'])]);
+  const dependencies = bill.dependencies
+    .filter(({ ref }) => refs.has(ref))
+    .map((entry) => ({ ...entry, dependsOn: (entry.dependsOn ?? []).filter((ref) => refs.has(ref)) }));
+  writeFileSync(billFile, `${JSON.stringify({ ...bill, components, dependencies }, null, 1)}\n`);
+}

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -35,7 +35,7 @@ export const tools = {
   },
 } as const satisfies Record<string, Tool>;
 
-export type ToolName = keyof typeof tools | 'kubectl' | 'go' | 'promtool';
+export type ToolName = keyof typeof tools | 'kubectl' | 'go' | 'promcheck';
 
 /** The path of a program, undefined when it is nowhere. */
 export function findTool(name: ToolName): string | undefined {
@@ -90,6 +90,28 @@ export function buildTool(name: keyof typeof tools): string {
     output,
     program,
   ]);
+  return output;
+}
+
+/** Prometheus 3.16 */
+const prometheus = 'v0.316.0';
+
+/** Builds promcheck.go where it is missing. */
+export function buildPromcheck(): string {
+  const there = findTool('promcheck');
+  if (there) return there;
+  const folder = path.join(cache, 'src/promcheck');
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(path.join(cache, 'bin'), { recursive: true });
+  console.log(`building promcheck with Prometheus ${prometheus} …`);
+  copyFileSync(path.join(import.meta.dirname, 'promcheck.go'), path.join(folder, 'main.go'));
+  writeFileSync(
+    path.join(folder, 'go.mod'),
+    `module hourglass.test/promcheck\n\nrequire github.com/prometheus/prometheus ${prometheus}\n`,
+  );
+  go(folder, ['mod', 'tidy', '-e']);
+  const output = path.join(cache, 'bin/promcheck');
+  go(folder, ['build', '-trimpath', '-ldflags', '-s -w', '-o', output, '.']);
   return output;
 }
 

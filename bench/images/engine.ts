@@ -1,7 +1,7 @@
 /** Builds images with buildah and runs containers with podman and runc, locked down as the chart runs them. */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, chownSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 
 export interface BuildRequest {
@@ -15,7 +15,7 @@ export interface ContainerRequest {
   readonly name: string;
   readonly image: string;
   readonly memory: string;
-  /** host folder:container folder */
+  /** volume or host folder:container folder */
   readonly volume: string;
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -30,8 +30,9 @@ export interface Engine {
   stop(name: string, seconds: number): number;
   logs(name: string): string;
   remove(name: string): void;
-  /** Gives a folder to the user of the containers. */
-  giveTo(folder: string, uid: number): void;
+  removeVolume(name: string): void;
+  /** What a command prints in a container of its own. */
+  runOnce(image: string, command: readonly string[]): string;
   run(command: string, args: readonly string[]): string;
 }
 
@@ -103,7 +104,14 @@ export function openEngine(): Engine {
 
     remove: (name) => void spawnSync('podman', [...podman, 'rm', '-f', name], { env }),
 
-    giveTo: (folder, uid) => chownSync(folder, uid, uid),
+    removeVolume: (name) => void spawnSync('podman', [...podman, 'volume', 'rm', '-f', name], { env }),
+
+    runOnce: (image, [program = '', ...args]) =>
+      run('podman', [
+        ...podman,
+        ...['run', '--rm', '--pull=never', '--network', 'none', '--read-only', '--cap-drop=all'],
+        ...['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', '--entrypoint', program, image, ...args],
+      ]),
   };
 }
 

@@ -27,11 +27,15 @@ export function unknownDevice(device: Device, supported: readonly string[]): Hou
   );
 }
 
-/** `device-unavailable` for a device that could not be started. `missing` says what was found to be missing, if that is known. */
-export function brokenDevice(device: Device, cause: unknown, missing?: string): HourglassError {
+/** `device-unavailable` for a device that could not be started, with what was found to be missing and what helps, if that is known. */
+export function brokenDevice(
+  device: Device,
+  cause: unknown,
+  { missing, remedy = remedies[device] }: { readonly missing?: string; readonly remedy?: string } = {},
+): HourglassError {
   return new HourglassError(
     'device-unavailable',
-    `ONNX Runtime cannot start on ${device} here${missing ? `: ${missing}` : ''}. ${remedies[device]}`,
+    `ONNX Runtime cannot start on ${device} here${missing ? `: ${missing}` : ''}. ${remedy}`,
     { field: 'device', found: device },
     { cause },
   );

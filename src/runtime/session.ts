@@ -11,6 +11,7 @@ import { HourglassError } from '../base/errors.ts';
 import { type DType, type NdArray, type NdArrays, type Shape, showShape } from '../base/ndarray.ts';
 import { brokenDevice, type Device, probeModel, unknownDevice } from './device.ts';
 import { stopOutput } from './stop-output.ts';
+import { findTrouble } from './webgpu-trouble.ts';
 
 export type { Device } from './device.ts';
 
@@ -139,16 +140,20 @@ export function takeDenormalsAsZero(): void {
 
 const working = new Set<Device>();
 
+/** Loads a small model on the device. Throws what ONNX Runtime throws. */
+export const tryDevice = (device: Device): void => load(probeModel, { device }).dispose();
+
 /** Throws `device-unavailable` with what is missing when the device cannot be used on this machine. */
 export function requireDevice(device: Device): void {
   if (working.has(device)) return;
   const supported = listSupportedBackends().map((backend) => backend.name);
   if (!supported.includes(device)) throw unknownDevice(device, supported);
   try {
-    load(probeModel, { device }).dispose();
+    tryDevice(device);
   } catch (cause) {
-    const missing = device === 'cuda' && !hasFilesOf(device) ? 'its CUDA files are not installed' : undefined;
-    throw brokenDevice(device, cause, missing);
+    if (device === 'webgpu') throw brokenDevice(device, cause, findTrouble());
+    const hasNoFiles = device === 'cuda' && !hasFilesOf(device);
+    throw brokenDevice(device, cause, hasNoFiles ? { missing: 'its CUDA files are not installed' } : undefined);
   }
   working.add(device);
 }

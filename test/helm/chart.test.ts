@@ -6,6 +6,7 @@ import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { chartReadme } from '../../scripts/generate-chart-readme.mjs';
+import { errorTable } from '../../src/base/errors.ts';
 import { metricTable } from '../../src/platform/metric-table.ts';
 import { settings } from '../../src/platform/settings.ts';
 import { helm, type Manifest, podTemplates, render, textOf, valuesFiles } from './render.ts';
@@ -56,6 +57,14 @@ describe('alerts and dashboard', () => {
     expect(used.length).toBeGreaterThan(5);
     expect(used.filter((name) => !names.has(name))).toEqual([]);
   });
+});
+
+it('alerts name only codes of the error table', () => {
+  const named = [...textOf('files/alerts.yaml').matchAll(/code=~?"([^"]+)"/g)].flatMap(([, codes = '']) =>
+    codes.split('|'),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((code) => !Object.hasOwn(errorTable, code))).toEqual([]);
 });
 
 describe.skipIf(helm === undefined).each(valuesFiles)('rendered with %s', (file) => {

@@ -136,7 +136,9 @@ describe('refusals', () => {
       expect(found).toMatchObject({ code: 'device-unavailable', facts: { field: 'device', found: device } });
       const { message } = found as HourglassError;
       expect(message).toMatch(new RegExp(`^ONNX Runtime (has no|cannot start on) ${device} here`));
-      expect(message).toMatch(device === 'cuda' ? /NVIDIA driver, CUDA 12 and cuDNN 9/ : /a GPU with its driver/);
+      expect(message).toMatch(
+        device === 'cuda' ? /NVIDIA driver, CUDA 12 and cuDNN 9/ : /Vulkan driver|a GPU with its driver/,
+      );
       expect(message).not.toMatch(/[\\/](node_modules|build)[\\/]/);
     }
   });
