@@ -1,9 +1,9 @@
 /**
- * `npm run bench:train`: milliseconds per training step of three nets on every engine that is there and, in the same
+ * `npm run bench:train`: milliseconds per training step of four nets on every engine that is there and, in the same
  * interleaved rounds, in PyTorch, JAX and Keras where BENCH_PYTHON (or python3) has them. Writes train.md and train.json, in which
  * other processors' figures, and nets that were left out, stay as they are.
  *
- *   npm run bench:train -- [--nets mlp,deep,conv] [--threads 1,2] [--steps 3000] [--rounds 9] [--milliseconds 600]
+ *   npm run bench:train -- [--nets mlp,deep,conv,photo] [--threads 1,2] [--steps 3000] [--rounds 9] [--milliseconds 600]
  *                          [--only onnx,PyTorch] [--dry]
  *
  * Measuring begins after `--steps` steps: in the first hundreds compilers still work, and only then units die and moments decay
@@ -41,10 +41,11 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
 const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function writeData(names: readonly NetName[]): void {
-  writeFileSync(path.join(folder, 'images'), bytesOf(images()));
   for (const name of names) {
-    const parameters = Object.values(initialParameters(net(name)));
-    writeFileSync(path.join(folder, name), Buffer.concat(parameters.map(({ data }) => bytesOf(data as Float32Array))));
+    const made = net(name);
+    const arrays = [...Object.values(initialParameters(made)), ...Object.values(made.constants)];
+    writeFileSync(path.join(folder, name), Buffer.concat(arrays.map(({ data }) => bytesOf(data as Float32Array))));
+    writeFileSync(path.join(folder, `${name}.images`), bytesOf(images(name)));
   }
 }
 
@@ -68,7 +69,7 @@ async function prepare(
     do: 'load',
     net: name,
     parameters: path.join(folder, name),
-    images: path.join(folder, 'images'),
+    images: path.join(folder, `${name}.images`),
   });
   let last = { milliseconds: 0, processor: 0, loss: Number.NaN };
   for (let step = 0; step < 3; step++) last = await runner.round(1);

@@ -13,10 +13,18 @@ UNITS = {
     "deep": [784, 1000, 500, 250, 30, 250, 500, 1000, 784],
 }
 CHANNELS = [1, 16, 8, 8, 16, 1]
+# the photographs' codec (bench/train/photo.ts): weights and biases, then the noise, which is not trained
+PHOTO_BATCH, PHOTO_BATCHES, PHOTO_SIDE, SQUARE, LEVELS = 16, 4, 128, 8, 255**2
+PHOTO = [
+    [8, 8, 3, 192], [192], [3, 3, 192, 32], [32], [3, 3, 32, 32], [32], [3, 3, 32, 192], [192], [16, 16, 3, 192], [3],
+    [16, 16, 16, 192],
+]
 
 
 def shapes(net):
     """Shapes of the parameters in file order: weights [in, out] or [3, 3, in, out], then biases [out]."""
+    if net == "photo":
+        return PHOTO
     sizes = CHANNELS if net == "conv" else UNITS[net]
     kernel = [3, 3] if net == "conv" else []
     return [s for i, o in zip(sizes, sizes[1:]) for s in (kernel + [i, o], [o])]
@@ -32,8 +40,11 @@ def read_parameters(path, net):
     return out
 
 
-def read_images(path):
-    return np.fromfile(path, np.float32).reshape(BATCHES, BATCH, PIXELS)
+def read_images(path, net):
+    flat = np.fromfile(path, np.float32)
+    if net == "photo":
+        return flat.reshape(PHOTO_BATCHES, PHOTO_BATCH, PHOTO_SIDE, PHOTO_SIDE, 3)
+    return flat.reshape(BATCHES, BATCH, PIXELS)
 
 
 def serve(version, load):
@@ -41,21 +52,23 @@ def serve(version, load):
     step, and `finish()`, which waits for it and returns the loss."""
     step = finish = None
     done = 0
+    batches = BATCHES
     protocol = os.fdopen(os.dup(1), "w")  # libraries that print do not disturb the protocol
     os.dup2(2, 1)
     for line in sys.stdin:
         command = json.loads(line)
         try:
             if command["do"] == "load":
-                step, finish = load(
-                    command["net"], read_parameters(command["parameters"], command["net"]), read_images(command["images"])
-                )
+                net = command["net"]
+                images = read_images(command["images"], net)
+                batches = len(images)
+                step, finish = load(net, read_parameters(command["parameters"], net), images)
                 done = 0
                 answer = {"version": version}
             else:
                 began, used = time.perf_counter(), time.process_time()
                 for _ in range(command["steps"]):
-                    step(done % BATCHES)
+                    step(done % batches)
                     done += 1
                 loss = finish()
                 answer = {

@@ -1,7 +1,7 @@
 """JAX: one jitted step, parameters and Adam moments donated."""
 import jax
 import jax.numpy as jnp
-from contender import BATCH, BETA1, BETA2, EPSILON, LEARNING_RATE, PIXELS, serve
+from contender import BATCH, BETA1, BETA2, EPSILON, LEARNING_RATE, LEVELS, PIXELS, SQUARE, serve
 from jax import lax
 
 
@@ -32,10 +32,25 @@ def convolutional(p, h):
     return conv(h, 4).reshape(BATCH, PIXELS)
 
 
+def codec(p, noise, x):
+    dims = ("NHWC", "HWIO", "NHWC")
+
+    def conv(h, i, stride=1, padding="SAME"):
+        return lax.conv_general_dilated(h, p[2 * i], (stride, stride), padding, dimension_numbers=dims) + p[2 * i + 1]
+
+    code = conv(x, 0, SQUARE, "VALID") + noise
+    clean = code + conv(jax.nn.relu(conv(jax.nn.relu(conv(code, 1)), 2)), 3)
+    strides = (SQUARE, SQUARE)
+    return lax.conv_transpose(clean, p[8], strides, "SAME", dimension_numbers=dims, transpose_kernel=True) + p[9]
+
+
 def load(net, parameters, images):
     forward = convolutional if net == "conv" else dense
+    noise = jnp.asarray(parameters.pop()) if net == "photo" else None
 
     def loss_of(p, x):
+        if net == "photo":
+            return LEVELS * jnp.mean((codec(p, noise, x) - x) ** 2)
         z = forward(p, x)
         return jnp.mean(jax.nn.relu(z) - z * x + jnp.log1p(jnp.exp(-jnp.abs(z))))
 

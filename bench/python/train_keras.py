@@ -6,7 +6,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import tensorflow as tf
-from contender import BETA1, BETA2, EPSILON, LEARNING_RATE, UNITS, CHANNELS, serve
+from contender import BETA1, BETA2, EPSILON, LEARNING_RATE, LEVELS, PHOTO_SIDE, SQUARE, UNITS, CHANNELS, serve
 from keras import layers
 
 tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
@@ -37,9 +37,29 @@ def build(net):
     )
 
 
+class Noise(layers.Layer):
+    def __init__(self, noise):
+        super().__init__()
+        self.noise = tf.constant(noise)
+
+    def call(self, x):
+        return x + self.noise
+
+
+def codec(noise):
+    conv = lambda n, activation=None: layers.Conv2D(n, 3, padding="same", activation=activation)
+    wide, hidden = noise.shape[-1], 32
+    x = layers.Input((PHOTO_SIDE, PHOTO_SIDE, 3), batch_size=len(noise))
+    code = Noise(noise)(layers.Conv2D(wide, SQUARE, strides=SQUARE)(x))
+    inner = conv(hidden, "relu")(conv(hidden, "relu")(code))
+    clean = layers.Add()([code, conv(wide)(inner)])
+    y = layers.Conv2DTranspose(3, 2 * SQUARE, strides=SQUARE, padding="same")(clean)
+    return keras.Model(x, y)
+
+
 def load(net, parameters, images):
     keras.backend.clear_session()
-    model = build(net)
+    model = codec(parameters.pop()) if net == "photo" else build(net)
     model.set_weights(parameters)
     optimizer = keras.optimizers.Adam(LEARNING_RATE, BETA1, BETA2, EPSILON)
     optimizer.build(model.trainable_variables)
@@ -49,7 +69,10 @@ def load(net, parameters, images):
     @tf.function(jit_compile=jit)
     def train(x):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=model(x, training=True)))
+            y = model(x, training=True)
+            squared = net == "photo"
+            errors = LEVELS * (y - x) ** 2 if squared else tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=y)
+            loss = tf.reduce_mean(errors)
         optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables))
         return loss
 

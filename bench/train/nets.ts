@@ -1,20 +1,31 @@
 /**
- * The three nets of the training benchmark: parameters, and one step as an engine program, with the cross-entropy and the
+ * The nets of the training benchmark: parameters, and one step as an engine program, with the loss and the
  * Adam that jobs train with. The Python side (bench/python) builds the same nets from the same numbers.
  *
  *   mlp   784 ─ 128 ─ 32 ─ 128 ─ 784                               ReLU between the layers
  *   deep  784 ─ 1000 ─ 500 ─ 250 ─ 30 ─ 250 ─ 500 ─ 1000 ─ 784     Hinton & Salakhutdinov (2006)
  *   conv  28²·1 ─ 16 ─ pool ─ 8 ─ pool ─ 8 ─ up ─ 16 ─ up ─ 1      3×3 'same', 2×2 max-pool, nearest ×2
+ *   photo 128²·3, a photographs' codec                             photo.ts
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { float32, type NdArray, sizeOf, type TensorSpecs, zeros } from '../../src/base/ndarray.ts';
+import { float32, type NdArray, type NdArrays, sizeOf, type TensorSpecs, zeros } from '../../src/base/ndarray.ts';
 import { RandomStream } from '../../src/base/random.ts';
 import type { Program, Tensors } from '../../src/engine/engine.ts';
 import type { OptimizerSpec } from '../../src/jobspec/training.ts';
 import { crossEntropyFromLogits } from '../../src/models/losses.ts';
 import { flushState } from '../../src/train/flush.ts';
 import { optimizer } from '../../src/train/optimizers.ts';
+import {
+  photoBatch,
+  photoBatches,
+  photoConstants,
+  photoLoss,
+  photoNoise,
+  photoParameters,
+  photoPixels,
+  photos,
+} from './photo.ts';
 
 export const batch = 128;
 export const pixels = 784;
@@ -22,14 +33,25 @@ export const pixels = 784;
 export const batches = 16;
 export const learningRate = 1e-3;
 
-export type NetName = 'mlp' | 'deep' | 'conv';
-export const netNames: readonly NetName[] = ['mlp', 'deep', 'conv'];
+export type NetName = 'mlp' | 'deep' | 'conv' | 'photo';
+export const netNames: readonly NetName[] = ['mlp', 'deep', 'conv', 'photo'];
+
+/** The data that a net is trained with: minibatches of rows of numbers. */
+export interface Data {
+  readonly batches: number;
+  readonly batch: number;
+  readonly pixels: number;
+}
+export const dataOf = (name: NetName): Data =>
+  name === 'photo' ? { batches: photoBatches, batch: photoBatch, pixels: photoPixels } : { batches, batch, pixels };
 
 export interface Net {
   readonly name: NetName;
   /** in the order in which the layers use them: weights [in, out] or [3, 3, in, out], then biases [out] */
   readonly parameters: TensorSpecs;
   readonly program: Program;
+  /** what the program's constants hold */
+  readonly constants: NdArrays;
 }
 
 const units = {
@@ -90,23 +112,28 @@ export function optimizerFeed(first: number, count: number): NdArray {
 }
 
 export function net(name: NetName): Net {
-  const parameters = name === 'conv' ? layerParameters(channels, [3, 3]) : layerParameters(units[name], []);
+  const parameters = parametersOf(name);
   const names = Object.keys(parameters);
-  const forward = (p: Tensors, x: tf.Tensor) => (name === 'conv' ? convolutional(p, x) : dense(p, x, names.length / 2));
+  const { batch, pixels } = dataOf(name);
+  const lossOf = (p: Tensors, x: tf.Tensor, constants: Tensors): tf.Scalar => {
+    if (name === 'photo') return photoLoss(p, x, constants.noise!);
+    const logits = name === 'conv' ? convolutional(p, x) : dense(p, x, names.length / 2);
+    return tf.mean(crossEntropyFromLogits(logits, x));
+  };
   const rule = optimizer(adam, parameters);
   const program: Program = {
     name,
     state: { ...parameters, ...rule.state },
-    constants: {},
+    constants: name === 'photo' ? photoConstants : {},
     feeds: {
       x: { dtype: 'float32', shape: [batch, pixels] },
       optimizer: { dtype: 'float32', shape: [rule.scalarNames.length] },
     },
-    step({ state, feeds }) {
+    step({ state, feeds, constants }) {
       const weights = Object.fromEntries(names.map((key) => [key, state[key]!]));
       const loss = (...values: tf.Tensor[]) => {
         const p = Object.fromEntries(names.map((key, i) => [key, values[i]!]));
-        return tf.mean(crossEntropyFromLogits(forward(p, feeds.x!), feeds.x!)) as tf.Scalar;
+        return lossOf(p, feeds.x!, constants);
       };
       const { value, grads } = tf.valueAndGrads(loss)(Object.values(weights));
       const gradients = Object.fromEntries(names.map((key, i) => [key, grads[i]!]));
@@ -117,11 +144,16 @@ export function net(name: NetName): Net {
       return { state: flushState({ ...next.parameters, ...next.state }), outputs: { loss: value } };
     },
   };
-  return { name, parameters, program };
+  return { name, parameters, program, constants: name === 'photo' ? { noise: photoNoise() } : {} };
+}
+
+function parametersOf(name: NetName): TensorSpecs {
+  if (name === 'photo') return photoParameters;
+  return name === 'conv' ? layerParameters(channels, [3, 3]) : layerParameters(units[name], []);
 }
 
 /** Glorot-uniform weights and zero biases, the same for every contender. */
-export function initialParameters({ name, parameters }: Net): Record<string, NdArray> {
+export function initialParameters({ name, parameters }: Omit<Net, 'constants'>): Record<string, NdArray> {
   const random = new RandomStream(1, `init/${name}`);
   return Object.fromEntries(
     Object.entries(parameters).map(([key, { shape }]) => {
@@ -137,7 +169,8 @@ export function initialParameters({ name, parameters }: Net): Record<string, NdA
 }
 
 /** Images of the statistics of handwritten digits: a fifth of the pixels inked, uniformly in (0, 1). */
-export function images(): Float32Array {
+export function images(name: NetName = 'mlp'): Float32Array {
+  if (name === 'photo') return photos();
   const ink = new RandomStream(1, 'ink').uniform(new Float32Array(batches * batch * pixels));
   const drawn = new RandomStream(1, 'mask').bernoulli(new Float32Array(ink.length), 0.2);
   return ink.map((value, i) => value * (drawn[i] as number));

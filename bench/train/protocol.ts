@@ -7,7 +7,7 @@
 import type { NetName } from './nets.ts';
 
 export type Command =
-  /** `parameters`: float32 of all parameters, one after the other · `images`: float32 [batches, batch, pixels] */
+  /** `parameters`: float32 of all parameters and then of the constants, one after the other · `images`: float32 [batches, batch, pixels] */
   | { readonly do: 'load'; readonly net: NetName; readonly parameters: string; readonly images: string }
   | { readonly do: 'round'; readonly steps: number };
 

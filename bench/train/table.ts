@@ -57,6 +57,8 @@ const titles: Record<NetName, string> = {
   mlp: 'MLP 784-128-32-128-784',
   deep: 'Deep 784-1000-500-250-30-250-500-1000-784',
   conv: 'Convolutional 16-8-8-16-1, 3×3, on 28×28',
+  photo:
+    "Photographs' codec, 16 crops of 128×128: 8×8 squares to 192 numbers, 192-32-32-192 3×3, 16×16 overlapping squares",
 };
 
 function table(rows: readonly Row[]): string[] {
@@ -81,7 +83,7 @@ function table(rows: readonly Row[]): string[] {
 const head = `# Milliseconds per training step
 
 Written by \`npm run bench:train\`, one chapter for each processor; a run replaces what it measures again of its own. Raw samples
-in train.json. Batch 128, float32, binary cross-entropy, Adam. All start from the same parameters and see the same data; their losses
+in train.json. Batch 128, float32, binary cross-entropy (the photographs' codec: batch 16, squared error), Adam. All start from the same parameters and see the same data; their losses
 after three steps agree to 0.1 %. Rounds begin after the steps in the column "after steps", by which units have died and moments have
 decayed. "Processor ms" is the time of all threads of a contender together, in which other load of the machine shows up less. Each contender runs in a process of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians
 of them.

@@ -12,7 +12,7 @@ import { eagerEngine } from '../../src/engine/eager.ts';
 import type { Engine, Executable } from '../../src/engine/engine.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { tensorflowEngine } from '../../src/engine/tensorflow.ts';
-import { batch, batches, initialParameters, type NetName, net, optimizerFeed, pixels } from './nets.ts';
+import { type Data, dataOf, initialParameters, type NetName, net, optimizerFeed } from './nets.ts';
 import type { Answer, Command } from './protocol.ts';
 
 const [engineName, threads] = [process.argv[2], Number(process.argv[3])];
@@ -41,14 +41,17 @@ async function start(): Promise<{ engine: Engine; version: string }> {
 const { engine, version } = await start();
 let executable: Executable | undefined;
 let x = new Float32Array();
+let data: Data = dataOf('mlp');
 let done = 0;
 
 async function load(name: NetName, imagesFile: string): Promise<Answer> {
   await executable?.dispose();
-  const { program, parameters, ...rest } = net(name);
-  executable = await engine.compile(program);
+  const made = net(name);
+  executable = await engine.compile(made.program);
   const state = await executable.getState();
-  await executable.setState({ ...state, ...initialParameters({ parameters, program, ...rest }) });
+  await executable.setState({ ...state, ...initialParameters(made) });
+  await executable.setConstants(made.constants);
+  data = dataOf(name);
   x = new Float32Array(readFileSync(imagesFile).buffer);
   done = 0;
   return { version };
@@ -60,6 +63,7 @@ async function round(steps: number): Promise<Answer> {
   const began = performance.now();
   const used = process.cpuUsage();
   let loss = Number.NaN;
+  const { batches, batch, pixels } = data;
   for (let left = steps; left > 0; ) {
     const at = done % batches;
     const count = Math.min(left, batches - at);

@@ -124,6 +124,18 @@ it('even kernels', async () => {
   await expectSame(convolution(4, 6, 1, 'same', 4));
 });
 
+it('filters of whole strides: overlapping squares, squares beside each other, rows left over', async () => {
+  for (const p of [
+    convolution(3, 6, 2, 'same', 4, 7),
+    convolution(2, 5, 2, 'valid', 2, 7),
+    convolution(1, 3, 3, 'same', 6, 8),
+  ]) {
+    await expectSame(p);
+    // one slice for each stride of the filter, not for each of its places
+    expect(operators(p).filter((op) => op === 'Slice').length).toBeLessThan(8);
+  }
+});
+
 it('dense layer with bias', async () => {
   const parameters: TensorSpecs = { w: { dtype: 'float32', shape: [5, 4] }, b: { dtype: 'float32', shape: [4] } };
   const dense: Layer = (x, { w, b }) => tf.relu(tf.add(tf.matMul(x as unknown as tf.Tensor2D, w as tf.Tensor2D), b!));

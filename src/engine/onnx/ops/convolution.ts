@@ -203,12 +203,49 @@ function positionsProduct(g: Graph, a: Value, b: Value): Value {
   return gemm(g, long(a, rows), reshape(g, b, [batch * positions, columns]));
 }
 
+/** Whether the filter is a whole number of strides high and wide, as those that cut an image into (overlapping) squares are. */
+const isWholeStrides = (info: Info): boolean =>
+  info.strideHeight * info.strideWidth > 1 &&
+  info.dilationHeight * info.dilationWidth === 1 &&
+  info.filterHeight % info.strideHeight === 0 &&
+  info.filterWidth % info.strideWidth === 0;
+
+/**
+ * The same for filters of whole strides: each square of stride × stride pixels becomes one pixel with their channels, and the filter
+ * one of stride 1 with a few places. A filter of 16×16 and stride 8 has 4 of them; otherwise it would take 256 strided slices.
+ */
+function stridedFilterGradient(g: Graph, x: Value, dy: Value, info: Info): Value {
+  const { batchSize, outHeight, outWidth, inChannels, outChannels, strideHeight, strideWidth } = info;
+  const [tall, wide] = [info.filterHeight / strideHeight, info.filterWidth / strideWidth];
+  const [rows, columns] = [outHeight + tall - 1, outWidth + wide - 1];
+  const [top, left, bottom, right] = paddingOf(info);
+  const padded = pad(g, x, [0, top, left, 0], [0, bottom, right, 0]);
+  const whole = slice(g, padded, [0, 0, 0, 0], [batchSize, rows * strideHeight, columns * strideWidth, inChannels]);
+  const apart = reshape(g, whole, [batchSize, rows, strideHeight, columns, strideWidth * inChannels]);
+  const depth = strideHeight * strideWidth * inChannels;
+  const squares = reshape(g, transpose(g, apart, [0, 1, 3, 2, 4]), [batchSize, rows, columns, depth]);
+  const seen = Array.from({ length: tall * wide }, (_, k) =>
+    slice(g, squares, [0, Math.floor(k / wide), k % wide, 0], [batchSize, outHeight, outWidth, depth]),
+  );
+  const positions = batchSize * outHeight * outWidth;
+  const stacked = reshape(g, concat(g, seen, 3), [positions, tall * wide * depth]);
+  const product = gemm(g, stacked, reshape(g, dy, [positions, outChannels]), { transA: true });
+  const places = reshape(g, product, [tall, wide, strideHeight, strideWidth, inChannels, outChannels]);
+  return reshape(g, transpose(g, places, [0, 2, 1, 3, 4, 5]), [
+    info.filterHeight,
+    info.filterWidth,
+    inChannels,
+    outChannels,
+  ]);
+}
+
 /**
  * Gradient by the filter (HWIO), of NHWC values: a product over all positions of what meets there. Stacking shifted copies
  * is what costs, so the side with fewer channels is stacked (the gradient's side only for stride 1).
  */
 function filterGradient(g: Graph, x: Value, dy: Value, info: Info): Value {
   const { filterHeight, filterWidth, inChannels, outChannels } = info;
+  if (isWholeStrides(info)) return stridedFilterGradient(g, x, dy, info);
   if (info.strideHeight === 1 && info.strideWidth === 1 && outChannels < inChannels) {
     const stacked = concat(g, gradientWindows(g, toChannelsFirst(g, dy), info), 1);
     const product = positionsProduct(g, stacked, x);
