@@ -5,7 +5,7 @@
 
 import { Value } from 'typebox/value';
 import { HourglassError } from '../base/errors.ts';
-import { type FileEntry, Manifest, manifestSchemaVersion } from './manifest.ts';
+import { type FileEntry, Manifest, manifestSchemaVersion, Operation } from './manifest.ts';
 
 export const manifestFile = 'manifest.json';
 export const checksumFile = 'SHA256SUMS';
@@ -58,6 +58,17 @@ export async function parseManifest(
       { expected: manifestSchemaVersion, found: schema },
     );
   }
+  leaveOutUnknownOperations(manifest);
   if (!Value.Check(Manifest, manifest) || manifest.name !== name || manifest.version !== version) throw damaged();
   return manifest;
+}
+
+/** The next release may have taught the version to answer more than this one knows of. */
+function leaveOutUnknownOperations(manifest: unknown): void {
+  if (typeof manifest !== 'object' || manifest === null || !('operations' in manifest)) return;
+  const { operations } = manifest;
+  if (!Array.isArray(operations)) return;
+  manifest.operations = operations.filter(
+    (operation) => typeof operation !== 'string' || Value.Check(Operation, operation),
+  );
 }

@@ -13,46 +13,41 @@ import type { NdArrays } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../base/safetensors.ts';
 import type { CheckpointFiles } from '../store/contract.ts';
 
-const closed = { additionalProperties: false } as const;
 const count = Type.Integer({ minimum: 0 });
 
 /** The work that comes next: chunk `chunk` of epoch `epoch` (both from 0) of phase number `phase`. */
-export const Position = Type.Object({ phase: count, epoch: count, chunk: count }, closed);
+export const Position = Type.Object({ phase: count, epoch: count, chunk: count });
 export type Position = Static<typeof Position>;
 
-const Epoch = Type.Object(
-  { phase: Type.String(), epoch: count, metrics: Type.Record(Type.String(), Type.Number()) },
-  closed,
-);
+const Epoch = Type.Object({
+  phase: Type.String(),
+  epoch: count,
+  metrics: Type.Record(Type.String(), Type.Number()),
+});
 
 /** What training knows besides tensors. Random numbers follow from the job's seed and the position. */
-export const Progress = Type.Object(
-  {
-    position: Position,
-    /** finished epochs of all phases */
-    epochs: Type.Array(Epoch),
-    /** `loss` and metrics, summed over the steps of the unfinished epoch */
-    sums: Type.Record(Type.String(), Type.Number()),
-    /** early stopping: lowest held-out loss of the phase and epochs since then */
-    best: Type.Union([Type.Null(), Type.Object({ loss: Type.Number(), epochsSince: count }, closed)]),
-    /** spent training, all attempts together */
-    seconds: Type.Number({ minimum: 0 }),
-  },
-  closed,
-);
+export const Progress = Type.Object({
+  position: Position,
+  /** finished epochs of all phases */
+  epochs: Type.Array(Epoch),
+  /** `loss` and metrics, summed over the steps of the unfinished epoch */
+  sums: Type.Record(Type.String(), Type.Number()),
+  /** early stopping: lowest held-out loss of the phase and epochs since then */
+  best: Type.Union([Type.Null(), Type.Object({ loss: Type.Number(), epochsSince: count })]),
+  /** spent training, all attempts together */
+  seconds: Type.Number({ minimum: 0 }),
+});
 export type Progress = Static<typeof Progress>;
 
-const CheckpointManifest = Type.Object(
-  {
-    schema: Type.Literal(1),
-    /** of what must be the same to go on: specification, data, engine */
-    fingerprint: Type.String(),
-    file: Type.String(),
-    sha256: Type.String(),
-    progress: Progress,
-  },
-  closed,
-);
+/** Open, as all that is stored: the next release may say more (docs/decisions/0024-releases-side-by-side.md). */
+const CheckpointManifest = Type.Object({
+  schema: Type.Literal(1),
+  /** of what must be the same to go on: specification, data, engine */
+  fingerprint: Type.String(),
+  file: Type.String(),
+  sha256: Type.String(),
+  progress: Progress,
+});
 type CheckpointManifest = Static<typeof CheckpointManifest>;
 
 export interface Checkpoint {
