@@ -1,9 +1,9 @@
 /**
  * `npm run bench:http`: requests/s and latencies of a gateway with logs, metrics and all checks on, beside bare Fastify and bare
  * grpc-js with the same bodies and answers, and FastAPI with ONNX Runtime where BENCH_PYTHON (or python3) has them; medians of
- * interleaved rounds. Needs wrk. Writes http.md and http.json.
+ * interleaved rounds; then ten times the load that saturates. Needs wrk. Writes http.md and http.json.
  *
- *   npm run bench:http -- [--rounds 5] [--seconds 2] [--only rest,grpc,forms] [--dry]
+ *   npm run bench:http -- [--rounds 5] [--seconds 2] [--only rest,grpc,forms,overload] [--dry]
  */
 
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
@@ -16,13 +16,14 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { EncodeRequestSchema, EncodeResponseSchema } from '../src/gen/hourglass/v1/inference_pb.ts';
 import { freePort } from '../test/helpers/ports.ts';
 import { grpcLoad, type Question, type Sample, wrk } from './http/load.ts';
+import { measureOverload, type OverloadRow, overloadTable } from './http/overload.ts';
 import { codes, row, startService, values } from './http/service.ts';
 
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    only: { type: 'string', default: 'rest,grpc,forms' },
+    only: { type: 'string', default: 'rest,grpc,forms,overload' },
     dry: { type: 'boolean', default: false },
   },
 });
@@ -50,6 +51,11 @@ interface Row {
   readonly share?: number;
   readonly bar?: number;
   readonly p99Share?: number;
+}
+
+interface Results {
+  readonly rows: readonly Row[];
+  readonly overload?: readonly OverloadRow[];
 }
 
 const jsonFile = path.join(import.meta.dirname, 'http.json');
@@ -166,14 +172,15 @@ try {
       ...(bars && { bar: bars[i] ?? 0 }),
     })),
   );
-  const before = existsSync(jsonFile) ? (JSON.parse(readFileSync(jsonFile, 'utf8')) as { rows: Row[] }).rows : [];
-  const all = [...before.filter(({ group }) => !wanted.includes(group)), ...rows];
+  const before: Results = existsSync(jsonFile) ? JSON.parse(readFileSync(jsonFile, 'utf8')) : { rows: [] };
+  const overload = wanted.includes('overload') ? await measureOverload(2 * seconds) : (before.overload ?? []);
+  const all = [...before.rows.filter(({ group }) => !wanted.includes(group)), ...rows];
   const order = ['rest', 'grpc', 'forms'];
   all.sort((a, b) => order.indexOf(a.group) - order.indexOf(b.group));
-  const text = markdown(all);
+  const text = markdown(all, overload);
   process.stdout.write(text);
   if (!options.dry) {
-    writeFileSync(jsonFile, `${JSON.stringify({ rows: all }, undefined, 1)}\n`);
+    writeFileSync(jsonFile, `${JSON.stringify({ rows: all, overload } satisfies Results, undefined, 1)}\n`);
     writeFileSync(path.join(import.meta.dirname, 'http.md'), text);
   }
 } finally {
@@ -202,7 +209,7 @@ async function startFastApi(): Promise<number | undefined> {
   throw new Error('FastAPI did not start');
 }
 
-function markdown(rows: readonly Row[]): string {
+function markdown(rows: readonly Row[], overload: readonly OverloadRow[]): string {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const lines = [
     '# Serving over HTTP and gRPC',
@@ -223,5 +230,5 @@ function markdown(rows: readonly Row[]): string {
     const cells = [name, connections, perSecond.toFixed(0), p50.toFixed(2), p99.toFixed(2), figure(share, 2)];
     lines.push(`| ${[...cells, figure(bar, 1), p99Share ? `${p99Share.toFixed(1)}×` : '', errors].join(' | ')} |`);
   }
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...overloadTable(overload)].join('\n')}\n`;
 }

@@ -18,6 +18,7 @@ export const [values, codes] = [784, 32];
 export interface Service {
   readonly httpPort: number;
   readonly grpcPort: number;
+  readonly metricsPort: number;
   /** seconds from the start of the process to its first prediction */
   readonly firstAnswer: number;
   /** MiB of the process after that, with one model in memory and nothing to do */
@@ -50,7 +51,9 @@ export async function startService(given?: ModelFiles): Promise<Service> {
   const start = performance.now();
   const log = openSync(path.join(folder, 'gateway.log'), 'w');
   const child = spawn(process.execPath, ['dist/main.js', 'gateway'], { env, stdio: ['ignore', log, 'inherit', 'ipc'] });
-  const [{ httpPort, grpcPort }] = (await once(child, 'message')) as [{ httpPort: number; grpcPort: number }];
+  const [{ httpPort, grpcPort, metricsPort }] = (await once(child, 'message')) as [
+    Pick<Service, 'httpPort' | 'grpcPort' | 'metricsPort'>,
+  ];
   const answer = await fetch(`http://127.0.0.1:${httpPort}/v1/models/digits/encode`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -60,7 +63,7 @@ export async function startService(given?: ModelFiles): Promise<Service> {
   const firstAnswer = (performance.now() - start) / 1000;
   await sleep(2000);
   return {
-    ...{ httpPort, grpcPort, firstAnswer, folder },
+    ...{ httpPort, grpcPort, metricsPort, firstAnswer, folder },
     idleMemory: residentMemory(child),
     async stop() {
       child.kill('SIGTERM');
@@ -71,7 +74,7 @@ export async function startService(given?: ModelFiles): Promise<Service> {
   };
 }
 
-const filesOf = ({ encoder, decoder }: ReturnType<typeof denseAutoencoder>): ModelFiles => ({
+export const filesOf = ({ encoder, decoder }: ReturnType<typeof denseAutoencoder>): ModelFiles => ({
   'encoder.onnx': encoder,
   'decoder.onnx': decoder,
 });
