@@ -10,6 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { newKey } from '../src/access/api-key.ts';
 import { freePort } from '../test/helpers/ports.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 import { baseImage } from './images/base.ts';
@@ -95,6 +96,7 @@ async function prove(engine: Engine): Promise<Proof> {
     await freePort(),
   ];
   const shared = { REDIS_URL: redis.url, HOURGLASS_HOST: '127.0.0.1' };
+  const key = newKey();
   // New: it takes its owner from the image, as with Docker and compose.
   const data = `hourglass-check-${process.pid}`;
   const volume = `${data}:/data`;
@@ -105,6 +107,8 @@ async function prove(engine: Engine): Promise<Proof> {
       memory: '1g',
       environment: {
         ...shared,
+        HOURGLASS_AUTH: 'keys',
+        HOURGLASS_ADMIN_KEY: key,
         HOURGLASS_HTTP_PORT: String(http),
         HOURGLASS_GRPC_PORT: String(grpc),
         HOURGLASS_METRICS_PORT: String(gatewayMetrics),
@@ -124,7 +128,7 @@ async function prove(engine: Engine): Promise<Proof> {
     await until('the gateway is ready', async () => (await fetch(`${url}/readyz`)).ok);
     const readySeconds = since(started);
     const trainingStarted = Date.now();
-    const answer = await run('sh', ['-ec', documentedSteps(url)]);
+    const answer = await run('sh', ['-ec', documentedSteps(url)], { HOURGLASS_API_KEY: key });
     const trainedSeconds = since(trainingStarted);
     if (!/^\{"model":"digits","version":1,"outputs":\[\[/.test(answer)) throw new Error(`/decode answered ${answer}`);
     const healthy = containers.map((container) => engine.exec(container.name, ['node', 'dist/main.js', 'health']));
@@ -161,8 +165,13 @@ async function until(what: string, check: () => Promise<boolean>): Promise<void>
   throw new Error(`${what}: not within 180 s`);
 }
 
-const run = async (command: string, args: readonly string[]): Promise<string> =>
-  (await promisify(execFile)(command, args, { maxBuffer: 2 ** 24, timeout: 300_000 })).stdout;
+const run = async (command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> =>
+  (
+    await promisify(execFile)(command, args, {
+      ...{ maxBuffer: 2 ** 24, timeout: 300_000 },
+      env: { ...process.env, ...env },
+    })
+  ).stdout;
 
 /** "Train and answer" of docs/operations.md, as it stands there but for the address. */
 function documentedSteps(url: string): string {

@@ -5,6 +5,7 @@
  */
 
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { exposureProblem } from './access/exposure.ts';
 import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
@@ -35,6 +36,7 @@ const usage = `hourglass ${release}: trains autoencoders from a job queue and se
   hourglass gateway   REST, gRPC and metrics; needs REDIS_URL
   hourglass worker    trains the jobs of the queue; needs REDIS_URL
   hourglass collect   deletes from the bucket what nothing uses any more
+  hourglass keys      makes, lists, rotates and revokes API keys; see "hourglass keys help"
   hourglass health    exit code 0 when the gateway or worker on HOURGLASS_METRICS_PORT is alive, else 1
   hourglass --help    this text
   hourglass --version
@@ -197,20 +199,26 @@ async function worker(config: Config): Promise<void> {
   } else {
     const { createMetricsServer } = await import('./gateway/metrics-server.ts');
     const server = createMetricsServer(async () => [await metrics.snapshot()], log, config);
-    const metricsPort = await server.listen(config.host, config.metricsPort);
+    const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
     shutdown.add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
     log.info({ metricsPort }, 'metrics are served');
   }
 }
 
 async function gateway(config: Config): Promise<void> {
+  refuseExposure(config);
   const settings = queueSettings(config, config.redisUrl);
   const { log, metrics, shutdown } = begin('gateway', config);
+  if (config.auth === 'off') log.warn('HOURGLASS_AUTH=off: everybody who reaches this gateway may do everything');
   const { createGateway } = await import('./gateway/gateway.ts');
+  const { openAccessControl } = await import('./access/open.ts');
+  const { RedisKeys } = await import('./queue/redis-keys.ts');
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { ModelPool } = await import('./runtime/pool.ts');
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
+  const keyStorage = await RedisKeys.open(settings, log);
+  const { access, keys, firstKey, ...accessControl } = await openAccessControl(config, keyStorage, log);
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
   const { stores, registry, datasets } = await openStored(config, metrics, limits, lookedAtBytes);
   const pool = new ModelPool({
@@ -229,7 +237,7 @@ async function gateway(config: Config): Promise<void> {
     if (message.type === 'metrics') gathered = message.snapshots;
   });
   const otherMetrics = (): MetricsSnapshot[] => Object.values(gathered);
-  const parts = { queue, predictor, registry, datasets, storage: stores, config, log, metrics, tracing };
+  const parts = { queue, predictor, registry, datasets, storage: stores, access, keys, config, log, metrics, tracing };
   const served = createGateway({ ...parts, version: release, otherMetrics });
   shutdown
     .add({
@@ -238,14 +246,18 @@ async function gateway(config: Config): Promise<void> {
       run: ({ hurry }) => served.close(hurry),
     })
     .add({ name: 'models', limitMs: 5000, run: () => predictor.close().then(() => pool.close()) })
+    .add({ name: 'access', limitMs: 2000, run: () => accessControl.close().then(() => keyStorage.close()) })
     .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
   if (tracing) shutdown.add({ name: 'traces', limitMs: 3000, run: () => tracing.close() });
   const ports = await served.listen();
   log.info(ports, 'gateway is ready');
+  // Past the log, which may be kept and shipped elsewhere.
+  if (firstKey !== undefined) process.stdout.write(firstKeyText(firstKey));
   process.send?.({ type: 'listening', host: config.host, ...ports });
 }
 
 async function up(config: Config): Promise<void> {
+  refuseExposure(config);
   const { log, metrics, shutdown } = begin('up', config);
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { createTerminal } = await import('./up/terminal.ts');
@@ -287,6 +299,22 @@ async function health({ metricsPort }: Config): Promise<void> {
   if (!(await isLive(metricsPort))) process.exitCode = 1;
 }
 
+/** Throws StartError rather than being open to the network without having been told to. */
+function refuseExposure(config: Config): void {
+  const problem = exposureProblem(config);
+  if (problem !== undefined) throw new StartError(problem);
+}
+
+const firstKeyText = (key: string): string =>
+  `\nThere was no API key yet. This one may do everything and is not shown again:\n\n  export HOURGLASS_API_KEY=${key}\n\n`;
+
+/** Talks to a gateway, wherever it runs. */
+async function keys(words: readonly string[]): Promise<void> {
+  const { keysCommand } = await import('./cli/keys.ts');
+  const { HOURGLASS_URL: url = 'http://127.0.0.1:8080', HOURGLASS_API_KEY: apiKey } = process.env;
+  await keysCommand(words, { url, apiKey, print: (line) => console.log(line), say: (line) => console.error(line) });
+}
+
 /** For children that need no access to Redis, or get their own. */
 function withoutRedis({ REDIS_URL: _, ...environment }: Record<string, string | undefined>) {
   return environment;
@@ -301,6 +329,7 @@ const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up,
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
+  if (asked[0] === 'keys') return keys(asked.slice(1));
   const [name = '--help', ...rest] = asked.some((word) => ['--help', '-h', 'help'].includes(word)) ? [] : asked;
   if (name === '--version') return console.log(release);
   if (name === '--help') return console.log(`${usage}\n${settingsHelp()}`);

@@ -22,7 +22,9 @@ const mayImport: Record<string, readonly string[]> = {
   report: ['base', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],
-  queue: ['base', 'platform', 'jobspec'],
+  access: ['base', 'platform'],
+  cli: ['base', 'access'],
+  queue: ['base', 'platform', 'jobspec', 'access'],
   worker: [
     ...['base', 'platform', 'jobspec', 'data', 'models', 'engine', 'train', 'report', 'bundle', 'registry', 'queue'],
     ...['runtime', 'store', 'picture', 'telemetry'],
@@ -30,7 +32,7 @@ const mayImport: Record<string, readonly string[]> = {
   serve: ['base', 'picture', 'platform', 'codec', 'runtime', 'registry', 'telemetry'],
   gateway: [
     ...['base', 'picture', 'platform', 'jobspec', 'codec', 'data', 'registry', 'queue', 'serve', 'store', 'gen'],
-    'telemetry',
+    ...['telemetry', 'access'],
   ],
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
   sdk: ['base', 'picture', 'codec'],
@@ -51,6 +53,7 @@ const doors: readonly [pkg: string, allowed: RegExp][] = [
   ['prom-client', /^platform\/(open-)?metrics\.ts$/],
   ['@opentelemetry/', /^telemetry\/tracing\.ts$/],
   ['@aws-sdk/', /^store\/s3\/bucket\.ts$/],
+  ['jose', /^access\/tokens\.ts$/],
   ['pino', /^platform\/log\.ts$/],
   ['preact', /^console\//],
   ['@preact/signals', /^console\//],

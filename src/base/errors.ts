@@ -68,6 +68,7 @@ export const errorTable = {
   'version-not-found': row(404, 'NOT_FOUND', 'The model has no such version or alias'),
   'dataset-not-found': row(404, 'NOT_FOUND', 'There is no such data set'),
   'job-not-found': row(404, 'NOT_FOUND', 'There is no such job'),
+  'key-not-found': row(404, 'NOT_FOUND', 'There is no such key'),
   'file-not-found': row(404, 'NOT_FOUND', 'The model version has no such file'),
   'operation-not-supported': row(409, 'FAILED_PRECONDITION', 'The model does not answer this call'),
   'job-finished': row(409, 'FAILED_PRECONDITION', 'The job is already finished'),
@@ -92,6 +93,10 @@ export const errorTable = {
   'unsupported-frame-version': row(400, 'INVALID_ARGUMENT', 'The frame format version is not supported'),
   'decoder-unknown': row(404, 'NOT_FOUND', 'No model here decodes this frame'),
   'model-mismatch': row(409, 'FAILED_PRECONDITION', 'The frame belongs to another model'),
+  // who asks
+  unauthenticated: row(401, 'UNAUTHENTICATED', 'The caller is not known'),
+  forbidden: row(403, 'PERMISSION_DENIED', 'The caller may not do this'),
+  'access-unavailable': row(503, 'UNAVAILABLE', 'Keys or tokens cannot be checked', true),
   // limits and faults
   'host-not-allowed': row(403, 'PERMISSION_DENIED', 'The server does not answer to this host name'),
   'origin-not-allowed': row(403, 'PERMISSION_DENIED', 'Web pages of this origin may not call'),

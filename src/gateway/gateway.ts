@@ -4,6 +4,8 @@
  *   close: not ready ─► keep accepting for drainMs, so that load balancers notice ─► finish what is in flight ─► ports shut
  */
 
+import type { Access } from '../access/access.ts';
+import type { KeyService } from '../access/key-service.ts';
 import type { DatasetStore } from '../data/dataset.ts';
 import { rowsToWebp } from '../data/image.ts';
 import type { Config } from '../platform/config.ts';
@@ -29,6 +31,8 @@ export interface GatewayParts {
   readonly registry: Registry;
   readonly datasets: DatasetStore;
   readonly storage: Pick<Stores, 'ping'>;
+  readonly access: Access;
+  readonly keys: KeyService;
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -77,7 +81,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
     async listen() {
       try {
-        const metricsPort = await metricsServer.listen(config.host, config.metricsPort);
+        const metricsPort = await metricsServer.listen(config.metricsHost, config.metricsPort);
         const grpcPort = await grpc.listen(config.host, config.grpcPort);
         const httpPort = await http.listen(config.host, config.httpPort);
         return { httpPort, grpcPort, metricsPort };

@@ -1,6 +1,6 @@
-/** From the headers or metadata of a request to its caller: the one way for every transport. */
+/** From what is known of who asks, and the request that they sent, to its caller: the one way for every transport. */
 
-import { type Caller, defaultCaller } from '../base/caller.ts';
+import type { Caller, Identity } from '../base/caller.ts';
 import { readTraceparent } from '../base/traceparent.ts';
 import { clientOf } from './places.ts';
 
@@ -8,8 +8,8 @@ import { clientOf } from './places.ts';
  * `address` is the peer's, with or without its port. `given` is the header or metadata `traceparent`; one that is not
  * well formed is ignored, as the standard wants it.
  */
-export function identify(address: string, given: unknown): Caller {
-  const caller = { ...defaultCaller, address: clientOf(withoutPort(address)) };
+export function identify(identity: Identity, address: string, given: unknown): Caller {
+  const caller = { ...identity, address: clientOf(withoutPort(address)) };
   if (given === undefined) return caller;
   const traceparent = readTraceparent(given);
   return traceparent === undefined ? caller : { ...caller, traceparent };

@@ -31,6 +31,9 @@ const linkName = /^HOURGLASS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT
 const isServiceLink = (variable: string, value: string): boolean =>
   linkName.test(variable) || (variable.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value));
 
+/** Of the command line, which talks to a gateway elsewhere: no settings of this process. */
+const clientVariables = ['HOURGLASS_URL', 'HOURGLASS_API_KEY'];
+
 const table = Object.entries(settings) as readonly (readonly [keyof Config, Setting<unknown>])[];
 
 /** Throws ConfigError that lists every unknown variable and bad value. An empty variable counts as not set. */
@@ -44,7 +47,7 @@ export function loadConfig(env: Environment): Config {
     if (value === undefined) problems.push(badValue(setting, text ?? ''));
     config[name] = value;
   }
-  const known = table.map(([, setting]) => setting.variable);
+  const known = [...table.map(([, setting]) => setting.variable), ...clientVariables];
   for (const [variable, value = ''] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || known.includes(variable) || isServiceLink(variable, value)) continue;
     const near = nearest(variable, known);

@@ -77,6 +77,8 @@ export function secretsOf(config: Config): string[] {
 
 /** `scheme://user:password@host` in any text; the user may be empty and the password may hold `@` only as %40. */
 const urlPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s/@:"']*:)[^\s/@"']+@/gi;
+/** API keys of this service and tokens (JWT), wherever they stand */
+const credential = /hg_[0-9A-Za-z]{43,64}[0-9a-f]{8}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g;
 /** members of a JSON object whose name says that they are secret */
 const secretMember =
   /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-?key|password|passwd|secret|token|access-?key|secret-?key)":)"(?:[^"\\]|\\.)*"/gi;
@@ -91,7 +93,8 @@ export function redactor(secrets: readonly string[]): (line: string) => string {
   return (line) => {
     const known = exact ? line.replace(exact, hidden) : line;
     const safe = known.includes('://') ? known.replace(urlPassword, `$1${hidden}@`) : known;
-    return safe.replace(secretMember, `$1"${hidden}"`);
+    const bare = safe.includes('hg_') || safe.includes('eyJ') ? safe.replace(credential, hidden) : safe;
+    return bare.replace(secretMember, `$1"${hidden}"`);
   };
 }
 

@@ -2,7 +2,17 @@
 
 import type { Kind } from './setting-kinds.ts';
 
-export const settingGroups = ['network', 'storage', 'queue', 'training', 'serving', 'limits', 'log', 'traces'] as const;
+export const settingGroups = [
+  'network',
+  'access',
+  'storage',
+  'queue',
+  'training',
+  'serving',
+  'limits',
+  'log',
+  'traces',
+] as const;
 export type SettingGroup = (typeof settingGroups)[number];
 
 export interface Setting<T> {

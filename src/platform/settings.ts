@@ -3,6 +3,7 @@
  * the type `Config`, the check, `hourglass --help` and the documentation come from it.
  */
 
+import { accessSettings } from './access-settings.ts';
 import { limitSettings } from './limit-settings.ts';
 import { groupOf, type Setting } from './setting-groups.ts';
 import {
@@ -16,9 +17,9 @@ import {
   optional,
   origin,
   pattern,
-  share,
   url,
 } from './setting-kinds.ts';
+import { traceSettings } from './trace-settings.ts';
 
 const network = groupOf('network');
 const storage = groupOf('storage');
@@ -26,7 +27,6 @@ const queue = groupOf('queue');
 const training = groupOf('training');
 const serving = groupOf('serving');
 const log = groupOf('log');
-const traces = groupOf('traces');
 
 const port = integer(0, 65_535);
 const address = pattern(/^[\w.:%-]{1,253}$/, 'an IP address or a host name');
@@ -41,10 +41,16 @@ const hour = 3600 * second;
 export { type Setting, type SettingGroup, settingGroups } from './setting-groups.ts';
 
 export const settings = {
-  host: network('HOURGLASS_HOST', address, '127.0.0.1', 'address that REST, gRPC and metrics listen on'),
+  host: network('HOURGLASS_HOST', address, '127.0.0.1', 'address that REST and gRPC listen on'),
   httpPort: network('HOURGLASS_HTTP_PORT', port, '8080', 'port of the REST API; 0 takes a free one'),
   grpcPort: network('HOURGLASS_GRPC_PORT', port, '50051', 'port of the gRPC API; 0 takes a free one'),
   metricsPort: network('HOURGLASS_METRICS_PORT', port, '9464', 'port of the Prometheus metrics; 0 takes a free one'),
+  metricsHost: network(
+    'HOURGLASS_METRICS_HOST',
+    address,
+    '127.0.0.1',
+    'address that the metrics listen on; they are for operators, who need no key there',
+  ),
   allowedHosts: network(
     'HOURGLASS_ALLOWED_HOSTS',
     optional(listOf(hostName)),
@@ -57,6 +63,8 @@ export const settings = {
     null,
     'web pages of these origins may call the REST API',
   ),
+
+  ...accessSettings,
 
   dataDir: storage(
     'HOURGLASS_DATA_DIR',
@@ -246,47 +254,7 @@ export const settings = {
     'one JSON object a line, or a line for people; auto: text on a terminal and under `hourglass up`, else json',
   ),
 
-  otlpEndpoint: traces(
-    'OTEL_EXPORTER_OTLP_ENDPOINT',
-    optional(url('http:', 'https:')),
-    null,
-    'collector that takes OTLP over HTTP, such as http://collector:4318; without it there are no spans',
-  ),
-  otlpTracesEndpoint: traces(
-    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
-    optional(url('http:', 'https:')),
-    null,
-    'the same for spans alone, with its path: http://collector:4318/v1/traces',
-  ),
-  otlpProtocol: traces(
-    'OTEL_EXPORTER_OTLP_PROTOCOL',
-    choice('http/protobuf'),
-    'http/protobuf',
-    'the form in which spans are sent',
-  ),
-  otlpHeaders: traces(
-    'OTEL_EXPORTER_OTLP_HEADERS',
-    optional(pattern(/=/, 'name=value pairs with commas between them')),
-    null,
-    'headers of what is sent to the collector',
-    true,
-  ),
-  serviceName: traces(
-    'OTEL_SERVICE_NAME',
-    optional(pattern(/^.{1,200}$/, 'a name')),
-    null,
-    'service.name of the spans; without it hourglass-gateway or hourglass-worker',
-  ),
-  traceSampler: traces(
-    'OTEL_TRACES_SAMPLER',
-    choice(
-      ...(['always_on', 'always_off', 'traceidratio', 'parentbased_always_on', 'parentbased_always_off'] as const),
-      'parentbased_traceidratio',
-    ),
-    'parentbased_always_on',
-    'which traces are recorded; parentbased: as the client says, where it says so',
-  ),
-  traceRatio: traces('OTEL_TRACES_SAMPLER_ARG', share, '1', 'share of the traces that a sampler by ratio records'),
+  ...traceSettings,
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof settings;

@@ -13,6 +13,7 @@ import { Registry } from '../../src/registry/registry.ts';
 import { ModelPool } from '../../src/runtime/pool.ts';
 import { ModelPredictor } from '../../src/serve/model-predictor.ts';
 import { openStores } from '../../src/store/open.ts';
+import { openDoors } from '../access/doors.ts';
 import { scaling } from '../helpers/onnx-models.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { openQueue, quiet } from '../queue/fixtures.ts';
@@ -63,6 +64,7 @@ export async function startTarget(changes: Partial<Config> = {}): Promise<Target
   const gateway = createGateway({
     ...{ queue, predictor, registry, datasets, config, metrics },
     storage: { ping: async () => {} },
+    ...openDoors,
     log: quiet,
     version: '0.0.0',
   });

@@ -19,6 +19,7 @@ import { ModelPredictor } from '../../src/serve/model-predictor.ts';
 import { PredictionService } from '../../src/serve/prediction-service.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { openDoors } from '../access/doors.ts';
 import { CallFailed, failureOf, TestClient } from '../gateway/grpc/client.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet } from '../queue/fixtures.ts';
@@ -56,7 +57,7 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
   const limits = createLimits(config, metrics);
   const parts = {
     ...{ queue, predictions, registry, datasets, readiness, config, metrics, limits },
-    ...{ log: quiet, version: '0.0.0' },
+    ...{ log: quiet, version: '0.0.0', ...openDoors },
   };
   const http = createHttpServer(parts);
   const grpc = createGrpcServer(parts);

@@ -15,6 +15,7 @@ import { Metrics } from '../../src/platform/metrics.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { openDoors } from '../access/doors.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet } from '../queue/fixtures.ts';
 import { GatedPredictor } from './grpc/harness.ts';
@@ -56,6 +57,7 @@ async function start({ isOpen = true, ...changes }: Partial<Config> & { isOpen?:
   const config = { ...loadConfig(env), ...changes };
   const gateway = createGateway({
     ...{ queue, predictor, registry, datasets, config, metrics, storage: { ping: async () => {} } },
+    ...openDoors,
     log: quiet,
     version: '0.0.0',
     otherMetrics: () => [snapshot],

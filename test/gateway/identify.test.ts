@@ -10,7 +10,11 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 describe('identify', () => {
   it('keeps a well-formed traceparent', () => {
-    expect(identify('192.0.2.1', traceparent)).toEqual({ ...defaultCaller, address: '192.0.2.1', traceparent });
+    expect(identify(defaultCaller, '192.0.2.1', traceparent)).toEqual({
+      ...defaultCaller,
+      address: '192.0.2.1',
+      traceparent,
+    });
   });
 
   it.each([
@@ -20,7 +24,7 @@ describe('identify', () => {
     ['[2001:db8::1]:50051', '2001:db8:0:0'],
     ['2001:db8::1', '2001:db8:0:0'],
   ])('takes %s for the address %s, on every transport', (peer, address) => {
-    expect(identify(peer, undefined).address).toBe(address);
+    expect(identify(defaultCaller, peer, undefined).address).toBe(address);
   });
 
   it.each([
@@ -31,7 +35,7 @@ describe('identify', () => {
     '00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01',
     Buffer.from(traceparent),
   ])('takes %s for no trace', (given) => {
-    expect(identify('192.0.2.1', given)).toEqual({ ...defaultCaller, address: '192.0.2.1' });
+    expect(identify(defaultCaller, '192.0.2.1', given)).toEqual({ ...defaultCaller, address: '192.0.2.1' });
   });
 });
 

@@ -1,5 +1,6 @@
 // The log: JSON lines, child loggers, and secrets that never come out whatever way they come in.
 import { describe, expect, it } from 'vitest';
+import { newKey } from '../../src/access/api-key.ts';
 import { loadConfig } from '../../src/platform/config.ts';
 import { createLog, type LogOptions, redactor, secretsOf } from '../../src/platform/log.ts';
 
@@ -93,6 +94,15 @@ describe('secrets', () => {
     for (const secret of ['abc', 'def', 'k123', 'sid=9', 'hunter2']) expect(text).not.toContain(secret);
     expect(text).toContain('10.0.0.1:6380');
     for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+  });
+
+  it('are recognised as API keys and as tokens, in any text', () => {
+    const key = newKey();
+    const token = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${Buffer.from('{"sub":"ada"}').toString('base64url')}.c2lnbmF0dXJl`;
+    const line = JSON.stringify({ msg: `no such path /v1/${key}`, err: { message: `Bearer ${token} is not valid` } });
+    const shown = redactor([])(line);
+    for (const secret of [key, token]) expect(shown).not.toContain(secret.slice(8, 30));
+    expect(shown).toContain('[redacted]');
   });
 
   it('leave other text as it is', () => {

@@ -56,6 +56,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* Name of the Secret with the operator's key; empty: no keys */}}
+{{- define "hourglass.adminSecret" -}}
+{{- if contains "keys" .Values.auth.mode }}
+{{- default (printf "%s-admin-key" (include "hourglass.fullname" .)) .Values.auth.existingSecret.name }}
+{{- end }}
+{{- end }}
+
 {{- define "hourglass.validate" -}}
 {{- if and (not .Values.store.url) (not .Values.store.existingClaim) }}
 {{- fail "store.url: name a bucket (s3://bucket/prefix), or a claim that all pods can mount in store.existingClaim" }}
@@ -65,6 +72,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- if and .Values.redis.host .Values.redis.single.enabled }}
 {{- fail "redis.single.enabled: there is a Redis in redis.host already; use one of them" }}
+{{- end }}
+{{- if and (contains "oidc" .Values.auth.mode) (or (not .Values.auth.oidc.issuer) (not .Values.auth.oidc.audience)) }}
+{{- fail "auth.oidc: name the issuer and the audience of its tokens" }}
 {{- end }}
 {{- $names := dict }}
 {{- range .Values.workers }}
@@ -78,6 +88,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* Environment that gateway and workers share. */}}
 {{- define "hourglass.environment" -}}
 - name: HOURGLASS_HOST
+  value: 0.0.0.0
+- name: HOURGLASS_METRICS_HOST
   value: 0.0.0.0
 {{- with include "hourglass.redisSecret" . }}
 - name: REDIS_PASSWORD

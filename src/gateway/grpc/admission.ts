@@ -79,7 +79,8 @@ export function admitStreams(server: Http2Server, options: AdmissionOptions): Ad
       stream.once('close', () => {
         giveBack();
         if (socket) connections.end(socket);
-        if (stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted) cancelled(session);
+        // A client that has its status may take back what it has not sent yet, such as the message of a refused call.
+        if (stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted && !hasStatus(stream)) cancelled(session);
       });
     } catch (error) {
       metrics.count('requests', 1, { transport: 'grpc', route: 'none', code: 'overloaded' });
@@ -111,6 +112,9 @@ export function admitStreams(server: Http2Server, options: AdmissionOptions): Ad
     },
   };
 }
+
+const hasStatus = ({ sentHeaders, sentTrailers }: ServerHttp2Stream): boolean =>
+  (sentTrailers ?? sentHeaders)?.['grpc-status'] !== undefined;
 
 function ignore(stream: ServerHttp2Stream): void {
   stream.on('error', () => {});

@@ -180,8 +180,13 @@ function endStreams(call: InnermostCall): void {
     if (stream.readableEnded) return;
     // grpc-js would read on; so the client stops after one window (64 KiB).
     stream.pause();
+    // Closing it would not be enough: Node keeps a paused stream, and its place, until what has arrived is read.
+    const letGo = (): void => {
+      if (!stream.destroyed) stream.destroy();
+    };
     setTimeout(() => {
-      if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+      if (stream.writableFinished) letGo();
+      else stream.once('finish', letGo);
     }, lingerMs).unref();
   };
 }

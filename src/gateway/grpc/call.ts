@@ -5,12 +5,14 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
+import { keyRevoked } from '../../access/access.ts';
 import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientOf } from '../places.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
+import { identityOf } from './identities.ts';
 
 export interface Call {
   readonly requestId: string;
@@ -90,13 +92,15 @@ export async function conduct(
   fail: (status: StatusObject & Error) => void,
 ): Promise<void> {
   const requestId = requestIdOf(call.metadata);
-  const caller = identify(call.getPeer(), call.metadata.get('traceparent')[0]);
+  const caller = identify(identityOf(call.metadata), call.getPeer(), call.metadata.get('traceparent')[0]);
   const controller = new AbortController();
   const { signal } = controller;
   // grpc-js tells of a lost client and of a passed deadline alike.
   const abort = (): void => controller.abort(isLate(call) ? deadlineExceeded() : clientGone());
   if (call.cancelled || isLate(call)) abort();
   else call.once('cancelled', abort);
+  const expelled = (): void => controller.abort(keyRevoked());
+  caller.revoked?.addEventListener('abort', expelled, { once: true });
   let timer: NodeJS.Timeout | undefined;
   const limit = (ms: number): void => {
     timer = setTimeout(() => controller.abort(tooLong(ms)), ms);
@@ -116,6 +120,7 @@ export async function conduct(
     if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, requestId)));
   } finally {
     clearTimeout(timer);
+    caller.revoked?.removeEventListener('abort', expelled);
     runtime.drain.delete(controller);
   }
 }

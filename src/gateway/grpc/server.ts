@@ -5,12 +5,15 @@
  */
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Access, isShown } from '../../access/access.ts';
+import type { KeyService } from '../../access/key-service.ts';
 import { traceFields } from '../../base/traceparent.ts';
 import type { DatasetStore } from '../../data/dataset.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionV1alpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { AccessService } from '../../gen/hourglass/v1/access_pb.ts';
 import { DatasetService } from '../../gen/hourglass/v1/dataset_pb.ts';
 import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import { RegistryService } from '../../gen/hourglass/v1/registry_pb.ts';
@@ -29,12 +32,25 @@ import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
 import type { SharedLimits } from '../shared-limits.ts';
 import { admitStreams } from './admission.ts';
+import { admitCallers } from './admit.ts';
 import { type CallRuntime, Drain } from './call.ts';
 import { countBytes } from './call-memory.ts';
 import { http2ServerOf } from './internals.ts';
 import { observe } from './observe.ts';
 import { Port } from './port.ts';
+import {
+  accessScopes,
+  datasetScopes,
+  healthScopes,
+  inferenceScopes,
+  openInferenceScopes,
+  reflectionScopes,
+  registryScopes,
+  sweepScopes,
+  trainingScopes,
+} from './scopes.ts';
 import { type BoundService, bindService } from './service.ts';
+import { accessService } from './services/access.ts';
 import { datasetService } from './services/dataset.ts';
 import { healthService } from './services/health.ts';
 import { inferenceService } from './services/inference.ts';
@@ -59,6 +75,7 @@ export type GrpcConfig = Pick<
   | 'stallTimeoutMs'
   | 'uploadTimeoutMs'
   | 'keepAliveMs'
+  | 'reflection'
 >;
 
 export interface GrpcParts {
@@ -72,6 +89,8 @@ export interface GrpcParts {
   readonly limits: SharedLimits;
   /** absent: no spans are made */
   readonly traces?: RequestTraces;
+  readonly access: Access;
+  readonly keys: KeyService;
   /** of this release */
   readonly version: string;
   /** what health checking answers */
@@ -109,6 +128,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
       log.error({ err, method, requestId, ...(trace && traceFields(trace)) }, 'call failed'),
   };
   const messageLimit = (path: string): number => Math.min(config.maxBodyBytes, longestMessage(path));
+  const bound = bindAll(parts, runtime);
   const server = new Server({
     'grpc.max_receive_message_length': config.maxBodyBytes,
     // What fits into an answer was already limited by the request's rows.
@@ -125,9 +145,10 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
         requestTimeoutMs: config.bodyTimeoutMs,
         uploadTimeoutMs: config.uploadTimeoutMs,
       }),
+      admitCallers(parts.access, new Map(bound.flatMap(({ demands }) => [...demands]))),
     ],
   });
-  for (const { definition, handlers } of bindAll(parts, runtime)) server.addService(definition, handlers);
+  for (const { definition, handlers } of bound) server.addService(definition, handlers);
 
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const connections = new ConnectionTable(config.maxConnections, (open) =>
@@ -164,19 +185,30 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const { config, predictions, limits } = parts;
   const { watchers, downloads, uploads } = limits;
   const stallMs = config.stallTimeoutMs;
-  const own = [TrainingService, SweepService, InferenceService, RegistryService, DatasetService, GRPCInferenceService];
+  const own = [
+    ...[TrainingService, SweepService, InferenceService, RegistryService, DatasetService, GRPCInferenceService],
+    AccessService,
+  ];
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details], { watchers, stallMs });
   const names = own.map(({ typeName }) => typeName);
+  const inference = inferenceService({ ...config, predictions });
+  const openInference = openInferenceService({ ...parts, deadlineMs: config.deadlineMs });
+  const health = healthService(parts.readiness, names, watchers);
+  const bound = [
+    bindService(TrainingService, trainingService({ ...parts, watchers }), trainingScopes, runtime),
+    bindService(SweepService, sweepService(parts), sweepScopes, runtime),
+    bindService(InferenceService, inference, inferenceScopes, runtime),
+    bindService(GRPCInferenceService, openInference, openInferenceScopes, runtime),
+    bindService(RegistryService, registryService(parts.registry, downloads), registryScopes, runtime),
+    bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), datasetScopes, runtime),
+    bindService(AccessService, accessService(parts.keys), accessScopes, runtime),
+    bindService(Health, health, healthScopes, runtime),
+  ];
+  if (!isShown(config.reflection, parts.access)) return bound;
   return [
-    bindService(TrainingService, trainingService({ ...parts, watchers }), runtime),
-    bindService(SweepService, sweepService(parts), runtime),
-    bindService(InferenceService, inferenceService({ ...config, predictions }), runtime),
-    bindService(GRPCInferenceService, openInferenceService({ ...parts, deadlineMs: config.deadlineMs }), runtime),
-    bindService(RegistryService, registryService(parts.registry, downloads), runtime),
-    bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), runtime),
-    bindService(Health, healthService(parts.readiness, names, watchers), runtime),
-    bindService(ServerReflection, reflection.v1, runtime),
-    bindService(ServerReflectionV1alpha, reflection.v1alpha, runtime),
+    ...bound,
+    bindService(ServerReflection, reflection.v1, reflectionScopes, runtime),
+    bindService(ServerReflectionV1alpha, reflection.v1alpha, reflectionScopes, runtime),
   ];
 }

@@ -26,6 +26,7 @@ import type {
   sendUnaryData,
   UntypedHandleCall,
 } from '@grpc/grpc-js';
+import type { Demanded } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { type Call, type CallRuntime, conduct, orAborted } from './call.ts';
 import { messageTaken, releaseMessage } from './call-memory.ts';
@@ -45,7 +46,13 @@ export type Implementation<S extends DescService> =
     ? { readonly [K in keyof Methods]: MethodOf<Methods[K] & DescMethod> }
     : never;
 
+/** What a caller needs for each method. */
+export type Scopes<S extends DescService> =
+  S extends GenService<infer Methods extends GenServiceMethods> ? { readonly [K in keyof Methods]: Demanded } : never;
+
 export interface BoundService {
+  /** path of each method → what a caller needs */
+  readonly demands: ReadonlyMap<string, Demanded>;
   readonly definition: ServiceDefinition;
   readonly handlers: Record<string, UntypedHandleCall>;
 }
@@ -54,14 +61,18 @@ export interface BoundService {
 export function bindService<S extends DescService>(
   service: S,
   implementation: Implementation<S>,
+  scopes: Scopes<S>,
   runtime: CallRuntime,
 ): BoundService {
   const functions = implementation as Record<string, unknown>;
   const definition: Record<string, ServiceDefinition[string]> = {};
   const handlers: Record<string, UntypedHandleCall> = {};
+  const demands = new Map<string, Demanded>();
   for (const method of service.methods) {
+    const path = `/${service.typeName}/${method.name}`;
+    demands.set(path, (scopes as Record<string, Demanded>)[method.localName] ?? 'admin');
     definition[method.name] = {
-      path: `/${service.typeName}/${method.name}`,
+      path,
       requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
       responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
       requestDeserialize: (bytes: Buffer): Read => read(method, bytes),
@@ -71,7 +82,7 @@ export function bindService<S extends DescService>(
     };
     handlers[method.name] = handlerOf(method, functions[method.localName], runtime);
   }
-  return { definition, handlers };
+  return { definition, handlers, demands };
 }
 
 /** A request as it was read. Reading must not throw: grpc-js would end the call with INTERNAL. */

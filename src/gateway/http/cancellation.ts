@@ -1,6 +1,7 @@
 /** When an answer is not wanted any more: the client is gone, it took too long, or the server is about to stop. */
 
 import type { ServerResponse } from 'node:http';
+import { keyRevoked } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { whenEnded } from './ending.ts';
 import { clientGone } from './read-body.ts';
@@ -10,6 +11,8 @@ export interface CancellationOptions {
   readonly deadlineMs?: number;
   /** aborts with `shutting-down` */
   readonly draining?: AbortSignal;
+  /** aborts with `unauthenticated` */
+  readonly revoked?: AbortSignal | undefined;
 }
 
 export const late = (limitMs: number): HourglassError =>
@@ -22,7 +25,7 @@ export const late = (limitMs: number): HourglassError =>
 /** Aborted with the HourglassError that says why, and at the latest when the answer is out: nothing of it goes on then. */
 export function cancellation(
   response: ServerResponse,
-  { deadlineMs, draining }: CancellationOptions = {},
+  { deadlineMs, draining, revoked }: CancellationOptions = {},
 ): AbortSignal {
   const controller = new AbortController();
   const drained = (): void =>
@@ -31,14 +34,17 @@ export function cancellation(
         retryAfter: 1,
       }),
     );
+  const expelled = (): void => controller.abort(keyRevoked());
   const timer = deadlineMs === undefined ? undefined : setTimeout(() => controller.abort(late(deadlineMs)), deadlineMs);
   whenEnded(response, () => {
     clearTimeout(timer);
     draining?.removeEventListener('abort', drained);
+    revoked?.removeEventListener('abort', expelled);
     controller.abort(clientGone());
   });
   if (draining?.aborted) drained();
   else draining?.addEventListener('abort', drained, { once: true });
+  revoked?.addEventListener('abort', expelled, { once: true });
   return controller.signal;
 }
 

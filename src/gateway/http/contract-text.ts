@@ -1,5 +1,6 @@
 /** The contract without a running gateway: for the file that is checked in. */
 
+import { openAccess } from '../../access/access.ts';
 import { loadConfig } from '../../platform/config.ts';
 import { createLog } from '../../platform/log.ts';
 import { Metrics } from '../../platform/metrics.ts';
@@ -11,12 +12,22 @@ import { createApp } from './server.ts';
 export async function contractText(version: string): Promise<string> {
   // Routes use these when they answer, which they never do here.
   const absent = {} as never;
-  const parts = { queue: absent, predictions: absent, registry: absent, datasets: absent, readiness: absent };
+  const parts = {
+    queue: absent,
+    predictions: absent,
+    registry: absent,
+    datasets: absent,
+    readiness: absent,
+    keys: absent,
+  };
   const log = createLog({ level: 'silent', format: 'json', process: 'contract' });
   const config = loadConfig({});
   const metrics = new Metrics('contract');
   const limits = createLimits(config, metrics);
-  const app = createApp({ ...parts, config, log, metrics, version, limits }, new AbortController().signal);
+  const app = createApp(
+    { ...parts, access: openAccess, config, log, metrics, version, limits },
+    new AbortController().signal,
+  );
   await app.ready();
   try {
     return contractYaml(app);

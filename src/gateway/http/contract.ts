@@ -14,6 +14,7 @@ const tags = [
   { name: 'predictions', description: 'Answers of models: encode, decode, denoise, reconstruct' },
   { name: 'open inference protocol', description: 'The same in the words of KServe and Triton: /v2' },
   { name: 'tensorflow serving', description: 'The same in the words of TensorFlow Serving: :predict' },
+  { name: 'access', description: 'API keys: who may do what' },
   { name: 'service', description: 'Health, versions, this contract' },
 ];
 
@@ -31,11 +32,13 @@ export function describeContract(app: App, version: string): void {
       },
       servers: [{ url: '/' }],
       security: [],
+      components: { securitySchemes },
       tags,
     },
     transform: ({ schema, url, route }) => ({
       schema: {
         ...schema,
+        ...(needsCredential(route) && { security: [{ bearer: [] }] }),
         operationId: operationIdOf(String(route.method), url, schema.tags),
         response: { ...commonProblems(route), ...(schema.response as object | undefined) },
       },
@@ -46,14 +49,27 @@ export function describeContract(app: App, version: string): void {
   });
 }
 
+/** What is sent where access control is on; the scope that a call needs is in the text of its 403. */
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'an API key (hg_…), or a token of the OpenID provider' },
+} as const;
+
+const needsCredential = ({ config }: RouteOptions): boolean => config?.scope !== 'open' && config?.scope !== 'known';
+
 /** Refusals that do not depend on what a call does: of its parts, its sender, and the state of the server. */
 function commonProblems({ schema = {}, config }: RouteOptions): Record<string, object> {
   const { querystring, body, tags = [] } = schema;
   const takesBody = config?.body !== undefined;
+  const scope = config?.scope;
   const usesQueue = tags.includes('jobs');
   return {
     400: problem('The request is not well formed'),
-    403: problem('The host name, or the web page that calls, is not allowed'),
+    ...(scope !== 'open' && { 401: problem('Access control is on, and no valid key or token was sent') }),
+    403: problem(
+      scope === 'open' || scope === 'known'
+        ? 'The host name, or the web page that calls, is not allowed'
+        : `The host name or the web page that calls is not allowed, or the caller lacks the scope ${scope}`,
+    ),
     ...(takesBody && {
       408: problem('The body did not arrive in time'),
       413: problem('The body is larger than allowed'),

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import { traceFields } from '../../base/traceparent.ts';
+import { challenge } from './admit.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
 import type { App } from './route-parts.ts';
 
@@ -43,6 +44,7 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
   if (retryable && http !== 409) {
     reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));
   }
+  if (error.code === 'unauthenticated') challenge(reply, request.headers.authorization !== undefined);
   if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');
   const problem = toProblem(error, request.id);
   return reply

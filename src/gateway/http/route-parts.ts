@@ -3,6 +3,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Access, Demanded } from '../../access/access.ts';
+import type { KeyService } from '../../access/key-service.ts';
 import type { Caller } from '../../base/caller.ts';
 import type { DatasetStore } from '../../data/dataset.ts';
 import type { Config } from '../../platform/config.ts';
@@ -21,6 +23,10 @@ declare module 'fastify' {
     /** who asks; set before any handler runs */
     caller: Caller;
   }
+  interface FastifyContextConfig {
+    /** what a caller needs; each route says it (requireScope) */
+    scope?: Demanded;
+  }
 }
 
 export interface HttpParts {
@@ -37,6 +43,8 @@ export interface HttpParts {
   readonly limits: SharedLimits;
   /** absent: no spans are made */
   readonly traces?: RequestTraces;
+  readonly access: Access;
+  readonly keys: KeyService;
 }
 
 /** What routes get on top of that. */

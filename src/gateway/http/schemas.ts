@@ -1,6 +1,8 @@
 /** The schemas that routes share: what the contract calls its components. Types derive from them. */
 
 import { type Static, type TInteger, type TSchema, Type } from 'typebox';
+import { KeyRequest, KeyView } from '../../access/key-record.ts';
+import { scopes } from '../../base/caller.ts';
 import { errorTable } from '../../base/errors.ts';
 import { SourceFacts } from '../../data/source-facts.ts';
 import { UploadOptions } from '../../data/upload.ts';
@@ -218,21 +220,38 @@ export const Readiness = Type.Object({
 
 export const Info = Type.Object({
   name: Type.Literal('hourglass'),
-  version: Type.String(),
-  node: Type.String(),
   api: Type.Literal('v1'),
-  uptimeSeconds: Type.Number({ minimum: 0 }),
-  defaultModel: Type.Union([Type.String(), Type.Null()]),
-  store: Type.Enum(['folder', 's3'], { description: 'where models and data sets are kept' }),
-  pages: Type.Array(Type.String(), { description: 'pages for people that are turned on: console, demo' }),
-  limits: Type.Object({
-    bodyBytes: Type.Integer(),
-    uploadBytes: Type.Integer(),
-    batchRows: Type.Integer(),
-    imagePixels: Type.Integer(),
+  access: Type.String({
+    description: 'how callers say who they are: keys, oidc or both; off: everybody may do everything',
   }),
+  pages: Type.Array(Type.String(), { description: 'pages for people that are turned on: console, demo' }),
+  version: Type.Optional(Type.String()),
+  node: Type.Optional(Type.String()),
+  uptimeSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+  defaultModel: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  store: Type.Optional(Type.Enum(['folder', 's3'], { description: 'where models and data sets are kept' })),
+  limits: Type.Optional(
+    Type.Object({
+      bodyBytes: Type.Integer(),
+      uploadBytes: Type.Integer(),
+      batchRows: Type.Integer(),
+      imagePixels: Type.Integer(),
+    }),
+  ),
+  caller: Type.Optional(
+    Type.Object(
+      { tenant: Type.String(), scopes: Type.Array(Type.Enum([...scopes])) },
+      { description: 'who asks, where access control is on' },
+    ),
+  ),
 });
 export type Info = Static<typeof Info>;
+
+export const KeyList = Type.Object({ keys: Type.Array(KeyView, { description: 'newest first' }) });
+export const NewKey = Type.Object({
+  ...KeyView.properties,
+  key: Type.String({ description: 'the key itself; it is not shown again' }),
+});
 
 /** By the name that the contract gives them. */
 export const components = {
@@ -271,6 +290,10 @@ export const components = {
   FrameAnswer,
   Readiness,
   Info,
+  KeyView,
+  KeyRequest,
+  KeyList,
+  NewKey,
 } satisfies Record<string, TSchema>;
 
 /** A component by reference. */

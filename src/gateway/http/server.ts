@@ -10,12 +10,13 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
+import { isShown } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
-import { identify } from '../identify.ts';
 import { oipRoutes } from '../oip/routes.ts';
 import { tensorflowRoutes } from '../tfserving/routes.ts';
+import { admit, arrive, requireScope } from './admit.ts';
 import { parseBody, requireBody } from './body.ts';
 import { describeContract } from './contract.ts';
 import { countAnswer } from './counted-answer.ts';
@@ -37,6 +38,7 @@ import { generateRoutes } from './routes/generate.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictionRoutes } from './routes/predictions.ts';
@@ -97,7 +99,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
 
 /** The application without a port. */
 export function createApp(parts: HttpParts, draining: AbortSignal): App {
-  const { config, metrics, readiness } = parts;
+  const { config, metrics, readiness, access } = parts;
   const log = parts.log.child({ transport: 'rest' });
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -129,6 +131,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   const { memory } = parts.limits;
   const routeParts: RouteParts = { ...parts, log, draining, observer };
 
+  app.addHook('onRoute', requireScope);
   app.addHook('onRoute', enforceSchemas);
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
@@ -141,7 +144,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   takeOver(app);
   addEveryMethod(app);
   app.addHook('onRequest', (request, reply, done) => {
-    request.caller = identify(request.ip, observer.begin(request, reply) ?? request.headers.traceparent);
+    arrive(request, access, observer.begin(request, reply));
     whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     allowReading(request, reply, config);
@@ -156,7 +159,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
       if (isRefused(request.raw)) throw tooManyWaiting();
     }
     if (elsewhere !== undefined) return void reply.redirect(elsewhere, 308);
-    done();
+    admit(request, access, done);
   });
   app.addHook('preValidation', (request, _reply, done) => {
     requireBody(request);
@@ -174,7 +177,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
   app.register(async (scope) => {
     const routes = scope as unknown as App;
     healthRoutes(routes, routeParts);
-    contractRoutes(routes);
+    if (isShown(config.docs, access)) contractRoutes(routes);
     pageRoutes(routes, routeParts);
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
@@ -187,6 +190,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     generateRoutes(routes, routeParts);
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
+    keyRoutes(routes, routeParts);
     refuse(routes);
   });
   return app;

@@ -1,6 +1,7 @@
 /** The Open Inference Protocol over REST: /v2. See models.ts for what a model is called. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Demanded } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json, octets } from '../http/media.ts';
@@ -36,11 +37,12 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     url: string,
     summary: string,
     handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
+    scope: Demanded = 'infer',
   ) =>
     app.get(
       url,
       {
-        config: { errorMember: true },
+        config: { scope, errorMember: true },
         schema: { tags, summary, response: { 200: ok(summary), ...(url.includes(':') && { 404: notFound }) } },
       },
       handler,
@@ -53,16 +55,21 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     }
   };
 
-  get('/v2/health/live', 'Is the server alive?', async () => ({ live: true, ready: true }));
-  get('/v2/health/ready', 'Can the server answer inferences?', async (_request, reply) => {
-    const { parts: states } = await readiness.report();
-    const ready = states.registry.ready && states.models.ready && states.server.ready;
-    reply.status(ready ? 200 : 503);
-    return { live: true, ready };
-  });
+  get('/v2/health/live', 'Is the server alive?', async () => ({ live: true, ready: true }), 'open');
+  get(
+    '/v2/health/ready',
+    'Can the server answer inferences?',
+    async (_request, reply) => {
+      const { parts: states } = await readiness.report();
+      const ready = states.registry.ready && states.models.ready && states.server.ready;
+      reply.status(ready ? 200 : 503);
+      return { live: true, ready };
+    },
+    'open',
+  );
   const server = async () => ({ name: 'hourglass', version, extensions: oipExtensions });
   get('/v2', 'Name, version and extensions of the server', server);
-  app.get('/v2/', { config: { errorMember: true }, schema: { hide: true } }, server);
+  app.get('/v2/', { config: { scope: 'infer', errorMember: true }, schema: { hide: true } }, server);
   get('/v2/models', 'Names of all models', async () => ({ models: (await listNames(parts)).map(({ name }) => name) }));
   get('/v2/models/stats', 'Counts and times of inferences, of each model version', async () => ({
     model_stats: predictions.statistics().map(statisticsOf),
@@ -95,27 +102,34 @@ export function oipRoutes(app: App, parts: RouteParts): void {
   const post = (
     url: string,
     summary: string,
+    scope: Demanded,
     handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ) =>
     app.post(
       url,
       {
-        config: { body: 'any', optionalBody: true, errorMember: true, handlerChecks: ['body'] },
+        config: { scope, body: 'any', optionalBody: true, errorMember: true, handlerChecks: ['body'] },
         schema: { tags, summary, body: anyJson, response: { 200: ok(summary), 404: notFound } },
       },
       handler,
     );
-  post('/v2/repository/index', 'All models with their newest version', async () =>
+  post('/v2/repository/index', 'All models with their newest version', 'infer', async () =>
     (await listNames(parts)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
   );
-  post('/v2/repository/models/:model/load', 'Bring a model into memory before it is asked', async (request) => {
-    const { model } = request.params as ModelParams;
-    await predictions.load(request.caller, parseName(model).model);
-    return {};
-  });
+  post(
+    '/v2/repository/models/:model/load',
+    'Bring a model into memory before it is asked',
+    'publish',
+    async (request) => {
+      const { model } = request.params as ModelParams;
+      await predictions.load(request.caller, parseName(model).model);
+      return {};
+    },
+  );
   post(
     '/v2/repository/models/:model/unload',
     'Drop a model from memory; the next inference loads it again',
+    'publish',
     async (request) => {
       const { model } = request.params as ModelParams;
       await predictions.unload(request.caller, parseName(model).model);
@@ -169,7 +183,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     app.post(
       `/v2/models/:model${of}/infer`,
       {
-        config: { body: 'any', errorMember: true, handlerChecks: ['body'] },
+        config: { scope: 'infer', body: 'any', errorMember: true, handlerChecks: ['body'] },
         schema: {
           tags,
           summary: of

@@ -62,7 +62,7 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
     app.post(
       url,
       {
-        config: { body: 'any', errorMember: true, handlerChecks: ['body'] },
+        config: { scope: 'infer', body: 'any', errorMember: true, handlerChecks: ['body'] },
         schema: {
           tags,
           summary: `${of}${what}`,
@@ -87,7 +87,7 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models/:model/metadata',
     {
-      config: { errorMember: true },
+      config: { scope: 'infer', errorMember: true },
       schema: {
         tags,
         summary: `Signatures of a model${what}`,

@@ -7,7 +7,7 @@ export type Problem = {
   readonly title: string;
   readonly status: number;
   /** what went wrong, for programs; codes are never renamed */
-  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'outcome-unknown' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
+  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'key-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'unauthenticated' | 'forbidden' | 'access-unavailable' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'outcome-unknown' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
   /** what was found, what is allowed and what to do */
   readonly detail: string;
   /** also in the header X-Request-Id and in the log */
@@ -515,22 +515,79 @@ export type Readiness = {
 
 export type Info = {
   readonly name: 'hourglass';
-  readonly version: string;
-  readonly node: string;
   readonly api: 'v1';
-  /** from 0 */
-  readonly uptimeSeconds: number;
-  readonly defaultModel: string | null;
-  /** where models and data sets are kept */
-  readonly store: 'folder' | 's3';
+  /** how callers say who they are: keys, oidc or both; off: everybody may do everything */
+  readonly access: string;
   /** pages for people that are turned on: console, demo */
   readonly pages: readonly string[];
-  readonly limits: {
+  readonly version?: string;
+  readonly node?: string;
+  /** from 0 */
+  readonly uptimeSeconds?: number;
+  readonly defaultModel?: string | null;
+  /** where models and data sets are kept */
+  readonly store?: 'folder' | 's3';
+  readonly limits?: {
     readonly bodyBytes: number;
     readonly uploadBytes: number;
     readonly batchRows: number;
     readonly imagePixels: number;
   };
+  /** who asks, where access control is on */
+  readonly caller?: {
+    readonly tenant: string;
+    readonly scopes: readonly ('infer' | 'read' | 'train' | 'publish' | 'admin')[];
+  };
+};
+
+export type KeyView = {
+  /** names the key; no secret */
+  readonly id: string;
+  /** for people */
+  readonly name: string;
+  /** whose models, data sets and jobs it opens */
+  readonly tenant: string;
+  /** what it may do */
+  readonly scopes: readonly ('infer' | 'read' | 'train' | 'publish' | 'admin')[];
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  /** to within a minute */
+  readonly lastUsedAt?: string;
+  readonly isExpired: boolean;
+};
+
+export type KeyRequest = {
+  /** for people */
+  readonly name: string;
+  /** what it may do */
+  readonly scopes: readonly ('infer' | 'read' | 'train' | 'publish' | 'admin')[];
+  /** default: the caller's; another only from tenant default */
+  readonly tenant?: string;
+  /** default: it does not expire; 1 to 316224000 */
+  readonly expiresInSeconds?: number;
+};
+
+export type KeyList = {
+  /** newest first */
+  readonly keys: readonly KeyView[];
+};
+
+export type NewKey = {
+  /** names the key; no secret */
+  readonly id: string;
+  /** for people */
+  readonly name: string;
+  /** whose models, data sets and jobs it opens */
+  readonly tenant: string;
+  /** what it may do */
+  readonly scopes: readonly ('infer' | 'read' | 'train' | 'publish' | 'admin')[];
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  /** to within a minute */
+  readonly lastUsedAt?: string;
+  readonly isExpired: boolean;
+  /** the key itself; it is not shown again */
+  readonly key: string;
 };
 
 export type Progress = {

@@ -16,6 +16,7 @@ import { Metrics } from '../../../src/platform/metrics.ts';
 import type { Registry } from '../../../src/registry/registry.ts';
 import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from '../../../src/serve/predictor.ts';
+import { openDoors } from '../../access/doors.ts';
 import { TestClient } from './client.ts';
 
 export const testConfig: GrpcConfig & LimitsConfig = {
@@ -36,6 +37,7 @@ export const testConfig: GrpcConfig & LimitsConfig = {
   bodyTimeoutMs: 30_000,
   uploadTimeoutMs: 60_000,
   keepAliveMs: 60_000,
+  reflection: 'auto',
 };
 
 export interface TestServer {
@@ -74,6 +76,7 @@ export async function startServer(
     registry,
     datasets: broken(),
     readiness: { isReady: async () => true },
+    ...openDoors,
     ...others,
     config,
     limits: createLimits(config, metrics),

@@ -35,6 +35,7 @@ describe.each([
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',
+      'hourglass.v1.AccessService',
       'hourglass.v1.DatasetService',
       'hourglass.v1.InferenceService',
       'hourglass.v1.RegistryService',

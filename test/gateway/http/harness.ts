@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { openAccess } from '../../../src/access/access.ts';
 import { rowsToWebp } from '../../../src/data/image.ts';
 import { createDatasetStore } from '../../../src/data/store.ts';
 import { createHttpServer, type HttpServer } from '../../../src/gateway/http/server.ts';
@@ -19,6 +20,7 @@ import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Predictor } from '../../../src/serve/predictor.ts';
 import { FolderBlobs } from '../../../src/store/folder/blobs.ts';
 import { FolderDatasets } from '../../../src/store/folder/datasets.ts';
+import { type Doors, lockDoors } from '../../access/doors.ts';
 import { RestClient } from '../../conformance/both.ts';
 import { headed, scaling } from '../../helpers/onnx-models.ts';
 import { startRedis, type TestRedis } from '../../helpers/redis.ts';
@@ -43,6 +45,8 @@ export interface TestGateway {
 
 export interface GatewayChanges {
   readonly config?: Partial<Config>;
+  /** who may come in; default: everybody */
+  readonly access?: Doors;
   /** in place of the one that runs models */
   readonly predictor?: Predictor;
 }
@@ -75,10 +79,13 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const destination = { write: (line: string) => lines.push(JSON.parse(line)) };
   const log = createLog({ level: 'debug', format: 'json', process: 'gateway', destination });
   await publishModels(registry);
+  const stored = await lockDoors({ redisUrl: redis.url });
+  const doors = changes.access ?? { access: openAccess, keys: stored.keys };
   const http = createHttpServer({
     ...{ queue, predictions, registry, datasets, readiness, config, log, metrics },
     version: '0.0.0',
     limits: createLimits(config, metrics),
+    ...doors,
   });
   const port = await http.listen('127.0.0.1', 0);
   return {
@@ -91,6 +98,7 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
       await http.close(1000);
       await predictor.close();
       await pool.close();
+      await stored.stop();
       await queue.close();
       await redis.stop();
       rmSync(folder, { recursive: true, force: true });

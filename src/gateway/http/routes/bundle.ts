@@ -24,7 +24,7 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models/:model/bundle',
     {
-      config: { handlerChecks: ['params', 'headers'] },
+      config: { scope: 'infer', handlerChecks: ['params', 'headers'] },
       schema: {
         tags: ['models'],
         summary: 'Get what a device needs to encode: encoder, codec tables, golden vectors, hashes',

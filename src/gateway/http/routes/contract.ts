@@ -12,6 +12,7 @@ export function contractRoutes(app: App): void {
   app.get(
     '/openapi.yaml',
     {
+      config: { scope: 'open' },
       schema: {
         tags: ['service'],
         summary: 'This contract as an OpenAPI 3.1 document',
@@ -32,6 +33,7 @@ export function contractRoutes(app: App): void {
   app.get(
     '/openapi.json',
     {
+      config: { scope: 'open' },
       schema: {
         tags: ['service'],
         summary: 'The same as JSON',
@@ -47,6 +49,7 @@ export function contractRoutes(app: App): void {
   app.get(
     '/docs',
     {
+      config: { scope: 'open' },
       schema: {
         tags: ['service'],
         summary: 'This contract as a page to read',
@@ -59,15 +62,17 @@ export function contractRoutes(app: App): void {
         .type('text/html; charset=utf-8')
         .header(
           'content-security-policy',
-          "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+          "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         )
         .send(page);
     },
   );
 
   // relative, as the page may lie behind a prefix
-  app.get('/docs/', { schema: { hide: true } }, (_request, reply) => reply.redirect('../docs', 308));
-  app.get('/docs/digit.png', { schema: { hide: true } }, (_request, reply) =>
+  app.get('/docs/', { config: { scope: 'open' }, schema: { hide: true } }, (_request, reply) =>
+    reply.redirect('../docs', 308),
+  );
+  app.get('/docs/digit.png', { config: { scope: 'open' }, schema: { hide: true } }, (_request, reply) =>
     reply.type('image/png').send(exampleDigit),
   );
 }

@@ -55,7 +55,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   app.post(
     '/v1/datasets',
     {
-      config: { body: 'stream', handlerChecks: ['body'], takes: uploadTypes },
+      config: { scope: 'train', body: 'stream', handlerChecks: ['body'], takes: uploadTypes },
       schema: {
         tags,
         summary:
@@ -118,6 +118,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   app.get(
     '/v1/datasets',
     {
+      config: { scope: 'read' },
       schema: {
         tags,
         summary: 'List data sets',
@@ -130,7 +131,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   app.get(
     '/v1/datasets/:name',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a data set: shape, range, number of rows, hash',
@@ -148,7 +149,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   app.get(
     '/v1/datasets/:name/rows',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show rows of a data set as they are trained on',
@@ -189,7 +190,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
   app.delete(
     '/v1/datasets/:name',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an uploaded data set',

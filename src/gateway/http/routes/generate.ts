@@ -13,7 +13,7 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
   app.post(
     '/v1/models/:model/generate',
     {
-      config: { body: 'json', handlerChecks: ['params'] },
+      config: { scope: 'infer', body: 'json', handlerChecks: ['params'] },
       schema: {
         tags: ['predictions'],
         summary: 'New rows: codes drawn from N(0, I), decoded by a variational model',

@@ -1,15 +1,17 @@
 /** /livez, /readyz and /v1/info. */
 
 import { Type } from 'typebox';
-import { reportFor } from '../../readiness.ts';
+import { isShown } from '../../../access/access.ts';
+import { type ReadinessReport, reportFor } from '../../readiness.ts';
 import { json } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type Info, ref } from '../schemas.ts';
 
-export function healthRoutes(app: App, { readiness, config, version }: RouteParts): void {
+export function healthRoutes(app: App, { readiness, config, version, access }: RouteParts): void {
   app.get(
     '/livez',
     {
+      config: { scope: 'open' },
       schema: {
         tags: ['service'],
         summary: 'Is the process alive?',
@@ -22,6 +24,7 @@ export function healthRoutes(app: App, { readiness, config, version }: RoutePart
   app.get(
     '/readyz',
     {
+      config: { scope: 'open' },
       schema: {
         tags: ['service'],
         summary: 'Can it serve and queue? Each part by name',
@@ -40,28 +43,50 @@ export function healthRoutes(app: App, { readiness, config, version }: RoutePart
         .status(report.ready ? 200 : 503)
         .type(json)
         .header('cache-control', 'no-store')
-        .send(report);
+        .send(access.isOn ? withoutDetails(report) : report);
     },
   );
 
   app.get(
     '/v1/info',
-    { schema: { tags: ['service'], summary: 'Versions and limits', response: { 200: ref('Info', 'What runs here') } } },
-    async (): Promise<Info> => ({
-      name: 'hourglass',
-      version,
-      node: process.version,
-      api: 'v1',
-      uptimeSeconds: Math.round(process.uptime()),
-      defaultModel: config.defaultModel,
-      store: config.store === null ? 'folder' : 's3',
-      pages: [...(config.console ? ['console'] : []), ...(config.demo ? ['demo'] : [])],
-      limits: {
-        bodyBytes: config.maxBodyBytes,
-        uploadBytes: config.maxUploadBytes,
-        batchRows: config.maxBatch,
-        imagePixels: config.maxImagePixels,
+    {
+      config: { scope: 'known' },
+      schema: {
+        tags: ['service'],
+        summary: 'Versions, limits, and who the caller is; less for strangers where access control is on',
+        response: { 200: ref('Info', 'What runs here') },
       },
-    }),
+    },
+    async ({ caller }): Promise<Info> => {
+      const pages = [...(config.console ? ['console'] : []), ...(config.demo ? ['demo'] : [])];
+      const common = {
+        name: 'hourglass',
+        api: 'v1',
+        access: access.isOn ? access.ways.join(',') : 'off',
+        pages,
+      } as const;
+      if (caller.scopes.size === 0 && !isShown(config.infoDetails, access)) return common;
+      return {
+        ...common,
+        version,
+        node: process.version,
+        uptimeSeconds: Math.round(process.uptime()),
+        defaultModel: config.defaultModel,
+        store: config.store === null ? 'folder' : 's3',
+        limits: {
+          bodyBytes: config.maxBodyBytes,
+          uploadBytes: config.maxUploadBytes,
+          batchRows: config.maxBatch,
+          imagePixels: config.maxImagePixels,
+        },
+        ...(access.isOn && caller.scopes.size > 0 && { caller: { tenant: caller.tenant, scopes: [...caller.scopes] } }),
+      };
+    },
   );
+}
+
+/** The names of models and what is wrong with a store are not for strangers; the port of the metrics tells them. */
+function withoutDetails({ ready, parts }: ReadinessReport): ReadinessReport {
+  const short = Object.entries(parts).map(([name, part]) => [name, { ready: part.ready, detail: '' }] as const);
+  return { ready, parts: Object.fromEntries(short) as unknown as ReadinessReport['parts'] };
 }

@@ -36,7 +36,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
     '/v1/jobs/:id/events',
     {
       exposeHeadRoute: false,
-      config: { handlerChecks: ['params', 'headers'] },
+      config: { scope: 'read', handlerChecks: ['params', 'headers'] },
       schema: {
         tags: ['jobs'],
         summary: 'Follow a job: state, progress, epoch and sample events, then one end event',
@@ -65,7 +65,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
         giveBack();
         metrics.move('eventStreams', -1, { transport: 'rest' });
       });
-      const signal = cancellation(reply.raw, { draining });
+      const signal = cancellation(reply.raw, { draining, revoked: request.caller.revoked });
       const events = queue.events(request.params.id, { signal, ...(lastEventId !== undefined && { lastEventId }) });
       const iterator = events[Symbol.asyncIterator]();
       const first = iterator.next();

@@ -58,7 +58,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.post(
     '/v1/jobs',
     {
-      config: { body: 'json', handlerChecks: ['headers', 'body'] },
+      config: { scope: 'train', body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Submit a training job',
@@ -93,6 +93,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.get(
     '/v1/jobs',
     {
+      config: { scope: 'read' },
       schema: {
         tags,
         summary: 'List jobs, newest first',
@@ -119,7 +120,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.get(
     '/v1/jobs/:id',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a job: state, progress, resolved specification, and the model when done',
@@ -133,7 +134,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.get(
     '/v1/jobs/:id/samples',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show what a job made of the same few held-out rows, epoch after epoch',
@@ -151,7 +152,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.post(
     '/v1/jobs/:id/cancel',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Cancel a job. Idempotent',
@@ -174,7 +175,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
     app.post(
       `/v1/jobs/:id/${name}`,
       {
-        config: { body: 'none', handlerChecks: ['params'] },
+        config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
         schema: {
           tags,
           summary,
@@ -194,7 +195,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
   app.delete(
     '/v1/jobs/:id',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete the record of a job that has ended; its model stays',

@@ -37,6 +37,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models',
     {
+      config: { scope: 'read' },
       schema: {
         tags,
         summary: 'List models',
@@ -53,7 +54,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models/:model',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a model: its aliases and versions',
@@ -71,7 +72,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a model with all versions and aliases',
@@ -94,7 +95,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models/:model/versions/:version',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a version: shapes, lineage, held-out metrics, files',
@@ -112,7 +113,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model/versions/:version',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a version; its number is not given again',
@@ -136,7 +137,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.get(
     '/v1/models/:model/versions/:version/files/:file',
     {
-      config: { handlerChecks: ['params', 'headers'] },
+      config: { scope: 'read', handlerChecks: ['params', 'headers'] },
       schema: {
         tags,
         summary: 'Get a file of a version, such as report.json, a picture or encoder.onnx',
@@ -168,7 +169,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         .header('cache-control', 'private, no-cache')
         .header(
           'content-security-policy',
-          "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'",
+          "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; frame-ancestors 'self'",
         )
         .type(type);
       return sendFile(reply, parts, manifest, params.file);
@@ -178,7 +179,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.put(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { body: 'json', handlerChecks: ['params'] },
+      config: { scope: 'publish', body: 'json', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Point an alias to a version',
@@ -202,7 +203,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an alias',

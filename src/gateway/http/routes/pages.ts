@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
+import { isShown } from '../../../access/access.ts';
 import { HourglassError } from '../../../base/errors.ts';
 import { entry } from '../../../platform/entry.ts';
 import type { App, RouteParts } from '../route-parts.ts';
@@ -53,10 +54,11 @@ const Headers = Type.Object({
   'if-none-match': Type.Optional(Type.String({ description: 'ETag of a copy at hand' })),
 });
 
-export function pageRoutes(app: App, { config }: RouteParts): void {
+export function pageRoutes(app: App, { config, access }: RouteParts): void {
+  const home = config.demo ? 'demo' : isShown(config.docs, access) ? 'docs' : 'v1/info';
   if (config.console) addPage(app, consolePage);
   // somebody who typed the address alone
-  else app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(config.demo ? 'demo' : 'docs'));
+  else app.get('/', { config: { scope: 'open' }, schema: { hide: true } }, (_request, reply) => reply.redirect(home));
   if (config.demo) addPage(app, demoPage);
 }
 
@@ -67,7 +69,7 @@ function addPage(app: App, page: Page): void {
     app.get(
       isPage ? page.path : `/${name}`,
       {
-        config: { handlerChecks: ['headers'] },
+        config: { scope: 'open', handlerChecks: ['headers'] },
         schema: {
           hide: !isPage || page.path === '/',
           tags: ['service'],
@@ -88,6 +90,7 @@ function addPage(app: App, page: Page): void {
           .header('cache-control', 'no-cache')
           .header('content-security-policy', policy)
           .header('permissions-policy', 'camera=(self), microphone=(), geolocation=()')
+          .header('cross-origin-opener-policy', 'same-origin')
           .header('referrer-policy', 'no-referrer');
         if (headers['if-none-match'] === etag) return reply.status(304).send(undefined);
         return reply.send(bytes);

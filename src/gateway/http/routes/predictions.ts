@@ -99,7 +99,7 @@ function describe(operation: RowOperation) {
     offeredBy(operation).map((type) => [type, type === json ? { schema: answerSchemas[operation] } : binary]),
   );
   return {
-    config: { body: 'rows', handlerChecks: ['params', 'body'], takes, tensors: [inputOf(operation)] },
+    config: { scope: 'infer', body: 'rows', handlerChecks: ['params', 'body'], takes, tensors: [inputOf(operation)] },
     schema: {
       tags,
       summary: summaries[operation],

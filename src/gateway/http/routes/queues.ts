@@ -7,6 +7,7 @@ export function queueRoutes(app: App, { queue }: RouteParts): void {
   app.get(
     '/v1/queues',
     {
+      config: { scope: 'read' },
       schema: {
         tags: ['jobs'],
         summary: 'Show how many jobs wait and run in each queue, and how many workers take from it',
@@ -25,6 +26,7 @@ export function queueRoutes(app: App, { queue }: RouteParts): void {
   app.get(
     '/v1/workers',
     {
+      config: { scope: 'read' },
       schema: {
         tags: ['jobs'],
         summary: 'List the workers that are there, and the jobs that each of them trains',

@@ -19,7 +19,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
   app.post(
     '/v1/sweeps',
     {
-      config: { body: 'json', handlerChecks: ['headers', 'body'] },
+      config: { scope: 'train', body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Try a job with several values; the trial with the lowest held-out loss is published',
@@ -47,6 +47,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
   app.get(
     '/v1/sweeps',
     {
+      config: { scope: 'read' },
       schema: {
         tags,
         summary: 'List sweeps, newest first',
@@ -64,7 +65,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
   app.get(
     '/v1/sweeps/:id',
     {
-      config: { handlerChecks: ['params'] },
+      config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Show a sweep: the table of its trials, and the model when done',
@@ -78,7 +79,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
   app.post(
     '/v1/sweeps/:id/cancel',
     {
-      config: { body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Cancel a sweep and all its trials. Idempotent',

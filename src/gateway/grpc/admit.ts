@@ -1,0 +1,34 @@
+/** Lets a call in or not, before its messages are read: who asks, and whether they may call this method. */
+
+import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import type { Access, Demanded } from '../../access/access.ts';
+import type { Identity } from '../../base/caller.ts';
+import { normaliseError } from '../../base/errors.ts';
+import { requestIdOf } from './call.ts';
+import { toStatus } from './errors.ts';
+import { rememberIdentity } from './identities.ts';
+
+/** `demands` gives what a caller needs for a path; a method that is not there is answered by grpc-js. */
+export function admitCallers(access: Access, demands: ReadonlyMap<string, Demanded>): ServerInterceptor {
+  return ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata(metadata, proceed) {
+            const accept = (identity: Identity): void => {
+              rememberIdentity(metadata, identity);
+              proceed(metadata);
+            };
+            const refuse = (thrown: unknown): void =>
+              call.sendStatus(toStatus(normaliseError(thrown), requestIdOf(metadata)));
+            try {
+              const found = access.admit(metadata.get('authorization')[0], demands.get(path) ?? 'open');
+              if (found instanceof Promise) found.then(accept, refuse);
+              else accept(found);
+            } catch (error) {
+              refuse(error);
+            }
+          },
+        }),
+    });
+}

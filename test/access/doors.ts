@@ -1,0 +1,61 @@
+// Access control for gateways under test: none, or keys on a real redis-server.
+import { type Access, GuardedAccess, openAccess } from '../../src/access/access.ts';
+import type { KeyRequest } from '../../src/access/key-record.ts';
+import { KeyRing } from '../../src/access/key-ring.ts';
+import { KeyService, type NewKey } from '../../src/access/key-service.ts';
+import { type TokenSettings, TokenVerifier } from '../../src/access/tokens.ts';
+import { defaultCaller } from '../../src/base/caller.ts';
+import { RedisKeys } from '../../src/queue/redis-keys.ts';
+import { quiet } from '../queue/fixtures.ts';
+
+export interface Doors {
+  readonly access: Access;
+  readonly keys: KeyService;
+}
+
+/** Everybody may do everything; there is no store of keys. */
+export const openDoors: Doors = {
+  access: openAccess,
+  keys: new Proxy({} as KeyService, {
+    get: () => {
+      throw new Error('this test has no keys');
+    },
+  }),
+};
+
+export interface LockedDoors extends Doors {
+  readonly ring: KeyRing;
+  /** as the operator */
+  make(request: Partial<KeyRequest>): Promise<NewKey>;
+  stop(): Promise<void>;
+}
+
+export interface LockOptions {
+  readonly redisUrl: string;
+  readonly tokens?: TokenSettings;
+  readonly file?: string;
+  readonly adminKey?: string;
+  readonly timeoutMs?: number;
+}
+
+export async function lockDoors({
+  redisUrl,
+  tokens,
+  file,
+  adminKey,
+  timeoutMs = 2000,
+}: LockOptions): Promise<LockedDoors> {
+  const storage = await RedisKeys.open({ url: redisUrl, prefix: 'test', timeoutMs }, quiet);
+  const ring = new KeyRing({ storage, log: quiet, ...(file && { file }), ...(adminKey && { adminKey }) });
+  await ring.start();
+  const keys = new KeyService(storage, ring);
+  const access = new GuardedAccess({ keys: ring, ...(tokens && { tokens: new TokenVerifier(tokens) }) });
+  return {
+    ...{ access, keys, ring },
+    make: (request) => keys.create(defaultCaller, { name: 'test', scopes: ['infer'], ...request }),
+    async stop() {
+      await ring.stop();
+      storage.close();
+    },
+  };
+}
