@@ -180,7 +180,7 @@ async function checkMonitoring(): Promise<string> {
   const text = await renderSnapshots([await everyMetric().snapshot()]);
   run(['metrics'], text);
   const count = [...text.matchAll(/^# TYPE hourglass_/gm)].length;
-  return `Prometheus' own packages parse the alerts (${rules}) and find no fault with the ${count} metrics (promlint).`;
+  return `Prometheus' own packages parse the alerts (${rules}) and find no fault with the ${count} metrics (promlint)`;
 }
 
 /** A process that has recorded each metric of the table. */
