@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
 /** source → generated neighbour */
-const modules = { 'src/base/random.wat': 'src/base/random-module.ts' };
+const modules = {
+  'src/base/random.wat': 'src/base/random-module.ts',
+  'src/codec/picture/analysis.wat': 'src/codec/picture/analysis-module.ts',
+};
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file) => readFileSync(path.join(root, file), 'utf8');

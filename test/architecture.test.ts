@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
   data: ['base', 'picture', 'codec', 'platform', 'jobspec', 'store'],
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'jobspec', 'engine'],
-  train: ['base', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
+  train: ['base', 'codec', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
   report: ['base', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],

@@ -314,7 +314,7 @@ const samples = measured(async (subject) => {
   const { context } = subject;
   const { model, training } = context.job.spec;
   const { info } = await subject.dataset();
-  const [lines, columns, code] = [6, 16, Number(model.code)];
+  const [lines, columns, code] = [6, 16, Number('code' in model && model.code)];
   const codes = new RandomStream(training.seed, 'samples').normal(new Float32Array(lines * columns * code));
   const rows = await subject.apply('decoder.onnx', codes, lines * columns);
   const width = rows.length / lines;

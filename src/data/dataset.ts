@@ -5,6 +5,7 @@
 
 import type { Shape } from '../base/ndarray.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
+import type { Pictures } from './pictures.ts';
 import type { SourceFacts } from './source-facts.ts';
 import type { UploadOptions } from './upload.ts';
 
@@ -59,6 +60,8 @@ export interface Split {
 export interface Dataset {
   readonly info: DatasetInfo;
   split(name: SplitName): Split;
+  /** there when the set's pictures keep their own sizes; such a set has no rows */
+  pictures?(name: SplitName): Pictures;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,8 @@ export interface DatasetFacts {
   readonly range: readonly [number, number];
   readonly rows: { readonly train: number };
   readonly classes?: number;
+  /** pictures keep their own sizes; `shape` is the largest height and width then */
+  readonly sizes?: 'mixed';
 }
 
 export const isUnitRange = (facts: DatasetFacts | undefined): boolean =>
@@ -38,6 +40,8 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
     case 'linear':
       model.loss ??= 'mse';
       break;
+    case 'picture':
+      break;
     case 'variational':
       model.likelihood ??= unit ? 'bernoulli' : 'gaussian';
       break;
@@ -62,9 +66,17 @@ function deriveOutput(model: Extract<Incomplete, { outputActivation?: unknown }>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). */
+/**
+ * Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). Pictures:
+ * a row is a crop of many blocks, so batches are small; twelve epochs take some minutes on two cores.
+ */
 const trainingOf: Partial<Record<ModelType, object>> = {
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
+  picture: {
+    epochs: 12,
+    batchSize: 8,
+    optimizer: { type: 'adam', learningRate: 0.002, schedule: { type: 'cosine', warmupEpochs: 0.2, final: 0.02 } },
+  },
 };
 
 /** The job as written, with the training that its type of model is used to where the client does not say. */

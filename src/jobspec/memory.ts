@@ -8,7 +8,8 @@ import { HourglassError } from '../base/errors.ts';
 import type { DatasetFacts } from './derived.ts';
 import type { JobSpec } from './job.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
-import type { OptimizerSpec } from './training.ts';
+import type { PictureModel } from './picture-model.ts';
+import type { OptimizerSpec, TrainingSpec } from './training.ts';
 
 export interface MemoryEstimate {
   readonly weights: number;
@@ -32,6 +33,7 @@ interface Size {
 
 /** Bytes. `facts` is of the data set that the specification names. */
 export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts): MemoryEstimate {
+  if (model.type === 'picture') return pictureMemory(model, training, facts);
   const size = sizeOf(model, facts);
   const head = headSize(model, size.code, facts.classes ?? 1);
   const bestCopy = training.earlyStopping ? 1 : 0;
@@ -46,6 +48,18 @@ export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts
   const keepsCodes = linearProbe || neighbours > 0 || codes !== 'none' || head > 0;
   const evaluation = keepsCodes ? float * size.code * facts.rows.train : 0;
   return { weights, activations, data, evaluation, total: weights + activations + data + evaluation };
+}
+
+/** Crops with their margins in every layer of the decoder; sampled pictures with their coefficients while the codec is fitted. */
+function pictureMemory(model: PictureModel, training: TrainingSpec, { shape }: DatasetFacts): MemoryEstimate {
+  const coefficients = 64 * (shape[2] ?? 3);
+  const { maps, layers, crop } = model;
+  const count = 9 * 64 * maps + (layers - 1) * 9 * maps * maps + maps * coefficients + 9 * 40 * coefficients;
+  const weights = float * count * copies(training.optimizer);
+  const blocks = (crop + 2 * (layers + 1)) ** 2;
+  const activations = float * training.batchSize * blocks * 2 * (4 * coefficients + 3 * layers * maps);
+  const data = windowBytes;
+  return { weights, activations, data, evaluation: 0, total: weights + activations + data };
 }
 
 /** Throws `invalid-spec` for a job that is estimated to take more than `limit` bytes. */
@@ -89,7 +103,7 @@ function copies(optimizer: OptimizerSpec): number {
   return 2 * (1 + moments) + 1 + 1;
 }
 
-function sizeOf(model: ModelSpec, { shape }: DatasetFacts): Size {
+function sizeOf(model: Exclude<ModelSpec, PictureModel>, { shape }: DatasetFacts): Size {
   const row = shape.reduce((product, side) => product * side, 1);
   switch (model.type) {
     case 'linear':

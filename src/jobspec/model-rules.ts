@@ -11,6 +11,8 @@ export const invalid = (field: string, message: string, expected: unknown, found
 
 /** Throws `invalid-spec`; what is odd but allowed goes to `warnings`. */
 export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+  if (dataset) checkPictures(model, dataset);
+  if (model.type === 'picture') return;
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
   if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
@@ -44,6 +46,27 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
     );
   }
   warnOfCopying(model, dataset, warnings);
+}
+
+/** A codec for pictures needs pictures; everything else needs rows of one shape. */
+function checkPictures(model: ModelSpec, { sizes, shape }: DatasetFacts): void {
+  if (model.type !== 'picture') {
+    if (sizes === undefined) return;
+    throw invalid(
+      '/model/type',
+      `The pictures of the data set keep their own sizes, which only models of type "picture" are trained on, not "${model.type}". Upload them with "resize" instead of "keepSizes".`,
+      'picture',
+      model.type,
+    );
+  }
+  const [height = 0, width = 0, channels = 0] = shape;
+  if (shape.length === 3 && [1, 3, 4].includes(channels) && Math.min(height, width) >= 8) return;
+  throw invalid(
+    '/dataset',
+    `A model of type "picture" is trained on pictures of at least 8 × 8 pixels, but a row of the data set has shape [${shape.join(', ')}]. Upload a zip or tar of pictures, with "keepSizes" where they differ.`,
+    '[height, width, channels]',
+    shape,
+  );
 }
 
 /** Cross-entropy, Bernoulli likelihoods and binary units are about values in [0,1]. */
@@ -254,7 +277,11 @@ function adviceForSize(height: number, width: number, depth: number): string {
   return 'No number of levels fits an odd size: upload the pictures with "resize" to even sides, such as multiples of 4, or use "dense".';
 }
 
-function warnOfCopying(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
+function warnOfCopying(
+  model: Exclude<ModelSpec, { type: 'picture' }>,
+  dataset: DatasetFacts | undefined,
+  warnings: string[],
+): void {
   if (!dataset || model.code === 'map') return;
   const size = sizeOf(dataset.shape);
   const held = (['sparsity', 'contraction', 'corruption', 'active'] as const).some(

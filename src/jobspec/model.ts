@@ -18,6 +18,8 @@ import {
   Sparsity,
 } from './model-members.ts';
 
+import { PictureModel } from './picture-model.ts';
+
 export { Activation, Corruption, Loss } from './model-members.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -265,6 +267,7 @@ export const ModelSpec = Type.Union([
   VariationalModel,
   RbmModel,
   DeepBeliefModel,
+  PictureModel,
 ]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];

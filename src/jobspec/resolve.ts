@@ -58,8 +58,16 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
       0,
     );
   }
+  const { linearProbe, neighbours, codes } = training.evaluation;
+  if (model.type === 'picture' && (linearProbe || neighbours > 0 || codes !== 'none')) {
+    throw invalid(
+      '/training/evaluation',
+      'A model of type "picture" has no codes of one size to evaluate. Leave linearProbe, neighbours and codes out.',
+      'no evaluation of codes',
+      training.evaluation,
+    );
+  }
   if (!dataset) return;
-  const { linearProbe, neighbours } = training.evaluation;
   if ((linearProbe || neighbours > 0) && (dataset.classes ?? 0) < 2) {
     const field = `/training/evaluation/${linearProbe ? 'linearProbe' : 'neighbours'}`;
     throw invalid(
@@ -92,7 +100,8 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
     }
     warnings.push(`${what}, and no held-out loss is measured.`);
   }
-  const used = Math.min(training.maxSamples ?? rows, rows - heldOut);
+  // Batches of crops, of which there are as many as the model says.
+  const used = model.type === 'picture' ? model.crops : Math.min(training.maxSamples ?? rows, rows - heldOut);
   if (training.batchSize > used) {
     warnings.push(
       `"training.batchSize" is ${training.batchSize}, but there are ${used} rows to train on: batches have ${used} rows.`,

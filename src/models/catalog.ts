@@ -45,6 +45,8 @@ export function planJob(context: PlanContext): Plan {
       return planRbm(context, model);
     case 'deep-belief':
       return planDeepBelief(context, model);
+    case 'picture':
+      throw new Error('codecs for pictures are trained by train/picture');
     default:
       return model satisfies never;
   }

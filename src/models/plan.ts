@@ -37,7 +37,7 @@ export function planOf(
   phases: readonly Phase[],
   abilities: Partial<Pick<Plan, 'denoises' | 'generates' | 'likelihoodPhase' | 'quantiser'>> = {},
 ): Plan {
-  const { head } = spec.model;
+  const head = 'head' in spec.model ? spec.model.head : undefined;
   const onTop = head && classifier(autoencoder, head, { classes: data.classes ?? 0, range: data.range });
   const all = onTop ? [...phases, classifierPhase(autoencoder, onTop, head, spec.training.batchSize)] : phases;
   return {

@@ -32,9 +32,6 @@ export interface Analysed {
   readonly coefficients: Int32Array;
 }
 
-/** Numbers of the steps that bands are fitted at: half an octave apart, from 2.8 to 91. */
-export const bandSteps = [12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52] as const;
-
 export interface BandOptions {
   readonly step: number;
   /** squared error in squared steps that a bit is worth, for the symbols that tables are made from; see `quantiseTile` */
@@ -44,7 +41,7 @@ export interface BandOptions {
 /** Deterministic: the same pictures give the same band. */
 export function fitBand(transform: Transform, samples: readonly Analysed[], { step, trade }: BandOptions): Band {
   let band = firstBand(transform, step);
-  for (const round of trade > 0 ? [0, trade, trade] : [0, 0]) {
+  for (const round of [0, trade]) {
     const codec: PictureCodec = { ...transform, bands: [band] };
     const tiles = samples.map(({ coefficients, ...shape }) =>
       quantiseTile(codec, band, coefficients, shape, { step, trade: round }),

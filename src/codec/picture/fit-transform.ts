@@ -53,6 +53,8 @@ interface Basis {
   readonly c: number;
 }
 
+const isMean = ({ u, v }: Basis): boolean => u === 0 && v === 0;
+
 /** Throws RangeError without pictures. */
 export function fitTransform(rasters: readonly Raster[], channels: PictureChannels): Transform {
   if (rasters.length === 0) throw new RangeError('a transform is fitted to at least one picture');
@@ -68,7 +70,8 @@ export function fitTransform(rasters: readonly Raster[], channels: PictureChanne
   const variances = variancesOf(unordered, rasters);
   const order = bases
     .map((basis, i) => ({ basis, variance: variances[i] as number, i }))
-    .sort((a, b) => b.variance - a.variance || a.i - b.i)
+    // mean values first: the network looks at how they change from block to block
+    .sort((a, b) => Number(isMean(b.basis)) - Number(isMean(a.basis)) || b.variance - a.variance || a.i - b.i)
     .map(({ basis }) => basis);
   const transform = transformOf(order, axes, dct, channels);
   return { ...transform, predictions: fitPredictions(transform, rasters, order) };
@@ -121,13 +124,12 @@ const wholeOf = (raster: Raster) => ({
   height: blocksOf(raster.height),
   width: blocksOf(raster.width),
 });
-const bandless = (transform: Transform): PictureCodec => ({ ...transform, bands: [] });
 
 function variancesOf(transform: Transform, rasters: readonly Raster[]): Float64Array {
   const size = coefficientsOf(transform);
   const sums = new Float64Array(size);
   for (const raster of rasters) {
-    const coefficients = analyse(bandless(transform), raster, wholeOf(raster));
+    const coefficients = analyse(transform, raster, wholeOf(raster));
     for (let i = 0; i < coefficients.length; i++) {
       const value = (coefficients[i] as number) / coefficientScale;
       sums[i % size] = (sums[i % size] as number) + value * value;
@@ -139,13 +141,13 @@ function variancesOf(transform: Transform, rasters: readonly Raster[]): Float64A
 /** Mean values (DC) are predicted from the blocks around: weights by least squares, in units of 1/256. */
 function fitPredictions(transform: Transform, rasters: readonly Raster[], bases: readonly Basis[]): Prediction[] {
   const size = coefficientsOf(transform);
-  const means = bases.flatMap(({ u, v }, i) => (u === 0 && v === 0 ? [i] : []));
+  const means = bases.flatMap((basis, i) => (isMean(basis) ? [i] : []));
   const equations = means.map(() => new NormalEquations(4));
   const inputs = new Float64Array(4);
   const unit = (stepUnits(24) * coefficientScale) / 16;
   for (const raster of rasters) {
     const area = wholeOf(raster);
-    const coefficients = analyse(bandless(transform), raster, area);
+    const coefficients = analyse(transform, raster, area);
     const line = area.width * size;
     for (let row = 1; row < area.height; row++) {
       for (let column = 1; column + 1 < area.width; column++) {

@@ -86,3 +86,6 @@ export function bandOf({ bands }: Pick<PictureCodec, 'bands'>, step: number): Ba
   for (const band of bands) if (Math.abs(band.step - step) < Math.abs(best.step - step)) best = band;
   return best;
 }
+
+/** Steps that are published as qualities 0 to 15, from coarse to fine. */
+export const qualitySteps: readonly number[] = Array.from({ length: 16 }, (_, quality) => 58 - 3 * quality);

@@ -1,8 +1,8 @@
 /**
- * Gives recordings a dynamic batch axis. tfjs only knows numbers, so a function is recorded at three batch sizes and the
- * graphs are compared node by node. Where a number in a shape differs it must be `base + slope · batch` for all three;
- * then it is computed from the input's batch at run time. Anything else that differs means that the function does not
- * treat the rows alike, and is refused.
+ * Gives recordings dynamic axes: the batch, and of pictures height and width. tfjs only knows numbers, so a function is recorded
+ * at several sizes and the graphs are compared node by node. Where a number in a shape differs it must be
+ * `base + Σ slope · size` for all of them; then it is computed from the input's shape at run time. Anything else that differs
+ * means that the function does not treat the rows alike, and is refused.
  */
 
 import { sizeOf } from '../../base/ndarray.ts';
@@ -11,38 +11,61 @@ import type { ModelPort } from './model.ts';
 import { binary, mul } from './nodes.ts';
 import { type Recording, RecordingError } from './record.ts';
 
-export interface BatchRecording {
-  readonly batch: number;
+/** An axis of any size: where it is in the first input, and the sizes that it is recorded at. */
+export interface DynamicAxis {
+  readonly name: string;
+  readonly axis: number;
+  /** primes, so that no product of other dimensions looks like one of them */
+  readonly sizes: readonly [first: number, changed: number, checked: number];
+}
+
+export const batchAxis: DynamicAxis = { name: 'batch', axis: 0, sizes: [9949, 9967, 9973] };
+
+/** The sizes to record at, one for each axis: all first ones, each axis changed alone, and all at once to check. */
+export function recordedSizes(axes: readonly DynamicAxis[]): number[][] {
+  return [
+    axes.map(({ sizes }) => sizes[0]),
+    ...axes.map((changed) => axes.map((axis) => axis.sizes[axis === changed ? 1 : 0])),
+    axes.map(({ sizes }) => sizes[2]),
+  ];
+}
+
+export interface SizedRecording {
+  /** of each dynamic axis */
+  readonly sizes: readonly number[];
   readonly recording: Recording;
 }
 
-/** The batch sizes to record at: primes, so that no product of other dimensions looks like one of them. */
-export const batchSizes = [9949, 9967, 9973] as const;
-
 interface Affine {
   readonly base: number;
-  readonly slope: number;
+  readonly slopes: readonly number[];
 }
 
-function affine(batches: readonly number[], numbers: readonly number[]): Affine | undefined {
-  const slope = (numbers[1]! - numbers[0]!) / (batches[1]! - batches[0]!);
-  const base = numbers[0]! - slope * batches[0]!;
-  const exact = Number.isInteger(slope) && numbers.every((x, i) => x === base + slope * batches[i]!);
-  return exact ? { base, slope } : undefined;
+/** @param sizes as `recordedSizes` gives them; @param numbers what stands there in each recording */
+function affine(sizes: readonly (readonly number[])[], numbers: readonly number[]): Affine | undefined {
+  const first = sizes[0]!;
+  const slopes = first.map((size, axis) => (numbers[axis + 1]! - numbers[0]!) / (sizes[axis + 1]![axis]! - size));
+  const grown = (at: readonly number[]): number => slopes.reduce((sum, slope, axis) => sum + slope * at[axis]!, 0);
+  const base = numbers[0]! - grown(first);
+  const exact = slopes.every(Number.isInteger) && numbers.every((x, i) => x === base + grown(sizes[i]!));
+  return exact ? { base, slopes } : undefined;
 }
 
 class Merger {
   readonly #name: string;
-  readonly #batches: readonly number[];
+  readonly #axes: readonly DynamicAxis[];
+  readonly #sizes: readonly (readonly number[])[];
   readonly #graph = new Graph();
   readonly #merged = new Map<Value, Value>();
   /** Where each value stands in its own recording. */
   readonly #places: readonly Map<Value, string>[];
-  #batchOf: Value | undefined;
+  /** of the first input, by axis */
+  #dimensions: readonly Value[] | undefined;
 
-  constructor(name: string, recordings: readonly BatchRecording[]) {
+  constructor(name: string, axes: readonly DynamicAxis[], recordings: readonly SizedRecording[]) {
     this.#name = name;
-    this.#batches = recordings.map((r) => r.batch);
+    this.#axes = axes;
+    this.#sizes = recordings.map((r) => r.sizes);
     this.#places = recordings.map(({ recording }) => {
       const places = new Map<Value, string>();
       for (const [key, value] of Object.entries(recording.inputs)) places.set(value, `input ${key}`);
@@ -64,25 +87,28 @@ class Merger {
   input(name: string, value: Value): Value {
     const made = this.#graph.input(name, value.type, value.shape);
     this.#merged.set(value, made);
-    this.#batchOf ??= this.#graph.node('Shape', [made], { type: 'int64', shape: [1] }, { start: 0, end: 1 });
+    this.#dimensions ??= this.#axes.map(({ axis }) =>
+      this.#graph.node('Shape', [made], { type: 'int64', shape: [1] }, { start: axis, end: axis + 1 }),
+    );
     return made;
   }
 
-  /** A vector of int64 that may depend on the batch. */
+  /** A vector of int64 that may depend on the sizes. */
   #vector(rows: readonly ArrayLike<number>[]): Value {
     const entries = Array.from(rows[0]!, (_, i) =>
       affine(
-        this.#batches,
+        this.#sizes,
         rows.map((row) => row[i]!),
       ),
     );
     if (entries.some((entry) => !entry)) this.refuse('a shape in it is not proportional to the batch.');
     const g = this.#graph;
-    const slopes = g.int64(entries.map((entry) => entry!.slope));
-    const bases = g.int64(entries.map((entry) => entry!.base));
-    if (entries.every((entry) => entry!.slope === 0)) return bases;
-    const grown = mul(g, slopes, this.#batchOf!);
-    return binary(g, 'Add', grown, bases);
+    let sum = g.int64(entries.map((entry) => entry!.base));
+    for (const [axis, dimension] of this.#dimensions!.entries()) {
+      const slopes = entries.map((entry) => entry!.slopes[axis]!);
+      if (slopes.some((slope) => slope !== 0)) sum = binary(g, 'Add', mul(g, g.int64(slopes), dimension), sum);
+    }
+    return sum;
   }
 
   /** The target of a Reshape: a single entry that grows with the batch is left to ONNX to infer. */
@@ -145,17 +171,29 @@ class Merger {
   }
 }
 
-/** The merged function: ports whose leading dimension is named `batch`. */
-export function mergeBatches(
+/** The merged function. Inputs and outputs begin with the batch; `axes` are those of the first input. */
+export function mergeRecordings(
   name: string,
-  recordings: readonly BatchRecording[],
+  axes: readonly DynamicAxis[],
+  recordings: readonly SizedRecording[],
 ): { inputs: ModelPort[]; outputs: ModelPort[] } {
-  const merger = new Merger(name, recordings);
-  const [first] = recordings as [BatchRecording];
+  const merger = new Merger(name, axes, recordings);
+  const [first] = recordings as [SizedRecording];
+  const named = (port: string, values: readonly Value[]): (number | string)[] =>
+    values[0]!.shape.map((dim, axis) => {
+      const found = axes.find((dynamic, i) => {
+        return dynamic.axis === axis && values.every((value, r) => value.shape[axis] === recordings[r]!.sizes[i]);
+      });
+      if (found) return found.name;
+      return values.some((value) => value.shape[axis] !== dim) ? `${port}_${axis}` : dim;
+    });
   const inputs = Object.entries(first.recording.inputs).map(([key, value]) => ({
     name: key,
     value: merger.input(key, value),
-    shape: ['batch', ...value.shape.slice(1)],
+    shape: named(
+      key,
+      recordings.map(({ recording }) => recording.inputs[key]!),
+    ),
   }));
   const lists = recordings.map(({ recording }) => reachable(Object.values(recording.outputs)).nodes);
   if (lists.some((list) => list.length !== lists[0]!.length)) merger.refuse('it takes another way for another batch.');
@@ -165,12 +203,12 @@ export function mergeBatches(
   const outputs = Object.keys(first.recording.outputs).map((key) => {
     const values = recordings.map(({ recording }) => recording.outputs[key]!);
     const [head] = values as [Value];
-    const grows = values.every(
-      (value, i) =>
-        value.shape[0] === recordings[i]!.batch && value.shape.slice(1).join() === head.shape.slice(1).join(),
-    );
-    if (!grows) merger.refuse(`its output ${key} has the shape [${head.shape}] for a batch of ${first.batch}.`);
-    return { name: key, value: merger.value(values), shape: ['batch', ...head.shape.slice(1)] };
+    const shape = named(key, values);
+    const isFree = axes.length > 1;
+    if (shape[0] !== batchAxis.name || (!isFree && shape.slice(1).some((dim) => typeof dim === 'string'))) {
+      merger.refuse(`its output ${key} has the shape [${head.shape}] for a batch of ${first.sizes[0]}.`);
+    }
+    return { name: key, value: merger.value(values), shape };
   });
   return { inputs, outputs };
 }

@@ -84,6 +84,12 @@ describe.each([
 describe('encoding', () => {
   const raster = picture(7, 200, 100, 3);
 
+  it.each([gray, colour, alpha])('analyses with vectors and without them to the same integers', ({ codec }) => {
+    const area = { row: 1, column: 2, height: 9, width: 15 };
+    const odd = picture(13, 131, 77, codec.channels);
+    expect(analyse(codec, odd, area, true)).toEqual(analyse(codec, odd, area, false));
+  });
+
   it('takes fewer bytes in larger steps', () => {
     const sizes = [16, 24, 32, 40, 48, 56].map((step) => encodePicture(colour, raster, { step }).frame.length);
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));

@@ -34,7 +34,7 @@ export function fittedProfile(channels: PictureChannels, steps: readonly number[
   const transform = fitTransform(rasters, channels);
   const samples = rasters.map((raster): Analysed => {
     const shape = { width: blocksOf(raster.width), height: blocksOf(raster.height) };
-    return { ...shape, coefficients: analyse({ ...transform, bands: [] }, raster, { row: 0, column: 0, ...shape }) };
+    return { ...shape, coefficients: analyse(transform, raster, { row: 0, column: 0, ...shape }) };
   });
   const codec: PictureCodec = {
     ...transform,

@@ -1,0 +1,183 @@
+/**
+ * `npm run bench:photos -- --train DIR[,DIR…] --test DIR`: trains the codec for pictures on folders of pictures, codes those of another with it,
+ * and writes photos.md: real frames with all their framing beside JPEG, WebP, AVIF and JPEG XL.
+ *
+ *   --epochs 12   --maps 96   --layers 2   --crops 2048   --name "10 minutes"   --keep DIR: where the model is kept and found again
+ *   --limit n: of the pictures for testing   --out FILE
+ */
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { measure, openPictureDecoder } from '../src/bundle/picture.ts';
+import { qualitySteps } from '../src/codec/picture/picture-codec.ts';
+import { pictureCodecFromBytes, pictureCodecToBytes } from '../src/codec/picture/picture-codec-bytes.ts';
+import { picturesInMemory } from '../src/data/pictures.ts';
+import { createOnnxEngine } from '../src/engine/onnx/engine.ts';
+import type { ModelOf } from '../src/jobspec/model.ts';
+import { resolveJobSpec } from '../src/jobspec/resolve.ts';
+import { trainPicture } from '../src/train/picture/job.ts';
+import { bdRate, type Curve, loadPictures, otherCurves, type Point, rateAt } from './photos/rate-distortion.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    train: { type: 'string' },
+    test: { type: 'string' },
+    epochs: { type: 'string', default: '12' },
+    maps: { type: 'string', default: '96' },
+    layers: { type: 'string', default: '2' },
+    crops: { type: 'string', default: '2048' },
+    threads: { type: 'string', default: '1' },
+    limit: { type: 'string' },
+    keep: { type: 'string' },
+    out: { type: 'string', default: path.join(import.meta.dirname, 'photos.md') },
+  },
+});
+if (options.train === undefined || options.test === undefined) {
+  throw new Error(
+    '--train DIR and --test DIR are needed, such as the training and test pictures of BSDS500 and the Kodak set',
+  );
+}
+const picturesIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => /\.(png|jpe?g|webp)$/i.test(name))
+    .toSorted()
+    .map((name) => path.join(folder, name));
+
+const { spec } = resolveJobSpec({
+  name: 'photos',
+  dataset: 'photos',
+  model: { type: 'picture', maps: Number(options.maps), layers: Number(options.layers), crops: Number(options.crops) },
+  training: { epochs: Number(options.epochs) },
+});
+
+interface Kept {
+  readonly codec: Uint8Array;
+  readonly decoder: Uint8Array;
+  readonly facts: {
+    readonly margin: number;
+    readonly seconds: number;
+    readonly trainSeconds: number;
+    readonly macPerPixel: number;
+  };
+}
+
+async function train(): Promise<Kept> {
+  const files = options.train!.split(',').flatMap(picturesIn);
+  const rasters = await loadPictures(files);
+  console.log(`${rasters.length} pictures to train on`);
+  const engine = createOnnxEngine({ threads: Number(options.threads) });
+  const began = performance.now();
+  const trained = await trainPicture({
+    spec,
+    model: spec.model as ModelOf<'picture'>,
+    dataset: {
+      info: {
+        name: 'photos',
+        hash: '',
+        shape: [1, 1, 3],
+        range: [0, 1],
+        scaling: { divisor: 255 },
+        rows: { train: rasters.length, test: 0 },
+        warnings: [],
+        builtIn: false,
+      },
+    },
+    pictures: picturesInMemory(rasters, 3),
+    engine,
+    onEpoch: ({ epoch, metrics }) => console.log(epoch + 1, metrics, Math.round((performance.now() - began) / 1000)),
+    log: console.log,
+  });
+  await engine.dispose();
+  return {
+    codec: pictureCodecToBytes(trained.codec),
+    decoder: trained.decoder,
+    facts: {
+      margin: trained.margin,
+      seconds: (performance.now() - began) / 1000,
+      trainSeconds: trained.metrics['train.seconds'] ?? 0,
+      macPerPixel: trained.metrics['decoder.macPerPixel'] ?? 0,
+    },
+  };
+}
+
+function keep(folder: string, { codec, decoder, facts }: Kept): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'codec.bin'), codec);
+  writeFileSync(path.join(folder, 'decoder.onnx'), decoder);
+  writeFileSync(path.join(folder, 'facts.json'), JSON.stringify(facts));
+}
+
+function kept(folder: string): Kept | undefined {
+  if (!existsSync(path.join(folder, 'facts.json'))) return undefined;
+  const read = (name: string) => readFileSync(path.join(folder, name));
+  return { codec: read('codec.bin'), decoder: read('decoder.onnx'), facts: JSON.parse(read('facts.json').toString()) };
+}
+
+const found = options.keep === undefined ? undefined : kept(options.keep);
+const model = found ?? (await train());
+if (!found && options.keep !== undefined) keep(options.keep, model);
+
+const test = (await loadPictures(picturesIn(options.test))).slice(
+  0,
+  options.limit === undefined ? undefined : Number(options.limit),
+);
+const hash = createHash('sha256').update(model.decoder).update(model.codec).digest();
+const profile = { hash, codec: pictureCodecFromBytes(model.codec) };
+const { run, dispose } = openPictureDecoder(model.decoder, profile.codec);
+const points: Point[] = [];
+let codingSeconds = 0;
+for (const step of qualitySteps.filter((_, i) => i >= 2 && i <= 13)) {
+  const began = performance.now();
+  const measured: Awaited<ReturnType<typeof measure>>[] = [];
+  for (const raster of test) measured.push(await measure(profile, raster, { margin: model.facts.margin, run, step }));
+  codingSeconds += (performance.now() - began) / 1000;
+  const mean = (pick: (m: (typeof measured)[number]) => number) =>
+    measured.reduce((sum, m) => sum + pick(m), 0) / measured.length;
+  const point = { bpp: mean(({ bpp }) => bpp), psnr: mean(({ psnr }) => psnr) };
+  console.log('step', step, point);
+  points.push(point);
+}
+dispose();
+const ours: Curve = { name: 'Hourglass', points };
+const others = await otherCurves(test);
+const webp = others.find(({ name }) => name.startsWith('WebP')) as Curve;
+
+const two = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(1)} %`;
+const ranges = [
+  [27, 36],
+  [27, 32],
+  [32, 36],
+] as const;
+const rows = [ours, ...others].map((curve) => {
+  const rates = ranges.map((range) => two(bdRate(webp, curve, range)));
+  return `| ${curve.name} | ${rates.join(' | ')} | ${two(rateAt(webp, curve, 30.5))} |`;
+});
+const { facts } = model;
+const text = `# Photographs
+
+Written by \`npm run bench:photos -- --train … --test …\` on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}. ${test.length} pictures of \`${path.basename(options.test)}\`,
+trained on \`${options.train
+  .split(',')
+  .map((folder) => path.basename(folder))
+  .join(
+    ', ',
+  )}\`: ${Math.round(facts.seconds)} s with ${options.threads} thread(s), of which ${Math.round(facts.trainSeconds)} s are steps of the network
+(${options.epochs} epochs of ${options.crops} crops, ${options.maps} maps, ${options.layers} layers, ${facts.macPerPixel} multiply-adds a pixel). One model for all rates.
+
+Bits are those of whole files and frames, with all heads and checksums. PSNR is over the 8-bit values of RGB. Both are means over the pictures. BD-rate is the mean
+difference of bits at equal PSNR, with monotone cubic interpolation (PCHIP) of the logarithm of bits over PSNR; negative: fewer bits than WebP at effort 6.
+
+| | BD-rate to WebP, 27–36 dB | 27–32 dB | 32–36 dB | at 30.5 dB |
+| --- | ---: | ---: | ---: | ---: |
+${rows.join('\n')}
+
+| | points: bits a pixel → dB |
+| --- | --- |
+${[ours, ...others].map(({ name, points }) => `| ${name} | ${points.map(({ bpp, psnr }) => `${bpp.toFixed(3)} → ${psnr.toFixed(2)}`).join(', ')} |`).join('\n')}
+`;
+console.log(text);
+console.log('coding and decoding, seconds a picture:', (codingSeconds / points.length / test.length).toFixed(2));
+writeFileSync(options.out, text);
