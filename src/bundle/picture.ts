@@ -11,7 +11,7 @@ import { pictureCodecFromBytes, pictureCodecToBytes } from '../codec/picture/pic
 import { coefficientsIn, encodePicture, type PictureProfile } from '../codec/picture/picture-frame.ts';
 import { type RunDecoder, reconstruct } from '../codec/picture/reconstruct.ts';
 import type { Raster } from '../codec/picture/transform.ts';
-import type { Pictures } from '../data/pictures.ts';
+import type { Pictures } from '../data/dataset.ts';
 import { Session } from '../runtime/session.ts';
 
 export interface PictureQuality {

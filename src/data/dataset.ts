@@ -4,8 +4,8 @@
  */
 
 import type { Shape } from '../base/ndarray.ts';
+import type { Raster } from '../codec/picture/transform.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
-import type { Pictures } from './pictures.ts';
 import type { SourceFacts } from './source-facts.ts';
 import type { UploadOptions } from './upload.ts';
 
@@ -22,6 +22,8 @@ export interface DatasetInfo extends Partial<SourceFacts> {
   /** what was done to the values: value of a row = uploaded value / divisor */
   readonly scaling: { readonly divisor: 1 | 255 };
   readonly rows: Readonly<Record<SplitName, number>>;
+  /** pictures keep their own sizes; `shape` has the largest height and width then */
+  readonly sizes?: 'mixed';
   /** number of classes, when rows are labelled */
   readonly classes?: number;
   /** what class number i is called, when rows are labelled */
@@ -55,6 +57,22 @@ export interface Split {
   readRows(rows: Uint32Array | readonly number[], out: Float32Array): Promise<void>;
   /** class numbers of all rows; undefined when the set has none */
   labels(): Promise<Uint8Array | Int32Array | undefined>;
+}
+
+export interface PictureArea {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** 8-bit pictures of one split. */
+export interface Pictures {
+  readonly length: number;
+  readonly channels: 1 | 3 | 4;
+  size(index: number): { readonly height: number; readonly width: number };
+  /** An area inside of a picture; only its lines are read. Default: all of it. */
+  read(index: number, area?: PictureArea): Promise<Raster>;
 }
 
 export interface Dataset {

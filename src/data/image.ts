@@ -182,6 +182,49 @@ export async function imageToRow(
   return fromPixels(await decodeImage(bytes, options), range);
 }
 
+/** 8-bit values, rows from the top, channels together. */
+export interface WholePicture {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** A whole picture, colours in RGB, with alpha only where four channels are wanted: transparency is laid on white else. */
+export async function decodeWhole(bytes: Uint8Array, channels: 1 | 3 | 4, maxPixels: number): Promise<WholePicture> {
+  const { height, width } = await inspectImage(bytes, maxPixels);
+  const preprocessing: Preprocessing = { ...currentPreprocessing, transparency: 'white' };
+  const data = await decodeImage(bytes, { shape: { height, width, channels }, maxPixels, preprocessing });
+  return { width, height, channels, data };
+}
+
+/** A whole picture as a file: PNG without loss, WebP and JPEG in their best ordinary quality. */
+export async function encodeWhole(
+  { width, height, channels, data }: WholePicture,
+  type: 'image/png' | 'image/webp' | 'image/jpeg',
+): Promise<Uint8Array> {
+  if (type === 'image/png')
+    return encodePng(data instanceof Uint8Array ? data : new Uint8Array(data), { width, height, channels });
+  const picture = sharp(data, { raw: { width, height, channels: channels as 1 | 3 | 4 }, limitInputPixels: false });
+  return type === 'image/webp'
+    ? picture.webp({ quality: 95 }).toBuffer()
+    : picture.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer();
+}
+
+/** A picture through another codec and back: its bytes, and what it looks like then. */
+export async function compressPicture(
+  { width, height, channels, data }: WholePicture,
+  format: 'jpeg' | 'webp',
+  quality: number,
+): Promise<{ readonly bytes: number; readonly raster: WholePicture }> {
+  const raw = { width, height, channels: channels as 1 | 3 | 4 };
+  const picture = sharp(data, { raw, limitInputPixels: false });
+  const options = format === 'webp' ? { quality, effort: 6 } : { quality, mozjpeg: true };
+  const file = await (format === 'webp' ? picture.webp(options) : picture.jpeg(options)).toBuffer();
+  const back = await decodeWhole(file, channels as 1 | 3 | 4, width * height);
+  return { bytes: file.length, raster: back };
+}
+
 /** 8-bit values as a PNG. */
 export async function encodePng(pixels: Uint8Array, { height, width, channels }: PictureShape): Promise<Uint8Array> {
   return sharp(pixels, { raw: { width, height, channels: channels as 1 | 3 | 4 }, limitInputPixels: false })

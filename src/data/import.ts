@@ -47,7 +47,7 @@ export async function importRows(
   const { scale = 'auto', testFraction = 0.1, seed = 0 } = options;
   const writer = await DatasetWriter.create({
     ...{ folder, shape, scale },
-    ...{ kind: source.kind, maxBytes: limits.expandedBytes },
+    ...{ kind: source.kind, maxBytes: limits.expandedBytes, sizes: source.sizes },
   });
   try {
     const placer = new RowPlacer(writer, new LabelTable(limits.classes), context);
@@ -115,7 +115,8 @@ function finalShape(part: StoredPart, found: Shape, { options }: ParseContext): 
 }
 
 function checkAlike(part: StoredPart, test: RowSource, train: RowSource): void {
-  if (!sameShape(test.shape, train.shape)) {
+  const isAlike = train.sizes ? test.shape[2] === train.shape[2] : sameShape(test.shape, train.shape);
+  if (!isAlike) {
     throw new HourglassError(
       'shape-mismatch',
       `${part.label}: its rows have shape ${showShape(test.shape)}, those for training ${showShape(train.shape)}.`,
@@ -160,7 +161,15 @@ class RowPlacer {
   async #placeRows(source: RowSource, holdOut: HoldOut, withLabels: boolean): Promise<number> {
     const { rowSize } = this.writer;
     let row = 0;
-    for await (const { values, labels } of source.blocks) {
+    for await (const { values, labels, size } of source.blocks) {
+      if (size) {
+        const split = holdOut.split(row);
+        const [label] = (withLabels && labels) || [];
+        if (label !== undefined) this.table.add(split, label);
+        await this.writer.append(split, values, size);
+        row++;
+        continue;
+      }
       const count = values.length / rowSize;
       for (let start = 0, end = 0; start < count; start = end) {
         const split = holdOut.split(row + start);

@@ -6,6 +6,8 @@
  *   test.rows
  *   train.labels    class numbers, little-endian int32; only when rows are labelled
  *   test.labels
+ *   train.sizes     height and width of each picture, little-endian int32; only where pictures keep their own sizes
+ *   test.sizes
  */
 
 import { createHash } from 'node:crypto';
@@ -26,6 +28,8 @@ export const SplitEntry = Type.Object({
   rows: Type.Integer({ minimum: 0 }),
   sha256,
   labelsSha256: Type.Optional(sha256),
+  /** of the file of sizes, where pictures keep their own */
+  sizesSha256: Type.Optional(sha256),
 });
 export type SplitEntry = Static<typeof SplitEntry>;
 
@@ -37,6 +41,8 @@ export const DatasetManifest = Type.Object({
   dtype: Type.Enum(['uint8', 'float32']),
   divisor: Type.Union([Type.Literal(1), Type.Literal(255)]),
   range: Type.Tuple([Type.Number(), Type.Number()]),
+  /** pictures keep their own sizes, of which `shape` has the largest height and width; sizes are in train.sizes and test.sizes */
+  sizes: Type.Optional(Type.Literal('mixed')),
   classNames: Type.Optional(Type.Array(Type.String())),
   /** absent where rows are not pictures, and in sets of older releases */
   preprocessing: Type.Optional(Preprocessing),
@@ -53,7 +59,10 @@ export const rowBytes = (content: Pick<StoredContent, 'shape' | 'dtype'>): numbe
 
 /** sha256 over what the rows are, without the data set's name, age and where it came from. */
 export function contentHash({ shape, dtype, divisor, range, classNames, splits }: StoredContent): string {
-  const entry = ({ rows, sha256, labelsSha256 }: SplitEntry) => [rows, sha256, labelsSha256 ?? null];
+  const entry = ({ rows, sha256, labelsSha256, sizesSha256 }: SplitEntry) => [
+    ...[rows, sha256, labelsSha256 ?? null],
+    ...(sizesSha256 === undefined ? [] : [sizesSha256]),
+  ];
   const facts = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
@@ -69,13 +78,26 @@ export function completeManifest(content: StoredContent, createdAt?: string): Da
 }
 
 export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, builtIn: boolean): DatasetInfo {
-  const { hash, shape, range, divisor, splits, classNames, preprocessing, source, warnings = [], createdAt } = manifest;
+  const {
+    hash,
+    shape,
+    range,
+    divisor,
+    sizes,
+    splits,
+    classNames,
+    preprocessing,
+    source,
+    warnings = [],
+    createdAt,
+  } = manifest;
   return {
     name,
     hash,
     shape,
     range,
     scaling: { divisor },
+    ...(sizes && { sizes }),
     rows: { train: splits.train.rows, test: splits.test.rows },
     ...(classNames && { classes: classNames.length, classNames }),
     ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),

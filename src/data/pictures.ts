@@ -3,23 +3,7 @@
 import { sizeOf } from '../base/ndarray.ts';
 import type { Raster } from '../codec/picture/transform.ts';
 import { pictureShapeOf } from '../picture/preprocessing.ts';
-import type { Dataset, SplitName } from './dataset.ts';
-
-export interface PictureArea {
-  readonly top: number;
-  readonly left: number;
-  readonly height: number;
-  readonly width: number;
-}
-
-/** 8-bit pictures of one split. */
-export interface Pictures {
-  readonly length: number;
-  readonly channels: 1 | 3 | 4;
-  size(index: number): { readonly height: number; readonly width: number };
-  /** An area inside of a picture; only its lines are read. Default: all of it. */
-  read(index: number, area?: PictureArea): Promise<Raster>;
-}
+import type { Dataset, PictureArea, Pictures, SplitName } from './dataset.ts';
 
 /** Undefined when the rows of the set are no pictures. */
 export function picturesOf(dataset: Dataset, split: SplitName): Pictures | undefined {
@@ -54,7 +38,7 @@ export const picturesInMemory = (rasters: readonly Raster[], channels: Pictures[
   },
 });
 
-function cropRaster({ width, height, channels, data }: Raster, area: PictureArea): Raster {
+export function cropRaster({ width, height, channels, data }: Raster, area: PictureArea): Raster {
   if (area.height === height && area.width === width) return { width, height, channels, data };
   const out = new Uint8Array(area.height * area.width * channels);
   for (let y = 0; y < area.height; y++) {

@@ -17,6 +17,7 @@ import {
 } from './dataset.ts';
 import { ImportPool, type ImportPoolOptions } from './import-pool.ts';
 import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
+import { PictureFile } from './picture-file.ts';
 import { RowFile } from './row-file.ts';
 import { checkCancelled, spool } from './spool.ts';
 import { defaultUploadLimits, type UploadLimits } from './upload.ts';
@@ -118,6 +119,7 @@ class StoredDatasets implements DatasetStore {
   }
 
   async #openFiles(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
+    if (manifest.sizes) return this.#openPictures(info, { set, manifest });
     const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
     const openSplit = (split: SplitName) => {
       const inMemory = manifest.splits[split].rows * perRow <= this.#cacheBytes;
@@ -127,6 +129,23 @@ class StoredDatasets implements DatasetStore {
     return {
       info,
       split: (split) => files[split],
+      close: async () => {
+        await Promise.all([files.train.close(), files.test.close()]);
+      },
+    };
+  }
+
+  async #openPictures(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
+    const openSplit = (split: SplitName) =>
+      PictureFile.open({ set, dataset: info.name, split, manifest, keptBytes: this.#cacheBytes });
+    const train = await openSplit('train');
+    const files = { train, test: await openSplit('test') };
+    return {
+      info,
+      split() {
+        throw new Error(`${info.name} has pictures of several sizes, not rows`);
+      },
+      pictures: (split) => files[split],
       close: async () => {
         await Promise.all([files.train.close(), files.test.close()]);
       },

@@ -60,6 +60,12 @@ export const UploadOptions = Type.Object(
       ),
     ),
     fit: Type.Optional(Fit),
+    keepSizes: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'pictures: each keeps its own size; for models of type "picture", which are trained on crops',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

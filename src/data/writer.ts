@@ -25,6 +25,8 @@ export interface WriterOptions {
   readonly kind: ValueKind;
   readonly scale: NonNullable<UploadOptions['scale']>;
   readonly maxBytes: number;
+  /** pictures keep their own sizes: `append` gets one at a time, with its size */
+  readonly sizes?: 'mixed' | undefined;
 }
 
 const splitNames = ['train', 'test'] as const satisfies readonly SplitName[];
@@ -41,6 +43,8 @@ export class DatasetWriter {
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
   #whole = true;
+  /** height and width of each picture that keeps its own */
+  readonly #sizes: Record<SplitName, number[]> = { train: [], test: [] };
 
   private constructor(options: WriterOptions, files: Record<SplitName, SplitFile>) {
     this.#options = options;
@@ -55,12 +59,14 @@ export class DatasetWriter {
   }
 
   rows(split: SplitName): number {
+    if (this.#options.sizes) return this.#sizes[split].length / 2;
     return this.#files[split].bytes / (this.rowSize * (this.#options.kind === 'uint8' ? 1 : 4));
   }
 
   /** Appends whole rows of finite values; uint8 arrays for the kind `uint8`, float32 for the others. */
-  async append(split: SplitName, values: RowValues): Promise<void> {
+  async append(split: SplitName, values: RowValues, size?: { height: number; width: number }): Promise<void> {
     this.#observe(values);
+    if (size) this.#sizes[split].push(size.height, size.width);
     const file = this.#files[split];
     await file.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     const total = splitNames.reduce((sum, name) => sum + this.#files[name].bytes, 0);
@@ -80,18 +86,34 @@ export class DatasetWriter {
     const narrow = kind === 'whole' && this.#whole && this.#min >= 0 && this.#max <= 255;
     const entry = async (name: SplitName): Promise<SplitEntry> => {
       const rows = this.rows(name);
+      const { folder, sizes } = this.#options;
       const sha256 = await this.#files[name].finish(narrow);
-      if (!labels) return { rows, sha256 };
-      return { rows, sha256, labelsSha256: await writeLabels(this.#options.folder, name, labels[name]) };
+      return {
+        ...{ rows, sha256 },
+        ...(sizes && { sizesSha256: await writeNumbers(folder, `${name}.sizes`, Int32Array.from(this.#sizes[name])) }),
+        ...(labels && { labelsSha256: await writeNumbers(folder, `${name}.labels`, labels[name]) }),
+      };
     };
     return {
-      shape: [...shape],
+      shape: this.#options.sizes ? [...this.#largest(), shape[2] ?? 1] : [...shape],
+      ...(this.#options.sizes && { sizes: this.#options.sizes }),
       dtype: kind === 'uint8' || narrow ? 'uint8' : 'float32',
       divisor,
       range: [Math.fround(this.#min / divisor), Math.fround(this.#max / divisor)],
       ...(classNames && { classNames: [...classNames] }),
       splits: { train: await entry('train'), test: await entry('test') },
     };
+  }
+
+  /** height and width */
+  #largest(): [number, number] {
+    const all = splitNames.flatMap((name) => this.#sizes[name]);
+    const largest = (offset: number): number => {
+      let most = 1;
+      for (let i = offset; i < all.length; i += 2) most = Math.max(most, all[i]!);
+      return most;
+    };
+    return [largest(0), largest(1)];
   }
 
   /** What the client may not have meant about the values. */
@@ -240,9 +262,9 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function writeLabels(folder: string, split: SplitName, labels: Int32Array): Promise<string> {
-  const bytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
-  const handle = await open(path.join(folder, `${split}.labels`), 'wx');
+async function writeNumbers(folder: string, file: string, numbers: Int32Array): Promise<string> {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  const handle = await open(path.join(folder, file), 'wx');
   try {
     await writeAll(handle, bytes);
     await handle.sync();

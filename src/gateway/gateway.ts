@@ -73,6 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
   const shut = async (graceMs: number): Promise<void> => {
     await Promise.all([http.close(graceMs), grpc.close(graceMs)]);
+    await predictions.close();
     await metricsServer.close();
   };
 

@@ -75,7 +75,7 @@ const trainingOf: Partial<Record<ModelType, object>> = {
   picture: {
     epochs: 12,
     batchSize: 8,
-    optimizer: { type: 'adam', learningRate: 0.002, schedule: { type: 'cosine', warmupEpochs: 0.2, final: 0.02 } },
+    optimizer: { type: 'adam', learningRate: 0.0015, schedule: { type: 'cosine', warmupEpochs: 0.2, final: 0.02 } },
   },
 };
 

@@ -3,8 +3,8 @@
  * quantising took away. Works on values in steps, so that one model serves all steps; the step itself shifts the units.
  *
  *   y [h, w, K] ─┬──────────────────────────────────────────────► + ─► × step ─► transposed transform ─► pixels of blocks
- *                ├─ 3×3, linear ────────────────────────────────► +
- *                └─ means less their surroundings, sign·log(1+|·|) ─ 3×3 … 3×3 ─ 1×1 ─┘
+ *                └─ means less their surroundings ─┬─ 3×3, linear ────────────────► +
+ *                                                  └─ sign·log(1+|·|) ─ 3×3 … 3×3 ─ 1×1 ─► +
  */
 
 import * as tf from '@tensorflow/tfjs-core';
@@ -72,9 +72,8 @@ export class PictureDecoder {
     const { margin } = this;
     const inputs = Math.min(networkInputs, coefficients);
     const shift = tf.reshape(place, [-1, 1, 1, 1]) as tf.Tensor4D;
-    const details = crop(part(y, channels, inputs), 1);
     const means = tf.conv2d(part(y, 0, channels), surroundings(channels), 1, 'valid');
-    const seen = tf.concat([means, details], 3);
+    const seen = tf.concat([means, crop(part(y, channels, inputs), 1)], 3) as tf.Tensor4D;
     let h = tf.mul(tf.sign(seen), tf.log1p(tf.abs(seen))) as tf.Tensor4D;
     for (let i = 0; i < layers; i++) {
       const units = tf.conv2d(h, parameter<tf.Tensor4D>(p, `decoder/${i}/weight`), 1, 'valid');
@@ -89,7 +88,7 @@ export class PictureDecoder {
       tf.conv2d(h, parameter<tf.Tensor4D>(p, 'decoder/out/weight'), 1, 'valid'),
       parameter(p, 'decoder/out/bias'),
     );
-    const near = crop(part(y, 0, Math.min(linearInputs, coefficients)), margin - 1);
+    const near = crop(part(seen, 0, Math.min(linearInputs, coefficients)), margin - 2);
     const linear = tf.conv2d(near, parameter<tf.Tensor4D>(p, 'decoder/linear/weight'), 1, 'valid');
     return tf.add(crop(y, margin), tf.add(linear, residual));
   }

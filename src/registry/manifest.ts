@@ -40,6 +40,33 @@ export const Codec = Type.Object(
 );
 export type Codec = Static<typeof Codec>;
 
+export const PictureCodecFacts = Type.Object(
+  {
+    hash: Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description: 'SHA-256 over decoder.onnx, then codec.bin; frames carry its beginning',
+    }),
+    channels: Type.Integer({ description: 'of its pictures: 1, 3 or 4' }),
+    margin: Type.Integer({
+      minimum: 0,
+      description: 'blocks of 8 × 8 pixels around each block that its decoder looks at',
+    }),
+    qualities: Type.Array(
+      Type.Object({
+        step: Type.Integer({ minimum: 0, maximum: 63, description: 'number of the step that frames carry' }),
+        bpp: Type.Number({ description: 'bits a pixel, on held-out pictures' }),
+        psnr: Type.Number({ description: 'dB, on held-out pictures' }),
+      }),
+      { description: 'from coarse to fine' },
+    ),
+  },
+  {
+    description:
+      'there when the version is a codec for pictures of any size, which answers frames in place of operations',
+  },
+);
+export type PictureCodecFacts = Static<typeof PictureCodecFacts>;
+
 export const Manifest = Type.Object({
   schema: Type.Literal(manifestSchemaVersion),
   name: Type.String(),
@@ -86,6 +113,7 @@ export const Manifest = Type.Object({
   /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
   metrics: Type.Record(Type.String(), Type.Number()),
   codec: Type.Optional(Codec),
+  picture: Type.Optional(PictureCodecFacts),
   files: Type.Array(FileEntry),
 });
 export type Manifest = Static<typeof Manifest>;

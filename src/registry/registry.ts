@@ -298,7 +298,8 @@ export class Registry {
   /** Throws `frames-expected`. A version whose manifest cannot be read decodes nothing any more. */
   async #refuseFrames(name: string, versions: readonly number[]): Promise<void> {
     const read = await Promise.allSettled(versions.map((version) => this.#index.manifest(name, version)));
-    const coded = read.flatMap((result) => (result.status === 'fulfilled' && result.value.codec ? [result.value] : []));
+    const found = read.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const coded = found.filter(({ codec, picture }) => codec ?? picture);
     if (coded.length === 0) return;
     const names = coded.map(({ version }) => `${name}@${version}`);
     throw new HourglassError(

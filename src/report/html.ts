@@ -13,7 +13,7 @@ const escapes: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
-const text = (value: unknown): string => String(value).replace(/[&<>"']/g, (char) => escapes[char]!);
+export const text = (value: unknown): string => String(value).replace(/[&<>"']/g, (char) => escapes[char]!);
 
 const style = `
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5d6878;--line:#d9dee6;--page:#fff;--card:#f5f7fa;--a:#1f6fd6;--b:#d2691e;--best:#0a7a3d}
@@ -177,6 +177,14 @@ function originLine({ origin, model }: Report): string {
   const day = `<time datetime="${text(origin.createdAt)}">${text(origin.createdAt.slice(0, 16).replace('T', ' '))} UTC</time>`;
   return `<p class="soft">Trained by job ${text(origin.jobId)} with Hourglass ${text(origin.hourglass)}, ${day}. ${links}</p>`;
 }
+
+/** Another page in the same style. */
+export const reportPage = (title: string, body: string): string => `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${text(title)}</title><style>${style}</style></head><body><main>
+${body}
+</main></body></html>
+`;
 
 /** `spec` is shown as it was resolved; `picture` goes into the page. */
 export function reportHtml(report: Report, spec: JobSpec, picture: Uint8Array | undefined): string {

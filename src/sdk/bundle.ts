@@ -70,7 +70,9 @@ export function openBundle(bundle: Uint8Array): OpenBundle {
   if (manifest.format !== 1) {
     throw new HourglassError('unsupported-schema', `The bundle's format is ${manifest.format}; this release reads 1.`);
   }
-  return { manifest: withPreprocessing(manifest), ...filesOf(files, manifest) };
+  // a codec for pictures of any size has no rows
+  const described = 'kind' in manifest ? manifest : withPreprocessing(manifest);
+  return { manifest: described, ...filesOf(files, manifest) };
 }
 
 /** Bundles of older releases do not state it. Throws `unsupported-schema`. */

@@ -30,6 +30,8 @@ import type {
   Answer,
   BundleOptions,
   CallOptions,
+  DecodedPicture,
+  DecodePictureOptions,
   DeleteOptions,
   EncodeFrameOptions,
   GenerateOptions,
@@ -271,6 +273,25 @@ export class HourglassClient {
       repeatable: true,
     });
     return answerOf(response);
+  }
+
+  /** A frame of a picture to the picture, by the version that it was made for. */
+  async decodePicture(
+    frame: Uint8Array,
+    { signal, region, type = 'image/png' }: DecodePictureOptions = {},
+  ): Promise<DecodedPicture> {
+    const part = region && [region.x, region.y, region.width, region.height].join(',');
+    const response = await this.#transport.send({
+      method: 'POST',
+      path: `/decode${query({ region: part })}`,
+      body: frame,
+      headers: { 'content-type': frameType, accept: type },
+      signal,
+      repeatable: true,
+    });
+    const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
+    const lost = response.headers.get('x-hourglass-lost')?.split(';') ?? [];
+    return { model, version: Number(version), picture: new Uint8Array(await response.arrayBuffer()), lost };
   }
 
   async #predict(operation: string, model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {

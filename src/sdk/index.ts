@@ -32,5 +32,6 @@ export type { EpochMetrics, JobEvent, JobProgress, SampleNote } from './job-even
 export * from './onnx-runtime.ts';
 export * from './outbox.ts';
 export * from './picture.ts';
+export * from './picture-encoder.ts';
 export { type ProblemCode, type ProblemDetails, ProblemError } from './problem.ts';
 export type { Fetch, HttpRequest, HttpResponse, TransportOptions } from './transport.ts';

@@ -89,4 +89,22 @@ export interface EncodeFrameOptions extends CallOptions {
   /** dB */
   readonly psnr?: number;
   readonly search?: boolean;
+  /** bits a pixel at most; of codecs for pictures */
+  readonly bpp?: number;
+}
+
+export interface DecodePictureOptions extends CallOptions {
+  /** default: image/png */
+  readonly type?: 'image/png' | 'image/webp' | 'image/jpeg';
+  /** the part that is wanted, in pixels; default: all */
+  readonly region?: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+}
+
+/** A decoded picture as a file. */
+export interface DecodedPicture {
+  readonly model: string;
+  readonly version: number;
+  readonly picture: Uint8Array;
+  /** `x,y,width,height` of parts that were damaged on the way */
+  readonly lost: readonly string[];
 }

@@ -16,7 +16,7 @@ import type { Manifest } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import { alternativesOf, type WebpCoder } from './alternatives.ts';
 import { type FrameTarget, fitFrame } from './frame-choice.ts';
-import { type CodedManifest, FrameIndex } from './frame-index.ts';
+import { type CodedManifest, codecHash, FrameIndex, isCoded } from './frame-index.ts';
 import { LruMemo } from './lru-memo.ts';
 import type { Demand, Prediction, Predictor } from './predictor.ts';
 
@@ -54,7 +54,7 @@ export class FrameCodec {
   readonly #registry: Registry;
   readonly #predictor: Predictor;
   readonly #webp: WebpCoder | undefined;
-  readonly #index: FrameIndex;
+  readonly #index: FrameIndex<CodedManifest>;
   /** by `digits@2` */
   readonly #profiles = new LruMemo<Profile>(profilesKept);
 
@@ -62,7 +62,7 @@ export class FrameCodec {
     this.#registry = registry;
     this.#predictor = predictor;
     this.#webp = webp;
-    this.#index = new FrameIndex(registry);
+    this.#index = new FrameIndex(registry, isCoded, codecHash);
   }
 
   /** Throws what `Predictor.predict` throws, and `operation-not-supported` for a version without codec tables. */

@@ -15,32 +15,40 @@ const leastIntervalMs = 250;
 /** hex digits of the shortest id */
 const keyDigits = 4;
 
-export class FrameIndex {
+export const isCoded = (manifest: Manifest): manifest is CodedManifest => manifest.codec !== undefined;
+export const codecHash = ({ codec }: CodedManifest): string => codec.hash;
+
+/** Of versions of one kind, which `isOf` tells, by the hash of their decoders. */
+export class FrameIndex<M extends Manifest> {
   readonly #registry: Registry;
-  #versions: ReadonlyMap<string, readonly CodedManifest[]> = new Map();
+  readonly #isOf: (manifest: Manifest) => manifest is M;
+  readonly #hashOf: (manifest: M) => string;
+  #versions: ReadonlyMap<string, readonly M[]> = new Map();
   #begun = Number.NEGATIVE_INFINITY;
   #building: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, isOf: (manifest: Manifest) => manifest is M, hashOf: (manifest: M) => string) {
     this.#registry = registry;
+    this.#isOf = isOf;
+    this.#hashOf = hashOf;
   }
 
   /** Live versions whose hash begins so, the newest publication first; of the same decoder one. */
-  async find(id: Uint8Array): Promise<readonly CodedManifest[]> {
+  async find(id: Uint8Array): Promise<readonly M[]> {
     const digits = Buffer.from(id).toString('hex');
     const known = this.#versions.get(digits.slice(0, keyDigits)) ?? [];
-    const live: CodedManifest[] = [];
-    for (const manifest of known.filter(({ codec }) => codec.hash.startsWith(digits))) {
-      if (live.some(({ codec }) => codec.hash === manifest.codec.hash)) continue;
+    const live: M[] = [];
+    for (const manifest of known.filter((one) => this.#hashOf(one).startsWith(digits))) {
+      if (live.some((other) => this.#hashOf(other) === this.#hashOf(manifest))) continue;
       if (await this.#isLive(manifest)) live.push(manifest);
     }
     return live;
   }
 
   /** Of each model the newest version that codes rows of this shape and range, as far as is known here. */
-  codersOf({ inputShape, inputRange }: Manifest): CodedManifest[] {
-    const newest = new Map<string, CodedManifest>();
+  codersOf({ inputShape, inputRange }: Manifest): M[] {
+    const newest = new Map<string, M>();
     for (const manifest of [...this.#versions.values()].flat()) {
       const isSame =
         manifest.inputShape.join() === inputShape.join() && manifest.inputRange?.join() === inputRange?.join();
@@ -76,11 +84,11 @@ export class FrameIndex {
     const models = await Promise.allSettled(names.map((name) => this.#registry.getModel(name)));
     const coded = models
       .flatMap((model) => (model.status === 'fulfilled' ? model.value.versions : []))
-      .filter((manifest): manifest is CodedManifest => manifest.codec !== undefined)
+      .filter(this.#isOf)
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-    const versions = new Map<string, CodedManifest[]>();
+    const versions = new Map<string, M[]>();
     for (const manifest of coded) {
-      const key = manifest.codec.hash.slice(0, keyDigits);
+      const key = this.#hashOf(manifest).slice(0, keyDigits);
       const same = versions.get(key);
       if (same) same.push(manifest);
       else versions.set(key, [manifest]);

@@ -14,6 +14,7 @@ import type { FrameTarget } from './frame-choice.ts';
 import { type EncodedFrame, FrameCodec } from './frame-codec.ts';
 import { drawSeed, generate } from './generate.ts';
 import { type Outlier, OutlierRater } from './outliers.ts';
+import { PictureCodecs } from './pictures.ts';
 import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
 import type { Demand, Prediction, Predictor, PredictTarget } from './predictor.ts';
 
@@ -78,6 +79,7 @@ export interface PredictionServiceOptions {
 }
 
 export class PredictionService {
+  readonly pictures: PictureCodecs;
   readonly #predictor: Predictor;
   readonly #frames: FrameCodec;
   readonly #rater: OutlierRater;
@@ -85,8 +87,14 @@ export class PredictionService {
 
   constructor(options: PredictionServiceOptions) {
     this.#predictor = options.predictor;
+    this.pictures = new PictureCodecs(options.registry);
     this.#frames = new FrameCodec(options);
     this.#rater = new OutlierRater(options);
+  }
+
+  /** Waits for pictures that are being coded. */
+  close(): Promise<void> {
+    return this.pictures.close();
   }
 
   /** rows per request allowed */

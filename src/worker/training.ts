@@ -21,6 +21,7 @@ import { openStores } from '../store/open.ts';
 import { RequestTally } from '../store/request-metrics.ts';
 import { type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
+import { trainPictures } from './picture-training.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
 
 export interface TrainingOptions {
@@ -75,6 +76,26 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
   const dataset = await createDatasetStore({ files: stores.datasets }).open(spec.dataset);
   try {
     signal.throwIfAborted();
+    if (spec.model.type === 'picture') {
+      const publication = await trainPictures({
+        assignment,
+        model: spec.model,
+        stores,
+        fence,
+        dataset,
+        signal,
+        tell,
+        advance,
+      });
+      if (!publication) return { type: 'trained', metrics: {} };
+      advance({ phase: 'publish', percent: 99 });
+      const published = await whenThere(signal, async () => {
+        await fence.check();
+        return publishOnce(registry, spec.name, id, publication);
+      });
+      advance({ phase: 'done', percent: 100, etaSeconds: 0 });
+      return { type: 'done', published: publishedAs(published) };
+    }
     const engine = await openEngine(assignment.engine);
     try {
       const trained = await trainJob({

@@ -146,7 +146,7 @@ class Blocks {
   lost(): Region[] {
     const { header } = this.#open;
     return [...this.#lost]
-      .toSorted((a, b) => a - b)
+      .sort((a, b) => a - b)
       .map((index) => {
         const { row, column, height, width } = header.tiles[index] as PictureHeader['tiles'][number];
         const [x, y] = [column * blockSide, row * blockSide];

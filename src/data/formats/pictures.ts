@@ -24,11 +24,16 @@ export async function parsePictures(
   const encoding = options.encoding === undefined ? undefined : encodingNamed(options.encoding);
   const files = (notes: ArchiveNotes) => read(part, { limits, encoding, notes });
   const { height, width, channels } = await findShape(part, files(new ArchiveNotes()), context);
-  checkExtent(part, 1, [height, width, channels], context);
+  const isMixed = options.keepSizes === true;
+  if (isMixed && options.resize) {
+    throw invalid(part, '"keepSizes" and "resize" exclude each other. Give one of them.', { field: 'keepSizes' });
+  }
+  if (!isMixed) checkExtent(part, 1, [height, width, channels], context);
   return {
     kind: 'uint8',
     preprocessing: preprocessingOf(context),
     shape: [height, width, channels],
+    ...(isMixed && { sizes: 'mixed' as const }),
     facts: { format },
     ...(options.classFolders !== false && { labels: 'folders' as const }),
     blocks: new PictureArchive(part, { height, width, channels }, context).blocks(files),
@@ -98,8 +103,10 @@ class PictureArchive {
       const what = `the picture ${shown(name)} has ${found.channels} channels, the first one has ${this.#shape.channels}.`;
       throw new HourglassError('shape-mismatch', `${this.#part.label}: ${what} Say "grayscale": true or false.`, facts);
     }
+    const isMixed = options.keepSizes === true;
+    const shape = isMixed ? { ...found, channels: this.#shape.channels } : this.#shape;
     const wanted = {
-      shape: this.#shape,
+      shape,
       resize: options.resize !== undefined,
       maxPixels: limits.imagePixels,
       preprocessing: preprocessingOf(this.#context),
@@ -107,7 +114,8 @@ class PictureArchive {
     const { pixels, background } = await named(this.#part, name, decodePicture(bytes, wanted));
     if (background !== undefined) this.#backgrounds.set(background, (this.#backgrounds.get(background) ?? 0) + 1);
     const labels = options.classFolders === false ? undefined : [this.#folderOf(name)];
-    return { values: pixels, ...(labels && { labels }) };
+    const size = isMixed && { size: { height: shape.height, width: shape.width } };
+    return { values: pixels, ...size, ...(labels && { labels }) };
   }
 
   #tellBackgrounds(): void {

@@ -10,6 +10,8 @@ import type { RowValues, ValueKind } from '../writer.ts';
 /** Whole rows, one after the other, every value finite. */
 export interface RowBlock {
   readonly values: RowValues;
+  /** the block is one picture of this size: of a source whose pictures keep their own */
+  readonly size?: { readonly height: number; readonly width: number };
   /** class of each row, as the source calls it */
   readonly labels?: readonly string[];
 }
@@ -18,6 +20,8 @@ export interface RowSource {
   readonly kind: ValueKind;
   /** one row's shape as the source has it */
   readonly shape: Shape;
+  /** each block is one picture with a size of its own; `shape` is that of the first */
+  readonly sizes?: 'mixed';
   /** what was found out about the part, for the answer; asked for after the blocks */
   readonly facts: SourceFacts;
   /** of all columns, the label's among them */

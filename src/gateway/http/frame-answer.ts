@@ -22,6 +22,13 @@ export const frameQuery = {
   psnr: Type.Optional(
     Type.Number({ minimum: 0, maximum: 100, description: 'take the coarsest quality expected to reach so many dB' }),
   ),
+  bpp: Type.Optional(
+    Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 64,
+      description: 'codecs for pictures: the finest step whose frame takes no more bits a pixel',
+    }),
+  ),
   search: Type.Optional(
     Type.Boolean({ description: 'improve the symbols by trying them through the decoder: slower, at most 64 rows' }),
   ),
@@ -78,6 +85,11 @@ export const FrameAnswer = Type.Object({
 
 /** What the query asks of a frame. Throws `invalid-request` when it asks something of a frame, but the answer is none. */
 export function frameTargetOf({ receipt, ...target }: FrameQuery, isFrame: boolean): FrameTarget {
+  if (isFrame && target.bpp !== undefined) {
+    throw new HourglassError('invalid-request', '?bpp is for codecs of pictures. Ask for maxBytes, psnr or quality.', {
+      field: 'bpp',
+    });
+  }
   const [stray] = Object.keys({ ...target, ...(receipt && { receipt }) });
   if (!isFrame && stray !== undefined) {
     throw new HourglassError('invalid-request', `?${stray} is for frames. Send Accept: ${frameType} with it.`, {

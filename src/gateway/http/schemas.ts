@@ -109,6 +109,11 @@ export const DatasetInfo = Type.Object({
     { description: 'what was done to the values: value of a row = uploaded value / divisor' },
   ),
   rows: Type.Object({ train: Type.Integer({ minimum: 0 }), test: Type.Integer({ minimum: 0 }) }),
+  sizes: Type.Optional(
+    Type.Enum(['mixed'], {
+      description: 'there when pictures keep their own sizes; the shape has the largest height and width then',
+    }),
+  ),
   classes: Type.Optional(Type.Integer({ minimum: 1 })),
   classNames: Type.Optional(Type.Array(Type.String())),
   preprocessing: Type.Optional(Preprocessing),

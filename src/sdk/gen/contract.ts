@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -258,6 +258,8 @@ export type DatasetInfo = {
     /** from 0 */
     readonly test: number;
   };
+  /** there when pictures keep their own sizes; the shape has the largest height and width then */
+  readonly sizes?: 'mixed';
   /** from 1 */
   readonly classes?: number;
   readonly classNames?: readonly string[];
@@ -320,6 +322,8 @@ export type UploadOptions = {
   };
   /** what becomes of pictures of another size (default crop): crop takes the largest part of the middle with the row’s proportions, pad adds margins, squeeze changes the proportions */
   readonly fit?: 'crop' | 'pad' | 'squeeze';
+  /** pictures: each keeps its own size; for models of type "picture", which are trained on crops; default false */
+  readonly keepSizes?: boolean;
 };
 
 export type UploadForm = {
@@ -351,6 +355,7 @@ export type Manifest = {
   readonly lineage: Lineage;
   readonly metrics: { readonly [name: string]: number };
   readonly codec?: Codec;
+  readonly picture?: Picture;
   readonly files: readonly Files[];
 };
 
@@ -1143,6 +1148,19 @@ export type ModelSpecDeepBelief = {
   readonly head?: Head;
 };
 
+/** a codec for pictures of any size: devices encode with a linear transform, the server decodes with a network */
+export type ModelSpecPicture = {
+  readonly type: 'picture';
+  /** feature maps of the decoder's network; its cost grows with their square; default 96; 8 to 512 */
+  readonly maps: number;
+  /** 3 × 3 convolutions of the decoder's network; default 2; 1 to 8 */
+  readonly layers: number;
+  /** blocks of 8 × 8 pixels of the side of a training crop; default 16; 2 to 64 */
+  readonly crop: number;
+  /** random crops in an epoch; default 2048; 1 to 1000000 */
+  readonly crops: number;
+};
+
 export type CorruptionMaskingRequest = {
   readonly type: 'masking';
   /** default 0.5 */
@@ -1646,7 +1664,20 @@ export type ModelDeepBeliefRequest = {
   readonly head?: HeadRequest;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest;
+/** a codec for pictures of any size: devices encode with a linear transform, the server decodes with a network */
+export type ModelPictureRequest = {
+  readonly type: 'picture';
+  /** feature maps of the decoder's network; its cost grows with their square; default 96; 8 to 512 */
+  readonly maps?: number;
+  /** 3 × 3 convolutions of the decoder's network; default 2; 1 to 8 */
+  readonly layers?: number;
+  /** blocks of 8 × 8 pixels of the side of a training crop; default 16; 2 to 64 */
+  readonly crop?: number;
+  /** random crops in an epoch; default 2048; 1 to 1000000 */
+  readonly crops?: number;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest;
 
 /** default {} */
 export type ValidationRequest = {
@@ -1791,6 +1822,27 @@ export type Codec = {
   readonly hash: string;
   /** from coarse to fine */
   readonly qualities: readonly Qualities[];
+};
+
+export type PictureQualities = {
+  /** number of the step that frames carry; 0 to 63 */
+  readonly step: number;
+  /** bits a pixel, on held-out pictures */
+  readonly bpp: number;
+  /** dB, on held-out pictures */
+  readonly psnr: number;
+};
+
+/** there when the version is a codec for pictures of any size, which answers frames in place of operations */
+export type Picture = {
+  /** SHA-256 over decoder.onnx, then codec.bin; frames carry its beginning */
+  readonly hash: string;
+  /** of its pictures: 1, 3 or 4 */
+  readonly channels: number;
+  /** blocks of 8 × 8 pixels around each block that its decoder looks at; from 0 */
+  readonly margin: number;
+  /** from coarse to fine */
+  readonly qualities: readonly PictureQualities[];
 };
 
 export type Files = {

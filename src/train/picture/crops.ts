@@ -8,8 +8,7 @@ import { bandOf, blockSide, coefficientsOf, type PictureCodec, stepUnits } from 
 import { dequantise, quantiseTile } from '../../codec/picture/quantise.ts';
 import { stepPlace } from '../../codec/picture/reconstruct.ts';
 import { analyse, coefficientScale, type Raster } from '../../codec/picture/transform.ts';
-import type { Split } from '../../data/dataset.ts';
-import type { Pictures } from '../../data/pictures.ts';
+import type { Pictures, Split } from '../../data/dataset.ts';
 import { type CropLayout, cropRowSize } from '../../models/picture-decoder.ts';
 
 export interface CropOptions extends CropLayout {

@@ -5,7 +5,7 @@ import { fitTransform } from '../../codec/picture/fit-transform.ts';
 import type { PictureCodec } from '../../codec/picture/picture-codec.ts';
 import { defaultTrade } from '../../codec/picture/quantise.ts';
 import { analyse, blocksOf, type Raster } from '../../codec/picture/transform.ts';
-import type { Pictures } from '../../data/pictures.ts';
+import type { Pictures } from '../../data/dataset.ts';
 
 /** Pixels of a side of what is taken of a picture, and of all together. */
 const sampleSide = 256;

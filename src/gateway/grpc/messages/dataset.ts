@@ -12,7 +12,18 @@ import {
 } from '../../../gen/hourglass/v1/dataset_pb.ts';
 
 export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof DatasetSchema> {
-  const { shape, range, rows, classNames = [], columns = [], labelColumn, warnings, createdAt, ...same } = info;
+  const {
+    shape,
+    range,
+    rows,
+    classNames = [],
+    columns = [],
+    labelColumn,
+    warnings,
+    createdAt,
+    sizes: _sizes,
+    ...same
+  } = info;
   return {
     ...same,
     shape: [...shape],

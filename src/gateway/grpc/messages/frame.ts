@@ -6,6 +6,7 @@ import type { FrameKind as FrameKindName } from '../../../codec/frame-header.ts'
 import type { FrameReceipt } from '../../../codec/receipt.ts';
 import { type EncodeFrameRequest, FrameKind, type FrameReceiptSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { FrameTarget } from '../../../serve/frame-choice.ts';
+import type { ServedReceipt } from '../../../serve/pictures.ts';
 
 const numbers = {
   compact: FrameKind.COMPACT,
@@ -44,4 +45,17 @@ export const receiptMessage = (receipt: FrameReceipt): MessageInitShape<typeof F
   wireBytes: BigInt(receipt.wireBytes),
   warnings: [...(receipt.warnings ?? [])],
   alternatives: (receipt.alternatives ?? []).map((offer) => ({ ...offer, bytes: BigInt(offer.bytes) })),
+});
+
+/** Of a picture's frame: one row, and the bytes and decibels that are known. */
+export const pictureReceiptMessage = (receipt: ServedReceipt): MessageInitShape<typeof FrameReceiptSchema> => ({
+  model: receipt.model,
+  version: receipt.version,
+  decoder: receipt.decoder,
+  rows: 1,
+  rawBytes: BigInt(receipt.rawBytes),
+  wireBytes: BigInt(receipt.wireBytes),
+  ratio: receipt.ratio,
+  estimatedPsnr: receipt.estimatedPsnr,
+  ...(receipt.shortfall !== undefined && { shortfall: receipt.shortfall }),
 });

@@ -2,6 +2,8 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
+import { isPictureFrame } from '../../../codec/picture/picture-header.ts';
+import { encodeWhole } from '../../../data/image.ts';
 import {
   type DenoiseRequest,
   type DenoiseResponseSchema,
@@ -13,9 +15,10 @@ import {
 import type { RowOperation } from '../../../registry/manifest.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { Answer, PredictAnswer, PredictionService, RowSource } from '../../../serve/prediction-service.ts';
+import { encodePictureFrame } from '../../picture-frames.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
-import { frameTargetOf, receiptMessage } from '../messages/frame.ts';
+import { frameTargetOf, pictureReceiptMessage, receiptMessage } from '../messages/frame.ts';
 import { checkRowCount, tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
 
@@ -118,6 +121,13 @@ export function inferenceService({
       call.limit(deadlineMs);
       const { caller, demand } = call;
       const target = frameTargetOf(request);
+      const [file, ...more] = request.content.case === 'images' ? request.content.value.files : [];
+      const codec =
+        file && more.length === 0 && request.model ? await predictions.pictures.find(request.model) : undefined;
+      if (codec && file) {
+        const { frame, receipt } = await encodePictureFrame(predictions.pictures, codec, file, target, maxImagePixels);
+        return { frame, receipt: pictureReceiptMessage(receipt) };
+      }
       const { model, content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
       const question = { model, rows: rowsOf(content), target, demand };
       const { frame, receipt } = await predictions.encodeFrame(caller, question);
@@ -127,6 +137,13 @@ export function inferenceService({
     async decodeFrame({ frame, model, outputFormat }, call) {
       call.limit(deadlineMs);
       const { caller, demand } = call;
+      if (isPictureFrame(frame)) {
+        const decoded = await predictions.pictures.decode(frame, { model, maxPixels: maxImagePixels });
+        const files = [await encodeWhole(decoded.raster, 'image/png')];
+        const lost = decoded.lost.map((part) => [part.x, part.y, part.width, part.height].join(','));
+        const content = { case: 'images' as const, value: { files } };
+        return { model: decoded.model, version: decoded.version, content, lost };
+      }
       const format = formatOf(outputFormat, undefined);
       const withTarget = format === OutputFormat.PNG;
       return rowsAnswer(await predictions.decodeFrame(caller, { frame, model, withTarget, demand }), format);

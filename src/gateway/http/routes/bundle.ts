@@ -56,7 +56,8 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
     },
     async ({ caller, params, headers, query }, reply) => {
       const weights = query.weights as Weights | undefined;
-      const { model, version } = await predictions.resolve(caller, 'encode', params.model);
+      const codec = await predictions.pictures.find(params.model);
+      const { name: model, version } = codec ?? named(await predictions.resolve(caller, 'encode', params.model));
       const reference = `${model}@${version}`;
       const manifest = await registry.resolve(reference);
       const entry = manifest.files.find(({ path }) => path === file);
@@ -81,6 +82,8 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
     },
   );
 }
+
+const named = ({ model, version }: { readonly model: string; readonly version: number }) => ({ name: model, version });
 
 /** A stretch of the archive: the header and the content of one file. */
 interface Stretch {

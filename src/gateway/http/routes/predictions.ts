@@ -6,11 +6,22 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
+import { isPictureFrame } from '../../../codec/picture/picture-header.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
+import { encodePictureFrame } from '../../picture-frames.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { Demand, timeoutOf } from '../demand.ts';
 import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
 import { frame, json, negotiate, octets, png } from '../media.ts';
+import {
+  type PictureType,
+  picturesOnly,
+  pictureTypes,
+  regionOf,
+  regionQuery,
+  sendPicture,
+  sendPictureFrame,
+} from '../picture-answer.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, rowsOf } from '../rows-request.ts';
@@ -41,12 +52,17 @@ const encodeQuery = {
   ),
   ...frameQuery,
 };
-const queryOf = (operation: RowOperation) => ({ resize, ...(operation === 'encode' && encodeQuery) });
+const queryOf = (operation: RowOperation) => ({
+  resize,
+  ...(operation === 'encode' && encodeQuery),
+  ...(operation === 'decode' && regionQuery),
+});
 
 /** A query of any operation. */
 interface Asked extends FrameQuery {
   readonly resize?: boolean;
   readonly outliers?: boolean;
+  readonly region?: string;
 }
 
 export function predictionRoutes(app: App, parts: RouteParts): void {
@@ -134,13 +150,37 @@ type Answer = (
 
 function answerer(operation: RowOperation, { predictions, config, observer }: RouteParts): Answer {
   const offered = offeredBy(operation);
-  return async (request, reply, named, { resize = false, outliers = false, ...frameQuery }) => {
+  const { maxImagePixels } = config;
+  return async (request, reply, named, { resize = false, outliers = false, region, ...frameQuery }) => {
     const stages = observer.predicting(reply, operation);
     const { caller, headers } = request;
+    const content = request.body as RowsBody;
+    if (operation === 'decode' && content.form === 'frame' && isPictureFrame(content.bytes)) {
+      const type = negotiate<PictureType>(headers.accept, pictureTypes);
+      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+      const question = { model: named, region: regionOf(region), maxPixels: maxImagePixels };
+      const decoded = await demand.meet(predictions.pictures.decode(content.bytes, question));
+      stages.answering();
+      return sendPicture(reply, type, decoded);
+    }
+    const codec =
+      operation === 'encode' &&
+      content.form === 'picture' &&
+      named !== undefined &&
+      (await predictions.pictures.find(named));
     const type = negotiate<(typeof offered)[number]>(headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
     const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
-    const body = request.body as RowsBody;
+    const body = content;
+    if (codec && body.form === 'picture') {
+      if (type !== frame)
+        throw picturesOnly(codec.name, `its codes are frames. Send Accept: ${frame} with the picture.`);
+      const encoded = await demand.meet(
+        encodePictureFrame(predictions.pictures, codec, body.bytes, frameQuery, maxImagePixels),
+      );
+      stages.answering();
+      return sendPictureFrame(reply, encoded, frameQuery.receipt === 'json');
+    }
     const frameTarget = frameTargetOf(frameQuery, type === frame);
     const withTarget = type === png;
 
@@ -152,7 +192,7 @@ function answerer(operation: RowOperation, { predictions, config, observer }: Ro
       return sendRows(reply, type as RowsType, operation, prediction, target);
     }
 
-    const context = { named, resize, maxPixels: config.maxImagePixels, isPicture: withTarget };
+    const context = { named, resize, maxPixels: maxImagePixels, isPicture: withTarget };
     const { model, rows } = rowsOf(body, operation, context);
     if (type === frame) {
       const question = { model, rows, target: frameTarget, demand };

@@ -1,0 +1,33 @@
+/** A picture as a file becomes a frame of a codec for pictures: what both transports do alike. */
+
+import { HourglassError } from '../base/errors.ts';
+import type { PictureTarget } from '../codec/picture/choose-step.ts';
+import { decodeWhole } from '../data/image.ts';
+import type { PictureCodecs, PictureManifest, ServedFrame } from '../serve/pictures.ts';
+
+/** What is asked of the frame; kind and search are of frames of rows. */
+export interface PictureQuestion extends PictureTarget {
+  readonly kind?: unknown;
+  readonly search?: boolean | undefined;
+  readonly receipt?: unknown;
+}
+
+/** Throws `invalid-request` for what only rows have, and what `PictureCodecs.encode` throws. */
+export async function encodePictureFrame(
+  codecs: PictureCodecs,
+  manifest: PictureManifest,
+  bytes: Uint8Array,
+  { kind, search, receipt: _, ...target }: PictureQuestion,
+  maxPixels: number,
+): Promise<ServedFrame> {
+  for (const [name, value] of Object.entries({ kind, search })) {
+    if (value === undefined) continue;
+    throw new HourglassError(
+      'invalid-request',
+      `?${name} is for frames of rows; pictures have one kind of frame. Leave it out.`,
+      { field: name },
+    );
+  }
+  const channels = manifest.picture.channels as 1 | 3 | 4;
+  return codecs.encode(manifest, await decodeWhole(bytes, channels, maxPixels), target);
+}

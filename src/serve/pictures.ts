@@ -1,0 +1,129 @@
+/** Codecs for pictures of any size, for every transport: a picture → frame with a receipt, a frame → picture, by whichever version made it. */
+
+import { HourglassError } from '../base/errors.ts';
+import type { PictureReceipt, PictureTarget } from '../codec/picture/choose-step.ts';
+import { parsePictureHeader } from '../codec/picture/picture-header.ts';
+import type { Region } from '../codec/picture/reconstruct.ts';
+import type { Raster } from '../codec/picture/transform.ts';
+import type { Manifest, PictureCodecFacts } from '../registry/manifest.ts';
+import type { Registry } from '../registry/registry.ts';
+import { FrameIndex } from './frame-index.ts';
+import type { PictureFiles } from './picture-thread.ts';
+import { PictureWorker } from './picture-worker.ts';
+
+export type PictureManifest = Manifest & { readonly picture: PictureCodecFacts };
+
+export const isPictureCodec = (manifest: Manifest): manifest is PictureManifest => manifest.picture !== undefined;
+
+export interface ServedReceipt extends PictureReceipt {
+  readonly version: number;
+}
+
+export interface ServedFrame {
+  readonly frame: Uint8Array;
+  readonly receipt: ServedReceipt;
+}
+
+export interface DecodedFrame {
+  readonly model: string;
+  readonly version: number;
+  readonly raster: Raster;
+  /** parts whose tiles were damaged or missing */
+  readonly lost: readonly Region[];
+}
+
+export class PictureCodecs {
+  readonly #registry: Registry;
+  readonly #index: FrameIndex<PictureManifest>;
+  readonly #worker = new PictureWorker();
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#index = new FrameIndex(registry, isPictureCodec, ({ picture }) => picture.hash);
+  }
+
+  /** The version that a reference means, when it is a codec for pictures. Throws what `Registry.resolve` throws. */
+  async find(model: string): Promise<PictureManifest | undefined> {
+    const manifest = await this.#registry.resolve(model);
+    return isPictureCodec(manifest) ? manifest : undefined;
+  }
+
+  /** Throws `invalid-request` for a target that cannot come true, `overloaded`. */
+  async encode(manifest: PictureManifest, raster: Raster, target: PictureTarget): Promise<ServedFrame> {
+    const { name, version } = manifest;
+    const task = { type: 'encode', name, raster, target } as const;
+    const reply = await this.#worker.run(keyOf(manifest), task, () => this.#files(manifest));
+    if (reply.type !== 'encoded') throw new Error('a picture to encode was decoded');
+    return { frame: reply.frame, receipt: { ...reply.receipt, version } };
+  }
+
+  /**
+   * Throws `invalid-frame`, `unsupported-frame-version`, `frame-checksum`, `image-too-large`, `decoder-unknown` when no version here made
+   * it, `model-mismatch` when another than the named one did, `invalid-request` for a region outside of it.
+   */
+  async decode(
+    frame: Uint8Array,
+    {
+      model,
+      region,
+      maxPixels,
+    }: { readonly model: string | undefined; readonly region?: Region | undefined; readonly maxPixels: number },
+  ): Promise<DecodedFrame> {
+    const { id } = parsePictureHeader(frame, maxPixels);
+    const candidates = model === undefined ? await this.#candidates(id) : [await this.#named(model, id)];
+    const task = { type: 'decode', frame, maxPixels, ...(region && { region }) } as const;
+    let failure: unknown;
+    for (const manifest of candidates) {
+      try {
+        const reply = await this.#worker.run(keyOf(manifest), task, () => this.#files(manifest));
+        if (reply.type !== 'decoded') throw new Error('a frame to decode was encoded');
+        return { model: manifest.name, version: manifest.version, raster: reply.raster, lost: reply.lost };
+      } catch (error) {
+        if (!(error instanceof HourglassError) || error.code !== 'frame-checksum') throw error;
+        failure = error;
+      }
+    }
+    throw failure ?? unknownDecoder(id);
+  }
+
+  close(): Promise<void> {
+    return this.#worker.close();
+  }
+
+  async #candidates(id: Uint8Array): Promise<readonly PictureManifest[]> {
+    const known = await this.#index.find(id);
+    if (known.length > 0) return known;
+    await this.#index.refresh();
+    return this.#index.find(id);
+  }
+
+  async #named(model: string, id: Uint8Array): Promise<PictureManifest> {
+    const manifest = await this.#registry.resolve(model);
+    const found = Buffer.from(id).toString('hex');
+    if (isPictureCodec(manifest) && manifest.picture.hash.startsWith(found)) return manifest;
+    throw new HourglassError(
+      'model-mismatch',
+      `The frame was not made for ${manifest.name}@${manifest.version}. Name the version it was made for, or none: POST /decode finds it.`,
+      { expected: manifest.picture?.hash ?? 'a frame of rows', found },
+    );
+  }
+
+  async #files(manifest: PictureManifest): Promise<PictureFiles> {
+    const [codec, decoder] = await Promise.all([
+      this.#registry.readFile(manifest, 'codec.bin'),
+      this.#registry.readFile(manifest, 'decoder.onnx'),
+    ]);
+    return { hash: Buffer.from(manifest.picture.hash, 'hex'), codec, decoder, margin: manifest.picture.margin };
+  }
+}
+
+const keyOf = ({ name, version, picture }: PictureManifest): string => `${name}@${version}/${picture.hash}`;
+
+const unknownDecoder = (id: Uint8Array): HourglassError => {
+  const found = Buffer.from(id).toString('hex');
+  return new HourglassError(
+    'decoder-unknown',
+    `No model here decodes pictures of ${found}: its version was deleted, or is of another server. Get the bundle again and encode anew.`,
+    { found },
+  );
+};

@@ -1,0 +1,130 @@
+/** One attempt at a codec for pictures: train, measure what its qualities cost, report. The caller publishes. */
+
+import { HourglassError } from '../base/errors.ts';
+import { writeSafetensors } from '../base/safetensors.ts';
+import { buildPictureBundle, measure, openPictureDecoder } from '../bundle/picture.ts';
+import type { Dataset, Pictures } from '../data/dataset.ts';
+import { picturesOf } from '../data/pictures.ts';
+import { engineRevision } from '../engine/engine.ts';
+import type { JobProgress } from '../jobspec/job.ts';
+import type { ModelOf } from '../jobspec/model.ts';
+import type { Publication } from '../registry/registry.ts';
+import { pictureReport } from '../report/picture-report.ts';
+import type { Fence, Stores } from '../store/contract.ts';
+import { trainPicture } from '../train/picture/job.ts';
+import { openEngine } from './engine-choice.ts';
+import type { Assignment, FromChild } from './protocol.ts';
+
+export interface PictureTrainingOptions {
+  readonly assignment: Assignment;
+  readonly model: ModelOf<'picture'>;
+  readonly stores: Stores;
+  readonly fence: Fence;
+  readonly dataset: Dataset;
+  readonly signal: AbortSignal;
+  readonly tell: (message: FromChild) => void;
+  readonly advance: (to: Partial<JobProgress>) => void;
+}
+
+/** Shares of the whole in percent. */
+const trainingShare = 90;
+/** Pictures of the report, and every which quality it shows. */
+const reportPictures = 8;
+const reportSide = 768;
+
+/** Undefined for a trial, of which nothing is published. Throws what `trainPicture` throws. */
+export async function trainPictures(options: PictureTrainingOptions): Promise<Publication | undefined> {
+  const { assignment, model, stores, fence, dataset, signal, tell, advance } = options;
+  const { id, spec, run, checkpoints, release, isTrial } = assignment;
+  const pictures = picturesOf(dataset, 'train');
+  if (!pictures) {
+    throw new HourglassError(
+      'invalid-spec',
+      `The rows of ${spec.dataset} are not pictures. Upload a zip or tar of pictures.`,
+      {
+        field: '/dataset',
+      },
+    );
+  }
+  const engine = await openEngine(assignment.engine);
+  try {
+    const trained = await trainPicture({
+      ...{ spec, model, dataset, pictures, engine, release, signal },
+      checkpoints: stores.jobs.checkpoints(checkpoints.job, checkpoints.run, fence),
+      checkpointSeconds: assignment.checkpointSeconds,
+      onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
+      onProgress: (progress) => advance({ ...progress, percent: (progress.percent * trainingShare) / 100 }),
+      onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
+      log: (message) => console.log(message),
+    });
+    if (isTrial) return undefined;
+    const tick = (): void => {
+      signal.throwIfAborted();
+      advance({ phase: 'evaluate', percent: trainingShare });
+    };
+    const { codec, decoder, margin, heldOut, weights, metrics } = trained;
+    const { threads } = assignment.engine;
+    const bundle = await buildPictureBundle({
+      name: spec.name,
+      codec,
+      decoder,
+      margin,
+      threads,
+      pictures: heldOut,
+      tick,
+    });
+    const test = picturesOf(dataset, 'test');
+    const shown = await some(test && test.length > 0 ? test : heldOut);
+    const open = openPictureDecoder(decoder, codec, threads);
+    const profile = { hash: Buffer.from(bundle.hash, 'hex'), codec };
+    try {
+      const report = await pictureReport({
+        name: spec.name,
+        pictures: shown,
+        qualities: [2, 4, 6, 8, 10, 12],
+        encode: (raster, quality) =>
+          measure(profile, raster, { margin, run: open.run, step: bundle.qualities[quality]?.step ?? 0 }),
+        tick,
+      });
+      const best = bundle.qualities[8];
+      return {
+        files: {
+          ...bundle.files,
+          ...report,
+          'decoder.onnx': decoder,
+          'weights.safetensors': writeSafetensors(weights),
+        },
+        meta: {
+          operations: [],
+          inputShape: [...dataset.info.shape],
+          codeShape: [64 * codec.channels],
+          inputRange: [dataset.info.range[0], dataset.info.range[1]],
+          inputScaling: { ...dataset.info.scaling },
+          lineage: {
+            ...{ jobId: id, spec, seed: spec.training.seed, hourglass: release, engineRevision },
+            dataset: { name: dataset.info.name, hash: dataset.info.hash },
+            engine: `${engine.name}/${engine.device}`,
+          },
+          metrics: { ...metrics, ...(best && { 'heldOut.bpp': best.bpp, 'heldOut.psnr': best.psnr }) },
+          picture: { hash: bundle.hash, channels: codec.channels, margin, qualities: [...bundle.qualities] },
+        },
+      };
+    } finally {
+      open.dispose();
+    }
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function some(pictures: Pictures) {
+  const count = Math.min(reportPictures, pictures.length);
+  const rasters = [];
+  for (let i = 0; i < count; i++) {
+    const index = Math.floor((i * pictures.length) / count);
+    const size = pictures.size(index);
+    const [height, width] = [Math.min(size.height, reportSide), Math.min(size.width, reportSide)];
+    rasters.push(await pictures.read(index, { top: 0, left: 0, height, width }));
+  }
+  return rasters;
+}
