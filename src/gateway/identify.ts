@@ -15,5 +15,9 @@ export function identify(identity: Identity, address: string, given: unknown): C
   return traceparent === undefined ? caller : { ...caller, traceparent };
 }
 
+/** For the log: which key or token asked; nothing where nobody had to say who they are. */
+export const asker = ({ subject }: Identity): { readonly caller?: string } =>
+  /^(?:key|token):/.test(subject) ? { caller: subject } : {};
+
 /** `192.0.2.1:443` and `[2001:db8::1]:443` without the port. */
 const withoutPort = (address: string): string => address.replace(/^\[(.*)\]:\d+$/, '$1').replace(/^([^:]+):\d+$/, '$1');

@@ -259,6 +259,19 @@ describe('REST', () => {
     expect(Object.values(parts).map(({ detail }) => detail)).toEqual(Object.keys(parts).map(() => ''));
   });
 
+  it('notes in the log which key asked, and never the key', async () => {
+    const { key, id } = await doors.make({ scopes: ['read'] });
+    await rest.rest.send('GET', '/v1/models', undefined, { authorization: `Bearer ${key}` });
+    await rest.rest.send('GET', `/v1/models/${key}`, undefined, {
+      authorization: `Bearer ${key}`,
+      'x-request-id': key,
+    });
+    const lines = JSON.stringify(rest.log);
+    expect(lines).toContain(`"caller":"key:${id}"`);
+    for (const text of [lines, JSON.stringify(await rest.metrics.snapshot())])
+      expect(text).not.toContain(key.slice(3, 40));
+  });
+
   it('tells a caller who it is', async () => {
     const { key } = await doors.make({ tenant: 'acme', scopes: ['infer', 'train'] });
     const { json } = await rest.rest.send('GET', '/v1/info', undefined, { authorization: `Bearer ${key}` });

@@ -11,9 +11,11 @@ import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
+import { asker } from '../identify.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
+import { identityOf } from './identities.ts';
 
 export interface Observation {
   readonly log: Logger;
@@ -61,6 +63,7 @@ export function observe(options: Observation): ServerInterceptor {
   return ({ path, requestStream, responseStream }, call) => {
     const begun = performance.now();
     let requestId = '';
+    let metadata: Metadata | undefined;
     let outcome: string = 'cancelled';
     const operation = operationOf.get(path);
     let status: number = statusCode.CANCELLED;
@@ -100,6 +103,7 @@ export function observe(options: Observation): ServerInterceptor {
       start: (next) =>
         next({
           onReceiveMetadata(received, proceed) {
+            metadata = received;
             requestId = requestIdOf(received);
             received.set(requestIdKey, requestId);
             traceparent = readTraceparent(received.get('traceparent')[0]);
@@ -130,7 +134,8 @@ export function observe(options: Observation): ServerInterceptor {
             const isFault = serverFaults.has(outcome);
             trace?.end({ 'rpc.grpc.status_code': status, 'hourglass.code': outcome }, isFault ? outcome : undefined);
             const level = isFault ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
-            const facts = { requestId, method: path, code: outcome, seconds };
+            const who = metadata === undefined ? {} : asker(identityOf(metadata));
+            const facts = { requestId, method: path, code: outcome, seconds, ...who };
             log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
           },
         }),

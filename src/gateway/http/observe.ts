@@ -6,6 +6,7 @@ import type { Config } from '../../platform/config.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
+import { asker } from '../identify.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { whenEnded } from './ending.ts';
 
@@ -69,7 +70,9 @@ export function createObserver(metrics: Metrics, config: ObserverConfig, traces?
     trace?.end({ 'http.response.status_code': status, 'hourglass.code': code }, status >= 500 ? code : undefined);
     const level = levelOf(status, code, route);
     if (level === undefined) return;
-    const facts = { requestId: request.id, method: request.method, route, status, code, seconds };
+    // Paths that the router refuses have no caller.
+    const who = request.caller === undefined ? {} : asker(request.caller);
+    const facts = { requestId: request.id, method: request.method, route, status, code, seconds, ...who };
     request.log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
   };
 
