@@ -4,8 +4,10 @@
  */
 
 import type { Shape } from '../base/ndarray.ts';
+import type { SparseMatrix } from '../base/sparse.ts';
 import type { Raster } from '../codec/picture/transform.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
+import type { RatedItem, RatingFacts } from './rating-facts.ts';
 import type { SourceFacts } from './source-facts.ts';
 import type { UploadOptions } from './upload.ts';
 
@@ -30,6 +32,8 @@ export interface DatasetInfo extends Partial<SourceFacts> {
   readonly classNames?: readonly string[];
   /** how its pictures became rows, and how pictures become rows for its models; absent where rows are not pictures */
   readonly preprocessing?: Preprocessing;
+  /** of ratings: rows are people, values are items, 0 is "not rated" */
+  readonly ratings?: RatingFacts;
   /** what the client may not have meant, one sentence or two each */
   readonly warnings: readonly string[];
   readonly builtIn: boolean;
@@ -75,8 +79,23 @@ export interface Pictures {
   read(index: number, area?: PictureArea): Promise<Raster>;
 }
 
+/** A split whose rows are mostly zeros. */
+export interface SparseSplit extends Split {
+  matrix(): Promise<SparseMatrix>;
+}
+
+/** What only a data set of ratings has. */
+export interface Ratings {
+  readonly train: SparseSplit;
+  /** held-out ratings of the same people, in the same order */
+  readonly test: SparseSplit;
+  /** in the order of the columns */
+  items(): Promise<readonly RatedItem[]>;
+}
+
 export interface Dataset {
   readonly info: DatasetInfo;
+  readonly ratings?: Ratings;
   split(name: SplitName): Split;
   /** there when the set's pictures keep their own sizes; such a set has no rows */
   pictures?(name: SplitName): Pictures;
@@ -85,7 +104,7 @@ export interface Dataset {
 
 /** One file of an upload. Parts may come in any order; `rows` is the only one that must be there. */
 export interface UploadPart {
-  readonly role: 'rows' | 'labels' | 'test-rows' | 'test-labels';
+  readonly role: 'rows' | 'labels' | 'test-rows' | 'test-labels' | 'items';
   /** as the client called it; only used in messages */
   readonly fileName?: string;
   /** read once, to its end, before the next part is asked for */

@@ -14,6 +14,7 @@ import { LabelTable } from './formats/labels.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart } from './formats/source.ts';
 import { encodingNamed } from './formats/text.ts';
 import { HoldOut } from './hold-out.ts';
+import { importRatings } from './import-ratings.ts';
 import type { StoredContent } from './manifest.ts';
 import type { SourceFacts } from './source-facts.ts';
 import { openSpooled, type SpooledPart } from './spool.ts';
@@ -38,6 +39,16 @@ export async function importRows(
   for (const part of spooled) parts[part.role] = await openSpooled(part, limits);
   const rowsPart = parts.rows;
   if (!rowsPart) throw new HourglassError('invalid-request', 'The upload lacks rows.');
+  if (options.kind === 'ratings') {
+    if (parts.labels || parts['test-labels']) throw unused('labels', 'ratings have no classes');
+    const content = await importRatings(
+      folder,
+      { rows: rowsPart, testRows: parts['test-rows'], items: parts.items },
+      context,
+    );
+    return { ...content, ...(warnings.size > 0 && { warnings: [...warnings].slice(0, maxWarnings) }) };
+  }
+  if (parts.items) throw unused('items', 'only ratings have items: say "kind": "ratings"');
   const source = await parsePart(rowsPart, context);
   const shape = finalShape(rowsPart, source.shape, context);
   if (channelsFirst(shape)) warn(rowsPart, channelsFirstWarning(shape));
@@ -72,6 +83,9 @@ export async function importRows(
     await writer.close();
   }
 }
+
+const unused = (part: string, why: string): HourglassError =>
+  new HourglassError('invalid-request', `The upload has a part "${part}", but ${why}.`, { field: part });
 
 async function finish(
   { writer, table }: RowPlacer,

@@ -18,6 +18,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { Preprocessing } from '../picture/schema.ts';
 import type { DatasetInfo } from './dataset.ts';
+import { RatingFacts } from './rating-facts.ts';
 import { SourceFacts } from './source-facts.ts';
 
 export const datasetSchemaVersion = 1;
@@ -49,6 +50,8 @@ export const DatasetManifest = Type.Object({
   /** absent in data sets of earlier releases */
   source: Type.Optional(SourceFacts),
   warnings: Type.Optional(Type.Array(Type.String())),
+  /** rows are sparse: see import-ratings.ts for the files */
+  ratings: Type.Optional(Type.Intersect([RatingFacts, Type.Object({ itemsSha256: sha256 })])),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -58,12 +61,13 @@ export const rowBytes = (content: Pick<StoredContent, 'shape' | 'dtype'>): numbe
   sizeOf(content.shape) * (content.dtype === 'uint8' ? 1 : 4);
 
 /** sha256 over what the rows are, without the data set's name, age and where it came from. */
-export function contentHash({ shape, dtype, divisor, range, classNames, splits }: StoredContent): string {
+export function contentHash({ shape, dtype, divisor, range, classNames, splits, ratings }: StoredContent): string {
   const entry = ({ rows, sha256, labelsSha256, sizesSha256 }: SplitEntry) => [
     ...[rows, sha256, labelsSha256 ?? null],
     ...(sizesSha256 === undefined ? [] : [sizesSha256]),
   ];
-  const facts = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
+  const facts: unknown[] = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
+  if (ratings) facts.push([ratings.range, ratings.train, ratings.test, ratings.itemsSha256]);
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
@@ -90,6 +94,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     source,
     warnings = [],
     createdAt,
+    ratings,
   } = manifest;
   return {
     name,
@@ -102,6 +107,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     ...(classNames && { classes: classNames.length, classNames }),
     ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
     ...source,
+    ...(ratings && { ratings: { range: ratings.range, train: ratings.train, test: ratings.test } }),
     warnings,
     builtIn,
     ...(createdAt && { createdAt }),

@@ -23,6 +23,7 @@ const roleNames: Record<UploadPart['role'], string> = {
   labels: 'labels',
   'test-rows': 'test rows',
   'test-labels': 'test labels',
+  items: 'items',
 };
 
 /** Throws `payload-too-large`, `invalid-request` for parts that do not make an upload, `cancelled`. */

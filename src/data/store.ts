@@ -18,6 +18,7 @@ import {
 import { ImportPool, type ImportPoolOptions } from './import-pool.ts';
 import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
 import { PictureFile } from './picture-file.ts';
+import { RatingFile, readItems } from './rating-file.ts';
 import { RowFile } from './row-file.ts';
 import { checkCancelled, spool } from './spool.ts';
 import { defaultUploadLimits, type UploadLimits } from './upload.ts';
@@ -120,6 +121,7 @@ class StoredDatasets implements DatasetStore {
 
   async #openFiles(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
     if (manifest.sizes) return this.#openPictures(info, { set, manifest });
+    if (manifest.ratings) return openRatings(info, set, manifest);
     const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
     const openSplit = (split: SplitName) => {
       const inMemory = manifest.splits[split].rows * perRow <= this.#cacheBytes;
@@ -190,6 +192,18 @@ class StoredDatasets implements DatasetStore {
       await remove();
     }
   }
+}
+
+function openRatings(info: DatasetInfo, set: StoredSet, manifest: DatasetManifest): Dataset {
+  const open = (split: SplitName) => new RatingFile({ set, dataset: info.name, split, manifest });
+  const ratings = { train: open('train'), test: open('test') };
+  const sha256 = manifest.ratings?.itemsSha256 ?? '';
+  return {
+    info,
+    ratings: { ...ratings, items: () => readItems(set, info.name, sha256) },
+    split: (split) => ratings[split],
+    close: async () => {},
+  };
 }
 
 interface Found {

@@ -7,6 +7,13 @@ const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 
 export const UploadOptions = Type.Object(
   {
+    kind: Type.Optional(
+      Type.Enum(['rows', 'ratings'], {
+        default: 'rows',
+        description:
+          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called',
+      }),
+    ),
     scale: Type.Optional(
       Type.Enum(['auto', '8-bit', 'none'], {
         default: 'auto',

@@ -13,6 +13,8 @@ export interface DatasetFacts {
   readonly classes?: number;
   /** pictures keep their own sizes; `shape` is the largest height and width then */
   readonly sizes?: 'mixed';
+  /** of ratings: how many there are */
+  readonly ratings?: { readonly range: readonly [number, number]; readonly train: number; readonly test: number };
 }
 
 export const isUnitRange = (facts: DatasetFacts | undefined): boolean =>
@@ -52,6 +54,10 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
       model.visibleUnits ??= unit ? 'binary' : 'gaussian';
       deriveOutput(model, unit);
       break;
+    case 'ease':
+    case 'autorec':
+    case 'mult-vae':
+      break;
     default:
       deriveOutput(model, unit);
   }
@@ -69,8 +75,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /**
  * Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). Pictures:
  * a row is a crop of many blocks, so batches are small; twelve epochs take some minutes on two cores.
+ * Ratings are few for each row, and all of them are needed.
  */
 const trainingOf: Partial<Record<ModelType, object>> = {
+  ease: { validation: { fraction: 0 } },
+  autorec: { epochs: 150, batchSize: 128, validation: { fraction: 0 } },
+  'mult-vae': { epochs: 100, batchSize: 128, validation: { fraction: 0 } },
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
   picture: {
     epochs: 12,

@@ -9,6 +9,7 @@ import type { DatasetFacts } from './derived.ts';
 import type { JobSpec } from './job.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
 import type { PictureModel } from './picture-model.ts';
+import { isRecommender, type RecommenderModel } from './recommender.ts';
 import type { OptimizerSpec, TrainingSpec } from './training.ts';
 
 export interface MemoryEstimate {
@@ -34,6 +35,7 @@ interface Size {
 /** Bytes. `facts` is of the data set that the specification names. */
 export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts): MemoryEstimate {
   if (model.type === 'picture') return pictureMemory(model, training, facts);
+  if (isRecommender(model)) return recommenderMemory(model, training, facts);
   const size = sizeOf(model, facts);
   const head = headSize(model, size.code, facts.classes ?? 1);
   const bestCopy = training.earlyStopping ? 1 : 0;
@@ -103,7 +105,7 @@ function copies(optimizer: OptimizerSpec): number {
   return 2 * (1 + moments) + 1 + 1;
 }
 
-function sizeOf(model: Exclude<ModelSpec, PictureModel>, { shape }: DatasetFacts): Size {
+function sizeOf(model: Exclude<ModelSpec, PictureModel | RecommenderModel>, { shape }: DatasetFacts): Size {
   const row = shape.reduce((product, side) => product * side, 1);
   switch (model.type) {
     case 'linear':
@@ -160,6 +162,26 @@ function convolutional({ channels, kernel, code }: ModelOf<'convolutional'>, sha
   const flat = height * width * maps;
   if (code === 'map') return { weights, units: 2 * units, code: flat };
   return { weights: weights + 2 * flat * code, units: 2 * (units + code), code };
+}
+
+/** Rows of a step are dense, an input and a target each; the ratings stay sparse, in both orders while they are prepared. */
+function recommenderMemory(model: RecommenderModel, training: TrainingSpec, facts: DatasetFacts): MemoryEstimate {
+  const [items = 0] = facts.shape;
+  const people = facts.rows.train;
+  const data = 6 * 8 * ((facts.ratings?.train ?? 0) + (facts.ratings?.test ?? 0));
+  if (model.type === 'ease') {
+    // Two matrices in double precision, one in single, and its copy in the published file.
+    const weights = (2 * 8 + 3 * float) * items ** 2;
+    return { weights, activations: 0, data, evaluation: 0, total: weights + data };
+  }
+  const [row, rows] = model.type === 'autorec' && model.by === 'item' ? [people, items] : [items, people];
+  const hidden = model.type === 'mult-vae' ? model.hidden : [];
+  const size = chain([row, ...hidden, model.code], false);
+  const weights = float * size.weights * (copies(training.optimizer) + (training.earlyStopping ? 1 : 0));
+  const activations = float * Math.min(training.batchSize, rows) * (2 * size.units + 4 * row);
+  const evaluation =
+    model.type === 'autorec' && model.by === 'item' ? 8 * (2 * model.code ** 2 + items * model.code) : 0;
+  return { weights, activations, data, evaluation, total: weights + activations + data + evaluation };
 }
 
 /** A classifier on the codes. */

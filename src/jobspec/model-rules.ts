@@ -5,6 +5,8 @@ import { sizeOf } from '../base/ndarray.ts';
 import { type DatasetFacts, isUnitRange } from './derived.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
 import type { Compression, Contraction, Corruption } from './model-members.ts';
+import { isRecommender, type RecommenderModel } from './recommender.ts';
+import { checkRecommender, refuseRatings } from './recommender-rules.ts';
 
 export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
   new HourglassError('invalid-spec', message, { field, expected, found });
@@ -13,6 +15,8 @@ export const invalid = (field: string, message: string, expected: unknown, found
 export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
   if (dataset) checkPictures(model, dataset);
   if (model.type === 'picture') return;
+  if (isRecommender(model)) return checkRecommender(model, dataset);
+  refuseRatings(model.type, dataset);
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
   if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
@@ -278,7 +282,7 @@ function adviceForSize(height: number, width: number, depth: number): string {
 }
 
 function warnOfCopying(
-  model: Exclude<ModelSpec, { type: 'picture' }>,
+  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel>,
   dataset: DatasetFacts | undefined,
   warnings: string[],
 ): void {

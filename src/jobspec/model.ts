@@ -19,6 +19,7 @@ import {
 } from './model-members.ts';
 
 import { PictureModel } from './picture-model.ts';
+import { AutorecModel, EaseModel, MultVaeModel } from './recommender.ts';
 
 export { Activation, Corruption, Loss } from './model-members.ts';
 
@@ -268,6 +269,9 @@ export const ModelSpec = Type.Union([
   RbmModel,
   DeepBeliefModel,
   PictureModel,
+  EaseModel,
+  AutorecModel,
+  MultVaeModel,
 ]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];

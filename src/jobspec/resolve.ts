@@ -6,6 +6,8 @@
 import { type DatasetFacts, derivedMembers, deriveMembers, withTrainingOfType } from './derived.ts';
 import { JobSpec } from './job.ts';
 import { checkModel, classesOf, invalid } from './model-rules.ts';
+import { isRecommender } from './recommender.ts';
+import { checkRecommenderTraining } from './recommender-rules.ts';
 import { checkAgainst } from './schema-check.ts';
 
 export type { DatasetFacts } from './derived.ts';
@@ -67,6 +69,7 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
       training.evaluation,
     );
   }
+  if (isRecommender(model)) return checkRecommenderTraining(model, training);
   if (!dataset) return;
   if ((linearProbe || neighbours > 0) && (dataset.classes ?? 0) < 2) {
     const field = `/training/evaluation/${linearProbe ? 'linearProbe' : 'neighbours'}`;

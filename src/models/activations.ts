@@ -17,3 +17,19 @@ export function activate<T extends tf.Tensor>(x: T, activation: Activation): T {
       return activation satisfies never;
   }
 }
+
+/** The same of one number, outside of any program. */
+export function activated(x: number, activation: Activation): number {
+  switch (activation) {
+    case 'linear':
+      return x;
+    case 'sigmoid':
+      return 1 / (1 + Math.exp(-x));
+    case 'tanh':
+      return Math.tanh(x);
+    case 'relu':
+      return Math.max(x, 0);
+    default:
+      return activation satisfies never;
+  }
+}

@@ -16,6 +16,7 @@ import { linearAutoencoder } from './linear.ts';
 import type { Objective, Phase, WeightChange } from './objective.ts';
 import { countOf, type Parameters } from './parameters.ts';
 import { type Plan, type PlanContext, planOf } from './plan.ts';
+import { planRatings } from './rating-plan.ts';
 import { contrastiveDivergence, meanActivation } from './rbm.ts';
 import { type Penalty, reconstruction, statisticsFor } from './reconstruction.ts';
 import { sparsityPenalty } from './sparse.ts';
@@ -47,6 +48,10 @@ export function planJob(context: PlanContext): Plan {
       return planDeepBelief(context, model);
     case 'picture':
       throw new Error('codecs for pictures are trained by train/picture');
+    case 'ease':
+    case 'autorec':
+    case 'mult-vae':
+      return planRatings(context, model);
     default:
       return model satisfies never;
   }

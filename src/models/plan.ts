@@ -8,6 +8,7 @@ import { type Classifier, classifier, classifierPhase } from './classifier.ts';
 import type { TrainedQuantiser } from './compression.ts';
 import type { Phase } from './objective.ts';
 import type { Parameters } from './parameters.ts';
+import type { Recommender } from './recommender.ts';
 
 export interface Plan {
   /** what gets published */
@@ -23,6 +24,8 @@ export interface Plan {
   readonly quantiser?: (weights: NdArrays) => TrainedQuantiser;
   /** measures −ln p(x) by importance sampling; not for training */
   readonly likelihoodPhase?: (samples: number) => Phase;
+  /** of ratings: published instead of encoder and decoder */
+  readonly recommends?: Recommender;
 }
 
 export interface PlanContext {

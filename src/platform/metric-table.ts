@@ -28,7 +28,16 @@ const histogram = <const L extends MetricRow['labels']>(
 
 const none = {};
 const transport = ['rest', 'grpc'] as const;
-const operation = ['encode', 'decode', 'denoise', 'reconstruct', 'classify', 'generate', 'outliers'] as const;
+const operation = [
+  'encode',
+  'decode',
+  'denoise',
+  'reconstruct',
+  'classify',
+  'generate',
+  'outliers',
+  'recommend',
+] as const;
 /** names of the router's own patterns and of RPC methods, never of a client's paths */
 const route = { atMost: 100 } as const;
 /** `ok` or a code of the error table */

@@ -16,10 +16,19 @@ export const FileEntry = Type.Object({
 export type FileEntry = Static<typeof FileEntry>;
 
 /** `outliers`: encode can say how unusual each row is */
-export const Operation = Type.Enum(['encode', 'decode', 'denoise', 'reconstruct', 'classify', 'generate', 'outliers']);
+export const Operation = Type.Enum([
+  'encode',
+  'decode',
+  'denoise',
+  'reconstruct',
+  'classify',
+  'generate',
+  'outliers',
+  'recommend',
+]);
 export type Operation = Static<typeof Operation>;
 /** operations that a client asks with rows or codes */
-export type RowOperation = Exclude<Operation, 'generate' | 'outliers'>;
+export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend'>;
 
 export const Codec = Type.Object(
   {

@@ -3,17 +3,10 @@
 import { sizeOf } from '../base/ndarray.ts';
 import type { JobSpec } from '../jobspec/job.ts';
 import { lineChart, type Series, shown } from './chart.ts';
+import { text } from './escape.ts';
+import { ratingDefinitions, recommendationFacts, recommendationFigures } from './recommender-html.ts';
 import type { Report } from './report.ts';
 import type { Scores } from './scores.ts';
-
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-export const text = (value: unknown): string => String(value).replace(/[&<>"']/g, (char) => escapes[char]!);
 
 const style = `
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5d6878;--line:#d9dee6;--page:#fff;--card:#f5f7fa;--a:#1f6fd6;--b:#d2691e;--best:#0a7a3d}
@@ -78,7 +71,9 @@ function scoreTable(lines: readonly ScoredLine[]): string {
   return `<div class="wide"><table><thead><tr><th></th>${heads}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
-function facts({ model, dataset, reconstruction, denoising, baseline, frames }: Report): string {
+function facts(report: Report): string {
+  const { model, dataset, reconstruction, denoising, baseline, frames, recommendation } = report;
+  if (recommendation) return recommendationFacts(report, recommendation);
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
   const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs → ${code}-number code`]];
@@ -100,7 +95,8 @@ function facts({ model, dataset, reconstruction, denoising, baseline, frames }: 
   return `<ul class="facts">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
 }
 
-function figures({ reconstruction, denoising, baseline }: Report): string {
+function figures({ reconstruction, denoising, baseline, recommendation }: Report): string {
+  if (recommendation) return recommendationFigures(recommendation);
   const pca = `PCA, ${baseline?.components ?? 0} components`;
   const parts: string[] = [];
   const lines = (scored: NonNullable<Report['reconstruction']>): ScoredLine[] => [
@@ -190,14 +186,16 @@ ${body}
 export function reportHtml(report: Report, spec: JobSpec, picture: Uint8Array | undefined): string {
   const { model, dataset, notes } = report;
   const heading = `${model.name}: ${model.type} autoencoder of ${dataset.name}`;
-  const measured = `Measured on ${dataset.testRows.toLocaleString('en')} test rows that no training saw. Seed ${report.seed}.`;
+  const measured = report.recommendation
+    ? `Measured on ${report.recommendation.ratings.toLocaleString('en')} held-out ratings of ${dataset.testRows.toLocaleString('en')} people. Seed ${report.seed}.`
+    : `Measured on ${dataset.testRows.toLocaleString('en')} test rows that no training saw. Seed ${report.seed}.`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${text(heading)}</title><style>${style}</style></head><body><main>
 <h1>${text(model.name)}</h1><p class="soft">${text(heading)}. ${text(measured)}</p>
 ${originLine(report)}
 ${notes.map((note) => `<p>${text(note)}</p>`).join('')}
-${facts(report)}${figures(report)}${frameCosts(report)}${pictures(report, picture)}${charts(report)}${definitions}
+${facts(report)}${figures(report)}${frameCosts(report)}${pictures(report, picture)}${charts(report)}${report.recommendation ? ratingDefinitions : definitions}
 <h2>Specification</h2><pre>${text(JSON.stringify(spec, null, 2))}</pre>
 <p class="soft">Data set ${text(dataset.name)}, content ${text(dataset.hash)}</p>
 </main></body></html>

@@ -1,8 +1,9 @@
 /** The report of a codec for pictures: bits and PSNR of whole frames beside JPEG and WebP on pictures that no training saw, and parts of them. */
 
 import { compressPicture, type WholePicture } from '../data/image.ts';
+import { text } from './escape.ts';
 import { pictureGrid } from './grid.ts';
-import { reportPage, text } from './html.ts';
+import { reportPage } from './html.ts';
 
 /** A picture as it came back, and what it took. */
 export interface CodedPicture {

@@ -36,6 +36,45 @@ const answers = {
   pcaClipped: Type.Optional(Scores),
 };
 
+/** Measured on the held-out ratings of each person, from the person's other ratings. */
+export const RankingScores = Type.Object({
+  recall20: Type.Number({
+    description:
+      'held-out items among the first 20 of those not seen, of all held out (of 20, where more are); mean over people',
+  }),
+  ndcg100: Type.Number({
+    description: 'gain of the first 100 discounted by log₂ of the place + 1, of the best possible',
+  }),
+});
+export type RankingScores = Static<typeof RankingScores>;
+export const RatingScores = Type.Object({
+  rmse: Type.Number({ description: 'root of the mean squared error of a rating' }),
+  mae: Type.Number({ description: 'mean absolute error of a rating' }),
+});
+export type RatingScores = Static<typeof RatingScores>;
+
+const shownItem = Type.Object({ item: Type.String(), name: Type.Optional(Type.String()), score: Type.Number() });
+export const Recommendation = Type.Object({
+  people: Type.Integer({ minimum: 0, description: 'with held-out ratings' }),
+  ratings: Type.Integer({ minimum: 0, description: 'held out' }),
+  positive: Type.Number({ description: 'held-out ratings from here on count as liked when a ranking is scored' }),
+  ranking: Type.Object({
+    model: RankingScores,
+    popularity: RankingScores,
+    /** absent where there are too many items, and for models of this type */
+    ease: Type.Optional(RankingScores),
+  }),
+  /** of models whose scores are ratings */
+  rating: Type.Optional(Type.Object({ model: RatingScores, biases: RatingScores })),
+  examples: Type.Array(
+    Type.Object({
+      liked: Type.Array(shownItem, { description: 'rated highest by a person, of the ratings trained on' }),
+      recommended: Type.Array(Type.Object({ ...shownItem.properties, hit: Type.Boolean() })),
+    }),
+  ),
+});
+export type Recommendation = Static<typeof Recommendation>;
+
 export const Report = Type.Object({
   schema: Type.Literal(reportSchemaVersion),
   model: Type.Object({
@@ -64,6 +103,8 @@ export const Report = Type.Object({
   reconstruction: Type.Optional(Type.Object(answers)),
   /** of rows with fresh noise; `input` scores the noisy rows themselves */
   denoising: Type.Optional(Type.Object({ corruption: Corruption, input: Scores, ...answers })),
+  /** of a model of ratings, on held-out ratings of people who were trained on */
+  recommendation: Type.Optional(Recommendation),
   pictures: Type.Optional(
     Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
   ),
@@ -73,7 +114,7 @@ export type Report = Static<typeof Report>;
 /** The figures by the names under which a version's manifest and a finished job show them. */
 export function metricsOf(report: Report): Record<string, number> {
   const metrics: Record<string, number> = {};
-  const put = (prefix: string, scores: Scores | undefined) => {
+  const put = (prefix: string, scores: Scores | RankingScores | RatingScores | undefined) => {
     for (const [name, value] of Object.entries(scores ?? {})) metrics[`${prefix}.${name}`] = value;
   };
   put('test', report.reconstruction?.model);
@@ -82,5 +123,10 @@ export function metricsOf(report: Report): Record<string, number> {
   put('test.noisy', report.denoising?.input);
   put('test.denoised', report.denoising?.model);
   put('test.pcaDenoised', report.denoising?.pca);
+  put('test', report.recommendation?.rating?.model);
+  put('test.biases', report.recommendation?.rating?.biases);
+  put('test', report.recommendation?.ranking.model);
+  put('test.popularity', report.recommendation?.ranking.popularity);
+  put('test.ease', report.recommendation?.ranking.ease);
   return metrics;
 }

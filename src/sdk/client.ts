@@ -20,6 +20,7 @@ import type {
   ModelView,
   QueueList,
   Readiness,
+  Recommendations,
   SweepRequest,
   SweepView,
   WorkerList,
@@ -35,17 +36,20 @@ import type {
   DeleteOptions,
   EncodeFrameOptions,
   GenerateOptions,
+  GivenRating,
   ListJobsOptions,
   ListSweepsOptions,
   PictureFile,
   PictureOperation,
   ReadRowsOptions,
+  RecommendOptions,
   Rows,
   SubmitOptions,
   UploadCallOptions,
 } from './requests.ts';
 import { type Call, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
+export type { Recommendations } from './gen/contract.ts';
 export type * from './requests.ts';
 
 /** A model with its aliases and versions. */
@@ -249,6 +253,23 @@ export class HourglassClient {
       repeatable: true,
     });
     return answerOf(response);
+  }
+
+  /** What a person may like, the best first, from what the person has rated; and predicted ratings of `items`. */
+  async recommend(
+    model: string,
+    ratings: readonly GivenRating[],
+    { signal, ...options }: RecommendOptions = {},
+  ): Promise<Recommendations> {
+    const response = await this.#transport.send({
+      method: 'POST',
+      path: path('v1', 'models', model, 'recommend'),
+      body: JSON.stringify({ ratings, ...options }),
+      headers: { ...jsonType, accept: 'application/json' },
+      signal,
+      repeatable: true,
+    });
+    return (await response.json()) as Recommendations;
   }
 
   /** Rows to a frame on the server, for devices that cannot run the encoder. */

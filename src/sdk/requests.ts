@@ -80,6 +80,23 @@ export interface GenerateOptions extends CallOptions {
   readonly seed?: number;
 }
 
+/** What a person thinks of an item. */
+export interface GivenRating {
+  /** as the data set calls it */
+  readonly item: string;
+  /** on the scale of the data set; absent: its highest, for what is liked */
+  readonly rating?: number;
+}
+
+export interface RecommendOptions extends CallOptions {
+  /** items to recommend; default 10 */
+  readonly count?: number;
+  /** also recommend items that the person has rated */
+  readonly includeSeen?: boolean;
+  /** items whose scores are wanted, recommended or not */
+  readonly items?: readonly string[];
+}
+
 /** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
 export interface EncodeFrameOptions extends CallOptions {
   readonly kind?: FrameKind;

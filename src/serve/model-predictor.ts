@@ -328,6 +328,7 @@ function answerShape(manifest: Manifest, operation: Operation, asked: Shape): Sh
     case 'encode':
     case 'classify':
     case 'outliers':
+    case 'recommend':
       return [rows, ...outputShapeOf(manifest, operation)];
     case 'decode':
     case 'generate':

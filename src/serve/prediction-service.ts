@@ -17,6 +17,7 @@ import { type Outlier, OutlierRater } from './outliers.ts';
 import { PictureCodecs } from './pictures.ts';
 import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
 import type { Demand, Prediction, Predictor, PredictTarget } from './predictor.ts';
+import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
 
 type Rows = NdArray<'float32'>;
 
@@ -83,6 +84,7 @@ export class PredictionService {
   readonly #predictor: Predictor;
   readonly #frames: FrameCodec;
   readonly #rater: OutlierRater;
+  readonly #recommendations: RecommendationService;
   readonly #statistics = new StatisticsTable();
 
   constructor(options: PredictionServiceOptions) {
@@ -90,6 +92,7 @@ export class PredictionService {
     this.pictures = new PictureCodecs(options.registry);
     this.#frames = new FrameCodec(options);
     this.#rater = new OutlierRater(options);
+    this.#recommendations = new RecommendationService(options);
   }
 
   /** Waits for pictures that are being coded. */
@@ -150,6 +153,11 @@ export class PredictionService {
     const { model, count, seed = drawSeed(), withTarget = false, demand } = question;
     const prediction = await generate(this.#predictor, caller, { model, count, seed, ...(demand && { demand }) });
     return { seed, ...(await this.#answer(caller, 'generate', prediction, withTarget)) };
+  }
+
+  /** Throws what `RecommendationService.recommend` throws. */
+  recommend(caller: Caller, request: RecommendRequest): Promise<Recommendation> {
+    return this.#recommendations.recommend(caller, request);
   }
 
   /** Throws what `FrameCodec.encode` and `question.rows` throw. */

@@ -8,7 +8,7 @@ import type { ModelPool, ModelShapes, ModelSource } from '../runtime/pool.ts';
 import type { LaneRun } from './batcher.ts';
 import type { HereLane } from './turn-batcher.ts';
 
-type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers';
+type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers' | 'recommender';
 
 /** Which files answer an operation, one after the other. */
 const chains: Readonly<Record<Operation, readonly Part[]>> = {
@@ -19,6 +19,7 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
   classify: ['classifier'],
   generate: ['decoder'],
   outliers: ['outliers'],
+  recommend: ['recommender'],
 };
 
 const fileOf = (part: Part): string => `${part}.onnx`;
@@ -169,6 +170,7 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
     case 'denoise':
     case 'reconstruct':
     case 'generate':
+    case 'recommend':
       return inputShape;
     case 'classify':
       return [classes.length];

@@ -22,7 +22,8 @@ import type { RowRange } from './feeder.ts';
 import { fitOutliers } from './outliers.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
-import { modelFiles, outlierFiles } from './publish.ts';
+import { modelFiles, outlierFiles, recommenderFiles } from './publish.ts';
+import { ratingRows } from './rating-rows.ts';
 import { EpochSampler, type SampleSink } from './samples.ts';
 import { TrainingCallbacks } from './training-callbacks.ts';
 
@@ -65,10 +66,13 @@ export interface TrainedModel {
     | 'classify'
     | 'generate'
     | 'outliers'
+    | 'recommend'
   )[];
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
   readonly codeShape: Shape;
+  /** of a model that recommends: whether its scores are ratings, or only an order */
+  readonly scores?: 'ratings' | 'preferences';
   /** of a training for compression: what its codes are to be quantised with */
   readonly quantiser?: TrainedQuantiser;
   /** `train.loss`, `heldOut.loss`, `train.seconds`, `parameters` */
@@ -82,13 +86,18 @@ export interface TrainedModel {
  * often it was stopped. Throws `cancelled`, `diverged` (the loss is not finite), and what `CheckpointFiles.save` throws.
  */
 export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
-  const { spec, dataset, engine } = options;
+  const { spec, engine } = options;
   const { seed, earlyStopping } = spec.training;
-  const plan = planJob({ spec, data: dataset.info });
-  const rows = splitRows(spec, dataset.info.rows.train);
+  const plan = planJob({ spec, data: options.dataset.info });
+  const ratings = options.dataset.ratings && (await ratingRows(spec, options.dataset, options.dataset.ratings));
+  const dataset = ratings?.dataset ?? options.dataset;
+  const rows = ratings
+    ? { training: ratings.training, heldOut: ratings.heldOut }
+    : splitRows(spec, dataset.info.rows.train);
   const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const sampler = options.onSample && new EpochSampler({ plan, engine, dataset, seed, ...rows });
+  const sampler =
+    options.onSample && !ratings ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
   const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints, sampler });
   const labels = await dataset.split('train').labels();
 
@@ -133,6 +142,20 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const weights = pick(state.weights, published);
   const metadata = { producer: 'hourglass', version: options.release ?? '0' };
   const tick = () => callbacks.evaluating();
+  if (plan.recommends && ratings) {
+    const { recommends } = plan;
+    const complete = recommends.complete(weights, ratings.kept, tick);
+    return {
+      weights: complete,
+      files: recommenderFiles(recommends, complete, metadata),
+      operations: [...(recommends.encoder ? (['encode'] as const) : []), 'recommend'],
+      inputShape: autoencoder.inputShape,
+      codeShape: autoencoder.codeShape,
+      scores: recommends.scores,
+      metrics: { ...lossesOf(last), 'train.seconds': state.progress.seconds, parameters: countOfArrays(complete) },
+      epochs: state.progress.epochs,
+    };
+  }
   const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training, tick });
   const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
   return {
@@ -155,8 +178,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     codeShape: autoencoder.codeShape,
     ...(plan.quantiser && { quantiser: plan.quantiser(state.weights) }),
     metrics: {
-      ...(last.loss !== undefined && { 'train.loss': last.loss }),
-      ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
+      ...lossesOf(last),
       ...assessed.metrics,
       'train.seconds': state.progress.seconds,
       parameters: countOf(autoencoder.parameters),
@@ -164,6 +186,14 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     epochs: state.progress.epochs,
   };
 }
+
+const lossesOf = (last: EpochMetrics['metrics']): Record<string, number> => ({
+  ...(last.loss !== undefined && { 'train.loss': last.loss }),
+  ...(last['heldOut.loss'] !== undefined && { 'heldOut.loss': last['heldOut.loss'] }),
+});
+
+const countOfArrays = (weights: NdArrays): number =>
+  Object.values(weights).reduce((sum, { data }) => sum + data.length, 0);
 
 /** A checkpoint is never taken here: what `begin` does to the weights is done once. */
 const isAtBeginning = ({ progress: { position } }: PhaseStart): boolean => position.epoch === 0 && position.chunk === 0;

@@ -8,6 +8,7 @@ import { type Classifier, probabilities } from '../models/classifier.ts';
 import { parameter } from '../models/layers.ts';
 import { outlierScore } from '../models/outlier.ts';
 import type { Plan } from '../models/plan.ts';
+import type { Recommender } from '../models/recommender.ts';
 import type { OutlierFit } from './outliers.ts';
 
 const rows = (shape: Shape) => ({ dtype: 'float32', shape }) as const;
@@ -48,6 +49,12 @@ export const outlierScoreOf = (model: Autoencoder, weights: NdArrays): BatchFunc
 export const outlierFiles = (model: Autoencoder, weights: NdArrays, fit: OutlierFit, metadata: Metadata) => ({
   'outliers.onnx': exportOnnx(outlierScoreOf(model, { ...weights, ...fit.weights }), metadata),
   'outliers.json': Buffer.from(`${JSON.stringify(fit.calibration)}\n`),
+});
+
+/** `recommender.onnx`, ratings → scores, and `encoder.onnx`, ratings → code, where there is one. */
+export const recommenderFiles = (model: Recommender, weights: NdArrays, metadata: Metadata) => ({
+  'recommender.onnx': exportOnnx(model.recommender(weights), metadata),
+  ...(model.encoder && { 'encoder.onnx': exportOnnx(model.encoder(weights), metadata) }),
 });
 
 export function modelFiles(

@@ -6,6 +6,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { HourglassError } from '../base/errors.ts';
+import { type RecommenderFacts, recommenderFile } from '../base/recommender.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
@@ -15,6 +16,7 @@ import type { JobProgress } from '../jobspec/job.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
 import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
+import { evaluateRecommender } from '../report/recommender.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
 import type { Stores } from '../store/contract.ts';
 import { openStores } from '../store/open.ts';
@@ -118,8 +120,9 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
       }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
-      const bundle = await bundleOf(assignment, dataset, trained);
-      const evaluation = await evaluate({ assignment, stores, dataset, trained, bundle, signal });
+      const bundle = trained.scores ? undefined : await bundleOf(assignment, dataset, trained);
+      const parts = { assignment, stores, dataset, trained, bundle, signal };
+      const evaluation = trained.scores ? await evaluateScores(parts, trained.scores) : await evaluate(parts);
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
@@ -164,6 +167,7 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
     await dataset.close();
   }
 }
+
 interface EvaluationParts {
   readonly assignment: Assignment;
   readonly stores: Stores;
@@ -202,6 +206,29 @@ async function evaluate({
   } finally {
     model.dispose();
   }
+}
+
+/** The same of a model that recommends, with what `recommend` needs to know of the items. */
+async function evaluateScores(
+  { assignment, dataset, trained, signal }: EvaluationParts,
+  scores: RecommenderFacts['scores'],
+): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { ratings, info } = dataset;
+  if (!ratings || !info.ratings) throw new Error('a model that recommends was trained without ratings');
+  const { id: jobId, spec, release: hourglass, engine } = assignment;
+  const facts: RecommenderFacts = { scores, range: info.ratings.range, items: await ratings.items() };
+  const evaluated = await evaluateRecommender({
+    ...{ spec, info, ratings, facts, signal, threads: engine.threads },
+    recommender: trained.files['recommender.onnx'] ?? new Uint8Array(),
+    codeShape: trained.codeShape,
+    epochs: trained.epochs,
+    parameters: trained.metrics.parameters ?? 0,
+    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+  });
+  return {
+    metrics: evaluated.metrics,
+    files: { ...evaluated.files, [recommenderFile]: Buffer.from(JSON.stringify(facts)) },
+  };
 }
 
 /** Undefined, with a warning in the job's log, when codes of this model cannot be sent as frames: it is published all the same. */

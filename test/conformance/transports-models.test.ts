@@ -1,12 +1,13 @@
 // What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { RecommenderFacts } from '../../src/base/recommender.ts';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
-import { headed } from '../helpers/onnx-models.ts';
+import { headed, reversing } from '../helpers/onnx-models.ts';
 import { metaOf, times } from '../serve/serving.ts';
 import { type Both, startBoth } from './both.ts';
 
-const { encode, classify, generate } = InferenceService.method;
+const { encode, classify, generate, recommend } = InferenceService.method;
 let both: Both;
 beforeAll(async () => {
   both = await startBoth({ maxBatch: 1000 });
@@ -16,6 +17,12 @@ beforeAll(async () => {
       operations: ['encode', 'decode', 'classify', 'generate', 'outliers'],
       classes: ['cat', 'dog', 'owl'],
     }),
+  });
+  const items = [{ id: 'a', name: 'Alien' }, { id: 'b' }, { id: 'c', name: 'Casablanca' }, { id: 'd' }];
+  const facts: RecommenderFacts = { scores: 'ratings', range: [1, 5], items };
+  await both.registry.publish('films', {
+    files: { 'recommender.onnx': reversing(4), 'recommender.json': Buffer.from(JSON.stringify(facts)) },
+    meta: metaOf('job-3', { operations: ['recommend'] }),
   });
   await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
 });
@@ -179,4 +186,60 @@ it.each(['encode', 'generate'] as const)('%s is timed alike over both', async (o
     // the answer is here before the server knows that it has gone
     await vi.waitFor(async () => expect(await timed()).toEqual(before.map((count) => count + 1)));
   }
+});
+
+describe('recommend', () => {
+  const ratings = [
+    { item: 'a', rating: 2 },
+    { item: 'b', rating: 4 },
+    { item: 'zzz', rating: 1 },
+  ];
+
+  it('ranks what was not rated, names it, and tells what it does not know, alike over both', async () => {
+    const question = { ratings, count: 2, items: ['d', 'a', '?'] };
+    const answer = await rest('/v1/models/films/recommend', question);
+    expect(answer).toEqual({
+      ...{ model: 'films', version: 1, scores: 'ratings' },
+      recommended: [
+        { item: 'c', name: 'Casablanca', score: 4 },
+        { item: 'd', score: 2 },
+      ].toSorted((a, b) => b.score - a.score),
+      asked: [
+        { item: 'd', score: 2 },
+        { item: 'a', name: 'Alien', score: 0 },
+      ],
+      unknown: ['zzz', '?'],
+    });
+    const { $typeName, $unknown, recommended, asked, ...same } = await both.grpc.call(recommend, {
+      model: 'films',
+      ...question,
+    });
+    const plain = (items: typeof recommended) => items.map(({ $typeName, $unknown, ...item }) => item);
+    expect({ ...same, recommended: plain(recommended), asked: plain(asked) }).toEqual(answer);
+  });
+
+  it('takes an item without a rating as liked, and may recommend what was seen', async () => {
+    const { recommended } = (await rest('/v1/models/films/recommend', {
+      ratings: [{ item: 'a' }, { item: 'd', rating: 1 }],
+      includeSeen: true,
+    })) as { recommended: { item: string; score: number }[] };
+    expect(recommended.map(({ item, score }) => [item, score])).toEqual([
+      ['d', 5],
+      ['a', 1],
+      ['b', 0],
+      ['c', 0],
+    ]);
+  });
+
+  it('is refused for ratings of another scale and by models of rows', async () => {
+    const wrong = { ratings: [{ item: 'a', rating: 6 }] };
+    expect(await rest('/v1/models/films/recommend', wrong)).toMatchObject({
+      code: 'invalid-request',
+      field: '/ratings/0/rating',
+    });
+    expect(await refusal(both.grpc.call(recommend, { model: 'films', ...wrong }))).toBe('invalid-request');
+    expect(await rest('/v1/models/plain/recommend', { ratings })).toMatchObject({ code: 'operation-not-supported' });
+    expect(await refusal(both.grpc.call(recommend, { model: 'plain', ratings }))).toBe('operation-not-supported');
+    expect(await rest('/v1/models/films/recommend', { ratings, many: 1 })).toMatchObject({ code: 'unknown-field' });
+  });
 });

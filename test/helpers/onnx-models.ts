@@ -78,6 +78,19 @@ export function headed(input: number, classes: number): Readonly<Record<string, 
   };
 }
 
+/** A recommender that scores each item as its mirror image was rated. */
+export function reversing(items: number): Uint8Array {
+  return exportOnnx(
+    {
+      name: 'recommender',
+      inputs: { x: { dtype: 'float32', shape: [items] } },
+      weights: { W: matrix(items, items, (row, column) => (row + column === items - 1 ? 1 : 0)) },
+      call: (inputs, weights) => ({ scores: tf.matMul(inputs.x as tf.Tensor2D, weights.W as tf.Tensor2D) }),
+    },
+    metadata,
+  );
+}
+
 /** Dense sigmoid layers with irregular weights, whose answers use every bit. */
 export function irregular(input: number, code: number): ModelFiles {
   const weight = (row: number, column: number) => Math.sin(1 + row * 12.9898 + column * 78.233) / Math.sqrt(input);

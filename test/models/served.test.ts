@@ -10,11 +10,13 @@ import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import type { SplitName } from '../../src/data/dataset.ts';
 import type { JobView } from '../../src/jobspec/job.ts';
 import { ModelSpec, type ModelType } from '../../src/jobspec/model.ts';
+import type { RecommenderModel } from '../../src/jobspec/recommender.ts';
 import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
+import { csvOf, films } from '../train/ratings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
@@ -24,7 +26,7 @@ const small = { hidden: [20, 12], code: 6 };
 const head = { epochs: 1 };
 
 /** One job for each type whose inputs are rows, some with a classifier on top. For pictures: test/pictures. */
-const models: Readonly<Record<Exclude<ModelType, 'picture'>, object>> = {
+const models: Readonly<Record<Exclude<ModelType, 'picture' | RecommenderModel['type']>, object>> = {
   linear: { code: 6 },
   dense: { ...small, head },
   tied: small,
@@ -38,6 +40,13 @@ const models: Readonly<Record<Exclude<ModelType, 'picture'>, object>> = {
   variational: small,
   rbm: { code: 20 },
   'deep-belief': small,
+};
+
+/** The same of ratings. */
+const ratingModels: Readonly<Record<RecommenderModel['type'], object>> = {
+  ease: { regularisation: 5 },
+  autorec: { code: 4 },
+  'mult-vae': { code: 3, hidden: [8] },
 };
 
 let up: ChildProcess;
@@ -67,6 +76,13 @@ beforeAll(async () => {
   expect(uploaded.status, await uploaded.text()).toBe(201);
   for (const [type, model] of Object.entries(models)) {
     const job = { name: type, dataset: 'tiny', model: { type, ...model }, training: { epochs: 1, batchSize: 20 } };
+    jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
+  }
+  const ratings = await fetch(`${url}/v1/datasets`, { method: 'POST', body: ratingsForm() });
+  expect(ratings.status, await ratings.text()).toBe(201);
+  for (const [type, model] of Object.entries(ratingModels)) {
+    const training = { epochs: 40, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
+    const job = { name: type, dataset: 'tastes', model: { type, ...model }, training };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
 }, 60_000);
@@ -124,6 +140,17 @@ async function form(): Promise<FormData> {
     upload.set(`${prefix}rows`, idx([length, 14, 14], bytes), `${prefix}rows.idx`);
     upload.set(`${prefix}labels`, idx([length], labels), `${prefix}labels.idx`);
   }
+  return upload;
+}
+
+function ratingsForm(): FormData {
+  const upload = new FormData();
+  upload.set('name', 'tastes');
+  upload.set('options', JSON.stringify({ kind: 'ratings' }));
+  upload.set('rows', new Blob([csvOf(false)]), 'rows.csv');
+  upload.set('test-rows', new Blob([csvOf(true)]), 'test.csv');
+  const names = Array.from({ length: films }, (_, i) => `f${i},Film ${i}\n`);
+  upload.set('items', new Blob([`item,name\n${names.join('')}`]), 'items.csv');
   return upload;
 }
 
@@ -211,5 +238,46 @@ it('no type is left out', () => {
   const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
     (member) => member.properties.type.const,
   );
-  expect([...Object.keys(models), 'picture'].toSorted()).toEqual(types.toSorted());
+  expect([...Object.keys({ ...models, ...ratingModels }), 'picture'].toSorted()).toEqual(types.toSorted());
+});
+
+describe.each(Object.keys(ratingModels))('%s', (type) => {
+  it('recommends by a job over HTTP what a person of a known taste likes', { timeout: 240_000 }, async () => {
+    await until(async () => {
+      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
+      jobs.set(type, job);
+      return job.state !== 'queued' && job.state !== 'running';
+    });
+    const job = jobs.get(type);
+    expect(job).toMatchObject({ state: 'succeeded', model: type, version: 1 });
+    expect(job?.metrics).toMatchObject({
+      'test.ndcg100': expect.any(Number),
+      'test.popularity.recall20': expect.any(Number),
+    });
+    const report = await fetch(`${url}/v1/models/${type}/versions/1/files/report.html`);
+    expect(await report.text()).toContain('Film ');
+
+    const client = new HourglassClient({ baseUrl: url });
+    const ratings = [{ item: 'f0' }, { item: 'f2', rating: 5 }, { item: 'f4', rating: 4 }, { item: 'f99', rating: 1 }];
+    const answer = await client.recommend(type, ratings, { count: 3, items: ['f1', 'f6', 'nothing'] });
+    expect(answer).toMatchObject({ model: type, version: 1, unknown: ['f99', 'nothing'] });
+    expect(answer.scores).toBe(type === 'autorec' ? 'ratings' : 'preferences');
+    for (const { item, name } of answer.recommended) {
+      expect(['f6', 'f8', 'f10']).toContain(item);
+      expect(name).toBe(`Film ${item.slice(1)}`);
+    }
+    expect(answer.recommended.map(({ score }) => score)).toEqual(
+      answer.recommended.map(({ score }) => score).toSorted((a, b) => b - a),
+    );
+    const [other, own] = answer.asked.map(({ score }) => score) as [number, number];
+    expect(own).toBeGreaterThan(other + (type === 'autorec' ? 1 : 0));
+    const seen = await client.recommend(type, ratings.slice(0, 3), { count: 12, includeSeen: true });
+    expect(seen.recommended).toHaveLength(films);
+    const anybody = await client.recommend(type, []);
+    expect(anybody.recommended).toHaveLength(10);
+
+    await call(400, `/v1/models/${type}/recommend`, { ratings: [{ item: 'f0', rating: 6 }] });
+    await call(409, '/v1/models/dense/recommend', { ratings: [] });
+    await call(409, `/v1/models/${type}/reconstruct`, { inputs: [new Array(films).fill(0)] });
+  });
 });

@@ -72,6 +72,13 @@ export async function parsePart(part: StoredPart, context: ParseContext): Promis
   }
 }
 
+/** A part that has to be text. Throws `unsupported-dataset` for the other formats. */
+export async function openTextPart(part: StoredPart, context: ParseContext): Promise<Text> {
+  const found = await detect(part, context);
+  if (found.format === 'csv') return found.text;
+  throw unsupported(part, `it is ${found.format}, but ratings and names of items are tables in text, such as CSV.`);
+}
+
 /** The classes of a labels part, one per row: whole numbers or text of a one-dimensional npy or idx, or one column of CSV. */
 export async function readLabels(part: StoredPart, context: ParseContext): Promise<LabelColumn> {
   const found = await detect(part, context);

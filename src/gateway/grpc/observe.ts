@@ -43,6 +43,7 @@ const operations = {
   reconstruct: 'reconstruct',
   classify: 'classify',
   generate: 'generate',
+  recommend: 'recommend',
   encodeFrame: 'encode',
   decodeFrame: 'decode',
 } as const satisfies Record<keyof typeof InferenceService.method, LabelsOf<'stageDuration'>['operation']>;

@@ -40,6 +40,7 @@ export const inferenceScopes: Scopes<typeof InferenceService> = {
   reconstruct: 'infer',
   classify: 'infer',
   generate: 'infer',
+  recommend: 'infer',
   encodeFrame: 'infer',
   decodeFrame: 'infer',
 };

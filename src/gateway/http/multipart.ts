@@ -17,7 +17,7 @@ export interface MultipartHead {
 }
 
 const fieldNames = ['name', 'options'] as const;
-const roles = ['rows', 'labels', 'test-rows', 'test-labels'] as const satisfies UploadPart['role'][];
+const roles = ['rows', 'labels', 'test-rows', 'test-labels', 'items'] as const satisfies UploadPart['role'][];
 
 const isField = (name: string | undefined): boolean => fieldNames.some((field) => field === name);
 const isRole = (name: string | undefined): boolean => roles.some((role) => role === name);

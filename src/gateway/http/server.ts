@@ -43,6 +43,7 @@ import { modelRoutes } from './routes/models.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { queueRoutes } from './routes/queues.ts';
+import { recommendRoutes } from './routes/recommend.ts';
 import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
 
@@ -188,6 +189,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     bundleRoutes(routes, routeParts);
     predictionRoutes(routes, routeParts);
     generateRoutes(routes, routeParts);
+    recommendRoutes(routes, routeParts);
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);

@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -264,6 +264,7 @@ export type DatasetInfo = {
   readonly classes?: number;
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
+  readonly ratings?: Ratings;
   /** of the rows */
   readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar';
   /** CSV: of the text, such as utf-8 or windows-1252 */
@@ -289,6 +290,8 @@ export type DatasetList = {
 };
 
 export type UploadOptions = {
+  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called; default "rows" */
+  readonly kind?: 'rows' | 'ratings';
   /** auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does; default "auto" */
   readonly scale?: 'auto' | '8-bit' | 'none';
   /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
@@ -336,6 +339,8 @@ export type UploadForm = {
   readonly labels?: string;
   readonly 'test-rows'?: string;
   readonly 'test-labels'?: string;
+  /** of ratings: lines of item and name */
+  readonly items?: string;
 };
 
 export type Manifest = {
@@ -344,7 +349,7 @@ export type Manifest = {
   /** from 1 */
   readonly version: number;
   readonly createdAt: string;
-  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers')[];
+  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend')[];
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
@@ -446,6 +451,46 @@ export type GeneratedAnswer = {
   readonly outputs: readonly unknown[];
   /** asked for again, it gives the same rows */
   readonly seed: number;
+};
+
+export type RecommendRequest = {
+  /** of one person; none: what suits everybody */
+  readonly ratings: readonly {
+    /** as the data set calls it */
+    readonly item: string;
+    /** on the scale of the data set; default: its highest, for what is liked */
+    readonly rating?: number;
+  }[];
+  /** items to recommend; default 10; 0 to 1000 */
+  readonly count?: number;
+  /** also recommend items that the person has rated; default false */
+  readonly includeSeen?: boolean;
+  /** items whose scores are wanted, recommended or not */
+  readonly items?: readonly string[];
+};
+
+export type Recommendations = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** ratings: a score is the rating that the person is expected to give; preferences: it is only an order */
+  readonly scores: 'ratings' | 'preferences';
+  /** the best first */
+  readonly recommended: readonly {
+    readonly item: string;
+    /** from the data set */
+    readonly name?: string;
+    readonly score: number;
+  }[];
+  /** of "items", in their order */
+  readonly asked: readonly {
+    readonly item: string;
+    /** from the data set */
+    readonly name?: string;
+    readonly score: number;
+  }[];
+  /** items of the request that the model does not know */
+  readonly unknown: readonly string[];
 };
 
 export type FrameAnswer = {
@@ -1161,6 +1206,46 @@ export type ModelSpecPicture = {
   readonly crops: number;
 };
 
+export type ModelSpecEase = {
+  readonly type: 'ease';
+  /** λ on the diagonal of XᵀX; more of it recommends what is popular; default 200; up to 1000000000 */
+  readonly regularisation: number;
+  /** ratings from here on count as liked, others as not seen; 0 counts all; default 0; from 0 */
+  readonly positive: number;
+};
+
+export type ModelSpecAutorec = {
+  readonly type: 'autorec';
+  /** item: a row is what all people gave one item, the more exact of the two; user: a row is what one person gave all items; default "item" */
+  readonly by: 'item' | 'user';
+  /** number of code units; default 500; 1 to 8192 */
+  readonly code: number;
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** share of the ratings of a row left out in each step; default 0; from 0 */
+  readonly inputDropout: number;
+  /** share of the code units left out in each step; default 0.5; from 0 */
+  readonly dropout: number;
+  /** weight of the squared weights in the loss, for one row; default 0.02; 0 to 1000000 */
+  readonly penalty: number;
+  /** by item: variance of ratings around what a person thinks; more of it draws people with few ratings closer to all others; default 0.5; up to 1000000 */
+  readonly noise: number;
+};
+
+export type ModelSpecMultVae = {
+  readonly type: 'mult-vae';
+  /** number of code units; default 200; 1 to 8192 */
+  readonly code: number;
+  /** default [600] */
+  readonly hidden: readonly number[];
+  /** share of the items of a person left out in each step; default 0.5; from 0 */
+  readonly dropout: number;
+  /** weight of KL(q(z ∣ x) ‖ p(z)); default 0.2; 0 to 1000 */
+  readonly beta: number;
+  /** ratings from here on count as liked, others as not seen; 0 counts all; default 0; from 0 */
+  readonly positive: number;
+};
+
 export type CorruptionMaskingRequest = {
   readonly type: 'masking';
   /** default 0.5 */
@@ -1677,7 +1762,47 @@ export type ModelPictureRequest = {
   readonly crops?: number;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest;
+export type ModelEaseRequest = {
+  readonly type: 'ease';
+  /** λ on the diagonal of XᵀX; more of it recommends what is popular; default 200; up to 1000000000 */
+  readonly regularisation?: number;
+  /** ratings from here on count as liked, others as not seen; 0 counts all; default 0; from 0 */
+  readonly positive?: number;
+};
+
+export type ModelAutorecRequest = {
+  readonly type: 'autorec';
+  /** item: a row is what all people gave one item, the more exact of the two; user: a row is what one person gave all items; default "item" */
+  readonly by?: 'item' | 'user';
+  /** number of code units; default 500; 1 to 8192 */
+  readonly code?: number;
+  /** unit non-linearity φ; default "sigmoid" */
+  readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
+  /** share of the ratings of a row left out in each step; default 0; from 0 */
+  readonly inputDropout?: number;
+  /** share of the code units left out in each step; default 0.5; from 0 */
+  readonly dropout?: number;
+  /** weight of the squared weights in the loss, for one row; default 0.02; 0 to 1000000 */
+  readonly penalty?: number;
+  /** by item: variance of ratings around what a person thinks; more of it draws people with few ratings closer to all others; default 0.5; up to 1000000 */
+  readonly noise?: number;
+};
+
+export type ModelMultVaeRequest = {
+  readonly type: 'mult-vae';
+  /** number of code units; default 200; 1 to 8192 */
+  readonly code?: number;
+  /** default [600] */
+  readonly hidden?: readonly number[];
+  /** share of the items of a person left out in each step; default 0.5; from 0 */
+  readonly dropout?: number;
+  /** weight of KL(q(z ∣ x) ‖ p(z)); default 0.2; 0 to 1000 */
+  readonly beta?: number;
+  /** ratings from here on count as liked, others as not seen; 0 counts all; default 0; from 0 */
+  readonly positive?: number;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest;
 
 /** default {} */
 export type ValidationRequest = {
@@ -1782,6 +1907,16 @@ export type Preprocessing = {
   readonly fit: 'crop' | 'pad' | 'squeeze';
   /** what is behind transparent pixels: white, black, a colour such as #ffffe0, or auto, which is white when the visible part is dark and black when it is light. Rows of four channels keep their alpha */
   readonly transparency: string;
+};
+
+/** of a data set of ratings: its rows are people, the values of a row are items, 0 is "not rated" */
+export type Ratings = {
+  /** smallest and largest rating */
+  readonly range: readonly [number, number];
+  /** ratings to train on; from 0 */
+  readonly train: number;
+  /** ratings held out for testing; from 0 */
+  readonly test: number;
 };
 
 /** what was done to the values of the data set: value of a row = uploaded value / divisor; rows of numbers are sent scaled alike. Absent in versions of older releases */

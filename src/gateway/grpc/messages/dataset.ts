@@ -22,6 +22,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     warnings,
     createdAt,
     sizes: _sizes,
+    ratings,
     ...same
   } = info;
   return {
@@ -29,6 +30,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     shape: [...shape],
     range: [...range],
     rows: { ...rows },
+    ...(ratings && { ratings: { ...ratings, range: [...ratings.range] } }),
     classNames: [...classNames],
     columns: [...columns],
     ...(labelColumn !== undefined && { labelColumn: fromJson(ValueSchema, labelColumn) }),
@@ -43,6 +45,7 @@ const roles: Readonly<Record<number, UploadPart['role']>> = {
   [DatasetRole.LABELS]: 'labels',
   [DatasetRole.TEST_ROWS]: 'test-rows',
   [DatasetRole.TEST_LABELS]: 'test-labels',
+  [DatasetRole.ITEMS]: 'items',
 };
 
 const order = 'Send `upload` first, then for each file `part` and its `chunk`s.';

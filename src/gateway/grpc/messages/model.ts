@@ -19,6 +19,7 @@ const operationNumbers = {
   classify: OperationNumber.CLASSIFY,
   generate: OperationNumber.GENERATE,
   outliers: OperationNumber.OUTLIERS,
+  recommend: OperationNumber.RECOMMEND,
 } as const satisfies Record<Operation, OperationNumber>;
 
 export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShape<typeof FileEntrySchema> => ({

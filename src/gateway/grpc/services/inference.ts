@@ -107,6 +107,15 @@ export function inferenceService({
       return { ...(await rowsAnswer(answer, format)), seed };
     },
 
+    async recommend({ model, ratings, count, includeSeen, items }, call) {
+      call.limit(deadlineMs);
+      checkRecommendation(ratings.length, count ?? 0, items.length);
+      const { caller, demand } = call;
+      const question = { model, ratings, count, includeSeen, items, demand };
+      const { recommended, asked, unknown, ...answer } = await predictions.recommend(caller, question);
+      return { ...answer, recommended: [...recommended], asked: [...asked], unknown: [...unknown] };
+    },
+
     async decode({ model, codes, outputFormat }, call) {
       const format = formatOf(outputFormat, codes);
       const question = { operation: 'decode', model, content: contentOf(codes, 'codes'), format } as const;
@@ -149,6 +158,20 @@ export function inferenceService({
       return rowsAnswer(await predictions.decodeFrame(caller, { frame, model, withTarget, demand }), format);
     },
   };
+}
+
+/** The limits of REST's schema. Throws `invalid-request`. */
+function checkRecommendation(ratings: number, count: number, items: number): void {
+  const found = { ratings, count, items };
+  const most = { ratings: 20_000, count: 1000, items: 1000 };
+  for (const field of ['ratings', 'count', 'items'] as const) {
+    if (found[field] <= most[field]) continue;
+    throw new HourglassError('invalid-request', `"${field}" is ${found[field]}; at most ${most[field]} are allowed.`, {
+      field: `/${field}`,
+      expected: most[field],
+      found: found[field],
+    });
+  }
 }
 
 function questionOf(operation: RowOperation, { model, content, outputFormat }: RowsRequest): Question {

