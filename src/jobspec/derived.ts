@@ -79,8 +79,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  */
 const trainingOf: Partial<Record<ModelType, object>> = {
   ease: { validation: { fraction: 0 } },
-  autorec: { epochs: 150, batchSize: 128, validation: { fraction: 0 } },
-  'mult-vae': { epochs: 100, batchSize: 128, validation: { fraction: 0 } },
+  autorec: { epochs: 80, batchSize: 128, validation: { fraction: 0 } },
+  'mult-vae': { epochs: 30, batchSize: 128, validation: { fraction: 0 } },
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
   picture: {
     epochs: 12,

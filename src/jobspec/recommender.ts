@@ -31,12 +31,12 @@ export const AutorecModel = Type.Object(
     }),
     code: code(500),
     activation: withDefault(Activation, 'sigmoid'),
-    inputDropout: dropout(0, 'ratings of a row'),
+    inputDropout: dropout(0.3, 'ratings of a row'),
     dropout: dropout(0.5, 'code units'),
     penalty: Type.Number({
       minimum: 0,
       maximum: 1e6,
-      default: 0.02,
+      default: 0.01,
       description: 'weight of the squared weights in the loss, for one row',
     }),
     noise: Type.Number({

@@ -44,9 +44,9 @@ const models: Readonly<Record<Exclude<ModelType, 'picture' | RecommenderModel['t
 
 /** The same of ratings. */
 const ratingModels: Readonly<Record<RecommenderModel['type'], object>> = {
-  ease: { regularisation: 5 },
+  ease: { regularisation: 5, positive: 4 },
   autorec: { code: 4 },
-  'mult-vae': { code: 3, hidden: [8] },
+  'mult-vae': { code: 3, hidden: [8], positive: 4 },
 };
 
 let up: ChildProcess;

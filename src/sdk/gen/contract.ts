@@ -1222,11 +1222,11 @@ export type ModelSpecAutorec = {
   readonly code: number;
   /** unit non-linearity φ; default "sigmoid" */
   readonly activation: 'linear' | 'sigmoid' | 'tanh' | 'relu';
-  /** share of the ratings of a row left out in each step; default 0; from 0 */
+  /** share of the ratings of a row left out in each step; default 0.3; from 0 */
   readonly inputDropout: number;
   /** share of the code units left out in each step; default 0.5; from 0 */
   readonly dropout: number;
-  /** weight of the squared weights in the loss, for one row; default 0.02; 0 to 1000000 */
+  /** weight of the squared weights in the loss, for one row; default 0.01; 0 to 1000000 */
   readonly penalty: number;
   /** by item: variance of ratings around what a person thinks; more of it draws people with few ratings closer to all others; default 0.5; up to 1000000 */
   readonly noise: number;
@@ -1778,11 +1778,11 @@ export type ModelAutorecRequest = {
   readonly code?: number;
   /** unit non-linearity φ; default "sigmoid" */
   readonly activation?: 'linear' | 'sigmoid' | 'tanh' | 'relu';
-  /** share of the ratings of a row left out in each step; default 0; from 0 */
+  /** share of the ratings of a row left out in each step; default 0.3; from 0 */
   readonly inputDropout?: number;
   /** share of the code units left out in each step; default 0.5; from 0 */
   readonly dropout?: number;
-  /** weight of the squared weights in the loss, for one row; default 0.02; 0 to 1000000 */
+  /** weight of the squared weights in the loss, for one row; default 0.01; 0 to 1000000 */
   readonly penalty?: number;
   /** by item: variance of ratings around what a person thinks; more of it draws people with few ratings closer to all others; default 0.5; up to 1000000 */
   readonly noise?: number;
