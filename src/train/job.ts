@@ -96,8 +96,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     : splitRows(spec, dataset.info.rows.train);
   const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const sampler =
-    options.onSample && !ratings ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
+  const sampler = options.onSample && !ratings ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
   const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints, sampler });
   const labels = await dataset.split('train').labels();
 
