@@ -4,18 +4,21 @@
  * root and the only reader of the environment. A role loads only what it needs: the gateway no tfjs, the worker no server.
  */
 
+import cluster from 'node:cluster';
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { exposureProblem } from './access/exposure.ts';
 import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
-import { Metrics, type MetricsSnapshot } from './platform/metrics.ts';
+import { Metrics } from './platform/metrics.ts';
 import { Shutdown } from './platform/shutdown.ts';
 import type { QueueSettings, RedisSettings } from './queue/redis.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { hopelessCode } from './up/exit-code.ts';
-import type { Gathered, Recorded } from './up/messages.ts';
+import { gatherMetrics, tellRegularly } from './up/gathered.ts';
+import type { GatewayState, Recorded } from './up/messages.ts';
 import type { TrainingWorker } from './worker/worker.ts';
 
 const release = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
@@ -102,7 +105,7 @@ function begin(role: string, config: Config): Process {
     format: config.logFormat,
     process: role,
     secrets: secretsOf(config),
-    buffered: role === 'gateway',
+    buffered: role.startsWith('gateway'),
   });
   const metrics = new Metrics(role);
   metrics.set('buildInfo', 1, { version: release, node: process.versions.node });
@@ -191,11 +194,8 @@ async function worker(config: Config): Promise<void> {
     });
   }
   if (process.send) {
-    const tell = async (): Promise<void> => {
-      const message: Recorded = { type: 'metrics', snapshot: await metrics.snapshot() };
-      if (process.connected) process.send?.(message);
-    };
-    setInterval(() => void tell(), metricsEveryMs).unref();
+    const recorded = async (): Promise<Recorded> => ({ type: 'metrics', snapshot: await metrics.snapshot() });
+    void tellRegularly(metricsEveryMs, recorded);
   } else {
     const { createMetricsServer } = await import('./gateway/metrics-server.ts');
     const server = createMetricsServer(async () => [await metrics.snapshot()], log, config);
@@ -205,10 +205,34 @@ async function worker(config: Config): Promise<void> {
   }
 }
 
+/** Several gateways on the same ports, and one metrics port for all of them. */
+async function gatewayGroup(config: Config): Promise<void> {
+  const { log, metrics, shutdown } = begin('gateway', config);
+  const { GatewayGroup } = await import('./up/gateway-group.ts');
+  const { createMetricsServer } = await import('./gateway/metrics-server.ts');
+  const group = new GatewayGroup({
+    ...{ count: config.gateways, log, stopMs: config.drainMs + config.graceMs + 5000 },
+    onRestart: () => metrics.count('restarts', 1, { part: 'gateway' }),
+    onHopeless: () => void group.stop().then(() => process.exit(hopelessCode)),
+  });
+  const others = gatherMetrics();
+  const read = async () => [await metrics.snapshot(), ...group.snapshots(), ...others()];
+  const server = createMetricsServer(read, log, config, { report: async () => group.report() });
+  const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
+  shutdown
+    .add({ name: 'gateways', limitMs: config.drainMs + config.graceMs + 6000, run: () => group.stop() })
+    .add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
+  const ports = await group.start(fileURLToPath(entry(import.meta.url, './main.ts')));
+  log.info({ ...ports, metricsPort, gateways: config.gateways }, 'gateways are ready');
+  process.send?.({ ...ports, metricsPort });
+}
+
 async function gateway(config: Config): Promise<void> {
   refuseExposure(config);
+  if (config.gateways > 1 && cluster.isPrimary) return gatewayGroup(config);
   const settings = queueSettings(config, config.redisUrl);
-  const { log, metrics, shutdown } = begin('gateway', config);
+  const number = cluster.worker?.id;
+  const { log, metrics, shutdown } = begin(number === undefined ? 'gateway' : `gateway-${number}`, config);
   if (config.auth === 'off') log.warn('HOURGLASS_AUTH=off: everybody who reaches this gateway may do everything');
   const { createGateway } = await import('./gateway/gateway.ts');
   const { openAccessControl } = await import('./access/open.ts');
@@ -222,7 +246,7 @@ async function gateway(config: Config): Promise<void> {
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
   const { stores, registry, datasets } = await openStored(config, metrics, limits, lookedAtBytes);
   const pool = new ModelPool({
-    threads: config.servingWorkers,
+    threads: number === undefined ? config.servingWorkers : Math.ceil(config.servingWorkers / config.gateways),
     session: { threads: config.servingThreads },
     maxModels: config.loadedModels,
     taskTimeoutMs: config.runTimeoutMs,
@@ -232,13 +256,13 @@ async function gateway(config: Config): Promise<void> {
   const warn = (message: string, facts: object): void => log.warn(facts, message);
   const tracing = await openTracing('gateway', config, log);
   const predictor = new ModelPredictor({ registry, pool, config, metrics, warn, tracing });
-  let gathered: Gathered['snapshots'] = {};
-  process.on('message', (message: Gathered) => {
-    if (message.type === 'metrics') gathered = message.snapshots;
-  });
-  const otherMetrics = (): MetricsSnapshot[] => Object.values(gathered);
   const parts = { queue, predictor, registry, datasets, storage: stores, access, keys, config, log, metrics, tracing };
-  const served = createGateway({ ...parts, version: release, otherMetrics });
+  const served = createGateway({
+    ...parts,
+    version: release,
+    otherMetrics: gatherMetrics(),
+    hasMetricsPort: number === undefined,
+  });
   shutdown
     .add({
       name: 'ports',
@@ -254,6 +278,11 @@ async function gateway(config: Config): Promise<void> {
   // Past the log, which may be kept and shipped elsewhere.
   if (firstKey !== undefined) process.stdout.write(firstKeyText(firstKey));
   process.send?.({ type: 'listening', host: config.host, ...ports });
+  if (number === undefined) return;
+  const state = async (): Promise<GatewayState> => ({
+    ...{ type: 'gateway', snapshot: await metrics.snapshot(), readiness: await served.readiness.report() },
+  });
+  await tellRegularly(metricsEveryMs, state);
 }
 
 async function up(config: Config): Promise<void> {

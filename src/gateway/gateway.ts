@@ -38,6 +38,8 @@ export interface GatewayParts {
   readonly metrics: Metrics;
   /** of this release */
   readonly version: string;
+  /** false for one of several gateways: another process answers on the metrics port for all of them */
+  readonly hasMetricsPort?: boolean;
   /** what other processes have recorded, for which this one speaks */
   readonly otherMetrics?: () => readonly MetricsSnapshot[];
   /** absent: no spans are made */
@@ -82,7 +84,8 @@ export function createGateway(parts: GatewayParts): Gateway {
 
     async listen() {
       try {
-        const metricsPort = await metricsServer.listen(config.metricsHost, config.metricsPort);
+        const { hasMetricsPort = true } = parts;
+        const metricsPort = hasMetricsPort ? await metricsServer.listen(config.metricsHost, config.metricsPort) : 0;
         const grpcPort = await grpc.listen(config.host, config.grpcPort);
         const httpPort = await http.listen(config.host, config.httpPort);
         return { httpPort, grpcPort, metricsPort };

@@ -9,7 +9,7 @@ import type { Logger } from '../platform/log.ts';
 import { type MetricsSnapshot, metricsContentTypes, renderSnapshots } from '../platform/metrics.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type CrossOriginConfig, isAllowedHost } from './http/cross-origin.ts';
-import { type Readiness, reportFor } from './readiness.ts';
+import { type ReadinessReport, reportFor } from './readiness.ts';
 
 /** connections at once; with more, the one idle for the longest time is closed */
 const maxConnections = 256;
@@ -25,7 +25,7 @@ export function createMetricsServer(
   read: () => Promise<readonly MetricsSnapshot[]>,
   log: Logger,
   config: CrossOriginConfig,
-  readiness?: Pick<Readiness, 'report'>,
+  readiness?: { report(): Promise<ReadinessReport> | ReadinessReport },
 ): MetricsServer {
   const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
     response.setHeader('cache-control', 'no-store');

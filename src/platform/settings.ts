@@ -200,6 +200,12 @@ export const settings = {
   ),
 
   defaultModel: serving('HOURGLASS_DEFAULT_MODEL', optional(reference), null, 'model of requests that name none'),
+  gateways: serving(
+    'HOURGLASS_GATEWAYS',
+    count(64, 0.25),
+    '1',
+    'processes that answer on the same ports; auto: a quarter of the cores, which leaves room for training',
+  ),
   servingWorkers: serving('HOURGLASS_SERVING_WORKERS', count(256, 0.5), 'auto', 'threads that run models'),
   servingThreads: serving('HOURGLASS_SERVING_THREADS', count(256, 0), 'auto', 'threads within one model run'),
   inlineModels: serving(

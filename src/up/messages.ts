@@ -22,3 +22,18 @@ export interface Gathered {
   readonly type: 'metrics';
   readonly snapshots: Readonly<Record<string, MetricsSnapshot>>;
 }
+
+/** From each gateway of a group, now and then, to the process that answers on the metrics port for them. */
+export interface GatewayState {
+  readonly type: 'gateway';
+  readonly snapshot: MetricsSnapshot;
+  readonly readiness: {
+    readonly ready: boolean;
+    readonly parts: Readonly<Record<'queue' | 'storage' | 'registry' | 'models' | 'server', PartState>>;
+  };
+}
+
+interface PartState {
+  readonly ready: boolean;
+  readonly detail: string;
+}
