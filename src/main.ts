@@ -205,7 +205,6 @@ async function worker(config: Config): Promise<void> {
   }
 }
 
-/** Several gateways on the same ports, and one metrics port for all of them. */
 async function gatewayGroup(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin('gateway', config);
   const { GatewayGroup } = await import('./up/gateway-group.ts');
