@@ -105,13 +105,13 @@ export interface GrpcServer {
 }
 
 /** rows in any form */
-const inferencePrefix = `/${InferenceService.typeName}/`;
+const inferencePrefixes = [InferenceService, GRPCInferenceService].map(({ typeName }) => `/${typeName}/`);
 const uploadPath = `/${DatasetService.typeName}/${DatasetService.method.createDataset.name}`;
 const mebibyte = 2 ** 20;
 
 /** Bytes of one request message: as over REST, what is neither rows nor a piece of an upload is small. */
 function longestMessage(path: string): number {
-  if (path.startsWith(inferencePrefix)) return Number.POSITIVE_INFINITY;
+  if (inferencePrefixes.some((prefix) => path.startsWith(prefix))) return Number.POSITIVE_INFINITY;
   return path === uploadPath ? 4 * mebibyte : mebibyte;
 }
 
