@@ -6,7 +6,6 @@
 
 import cluster from 'node:cluster';
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { exposureProblem } from './access/exposure.ts';
 import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
@@ -221,7 +220,7 @@ async function gatewayGroup(config: Config): Promise<void> {
   shutdown
     .add({ name: 'gateways', limitMs: config.drainMs + config.graceMs + 6000, run: () => group.stop() })
     .add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
-  const ports = await group.start(fileURLToPath(entry(import.meta.url, './main.ts')));
+  const ports = await group.start(entry(import.meta.url, './main.ts'));
   log.info({ ...ports, metricsPort, gateways: config.gateways }, 'gateways are ready');
   process.send?.({ ...ports, metricsPort });
 }

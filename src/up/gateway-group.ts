@@ -8,6 +8,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from '../platform/log.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 import { hopelessCode } from './exit-code.ts';
@@ -48,8 +49,8 @@ export class GatewayGroup {
   }
 
   /** Resolves when all listen, to their common ports. */
-  async start(program: string): Promise<Listening> {
-    cluster.setupPrimary({ exec: program, args: ['gateway'], execArgv: [] });
+  async start(program: URL): Promise<Listening> {
+    cluster.setupPrimary({ exec: fileURLToPath(program), args: ['gateway'], execArgv: [] });
     const listening: Promise<Listening>[] = [];
     for (let i = 1; i <= this.#options.count; i++) {
       listening.push(
