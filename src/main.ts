@@ -7,6 +7,7 @@
 import cluster from 'node:cluster';
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { exposureProblem } from './access/exposure.ts';
+import { usage } from './cli/usage.ts';
 import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { entry } from './platform/entry.ts';
@@ -30,19 +31,7 @@ process.env.ORT_DISABLE_TELEMETRY ??= '1';
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 // Models, data sets and the queue are this user's alone: folders 0700, files 0600, those of child processes too.
-process.umask(0o077);
-
-const usage = `hourglass ${release}: trains autoencoders from a job queue and serves encode, decode and denoise
-
-  hourglass up        everything on this machine: redis-server, gateway and worker
-  hourglass gateway   REST, gRPC and metrics; needs REDIS_URL
-  hourglass worker    trains the jobs of the queue; needs REDIS_URL
-  hourglass collect   deletes from the bucket what nothing uses any more
-  hourglass keys      makes, lists, rotates and revokes API keys; see "hourglass keys help"
-  hourglass health    exit code 0 when the gateway or worker on HOURGLASS_METRICS_PORT is alive, else 1
-  hourglass --help    this text
-  hourglass --version
-`;
+const usualMask = process.umask(0o077);
 
 /** A worker under `hourglass up` has no metrics port: it tells its parent. */
 const metricsEveryMs = 2000;
@@ -357,12 +346,16 @@ const roles: Readonly<Record<string, (config: Config) => Promise<void>>> = { up,
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
   if (asked[0] === 'keys') return keys(asked.slice(1));
+  if (asked[0] !== undefined && !Object.hasOwn(roles, asked[0]) && /^[a-z]/.test(asked[0])) {
+    const { callServer, isCliCommand } = await import('./cli/run.ts');
+    if (isCliCommand(asked[0])) return callServer(asked, { umask: usualMask, environment: process.env });
+  }
   const [name = '--help', ...rest] = asked.some((word) => ['--help', '-h', 'help'].includes(word)) ? [] : asked;
   if (name === '--version') return console.log(release);
-  if (name === '--help') return console.log(`${usage}\n${settingsHelp()}`);
+  if (name === '--help') return console.log(`${usage(release)}\n${settingsHelp()}`);
   const role = Object.hasOwn(roles, name) ? roles[name] : undefined;
   if (!role || rest.length > 0) {
-    throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage}`);
+    throw new StartError(`There is no command "${[name, ...rest].join(' ')}".\n\n${usage(release)}`);
   }
   const config = loadConfig(name === 'up' ? forTerminal() : process.env);
   openDataFolder(config);

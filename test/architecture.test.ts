@@ -23,7 +23,6 @@ const mayImport: Record<string, readonly string[]> = {
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],
   access: ['base', 'platform'],
-  cli: ['base', 'access'],
   queue: ['base', 'platform', 'jobspec', 'access'],
   worker: [
     ...['base', 'platform', 'jobspec', 'data', 'models', 'engine', 'train', 'report', 'bundle', 'registry', 'queue'],
@@ -38,6 +37,7 @@ const mayImport: Record<string, readonly string[]> = {
   sdk: ['base', 'picture', 'codec'],
   demo: ['sdk'],
   console: ['sdk'],
+  cli: ['base', 'access', 'sdk'],
 };
 
 /** package (prefix) → the files that may import it */

@@ -89,7 +89,7 @@ describe('hourglass-sdk', () => {
     expect(text.trim()).toBe('unreachable loadEncoder Outbox');
   });
 
-  it('is bundled by rolldown and esbuild, whole within 17 kB, and what is not used is left out', async () => {
+  it('is bundled by rolldown and esbuild, whole within 15.5 kB, and what is not used is left out', async () => {
     const sizeOf = async (exported: string): Promise<number[]> => {
       const file = path.join(project, 'entry.js');
       writeFileSync(file, exported);
@@ -106,8 +106,8 @@ describe('hourglass-sdk', () => {
       await sizeOf("export * from 'hourglass-sdk';"),
       await sizeOf("export { HourglassClient } from 'hourglass-sdk';"),
     ];
-    for (const size of whole) expect(size).toBeLessThan(17_000);
-    for (const size of client) expect(size).toBeLessThan(8_000);
+    for (const size of whole) expect(size).toBeLessThan(15_500);
+    for (const size of client) expect(size).toBeLessThan(6_500);
   });
 
   it.skipIf(!chromiumPath)(

@@ -2,7 +2,7 @@
 // with a real server that is frozen, or that holds commands back.
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { HourglassError } from '../../src/base/errors.ts';
+import { errorTable, type HourglassError } from '../../src/base/errors.ts';
 import { resolveSweep } from '../../src/jobspec/sweep.ts';
 import type { RedisJobQueue } from '../../src/queue/redis-job-queue.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
@@ -40,7 +40,7 @@ it('says so when Redis freezes, names the job that may be queued, and the key ma
   process.kill(redis.pid, 'SIGCONT');
   for (const error of [bare, keyed]) {
     expect(error.code).toBe('outcome-unknown');
-    expect(error.row).toMatchObject({ http: 503, retryable: true });
+    expect(errorTable[error.code]).toMatchObject({ http: 503, retryable: true });
     expect(error.facts.retryAfter).toBeGreaterThan(0);
     expect(error.message).not.toContain('nothing was queued');
   }

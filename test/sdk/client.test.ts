@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { errorTable } from '../../src/base/errors.ts';
 import type { Contract } from '../../src/gateway/http/contract.ts';
 import { HourglassClient, type JobEvent, type JobRequest, ProblemError } from '../../src/sdk/index.ts';
 
@@ -226,4 +227,14 @@ describe('following a job', () => {
     expect((error as Error).cause).toBeInstanceOf(Error);
     expect((error as Error).message).toMatch(/ECONNREFUSED|bad port/);
   });
+});
+
+it('knows of every code of the error table whether the same call may succeed later', () => {
+  const known = Object.entries(errorTable).map(([code, { http }]) => [
+    code,
+    new ProblemError(code, '', http).retryable,
+  ]);
+  expect(Object.fromEntries(known)).toEqual(
+    Object.fromEntries(Object.entries(errorTable).map(([code, { retryable }]) => [code, retryable])),
+  );
 });

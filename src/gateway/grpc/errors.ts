@@ -7,7 +7,7 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { type Any, anyPack, anyUnpack, durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
-import { grpcStatus, HourglassError } from '../../base/errors.ts';
+import { errorTable, grpcStatus, HourglassError } from '../../base/errors.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -31,7 +31,7 @@ const shorten = (text: string, length: number): string =>
 
 /** A status that grpc-js can send, with everything a client needs to act on it. */
 export function toStatus(error: HourglassError, requestId: string): StatusObject {
-  const code = grpcStatus[error.row.grpc];
+  const code = grpcStatus[errorTable[error.code].grpc];
   const message = shorten(error.message, longestText);
   const metadata = new Metadata();
   const details = toBinary(StatusSchema, create(StatusSchema, { code, message, details: detailsOf(error, requestId) }));

@@ -4,7 +4,7 @@
  */
 
 import { STATUS_CODES } from 'node:http';
-import { HourglassError, normaliseError } from '../../base/errors.ts';
+import { errorTable, HourglassError, normaliseError } from '../../base/errors.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -27,8 +27,8 @@ export function toProblem(error: HourglassError, requestId: string): Problem {
   const { field, expected, found } = error.facts;
   return {
     type: typePrefix + error.code,
-    title: error.row.title,
-    status: error.row.http,
+    title: errorTable[error.code].title,
+    status: errorTable[error.code].http,
     code: error.code,
     detail: error.message,
     requestId,

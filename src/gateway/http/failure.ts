@@ -1,7 +1,7 @@
 /** How every failed request is answered, and paths that are not there. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { HourglassError } from '../../base/errors.ts';
+import { errorTable, HourglassError } from '../../base/errors.ts';
 import { traceFields } from '../../base/traceparent.ts';
 import { challenge } from './admit.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
@@ -40,7 +40,7 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
     const trace = caller?.traceparent && traceFields(caller.traceparent);
     request.log.error({ requestId: request.id, ...trace, err: error.cause ?? error }, 'request failed');
   }
-  const { http, retryable } = error.row;
+  const { http, retryable } = errorTable[error.code];
   if (retryable && http !== 409) {
     reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));
   }

@@ -1,0 +1,160 @@
+// The command line as scripts use it: the built program against a real gateway and worker, its output, files, pipes and exit codes.
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/image.ts';
+import { type Running, startUp } from '../helpers/running.ts';
+
+const program = path.resolve(import.meta.dirname, '../../dist/main.js');
+let server: Running;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'hourglass-cli-'));
+  server = await startUp();
+}, 120_000);
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Result {
+  readonly code: number;
+  readonly out: Buffer;
+  readonly text: string;
+  readonly notes: string;
+}
+
+function run(words: readonly string[], input?: string | Uint8Array, url = server.url): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [program, ...words],
+      { cwd: folder, encoding: 'buffer', env: { PATH: process.env.PATH, HOURGLASS_URL: url } },
+      (error, out, notes) => {
+        const code = error === null ? 0 : Number(error.code ?? 1);
+        resolve({ code, out, text: out.toString(), notes: notes.toString() });
+      },
+    );
+    child.stdin?.end(input);
+  });
+}
+
+const json = async <T>(...words: string[]): Promise<T> => JSON.parse((await run([...words, '--json'])).text) as T;
+const inFolder = (file: string): string => path.join(folder, file);
+const gradient = (): Uint8Array => Uint8Array.from({ length: 64 }, (_, i) => 4 * i);
+
+describe('hourglass', () => {
+  it('uploads a table, tries a job, trains it from a pipe and follows it to its model', async () => {
+    const lines = Array.from({ length: 120 }, (_, i) => `${i % 7},${i % 5},${i % 3},${i % 2 ? 'odd' : 'even'}`);
+    writeFileSync(inFolder('table.csv'), `a,b,c,kind\n${lines.join('\n')}\n`);
+    const added = await run(['datasets', 'add', 'table.csv', '--options', '{"labelColumn":"kind"}']);
+    expect([added.code, added.text]).toEqual([0, expect.stringContaining('table: ')]);
+    const { datasets } = await json<{ datasets: { name: string }[] }>('datasets');
+    expect(datasets.map(({ name }) => name)).toContain('table');
+
+    const check = await run(['train', '--dataset', 'table', '--type', 'dense', '--code', '0', '--check']);
+    expect([check.code, check.notes]).toEqual([1, expect.stringContaining('/model/code')]);
+    const tried = await json<{ spec: { model: object } }>(
+      ...['train', '--dataset', 'table', '--type', 'dense', '--code', '2', '--set', 'model.hidden=8,4', '--check'],
+    );
+    expect(tried.spec.model).toMatchObject({ type: 'dense', code: 2, hidden: [8, 4] });
+    expect(await json('jobs')).toEqual({ jobs: [] });
+
+    const request = { name: 'kinds', dataset: 'table', model: { type: 'dense', code: 2 }, training: { epochs: 2 } };
+    const trained = await run(['train', '-', '--follow'], JSON.stringify(request));
+    expect([trained.code, trained.text]).toEqual([0, 'kinds@1\n']);
+    expect(trained.notes).toMatch(/train epoch 2: loss/);
+    const { jobs } = await json<{ jobs: { id: string; state: string }[] }>('jobs', '--search', 'kinds');
+    expect(jobs).toMatchObject([{ state: 'succeeded' }]);
+    const again = await run(['jobs', 'events', jobs[0]?.id ?? '', '--json']);
+    expect(
+      again.text
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { event: string }).event),
+    ).toContain('end');
+    expect((await run(['jobs', 'rm', jobs[0]?.id ?? ''])).code).toBe(0);
+    expect((await run(['jobs', 'show', jobs[0]?.id ?? ''])).code).toBe(1);
+  }, 120_000);
+
+  it('trains on pictures, encodes through a pipe, decodes, moves an alias and downloads', async () => {
+    const png = await encodePng(gradient(), { height: 8, width: 8, channels: 1 });
+    writeFileSync(inFolder('img.png'), png);
+    const npy = npyOf(200, 8, 8);
+    expect((await run(['datasets', 'add', '-', '--name', 'squares'], npy)).code).toBe(0);
+    const trained = await run([
+      'train',
+      '--dataset',
+      'squares',
+      '--type',
+      'variational',
+      '--name',
+      'squares',
+      '--code',
+      '4',
+      '--epochs',
+      '2',
+      '--follow',
+    ]);
+    expect([trained.code, trained.text]).toEqual([0, 'squares@1\n']);
+
+    const frame = await run(['encode', 'img.png', '-m', 'squares']);
+    expect([frame.code, frame.out.length < 40]).toEqual([0, true]);
+    const decoded = await run(['decode', '-', '-o', 'out.png'], frame.out);
+    expect([decoded.code, readFileSync(inFolder('out.png')).subarray(1, 4).toString()]).toEqual([0, 'PNG']);
+    const { codes } = await json<{ codes: number[][] }>('encode', 'img.png', '-m', 'squares');
+    expect(codes[0]?.length).toBe(4);
+    expect((await run(['generate', '-m', 'squares', '-n', '3', '--seed', '1', '-o', 'new.npy'])).code).toBe(0);
+    expect(readFileSync(inFolder('new.npy')).length).toBe(128 + 3 * 64 * 4);
+
+    expect((await run(['models', 'alias', 'squares', 'stable', '1'])).text).toBe('squares:stable is version 1\n');
+    expect(await json('models', 'show', 'squares')).toMatchObject({ aliases: { stable: 1 } });
+    expect((await run(['models', 'bundle', 'squares:stable', '-o', 'squares.tar'])).code).toBe(0);
+    expect(readFileSync(inFolder('squares.tar')).subarray(257, 262).toString()).toBe('ustar');
+    const load = await json<{ requests: number; milliseconds: { p50: number } }>(
+      ...['bench', '-m', 'squares', '--seconds', '0.3', '--connections', '2'],
+    );
+    expect(load.requests).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('tells what went wrong by its exit code, and how it is meant', async () => {
+    const [missing, wrong, away, none, help] = await Promise.all([
+      run(['models', 'show', 'nothing', '--json']),
+      run(['jobs', '--colour', 'red']),
+      run(['jobs'], undefined, 'http://127.0.0.1:1'),
+      run(['train']),
+      run(['train', '--help']),
+    ]);
+    expect([missing.code, JSON.parse(missing.text)]).toEqual([
+      1,
+      { error: expect.objectContaining({ code: 'model-not-found' }) },
+    ]);
+    expect([wrong.code, wrong.notes]).toEqual([2, expect.stringContaining('hourglass jobs --help')]);
+    expect([away.code, away.notes]).toEqual([3, expect.stringContaining('http://127.0.0.1:1')]);
+    expect(none.code).toBe(2);
+    expect([help.code, help.text]).toEqual([0, expect.stringContaining('Examples:')]);
+  }, 60_000);
+
+  it('completes commands and options in bash', async () => {
+    const script = (await run(['completion', 'bash'])).text;
+    const asked = `${script}\nCOMP_WORDS=(hourglass jobs --st); COMP_CWORD=2; _hourglass; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(hourglass den); COMP_CWORD=1; _hourglass; echo "\${COMPREPLY[@]}"`;
+    expect(spawnSync('bash', ['-c', asked], { encoding: 'utf8' }).stdout).toBe('--state\ndenoise\n');
+    for (const shell of ['zsh', 'fish']) expect((await run(['completion', shell])).text).toContain('datasets');
+    expect((await run(['completion', 'tcsh'])).code).toBe(2);
+  });
+});
+
+/** A .npy of uint8 pictures. */
+function npyOf(rows: number, height: number, width: number): Buffer {
+  const facts = `{'descr': '|u1', 'fortran_order': False, 'shape': (${rows}, ${height}, ${width}), }`;
+  const head = `${facts.padEnd(117)}\n`;
+  const values = Uint8Array.from({ length: rows * height * width }, (_, i) => (i * 7 + Math.floor(i / 64) * 13) % 256);
+  return Buffer.concat([
+    Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
+    Buffer.from([head.length, 0]),
+    Buffer.from(head),
+    values,
+  ]);
+}
