@@ -21,7 +21,8 @@ export async function encodePictureFrame(
   maxPixels: number,
 ): Promise<ServedFrame> {
   for (const [name, value] of Object.entries({ kind, search })) {
-    if (value === undefined) continue;
+    // a message cannot tell `false` from absent
+    if (value === undefined || value === false) continue;
     throw new HourglassError(
       'invalid-request',
       `?${name} is for frames of rows; pictures have one kind of frame. Leave it out.`,
