@@ -102,7 +102,7 @@ describe.skipIf(process.platform !== 'linux')('hourglass up', () => {
     const readableByOthers = files.filter((file) => (lstatSync(path.join(data, file)).mode & 0o077) !== 0);
     expect(readableByOthers).toEqual([]);
     expect(files.length).toBeGreaterThan(20);
-    expect(output()).toMatch(/REST +(http:\S+) {2}\(its contract: \1\/docs\)\n +demo +\1\/demo/);
+    expect(output()).toMatch(/REST +(http:\S+) {2}\(its contract: \1\/docs\)\n +console +\1\/\n +demo +\1\/demo/);
     expect(output()).toContain('The registry is empty. Jobs that train first models: 2.');
     expect(output()).toContain('Training digits on mnist');
     expect(output()).toContain('Training digits-denoiser on mnist');

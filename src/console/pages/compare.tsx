@@ -9,6 +9,7 @@ import { Chart, type Curve } from '../parts/chart.tsx';
 import { DecodingMap } from '../parts/decoding-map.tsx';
 import { Empty, Shown } from '../parts/notices.tsx';
 import { isPicture, Sheet, toBytes } from '../parts/pictures.tsx';
+import { Wide } from '../parts/small.tsx';
 import { href, place, refine } from '../router.ts';
 import { client } from '../server.ts';
 import { typeOf } from './model.tsx';
@@ -98,8 +99,7 @@ function Figures({ of: { versions } }: { of: Comparison }) {
   return (
     <section class="card">
       <h2>Figures</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section class="wide" tabIndex={0} aria-label="Figures of the versions">
+      <Wide label="Figures of the versions">
         <table>
           <thead>
             <tr>
@@ -131,7 +131,7 @@ function Figures({ of: { versions } }: { of: Comparison }) {
             })}
           </tbody>
         </table>
-      </section>
+      </Wide>
     </section>
   );
 }

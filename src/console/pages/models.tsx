@@ -5,6 +5,7 @@ import type { ModelView } from '../../sdk/index.ts';
 import { ago, number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Empty, Shown } from '../parts/notices.tsx';
+import { Wide } from '../parts/small.tsx';
 import { href } from '../router.ts';
 import { client } from '../server.ts';
 
@@ -50,7 +51,7 @@ function Table({ of }: { of: readonly ModelView[] }) {
         </a>{' '}
         <span class="quiet">up to four versions</span>
       </p>
-      <div class="wide">
+      <Wide label="Models">
         <table>
           <thead>
             <tr>
@@ -111,7 +112,7 @@ function Table({ of }: { of: readonly ModelView[] }) {
             })}
           </tbody>
         </table>
-      </div>
+      </Wide>
     </section>
   );
 }

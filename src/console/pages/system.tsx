@@ -4,7 +4,7 @@ import type { QueueList } from '../../sdk/index.ts';
 import { ago, bytes, duration, number } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
-import { Facts } from '../parts/small.tsx';
+import { Facts, Wide } from '../parts/small.tsx';
 import { href } from '../router.ts';
 import { client, getJson } from '../server.ts';
 
@@ -46,7 +46,7 @@ export function SystemPage() {
         <h2>Queues</h2>
         <Shown of={queues}>
           {(list) => (
-            <div class="wide">
+            <Wide label="Queues">
               <table>
                 <thead>
                   <tr>
@@ -73,7 +73,7 @@ export function SystemPage() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Wide>
           )}
         </Shown>
       </section>
@@ -86,7 +86,7 @@ export function SystemPage() {
                 No worker is there, so queued jobs wait. Start one with <code>hourglass worker</code>.
               </p>
             ) : (
-              <div class="wide">
+              <Wide label="Workers">
                 <table>
                   <thead>
                     <tr>
@@ -123,7 +123,7 @@ export function SystemPage() {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </Wide>
             )
           }
         </Shown>

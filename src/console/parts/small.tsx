@@ -128,3 +128,13 @@ export function Tabs({ of, label }: { of: Readonly<Record<string, ComponentChild
     </div>
   );
 }
+
+/** What may be wider than the page and is scrolled within it. */
+export function Wide({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section class="wide" tabIndex={0} aria-label={label}>
+      {children}
+    </section>
+  );
+}
