@@ -5,7 +5,7 @@
  */
 
 import cluster from 'node:cluster';
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { exposureProblem } from './access/exposure.ts';
 import { usage } from './cli/usage.ts';
 import type { UploadLimits } from './data/upload.ts';
@@ -54,9 +54,11 @@ const queueSettings = (config: Config, url: string | null): QueueSettings => ({
   maxWaitingPerClient: config.maxQueuedJobsPerClient,
 });
 
-/** Folders of earlier releases were readable for everybody; one that belongs to another user stays as it is. */
+/** Folders of earlier releases were readable for everybody; one of another user, or one that all share as /tmp, stays as it is. */
 function openDataFolder({ dataDir }: Config): void {
   mkdirSync(dataDir, { recursive: true });
+  const sticky = 0o1000;
+  if (statSync(dataDir).mode & sticky) return;
   try {
     chmodSync(dataDir, 0o700);
   } catch (error) {

@@ -1,5 +1,7 @@
 // Nothing is open to the network without having been told to be.
 import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmdirSync, statSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { newKey } from '../../src/access/api-key.ts';
@@ -33,16 +35,21 @@ describe('what may start', () => {
 
   it.each(['gateway', 'up'])('hourglass %s ends with one line that says what to set', (role) => {
     const main = path.resolve(import.meta.dirname, '../../dist/main.js');
+    const shared = mkdtempSync(path.join(os.tmpdir(), 'hourglass-shared-'));
+    chmodSync(shared, 0o1777);
     const env = {
       PATH: process.env.PATH ?? '',
       HOURGLASS_HOST: '0.0.0.0',
       REDIS_URL: 'redis://127.0.0.1:9',
-      HOURGLASS_DATA_DIR: '/tmp',
+      HOURGLASS_DATA_DIR: shared,
     };
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, role], { env, encoding: 'utf8' });
     expect(status).not.toBe(0);
     expect(stdout).toBe('');
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stderr).toContain('HOURGLASS_AUTH=keys');
+    // a folder that all share stays theirs, and nothing was left in it
+    expect(statSync(shared).mode & 0o7777).toBe(0o1777);
+    rmdirSync(shared);
   });
 });
