@@ -11,7 +11,7 @@ export const usage = (
   hourglass keys      makes, lists, rotates and revokes API keys; see "hourglass keys help"
   hourglass health    exit code 0 when the gateway or worker on HOURGLASS_METRICS_PORT is alive, else 1
   hourglass train | jobs | datasets | models | encode | decode | denoise | classify | generate | bench
-                      calls of the server at HOURGLASS_URL, with HOURGLASS_API_KEY; each has a --help
+                      calls of the server that HOURGLASS_URL names, with HOURGLASS_API_KEY; each has a --help
   hourglass completion bash | zsh | fish
   hourglass --help    this text
   hourglass --version
