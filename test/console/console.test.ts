@@ -116,9 +116,9 @@ describe.skipIf(!chromiumPath)('the console', () => {
     await page.getByRole('link', { name: 'squares@1' }).click();
     await page.getByLabel('New alias', { exact: true }).fill('stable');
     await button('Add').click();
-    await main('stable').waitFor();
-    const model = (await (await fetch(`${server.url}/v1/models/squares`)).json()) as { aliases: object };
-    expect(model.aliases).toEqual({ stable: 1 });
+    const aliases = async (): Promise<unknown> =>
+      ((await (await fetch(`${server.url}/v1/models/squares`)).json()) as { aliases: object }).aliases;
+    await expect.poll(aliases, { timeout: 10_000 }).toEqual({ stable: 1 });
 
     await page.getByRole('link', { name: 'Models', exact: true }).first().click();
     await page.getByLabel('Choose squares@1').check();
