@@ -6,10 +6,10 @@
  *   "HGP" 2   the same, and at the end of each quality: clusters, of cluster numbers: table, per cluster and unit of kind 1: table
  */
 
-import { HourglassError } from '../base/errors.ts';
-import { constantTable, FrequencyTable } from './frequency-table.ts';
+import { CodecReader, corrupt, writeFloat, writeSigned, writeTable } from './codec-file.ts';
+import { constantTable } from './frequency-table.ts';
 import type { Clusters, Profile, Quality, Unit } from './profile.ts';
-import { readVarint, writeVarint } from './varint.ts';
+import { writeVarint } from './varint.ts';
 
 const magic = [0x48, 0x47, 0x50] as const;
 /** Version 2 has clusters; a profile without them is written as version 1. */
@@ -34,7 +34,7 @@ export function profileToBytes(profile: ProfileBody): Uint8Array {
       if (!table.constant) writeFloat(out, step);
       writeFloat(out, offset);
       if (!table.constant) writeFloat(out, bitWeight);
-      if (table.constant) writeVarint(out, zigzag(table.min));
+      if (table.constant) writeSigned(out, table.min);
       else writeTable(out, table);
     }
     if (!isClustered) continue;
@@ -48,15 +48,9 @@ export function profileToBytes(profile: ProfileBody): Uint8Array {
   return Uint8Array.from(out);
 }
 
-function writeTable(out: number[], { min, frequencies }: FrequencyTable): void {
-  writeVarint(out, zigzag(min));
-  writeVarint(out, frequencies.length);
-  for (const frequency of frequencies) writeVarint(out, frequency);
-}
-
 /** Throws `model-corrupt` when the bytes are not a profile. */
 export function profileFromBytes(bytes: Uint8Array): ProfileBody {
-  const reader = new Reader(bytes);
+  const reader = new CodecReader(bytes);
   for (const byte of magic) if (reader.byte() !== byte) throw corrupt();
   const version = reader.byte();
   if (version !== versions.plain && version !== versions.clustered) throw corrupt();
@@ -76,93 +70,23 @@ export function profileFromBytes(bytes: Uint8Array): ProfileBody {
   return { codeShape, order, qualities };
 }
 
-function readUnit(reader: Reader): Unit {
+function readUnit(reader: CodecReader): Unit {
   const kind = reader.byte();
   if (kind > 1) throw corrupt();
   const step = kind === 1 ? reader.float() : 1;
   const offset = reader.float();
   const bitWeight = kind === 1 ? reader.float() : 0;
   if (!(step > 0) || !(bitWeight >= 0)) throw corrupt();
-  const table = kind === 0 ? constantTable(unzigzag(reader.varint(65_534))) : readTable(reader);
+  const table = kind === 0 ? constantTable(reader.symbol()) : reader.table();
   return { step, offset, table, bitWeight };
 }
 
-function readClusters(reader: Reader, units: readonly Unit[]): Clusters | undefined {
+function readClusters(reader: CodecReader, units: readonly Unit[]): Clusters | undefined {
   const count = reader.varint(maxClusters);
   if (count === 0) return undefined;
-  const table = readTable(reader);
+  const table = reader.table();
   return {
     table,
-    units: reader.times(count, () => units.map((unit) => (unit.table.constant ? unit.table : readTable(reader)))),
+    units: reader.times(count, () => units.map((unit) => (unit.table.constant ? unit.table : reader.table()))),
   };
-}
-
-/** Of more than one symbol. */
-function readTable(reader: Reader): FrequencyTable {
-  const min = unzigzag(reader.varint(65_534));
-  const frequencies = reader.times(reader.varint(16_384), () => reader.varint(16_384));
-  try {
-    const table = new FrequencyTable(min, frequencies);
-    if (table.constant) throw corrupt();
-    return table;
-  } catch (error) {
-    if (error instanceof RangeError) throw corrupt();
-    throw error;
-  }
-}
-
-const corrupt = (): HourglassError =>
-  new HourglassError(
-    'model-corrupt',
-    'The model’s codec tables are damaged or of a newer release; publish the model again.',
-  );
-
-const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value);
-const unzigzag = (value: number): number => (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
-
-function writeFloat(out: number[], value: number): void {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setFloat32(0, value, true);
-  out.push(...bytes);
-}
-
-class Reader {
-  #at = 0;
-  readonly #bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get atEnd(): boolean {
-    return this.#at === this.#bytes.length;
-  }
-
-  byte(): number {
-    const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw corrupt();
-    return byte;
-  }
-
-  varint(most: number): number {
-    const read = readVarint(this.#bytes, this.#at);
-    if (!read || read[0] > most) throw corrupt();
-    this.#at = read[1];
-    return read[0];
-  }
-
-  /** finite, little-endian */
-  float(): number {
-    if (this.#at + 4 > this.#bytes.length) throw corrupt();
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at).getFloat32(0, true);
-    this.#at += 4;
-    if (!Number.isFinite(value)) throw corrupt();
-    return value;
-  }
-
-  times<T>(count: number, read: () => T): T[] {
-    const out: T[] = [];
-    for (let i = 0; i < count; i++) out.push(read());
-    return out;
-  }
 }
