@@ -2,7 +2,7 @@
  * `npm run bench:photos -- --train DIR[,DIR…] --test DIR`: trains the codec for pictures on folders of pictures, codes those of another with it,
  * and writes photos.md: real frames with all their framing beside JPEG, WebP, AVIF and JPEG XL.
  *
- *   --epochs 12   --maps 96   --layers 2   --crops 2048   --name "10 minutes"   --keep DIR: where the model is kept and found again
+ *   --epochs 12   --maps 96   --layers 2   --crops 2048   --threads 1   --keep DIR: where the model is kept and found again
  *   --limit n: of the pictures for testing   --out FILE
  */
 
