@@ -97,6 +97,8 @@ class PictureArchive {
   async #decode(file: ArchiveFile): Promise<RowBlock> {
     const { options, limits } = this.#context;
     const { name, bytes } = file;
+    // before anything is waited for: warnings of folders are in the order of the archive
+    const labels = options.classFolders === false ? undefined : [this.#folderOf(name)];
     const found = await inspect(this.#part, file, limits);
     if (found.channels !== this.#shape.channels && options.grayscale === undefined) {
       const facts = { field: name, expected: this.#shape.channels, found: found.channels };
@@ -113,7 +115,6 @@ class PictureArchive {
     };
     const { pixels, background } = await named(this.#part, name, decodePicture(bytes, wanted));
     if (background !== undefined) this.#backgrounds.set(background, (this.#backgrounds.get(background) ?? 0) + 1);
-    const labels = options.classFolders === false ? undefined : [this.#folderOf(name)];
     const size = isMixed && { size: { height: shape.height, width: shape.width } };
     return { values: pixels, ...size, ...(labels && { labels }) };
   }
