@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../platform/log.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 import { hopelessCode } from './exit-code.ts';
+import { keepConnectionsOf } from './handover.ts';
 import type { GatewayState, Listening } from './messages.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -86,7 +87,9 @@ export class GatewayGroup {
   }
 
   #launch(listens: (ports: Listening) => void): ChildProcess {
-    const { process: child } = cluster.fork();
+    const worker = cluster.fork();
+    const { process: child } = worker;
+    keepConnectionsOf(worker, () => [...this.#members.keys()].some((other) => other !== child && other.connected));
     child.on('message', (message: Listening | GatewayState) => {
       if (message.type === 'listening') listens(message);
       else if (message.type === 'gateway') this.#members.set(child, { state: message, heardAt: performance.now() });
