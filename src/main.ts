@@ -188,7 +188,7 @@ async function worker(config: Config): Promise<void> {
     void tellRegularly(metricsEveryMs, recorded);
   } else {
     const { createMetricsServer } = await import('./gateway/metrics-server.ts');
-    const server = createMetricsServer(async () => [await metrics.snapshot()], log, config);
+    const server = createMetricsServer({ read: async () => [await metrics.snapshot()], log, config });
     const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
     shutdown.add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
     log.info({ metricsPort }, 'metrics are served');
@@ -206,7 +206,7 @@ async function gatewayGroup(config: Config): Promise<void> {
   });
   const others = gatherMetrics();
   const read = async () => [await metrics.snapshot(), ...group.snapshots(), ...others()];
-  const server = createMetricsServer(read, log, config, { report: async () => group.report() });
+  const server = createMetricsServer({ read, log, config, readiness: { report: () => group.report() } });
   const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
   shutdown
     .add({ name: 'gateways', limitMs: config.drainMs + config.graceMs + 6000, run: () => group.stop() })

@@ -1,9 +1,9 @@
 /**
  * One budget for the bytes that clients make the gateway hold, over all transports: requests as they arrive, their
- * decompressed and partial messages, answers that wait to be read.
+ * decompressed and partial messages, answers from before they are computed until they are read.
  *
  *   1. A quarter is kept for small holdings, so that small requests find room whatever large ones do.
- *   2. One client may hold only its share of the rest.
+ *   2. One client may hold only its share of the rest, or one request and its answer.
  *   3. When there is no room, holdings without progress for a second are cut, the longest without progress first.
  *   4. An answer that its client does not read for `stallMs` is cut in any case.
  */
@@ -65,7 +65,8 @@ export class ByteBudget {
     const added = to - from;
     const addedLarge = large(to) - large(from);
     if (added > 0) {
-      while (addedLarge > 0 && this.#ofClient(client) + addedLarge > this.#clientLimit) {
+      const isShared = (): boolean => this.#ofClient(client) > large(from);
+      while (addedLarge > 0 && isShared() && this.#ofClient(client) + addedLarge > this.#clientLimit) {
         if (!this.#cutOne(holding, (other) => other.client === client && large(other.bytes) > 0))
           throw this.#clientFull(this.#ofClient(client) + addedLarge);
       }
@@ -163,6 +164,8 @@ export class Holding {
   cut: (error: HourglassError) => void;
   readonly #budget: ByteBudget;
   #bytes = 0;
+  /** of the bytes, those of an answer that is being computed */
+  #reserved = 0;
   #progressAt = performance.now();
   #position: (() => number) | undefined;
   #lastPosition = 0;
@@ -200,6 +203,20 @@ export class Holding {
 
   giveBack(bytes: number): void {
     this.add(-Math.min(bytes, this.#bytes));
+  }
+
+  /** Takes room for an answer before it is computed; asked again, for the longest. Throws `overloaded`. */
+  reserve(bytes: number): void {
+    if (bytes <= this.#reserved) return;
+    this.add(bytes - this.#reserved);
+    this.#reserved = bytes;
+  }
+
+  /** The answer is there: its bytes count in place of what was reserved. Throws `overloaded`. */
+  answer(bytes: number): void {
+    const reserved = this.#reserved;
+    this.#reserved = 0;
+    this.add(bytes - Math.min(reserved, this.#bytes));
   }
 
   /** More of the request has arrived, and more is to come. */

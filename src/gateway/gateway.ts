@@ -70,7 +70,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const http = createHttpServer(shared);
   const grpc = createGrpcServer(shared);
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
-  const metricsServer = createMetricsServer(snapshots, log, config, readiness);
+  const metricsServer = createMetricsServer({ read: snapshots, log, config, readiness });
   metrics.beforeRead(() => recordQueue(queue, metrics));
 
   const shut = async (graceMs: number): Promise<void> => {
@@ -85,9 +85,14 @@ export function createGateway(parts: GatewayParts): Gateway {
     async listen() {
       try {
         const { hasMetricsPort = true } = parts;
-        const metricsPort = hasMetricsPort ? await metricsServer.listen(config.metricsHost, config.metricsPort) : 0;
-        const grpcPort = await grpc.listen(config.host, config.grpcPort);
-        const httpPort = await http.listen(config.host, config.httpPort);
+        const opening = [
+          hasMetricsPort ? metricsServer.listen(config.metricsHost, config.metricsPort) : Promise.resolve(0),
+          grpc.listen(config.host, config.grpcPort),
+          http.listen(config.host, config.httpPort),
+        ];
+        // All have opened or failed before one is closed again.
+        await Promise.allSettled(opening);
+        const [metricsPort = 0, grpcPort = 0, httpPort = 0] = await Promise.all(opening);
         return { httpPort, grpcPort, metricsPort };
       } catch (error) {
         await shut(0);

@@ -1,18 +1,18 @@
 /**
- * Prometheus metrics and the probes on a port of their own, which is not for the public and which no load can fill. It answers
- * to the same host names as the REST API, so that no web page can read it through a name that points here (DNS rebinding).
+ * Prometheus metrics and the probes on a port of their own, which is not for the public and which no load can fill. A thread
+ * answers there (metrics-thread.ts); this side gives it a heartbeat and what it asks for. The port answers to the same host names
+ * as the REST API, so that no web page can read it through a name that points here (DNS rebinding).
  */
 
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Config } from '../platform/config.ts';
+import { entry } from '../platform/entry.ts';
 import type { Logger } from '../platform/log.ts';
-import { type MetricsSnapshot, metricsContentTypes, renderSnapshots } from '../platform/metrics.ts';
-import { ConnectionTable } from './connection-table.ts';
-import { type CrossOriginConfig, isAllowedHost } from './http/cross-origin.ts';
-import { type ReadinessReport, reportFor } from './readiness.ts';
-
-/** connections at once; with more, the one idle for the longest time is closed */
-const maxConnections = 256;
+import type { MetricsSnapshot } from '../platform/metrics.ts';
+import type { CrossOriginConfig } from './http/cross-origin.ts';
+import type { FromThread, MetricsThreadOptions, Topic, ToThread } from './metrics-thread.ts';
+import type { ReadinessReport } from './readiness.ts';
 
 export interface MetricsServer {
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -20,63 +20,95 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** `read` gives what this process and those it speaks for have recorded; without `readiness`, `/readyz` is not there. */
-export function createMetricsServer(
-  read: () => Promise<readonly MetricsSnapshot[]>,
-  log: Logger,
-  config: CrossOriginConfig,
-  readiness?: { report(): Promise<ReadinessReport> | ReadinessReport },
-): MetricsServer {
-  const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
-    response.setHeader('cache-control', 'no-store');
-    const [path, query] = (request.url ?? '').split('?', 2);
-    const { host } = request.headers;
-    if (host !== undefined && !isAllowedHost(host, config)) {
-      const text =
-        'This server does not answer to that host name. If it is yours, list it in HOURGLASS_ALLOWED_HOSTS.\n';
-      response.writeHead(403, { 'content-type': 'text/plain' }).end(text);
-    } else if (path !== '/metrics' && path !== '/livez' && !(path === '/readyz' && readiness)) {
-      const text = `There is no such path. There are /metrics, /livez${readiness ? ' and /readyz' : ''}.\n`;
-      response.writeHead(404, { 'content-type': 'text/plain' }).end(text);
-    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: 'GET, HEAD' }).end();
-    } else if (path === '/livez') {
-      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('ok\n');
-    } else if (path === '/readyz' && readiness) {
-      const report = reportFor(await readiness.report(), new URLSearchParams(query).get('for') ?? undefined);
-      response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
-    } else {
-      try {
-        const format = /\bapplication\/openmetrics-text\b/i.test(request.headers.accept ?? '')
-          ? 'openmetrics'
-          : 'prometheus';
-        const text = await renderSnapshots(await read(), format);
-        response.setHeader('vary', 'accept');
-        response
-          .writeHead(200, { 'content-type': metricsContentTypes[format] })
-          .end(request.method === 'HEAD' ? '' : text);
-      } catch (err) {
-        log.error({ err }, 'metrics could not be read');
-        response.writeHead(500, { 'content-type': 'text/plain' }).end('The metrics cannot be read.\n');
-      }
+export interface MetricsServerOptions {
+  /** what this process and those it speaks for have recorded */
+  read(): Promise<readonly MetricsSnapshot[]>;
+  readonly log: Logger;
+  readonly config: CrossOriginConfig & Pick<Config, 'hangTimeoutMs'>;
+  /** absent: `/readyz` is not there */
+  readonly readiness?: { report(): Promise<ReadinessReport> | ReadinessReport };
+}
+
+const heartbeatMs = 500;
+const longestCloseMs = 1000;
+const restartMs = 1000;
+/** of the thread's heap: metrics as text are some 100 kB */
+const heapMegabytes = 64;
+
+export function createMetricsServer(options: MetricsServerOptions): MetricsServer {
+  const { log, config, readiness } = options;
+  const heartbeat = new BigInt64Array(new SharedArrayBuffer(8));
+  const beat = (): void => void Atomics.store(heartbeat, 0, process.hrtime.bigint() / 1_000_000n);
+  let beating: NodeJS.Timeout | undefined;
+  let thread: Worker | undefined;
+  let closing = false;
+
+  const answers: Record<Topic, () => Promise<unknown>> = {
+    metrics: () => options.read(),
+    readiness: async () => readiness?.report(),
+  };
+
+  async function answer(asker: Worker, id: number, topic: Topic): Promise<void> {
+    let found: unknown;
+    try {
+      found = await answers[topic]();
+    } catch (err) {
+      log.error({ err }, `${topic} could not be read`);
     }
-  });
-  const connections = new ConnectionTable(maxConnections);
-  server.prependListener('connection', (socket) => connections.add(socket));
-  server.prependListener('request', (request, response) => {
-    connections.begin(request.socket);
-    response.once('close', () => connections.end(request.socket));
-  });
+    asker.postMessage({ type: 'answer', id, answer: found } satisfies ToThread);
+  }
+
+  /** Resolves to the port once the thread listens. */
+  function start(host: string, port: number): Promise<number> {
+    const workerData: MetricsThreadOptions = {
+      ...{ host, port, heartbeat, hangMs: config.hangTimeoutMs, hasReadiness: readiness !== undefined },
+      config: { host: config.host, allowedHosts: config.allowedHosts, corsOrigins: config.corsOrigins },
+    };
+    const started = new Worker(entry(import.meta.url, './metrics-thread.ts'), {
+      workerData,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+    });
+    thread = started;
+    return new Promise((resolve, reject) => {
+      let listensOn: number | undefined;
+      started.on('message', (message: FromThread) => {
+        if (message.type === 'question') return void answer(started, message.id, message.topic);
+        if (message.type === 'refused') return reject(Object.assign(new Error(message.message), message.facts));
+        listensOn = message.port;
+        resolve(message.port);
+      });
+      started.on('error', (err) => {
+        log.error({ err }, 'the thread of the metrics port failed');
+        reject(err);
+      });
+      started.on('exit', () => {
+        if (closing || listensOn === undefined) return;
+        const again = listensOn;
+        setTimeout(() => {
+          if (!closing)
+            start(host, again).catch((err) => log.error({ err }, 'the metrics port could not be opened again'));
+        }, restartMs).unref();
+      });
+    });
+  }
+
   return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    listen(host, port) {
+      beat();
+      beating = setInterval(beat, heartbeatMs).unref();
+      return start(host, port);
+    },
+
+    async close() {
+      closing = true;
+      clearInterval(beating);
+      if (!thread || thread.threadId === -1) return;
+      const exited = once(thread, 'exit');
+      thread.postMessage({ type: 'close' } satisfies ToThread);
+      const timer = setTimeout(() => void thread?.terminate(), longestCloseMs);
+      await exited;
+      clearTimeout(timer);
+    },
   };
 }

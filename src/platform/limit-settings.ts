@@ -89,6 +89,12 @@ export const limitSettings = {
   ),
   keepAliveMs: limits('HOURGLASS_KEEP_ALIVE', duration(0, hour), '72s', 'idle connections stay open'),
   heartbeatMs: limits('HOURGLASS_HEARTBEAT', duration(100, hour), '15s', 'comment line on a quiet event stream'),
+  hangTimeoutMs: limits(
+    'HOURGLASS_HANG_TIMEOUT',
+    duration(1000, hour),
+    '10s',
+    '/livez of the metrics port fails when the event loop has not turned for this long',
+  ),
   drainMs: limits(
     'HOURGLASS_DRAIN',
     duration(0, hour),

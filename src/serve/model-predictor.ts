@@ -142,6 +142,7 @@ export class ModelPredictor implements Predictor {
       const lane = served.lane(operation);
       const checked = this.#check(served, operation, inputs);
       if (!this.#runsHere(lane, checked.rows)) return undefined;
+      reserveAnswer(lane, checked.rows, demand);
       const limit = this.#limits.enter(lane);
       return this.#turns.submit(lane, inputs.data, checked.rows, demand, traceparent).then(
         (answer) => {
@@ -218,6 +219,7 @@ export class ModelPredictor implements Predictor {
     const lane = served.lane(operation);
     const checked = this.#check(served, operation, inputs);
     const { rows } = checked;
+    reserveAnswer(lane, rows, demand);
     const runsHere = this.#runsHere(lane, rows);
     const limit = this.#limits.enter(lane);
     try {
@@ -319,6 +321,15 @@ export class ModelPredictor implements Predictor {
     if (names.length > 0) this.#names = { names, until: performance.now() + namesHoldMs };
     return names;
   }
+}
+
+/** Smaller answers are counted once they are there. */
+const reservedFrom = 32 * 1024;
+
+/** Throws `overloaded` when the answer would find no room: before it is computed. */
+function reserveAnswer({ outputSize }: ServedLane, rows: number, demand: Demand | undefined): void {
+  const bytes = rows * outputSize * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > reservedFrom) demand?.reserve?.(bytes);
 }
 
 /** Rows come back in the form in which they were sent: flat or in the model's shape. Rows made from codes are flat. */

@@ -12,6 +12,8 @@ export interface Demand {
   readonly signal: AbortSignal;
   /** the reason when nobody waits any more; asked just before a run */
   isOver(): HourglassError | undefined;
+  /** Takes room for the bytes of a large answer, before it is computed. Throws `overloaded`. */
+  reserve?(bytes: number): void;
 }
 
 export interface PredictRequest {

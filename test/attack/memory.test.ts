@@ -9,7 +9,7 @@ import { call, framed, grownBy, largeBytes, mebibyte, startTarget } from './targ
 
 const encodePath = 'hourglass.v1.InferenceService/Encode';
 const held = async (target: Awaited<ReturnType<typeof startTarget>>): Promise<number> =>
-  Number(/request_body_memory_bytes\{[^}]*\} (\d+)/.exec(await target.metrics.render())?.[1]);
+  Number(/request_body_memory_bytes\{[^}]*\} (\d+)/.exec(await target.metrics.render())?.[1] ?? 0);
 
 it('files that nobody reads are not held in memory, and are cut off', async () => {
   const target = await startTarget({ maxDownloads: 60, stallTimeoutMs: 3000 });
@@ -173,4 +173,84 @@ it('answers that nobody reads are counted and cut off', async () => {
   await expect.poll(() => held(target), { timeout: 20_000 }).toBe(0);
   reader.resume();
   await closed;
+});
+
+const pipelined = (path: string, body: string, accept: string): string =>
+  `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAccept: ${accept}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+it('an answer that would find no room is refused before it is computed', async () => {
+  const target = await startTarget({ maxBodyBytes: mebibyte, maxBodyMemoryBytes: 3 * mebibyte, maxPipelined: 1000 });
+  const codes = JSON.stringify({ codes: Array.from({ length: 16_384 }, () => [0.5, 1]) });
+  const rowsComputed = async (): Promise<number> =>
+    Number(/predicted_rows_total\{operation="decode"[^}]*\} (\d+)/.exec(await target.metrics.render())?.[1] ?? 0);
+  const readers = await Promise.all(Array.from({ length: 8 }, () => target.open()));
+  // Enough of them that the sockets' buffers cannot hold them.
+  for (const reader of readers) {
+    for (let i = 0; i < 40; i++) reader.write(pipelined('/decode?model=tiny', codes, 'application/octet-stream'));
+  }
+  const decode = async (url: string) => {
+    const body = Buffer.from(codes);
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  // Those that stay unread leave less than the room of an answer: 256 KiB of numbers and the text of some.
+  await expect.poll(() => decode(`${target.url}/decode?model=tiny`), { timeout: 20_000 }).toBe(429);
+  const before = await rowsComputed();
+  expect(await decode(`${target.url}/v1/models/tiny/decode`)).toBe(429);
+  expect(await rowsComputed()).toBe(before);
+  expect((await target.encode()).status).toBe(200);
+});
+
+it('small answers that queue up on a connection count', async () => {
+  const target = await startTarget({ maxPipelined: 1000 });
+  const inputs = JSON.stringify({ inputs: Array.from({ length: 4000 }, () => [1, 2, 3, 4]) });
+  const reader = await target.open();
+  for (let i = 0; i < 400; i++) reader.write(pipelined('/encode?model=tiny', inputs, 'application/json'));
+  await expect.poll(() => held(target), { timeout: 20_000 }).toBeGreaterThan(30_000);
+  reader.destroy();
+  await expect.poll(() => held(target)).toBe(0);
+});
+
+it('what bodies of the Open Inference Protocol decompress to counts', async () => {
+  const target = await startTarget({ maxBodyBytes: 16 * mebibyte, maxBodyMemoryBytes: 48 * mebibyte });
+  const bomb = gzipSync(Buffer.alloc(15 * mebibyte, ' '));
+  let mostHeld = 0;
+  const watch = setInterval(() => {
+    void held(target).then((bytes) => {
+      mostHeld = Math.max(mostHeld, bytes);
+    });
+  }, 10);
+  const ask = async (): Promise<number> => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const answer = await fetch(`${target.url}/v2/models/tiny/infer`, { method: 'POST', headers, body: bomb });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const statuses = await Promise.all(Array.from({ length: 12 }, ask));
+  clearInterval(watch);
+  // Blanks are no JSON; beyond the limit nobody looks.
+  expect(statuses.every((status) => status === 400 || status === 429)).toBe(true);
+  expect(mostHeld).toBeGreaterThan(mebibyte);
+  expect(mostHeld).toBeLessThanOrEqual(48 * mebibyte);
+  await expect.poll(() => held(target)).toBe(0);
+});
+
+it('long answers of every protocol arrive whole, compressed or not', async () => {
+  const target = await startTarget();
+  const rows = 5000;
+  const data = Array.from({ length: rows * 2 }, (_, i) => i % 7);
+  const instances = Array.from({ length: rows }, (_, i) => data.slice(2 * i, 2 * i + 2));
+  const ask = async (path: string, body: object): Promise<string> => {
+    const headers = { 'content-type': 'application/json', 'accept-encoding': 'gzip' };
+    const answer = await fetch(target.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    expect(answer.status, path).toBe(200);
+    return answer.text();
+  };
+  const plain = JSON.parse(await ask('/v1/models/tiny/decode', { codes: instances })).outputs.flat();
+  expect(plain).toHaveLength(rows * 4);
+  expect(JSON.parse(await ask('/v1/models/tiny.decode:predict', { instances })).predictions.flat()).toEqual(plain);
+  const tensor = { name: 'codes', shape: [rows, 2], datatype: 'FP32', data };
+  const inferred = JSON.parse(await ask('/v2/models/tiny.decode/infer', { inputs: [tensor] }));
+  expect(inferred.outputs[0].data).toEqual(plain);
 });

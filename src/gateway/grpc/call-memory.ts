@@ -4,15 +4,14 @@
  */
 
 import { constants } from 'node:http2';
-import { createGunzip, createInflate } from 'node:zlib';
 import type { Metadata, ServerInterceptingCall, ServerInterceptor, StatusObject } from '@grpc/grpc-js';
-import { HourglassError, normaliseError } from '../../base/errors.ts';
+import { type HourglassError, normaliseError } from '../../base/errors.ts';
 import type { ByteBudget, Holding } from '../byte-budget.ts';
-import { FairQueue } from '../fair-queue.ts';
+import { inflateWithin } from '../inflate.ts';
 import { clientOf } from '../places.ts';
 import { toStatus } from './errors.ts';
 import { type InnermostCall, innermost } from './internals.ts';
-import { framingBytes, GrowingBuffer, MessageSplitter } from './message-memory.ts';
+import { framingBytes, MessageSplitter } from './message-memory.ts';
 
 export interface CallMemoryOptions {
   readonly memory: ByteBudget;
@@ -37,6 +36,11 @@ export function releaseMessage(metadata: Metadata, bytes: number): void {
 /** For handlers of streams: until the next message arrives, the client is not waited for. */
 export function messageTaken(metadata: Metadata): void {
   holdings.get(metadata)?.arrived();
+}
+
+/** Takes room for an answer before it is computed. Throws `overloaded`. */
+export function reserveAnswer(metadata: Metadata, bytes: number): void {
+  holdings.get(metadata)?.reserve(bytes);
 }
 
 /** Changes the innermost call and leaves it in its place. */
@@ -88,66 +92,13 @@ function boundDecompression(call: InnermostCall, holding: Holding, limit: number
   const decompress = call.decompressMessage.bind(call);
   call.decompressMessage = (framed, encoding) => {
     if (encoding !== 'gzip' && encoding !== 'deflate') return decompress(framed, encoding);
-    return inflate(framed.subarray(framingBytes), encoding, holding, limit).finally(() =>
-      holding.giveBack(framed.length),
-    );
+    return inflateWithin(framed.subarray(framingBytes), encoding, holding, limit)
+      .catch((error: unknown) => {
+        throw toStatus(normaliseError(error), '') satisfies StatusObject;
+      })
+      .finally(() => holding.giveBack(framed.length));
   };
 }
-
-/** Messages that are decompressed at a time; what waits for its turn is still small. Clients take turns. */
-const maxInflating = 2;
-const chunkSize = 64 * 1024;
-let inflating = 0;
-const waiting = new FairQueue<() => void>();
-
-/** Rejects with a status. Holds the bytes of the result. */
-async function inflate(
-  compressed: Buffer,
-  encoding: 'gzip' | 'deflate',
-  holding: Holding,
-  limit: number,
-): Promise<Buffer> {
-  if (inflating < maxInflating) inflating++;
-  else await new Promise<void>((resolve) => waiting.push(holding.client, resolve));
-  const output = new GrowingBuffer(limit);
-  try {
-    if (holding.isReleased) throw ended();
-    const inflater = encoding === 'gzip' ? createGunzip({ chunkSize }) : createInflate({ chunkSize });
-    inflater.end(compressed);
-    // Leaving the loop by an error destroys the inflater.
-    for await (const piece of inflater as AsyncIterable<Buffer>) {
-      if (holding.isReleased) throw ended();
-      if (output.length + piece.length > limit) throw tooLarge(limit);
-      holding.add(piece.length);
-      output.push(piece);
-    }
-    return output.take();
-  } catch (error) {
-    holding.giveBack(output.length);
-    throw toStatus(
-      error instanceof HourglassError
-        ? error
-        : new HourglassError('malformed-body', `The message is not valid ${encoding}.`),
-      '',
-    ) satisfies StatusObject;
-  } finally {
-    output.drop();
-    // A turn that is passed on stays counted.
-    const next = waiting.shift();
-    if (next) next();
-    else inflating--;
-  }
-}
-
-/** Nobody sees it: the call got its status, or is gone. */
-const ended = (): HourglassError => new HourglassError('request-timeout', 'The call has ended.');
-
-const tooLarge = (limit: number): HourglassError =>
-  new HourglassError(
-    'decompressed-too-large',
-    `The message is larger than ${limit} bytes once decompressed. Send less at a time.`,
-    { expected: limit },
-  );
 
 function countAnswers(call: InnermostCall, holding: Holding, end: (error: HourglassError) => void): void {
   const { stream } = call;
@@ -156,7 +107,7 @@ function countAnswers(call: InnermostCall, holding: Holding, end: (error: Hourgl
   call.sendMessage = (message: Buffer, callback) => {
     const bytes = message.length > uncountedBytes ? message.length : 0;
     try {
-      holding.add(bytes);
+      holding.answer(bytes);
     } catch (error) {
       return end(normaliseError(error));
     }

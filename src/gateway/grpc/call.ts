@@ -11,6 +11,7 @@ import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientOf } from '../places.ts';
+import { reserveAnswer } from './call-memory.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
 import { identityOf } from './identities.ts';
 
@@ -107,7 +108,11 @@ export async function conduct(
   };
   try {
     signal.throwIfAborted();
-    const demand: Demand = { signal, isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined) };
+    const demand: Demand = {
+      signal,
+      isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined),
+      reserve: (bytes) => reserveAnswer(call.metadata, bytes),
+    };
     await work({
       ...{ requestId, signal, demand, limit },
       caller,

@@ -4,8 +4,11 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { ByteBudget } from '../byte-budget.ts';
+import { bytesHeldBy } from './numbers-answer.ts';
 import { holdAnswer } from './read-body.ts';
 
+/** Smaller answers are not counted, whatever happens to them. */
+const tinyBytes = 1024;
 /** Larger answers are written in pieces of this size, so that it can be seen whether their client reads. */
 const pieceBytes = 64 * 1024;
 
@@ -17,22 +20,23 @@ export function countAnswer(
   memory: ByteBudget,
 ): unknown {
   if (payload instanceof Readable) {
-    holdAnswer(request, bytesOfRows(reply), memory);
+    const bytes = bytesHeldBy(payload);
+    if (bytes > 0) holdAnswer(request, bytes, memory);
     return payload;
   }
   if (!Buffer.isBuffer(payload) && typeof payload !== 'string') return payload;
-  if (payload.length <= pieceBytes) return payload;
+  if (payload.length <= pieceBytes) {
+    if (payload.length > tinyBytes && mustWait(reply)) holdAnswer(request, payload.length, memory);
+    return payload;
+  }
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
   holdAnswer(request, bytes.length, memory);
   reply.header('content-length', bytes.length);
   return Readable.from(piecesOf(bytes), { objectMode: false, highWaterMark: pieceBytes });
 }
 
-/** Rows that are written as JSON bit by bit lie in memory as float32. */
-function bytesOfRows(reply: FastifyReply): number {
-  const shape = reply.getHeader('x-hourglass-shape');
-  return typeof shape === 'string' ? 4 * shape.split(',').reduce((size, side) => size * Number(side), 1) : 0;
-}
+/** The connection is still at the answer to an earlier request, or its client does not read. */
+const mustWait = ({ raw }: FastifyReply): boolean => raw.socket === null || raw.socket.writableLength > 0;
 
 function* piecesOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);

@@ -5,18 +5,21 @@
 
 import type { ServerResponse } from 'node:http';
 import { HourglassError } from '../../base/errors.ts';
+import type { ByteBudget } from '../byte-budget.ts';
 import { cancellation, late, orAborted } from './cancellation.ts';
-import { clientGone } from './read-body.ts';
+import { clientGone, reserveAnswer } from './read-body.ts';
 
 export class Demand {
   readonly #response: ServerResponse;
   readonly #limitMs: number;
   readonly #until: number;
+  readonly #memory: ByteBudget;
   #signal: AbortSignal | undefined;
 
-  /** `limitMs` from now. */
-  constructor(response: ServerResponse, limitMs: number) {
+  /** `limitMs` from now; large answers take their room from `memory`. */
+  constructor(response: ServerResponse, limitMs: number, memory: ByteBudget) {
     this.#response = response;
+    this.#memory = memory;
     this.#limitMs = limitMs;
     this.#until = performance.now() + limitMs;
   }
@@ -31,6 +34,10 @@ export class Demand {
     if (this.#response.destroyed || this.#response.req.socket.destroyed) return clientGone();
     return performance.now() > this.#until ? late(this.#limitMs) : undefined;
   };
+
+  reserve(bytes: number): void {
+    reserveAnswer(this.#response.req, bytes, this.#memory);
+  }
 
   /** The work's result; when it has to wait for something, no longer than the client does. */
   meet<T>(work: Promise<T>): Promise<T> {

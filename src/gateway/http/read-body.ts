@@ -161,19 +161,26 @@ export function releaseMemory(request: IncomingMessage): void {
   held.delete(request);
 }
 
-/** Answers up to here fit into the buffers of the socket and are not counted. */
-const uncountedBytes = 32 * 1024;
+/** What the request holds of the budget; released at its end. */
+export function holdingOf(request: IncomingMessage, memory: ByteBudget): Holding {
+  const known = held.get(request);
+  if (known) return known;
+  const { socket } = request;
+  const holding = memory.hold({ client: clientOf(socket.remoteAddress), cut: () => socket.destroy() });
+  held.set(request, holding);
+  return holding;
+}
+
+/** Takes room for an answer that is about to be computed. Throws `overloaded`. */
+export function reserveAnswer(request: IncomingMessage, bytes: number, memory: ByteBudget): void {
+  holdingOf(request, memory).reserve(bytes);
+}
 
 /** Counts an answer that waits to be read. Throws `overloaded`. */
 export function holdAnswer(request: IncomingMessage, bytes: number, memory: ByteBudget): void {
-  if (bytes <= uncountedBytes) return;
   const { socket } = request;
-  let holding = held.get(request);
-  if (!holding) {
-    holding = memory.hold({ client: clientOf(socket.remoteAddress), cut: () => socket.destroy() });
-    held.set(request, holding);
-  }
-  holding.add(bytes);
+  const holding = holdingOf(request, memory);
+  holding.answer(bytes);
   holding.sending(
     () => socket.bytesWritten - socket.writableLength,
     () => socket.destroy(),

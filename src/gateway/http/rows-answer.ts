@@ -1,7 +1,6 @@
 /** Answers of models as JSON, raw float32 or a picture. */
 
-import { Readable } from 'node:stream';
-import { setImmediate as breathe } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
@@ -9,9 +8,9 @@ import type { Operation } from '../../registry/manifest.ts';
 import { labelsOf } from '../../serve/classes.ts';
 import type { Outlier } from '../../serve/outliers.ts';
 import type { Prediction, PredictTarget } from '../../serve/predictor.ts';
-import { writeNumbers } from '../json/write.ts';
 import { bytesOfRows, picturesOfRows } from '../row-conversion.ts';
 import { json, octets, png } from './media.ts';
+import { numbersAnswer } from './numbers-answer.ts';
 
 export type RowsType = typeof json | typeof octets | typeof png;
 
@@ -99,26 +98,8 @@ export function refuseSeveral({ shape: [rows = 0] }: NdArray): void {
   );
 }
 
-/** Small answers in one piece, large ones as they are read. */
 function jsonAnswer(name: string, { model, version, outputs }: Prediction, others: object): Buffer | Readable {
   const rest = JSON.stringify(others).slice(1);
-  const tail = Buffer.from(rest === '}' ? rest : `,${rest}`);
   const head = `{"model":${JSON.stringify(model)},"version":${version},"${name}":`;
-  const pieces = writeNumbers(outputs);
-  const first = pieces.next();
-  const second = pieces.next();
-  if (second.done) return Buffer.concat([Buffer.from(head), first.value as Buffer, tail]);
-  return Readable.from(
-    (async function* () {
-      yield Buffer.from(head);
-      yield first.value as Buffer;
-      yield second.value;
-      for (const piece of pieces) {
-        await breathe();
-        yield piece;
-      }
-      yield tail;
-    })(),
-    { objectMode: false },
-  );
+  return numbersAnswer(head, outputs, rest === '}' ? rest : `,${rest}`);
 }

@@ -6,10 +6,13 @@
 
 import type { NdArray } from '../../base/ndarray.ts';
 
-/** numbers written at a stretch, about a millisecond */
-const stretch = 16_384;
+/** numbers written at a stretch, in less than a millisecond; with as many or fewer there is one piece */
+export const numbersAPiece = 8192;
 /** the longest number is -1.23456789e-38; brackets and commas of up to 8 dimensions come on top */
 const bytesPerNumber = 40;
+
+/** Written into and copied from: a buffer for the longest text would stay as long as the text, which is much shorter. */
+const scratch = Buffer.allocUnsafeSlow(numbersAPiece * bytesPerNumber);
 
 const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 const zero = 0x30;
@@ -18,7 +21,7 @@ const zero = 0x30;
 export function* writeNumbers({ shape, data }: NdArray<'float32'>): Generator<Buffer> {
   // a border of dimension d closes and opens its brackets after every blocks[d] numbers
   const blocks = shape.map((_, d) => shape.slice(d).reduce((size, dim) => size * dim, 1));
-  let buffer = Buffer.allocUnsafe(Math.min(stretch, data.length) * bytesPerNumber + 2 * shape.length);
+  const buffer = scratch;
   let at = buffer.write('['.repeat(shape.length), 0, 'latin1');
   for (let i = 0; i < data.length; i++) {
     if (i > 0) {
@@ -29,14 +32,13 @@ export function* writeNumbers({ shape, data }: NdArray<'float32'>): Generator<Bu
       for (let k = 0; k < closed; k++) buffer[at++] = 0x5b;
     }
     at = writeFloat(buffer, at, data[i]!);
-    if ((i + 1) % stretch === 0 && i + 1 < data.length) {
-      yield buffer.subarray(0, at);
-      buffer = Buffer.allocUnsafe(Math.min(stretch, data.length - i) * bytesPerNumber + 2 * shape.length);
+    if ((i + 1) % numbersAPiece === 0 && i + 1 < data.length) {
+      yield Buffer.from(buffer.subarray(0, at));
       at = 0;
     }
   }
   at += buffer.write(']'.repeat(shape.length), at, 'latin1');
-  yield buffer.subarray(0, at);
+  yield Buffer.from(buffer.subarray(0, at));
 }
 
 /**

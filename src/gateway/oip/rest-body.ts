@@ -5,43 +5,43 @@
  *   {"inputs":[{"name":"inputs","shape":[1,4],"datatype":"FP32","parameters":{"binary_data_size":16}}]}<16 bytes>
  */
 
-import { promisify } from 'node:util';
-import { deflate, gunzip, gzip, inflate } from 'node:zlib';
+import { pipeline, type Readable } from 'node:stream';
+import { createDeflate, createGzip } from 'node:zlib';
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
+import type { Holding } from '../byte-budget.ts';
+import { type Coding, inflateWithin } from '../inflate.ts';
 import { readJson } from '../json/read.ts';
 import { checkDatatype, floatsOfRaw } from './datatypes.ts';
 import { checkElements, type InferTensor } from './infer.ts';
 
-const inflaters = { gzip: promisify(gunzip), deflate: promisify(inflate) } as const;
-const deflaters = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
-export type Coding = keyof typeof inflaters;
+const deflaters = { gzip: createGzip, deflate: createDeflate } as const satisfies Record<Coding, unknown>;
 
 export const headerLength = 'inference-header-content-length';
 
-/** The body as it was before it was compressed. Throws `unsupported-media-type`, `decompressed-too-large`, `malformed-body`. */
-export async function inflateBody(bytes: Buffer, coding: string | undefined, limit: number): Promise<Buffer> {
+/**
+ * The body as it was before it was compressed; it counts in what `holding` gives. Throws `unsupported-media-type`,
+ * `decompressed-too-large`, `malformed-body`, `overloaded`.
+ */
+export async function inflateBody(
+  bytes: Buffer,
+  coding: string | undefined,
+  holding: () => Holding,
+  limit: number,
+): Promise<Buffer> {
   if (coding === undefined || coding === 'identity' || coding === '') return bytes;
-  if (!Object.hasOwn(inflaters, coding)) {
+  if (!Object.hasOwn(deflaters, coding)) {
     throw new HourglassError('unsupported-media-type', 'Bodies are taken as they are or as gzip or deflate.', {
       field: 'Content-Encoding',
-      expected: ['identity', ...Object.keys(inflaters)],
+      expected: ['identity', ...Object.keys(deflaters)],
       found: coding.slice(0, 100),
     });
   }
-  try {
-    return await inflaters[coding as Coding](bytes, { maxOutputLength: limit });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new HourglassError('decompressed-too-large', `The body is larger than ${limit} bytes once inflated.`, {
-        expected: { atMostBytes: limit },
-      });
-    }
-    throw new HourglassError('malformed-body', `The body is not valid ${coding}.`, { field: 'Content-Encoding' });
-  }
+  return inflateWithin(bytes, coding as Coding, holding(), limit);
 }
 
-export const deflateBody = (bytes: Buffer, coding: Coding): Promise<Buffer> => deflaters[coding](bytes);
+/** As it is read. Ends with the body, and the body with it. */
+export const deflateBody = (body: Readable, coding: Coding): Readable => pipeline(body, deflaters[coding](), () => {});
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -1,18 +1,21 @@
 /** The Open Inference Protocol over REST: /v2. See models.ts for what a model is called. */
 
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Demanded } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json, octets } from '../http/media.ts';
+import { bytesHeldBy, holdsBytes, numbersAnswer } from '../http/numbers-answer.ts';
+import { holdingOf } from '../http/read-body.ts';
 import type { App, RouteParts } from '../http/route-parts.ts';
 import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
-import { writeNumbers } from '../json/write.ts';
+import type { Coding } from '../inflate.ts';
 import { bytesOfRows } from '../row-conversion.ts';
 import { infer } from './infer.ts';
 import { describeModel, listNames, type OipModel, oipExtensions, parseName, platform } from './models.ts';
-import { type Coding, deflateBody, headerLength, inflateBody, parseInfer } from './rest-body.ts';
+import { deflateBody, headerLength, inflateBody, parseInfer } from './rest-body.ts';
 
 const tags = ['open inference protocol'];
 const anyJson = { content: { [json]: { schema: { type: 'object' } } } };
@@ -28,7 +31,7 @@ interface ModelParams {
 const leastCompressed = 1024;
 
 export function oipRoutes(app: App, parts: RouteParts): void {
-  const { predictions, readiness, config, observer, version } = parts;
+  const { predictions, readiness, config, observer, version, limits } = parts;
   const describe = (request: FastifyRequest): Promise<OipModel> => {
     const { model, version: wanted } = request.params as ModelParams;
     return describeModel(parts, request.caller, parseName(model, wanted));
@@ -141,7 +144,12 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     const { model, version: wanted } = request.params as ModelParams;
     const { headers, caller } = request;
     const length = headers[headerLength];
-    const body = await inflateBody(request.body as Buffer, headers['content-encoding'], config.maxBodyBytes);
+    const body = await inflateBody(
+      request.body as Buffer,
+      headers['content-encoding'],
+      () => holdingOf(request.raw, limits.memory),
+      config.maxBodyBytes,
+    );
     const { id, parameters, inputs, outputs, isBinary } = await parseInfer(
       body,
       Array.isArray(length) ? length[0] : length,
@@ -151,6 +159,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     const demand = new Demand(
       reply.raw,
       timeoutOf(headers['x-request-timeout'], limitOf(parameters.timeout, config.deadlineMs)),
+      limits.memory,
     );
     const answer = await demand.meet(infer(predictions, caller, { reference, inputs, outputs, demand }));
     stages.answering();
@@ -175,9 +184,8 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     const text = JSON.stringify({ ...head, outputs: [output] });
     const flat = { ...prediction.outputs, shape: [prediction.outputs.data.length] };
     // … "shape":[1,32]}]} with the data before the last three brackets.
-    const pieces = [Buffer.from(`${text.slice(0, -3)},"data":`), ...writeNumbers(flat), Buffer.from('}]}')];
     reply.type(json);
-    return send(request, reply, Buffer.concat(pieces));
+    return send(request, reply, numbersAnswer(`${text.slice(0, -3)},"data":`, flat, '}]}'));
   };
   for (const of of ['', '/versions/:version']) {
     app.post(
@@ -215,14 +223,14 @@ export function oipRoutes(app: App, parts: RouteParts): void {
 }
 
 /** Compressed where the client asks for it by name and it is worth it. */
-async function send(request: FastifyRequest, reply: FastifyReply, body: Buffer): Promise<FastifyReply> {
+function send(request: FastifyRequest, reply: FastifyReply, body: Buffer | Readable): FastifyReply {
   const accepted = String(request.headers['accept-encoding'] ?? '').toLowerCase();
   const coding = (['gzip', 'deflate'] as const satisfies Coding[]).find((name) => accepted.includes(name));
-  if (coding === undefined || body.length < leastCompressed) return reply.send(body);
-  return reply
-    .header('content-encoding', coding)
-    .header('vary', 'accept-encoding')
-    .send(await deflateBody(body, coding));
+  const isShort = Buffer.isBuffer(body) && body.length < leastCompressed;
+  if (coding === undefined || isShort) return reply.send(body);
+  const bytes = Buffer.isBuffer(body) ? body.length : bytesHeldBy(body);
+  const compressed = deflateBody(Buffer.isBuffer(body) ? Readable.from([body]) : body, coding);
+  return reply.header('content-encoding', coding).header('vary', 'accept-encoding').send(holdsBytes(compressed, bytes));
 }
 
 /** The parameter `timeout` counts microseconds. */

@@ -8,11 +8,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json } from '../http/media.ts';
+import { numbersAnswer } from '../http/numbers-answer.ts';
 import type { App, RouteParts } from '../http/route-parts.ts';
 import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
 import { readJson } from '../json/read.ts';
-import { writeNumbers } from '../json/write.ts';
 import { describeModel, inputNameOf, type OipTensor, parseName } from '../oip/models.ts';
 import { rowsOfInputs, rowsOfInstances } from './rows.ts';
 
@@ -27,7 +27,7 @@ interface Params {
 }
 
 export function tensorflowRoutes(app: App, parts: RouteParts): void {
-  const { predictions, config, observer } = parts;
+  const { predictions, config, observer, limits } = parts;
 
   const predict = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { model, version } = addressOf(request.params as Params);
@@ -40,7 +40,7 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
     const { operation } = reference;
     const stages = observer.predicting(reply, operation);
     const { headers, caller } = request;
-    const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+    const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
     const name = inputNameOf(operation);
     const rows =
       instances === undefined ? rowsOfInputs(inputs, name) : rowsOfInstances(instances, name, config.maxImagePixels);
@@ -49,8 +49,8 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
     stages.answering();
     warnInHeader(reply, prediction.warnings);
     const member = instances === undefined ? 'outputs' : 'predictions';
-    const pieces = [Buffer.from(`{"${member}":`), ...writeNumbers(prediction.outputs), Buffer.from('}')];
-    return reply.type(json).header('cache-control', 'no-store').send(Buffer.concat(pieces));
+    reply.type(json).header('cache-control', 'no-store');
+    return reply.send(numbersAnswer(`{"${member}":`, prediction.outputs, '}'));
   };
 
   const what = ', in the form of TensorFlow Serving';

@@ -1,7 +1,8 @@
 // Messages are the same however the stream cuts them, and what is dropped stays dropped.
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { GrowingBuffer, MessageSplitter } from '../../../src/gateway/grpc/message-memory.ts';
+import { GrowingBuffer } from '../../../src/gateway/growing-buffer.ts';
+import { MessageSplitter } from '../../../src/gateway/grpc/message-memory.ts';
 
 function framed(length: number): Buffer {
   const message = randomBytes(5 + length);

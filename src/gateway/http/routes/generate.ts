@@ -9,7 +9,7 @@ import { type GenerateRequest, problem, ReferenceParams, ref } from '../schemas.
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-export function generateRoutes(app: App, { predictions, config, observer }: RouteParts): void {
+export function generateRoutes(app: App, { predictions, config, observer, limits }: RouteParts): void {
   app.post(
     '/v1/models/:model/generate',
     {
@@ -39,7 +39,7 @@ export function generateRoutes(app: App, { predictions, config, observer }: Rout
     async ({ caller, headers, params: { model }, body }, reply) => {
       const stages = observer.predicting(reply, 'generate');
       const type = negotiate(headers.accept, offered);
-      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
       const { count = 1, seed: wanted } = body as GenerateRequest;
       const question = { model, count, seed: wanted, withTarget: type === png, demand };
       const { prediction, target, seed } = await demand.meet(predictions.generate(caller, question));

@@ -148,7 +148,7 @@ type Answer = (
   asked: Asked,
 ) => Promise<FastifyReply>;
 
-function answerer(operation: RowOperation, { predictions, config, observer }: RouteParts): Answer {
+function answerer(operation: RowOperation, { predictions, config, observer, limits }: RouteParts): Answer {
   const offered = offeredBy(operation);
   const { maxImagePixels } = config;
   return async (request, reply, named, { resize = false, outliers = false, region, ...frameQuery }) => {
@@ -157,7 +157,7 @@ function answerer(operation: RowOperation, { predictions, config, observer }: Ro
     const content = request.body as RowsBody;
     if (operation === 'decode' && content.form === 'frame' && isPictureFrame(content.bytes)) {
       const type = negotiate<PictureType>(headers.accept, pictureTypes);
-      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
       const question = { model: named, region: regionOf(region), maxPixels: maxImagePixels };
       const decoded = await demand.meet(predictions.pictures.decode(content.bytes, question));
       stages.answering();
@@ -170,7 +170,7 @@ function answerer(operation: RowOperation, { predictions, config, observer }: Ro
       (await predictions.pictures.find(named));
     const type = negotiate<(typeof offered)[number]>(headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
-    const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+    const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
     const body = content;
     if (codec && body.form === 'picture') {
       if (type !== frame)

@@ -5,7 +5,7 @@ import { json } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { problem, type RecommendRequest, ReferenceParams, ref } from '../schemas.ts';
 
-export function recommendRoutes(app: App, { predictions, config, observer }: RouteParts): void {
+export function recommendRoutes(app: App, { predictions, config, observer, limits }: RouteParts): void {
   app.post(
     '/v1/models/:model/recommend',
     {
@@ -34,7 +34,7 @@ export function recommendRoutes(app: App, { predictions, config, observer }: Rou
     },
     async ({ caller, headers, params: { model }, body }, reply) => {
       const stages = observer.predicting(reply, 'recommend');
-      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs));
+      const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
       const answer = await demand.meet(predictions.recommend(caller, { ...(body as RecommendRequest), model, demand }));
       stages.answering();
       return reply
