@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { startRedis } from '../test/helpers/redis.ts';
 import { buildS3Server, s3Server, startBucket } from '../test/helpers/s3.ts';
 import { simulateFleet } from './scale/fleet.ts';
+import { measureThroughput } from './scale/throughput.ts';
 import { bucketCosts, type Counted, idleCosts, jobCosts, RedisMeter } from './scale/units.ts';
 
 const { values } = parseArgs({
@@ -41,6 +42,7 @@ try {
     ...{ url: redis.url, meter, settingsOf, disk },
     ...{ gateways: Number(values.gateways), workers: Number(values.workers) },
   });
+  const throughput = await measureThroughput();
   const expected = {
     commands: fleet.gateways * idle.gateway.commands + fleet.workers * idle.worker.commands,
     requests: fleet.gateways * idle.bucketIdle,
@@ -104,6 +106,11 @@ ${fleet.gateways} gateways (each with an empty disk of its own) and ${fleet.work
 | bucket requests | ${number(expected.requests, 0)} | ${number(fleet.bucketRequests, 0)} |
 
 A new version of a model that all of them serve: the last one had it after ${number(fleet.takenUpMs / 1000)} s, with ${number(fleet.takenUpRequests / fleet.gateways)} requests each.
+
+## From one gateway to two
+
+Requests of 16 rows of 784 numbers in JSON to a model of 784-128-32, asked by wrk on the same machine of ${os.availableParallelism()} cores: ${number(throughput.one, 0)} a second by one gateway process, ${number(throughput.two, 0)}
+by two (${number(throughput.two / throughput.one, 2)} ×; aim: 1.7 × where there is a core for each gateway and one for the generator), ${throughput.errors} errors.
 `;
   console.log(page);
   writeFileSync(path.join(import.meta.dirname, 'scale.md'), page);

@@ -31,7 +31,10 @@ const elementBytes = { float32: 4, int32: 4, bool: 1 } as const satisfies Record
  * The file's bytes. Deterministic: the same tensors and metadata give the same bytes in whatever order they are named.
  * Wider elements come first, which keeps every tensor aligned.
  */
-export function writeSafetensors(tensors: NdArrays, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function writeSafetensors(
+  tensors: NdArrays,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(tensors).sort(
     ([nameA, a], [nameB, b]) => elementBytes[b.dtype] - elementBytes[a.dtype] || (nameA < nameB ? -1 : 1),
   );

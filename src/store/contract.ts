@@ -161,8 +161,6 @@ export interface Fence {
 }
 
 export interface CheckpointFiles {
-  /** Saving takes as long as a network does: better not waited for. */
-  readonly isRemote: boolean;
   /** numbers of the checkpoints, newest first */
   numbers(): Promise<readonly number[]>;
   /** undefined when there is none */

@@ -6,7 +6,6 @@
  *   manifest   position, history, sha256 of the above
  */
 
-import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { NdArrays } from '../base/ndarray.ts';
@@ -60,7 +59,10 @@ export interface Checkpoint {
 }
 
 const sections = ['weights', 'moments', 'best'] as const;
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** In a thread of the pool: the training goes on meanwhile. */
+const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+  Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
 
 export class Checkpoints {
   readonly #files: CheckpointFiles;
@@ -71,10 +73,6 @@ export class Checkpoints {
     this.#fingerprint = fingerprint;
   }
 
-  get isRemote(): boolean {
-    return this.#files.isRemote;
-  }
-
   /** Adds a checkpoint, all of it or nothing. Throws what `CheckpointFiles.save` throws. */
   async save(checkpoint: Checkpoint): Promise<void> {
     const tensors: Record<string, NdArrays[string]> = {};
@@ -82,12 +80,13 @@ export class Checkpoints {
       for (const [name, tensor] of Object.entries(checkpoint[section])) tensors[`${section}/${name}`] = tensor;
     }
     const bytes = writeSafetensors(tensors);
+    const checksum = await sha256(bytes);
     await this.#files.save(bytes, (file) => {
       const manifest: CheckpointManifest = {
         schema: 1,
         fingerprint: this.#fingerprint,
         file,
-        sha256: sha256(bytes),
+        sha256: checksum,
         progress: checkpoint.progress,
       };
       return Buffer.from(JSON.stringify(manifest));
@@ -108,7 +107,7 @@ export class Checkpoints {
     const manifest: unknown = text && JSON.parse(Buffer.from(text).toString());
     if (!Value.Check(CheckpointManifest, manifest) || manifest.fingerprint !== this.#fingerprint) return undefined;
     const bytes = await this.#files.tensors(number);
-    if (!bytes || sha256(bytes) !== manifest.sha256) return undefined;
+    if (!bytes || (await sha256(new Uint8Array(bytes))) !== manifest.sha256) return undefined;
     const { tensors } = readSafetensors(bytes);
     const [weights, moments, best] = sections.map((section) =>
       Object.fromEntries(

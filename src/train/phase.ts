@@ -89,6 +89,8 @@ class PhaseRun implements RunningPhase {
   readonly #evaluation: Evaluation | undefined;
   readonly #chunkSize: number;
   #best: NdArrays;
+  /** a copy of the state, until the next chunk runs */
+  #state: Promise<NdArrays> | undefined;
 
   private constructor(phase: Phase, context: PhaseContext, start: PhaseStart, compiled: Compiled) {
     this.#phase = phase;
@@ -148,13 +150,19 @@ class PhaseRun implements RunningPhase {
   }
 
   async snapshot(): Promise<PhaseStart> {
-    const state = await this.#train.getState();
+    const state = await this.#stateNow();
     return {
       progress: this.progress,
       weights: { ...this.#weights, ...pick(state, learned(this.#phase)) },
       moments: pick(state, this.#optimizer.state),
       best: this.#best,
     };
+  }
+
+  /** Held-out rows, the best weights and the checkpoint after an epoch share one copy. */
+  #stateNow(): Promise<NdArrays> {
+    this.#state ??= this.#train.getState();
+    return this.#state;
   }
 
   async dispose(): Promise<void> {
@@ -168,6 +176,7 @@ class PhaseRun implements RunningPhase {
     for (let chunk = first; chunk < this.#feeder.chunks; chunk++) {
       const feeds = await (ahead ?? this.#prepare(epoch, chunk));
       const began = performance.now();
+      this.#state = undefined;
       const running = this.#train.run(feeds);
       ahead = chunk + 1 < this.#feeder.chunks ? this.#prepare(epoch, chunk + 1) : undefined;
       const outputs = await running;
@@ -256,7 +265,7 @@ class PhaseRun implements RunningPhase {
         ...this.progress,
         best: better ? { loss: heldOut, epochsSince: 0 } : { loss: best.loss, epochsSince: best.epochsSince + 1 },
       };
-      if (better) this.#best = pick(await this.#train.getState(), learned(this.#phase));
+      if (better) this.#best = pick(await this.#stateNow(), learned(this.#phase));
     }
     await this.#context.afterEpoch(this);
   }

@@ -3,7 +3,7 @@
 import { HourglassError } from '../base/errors.ts';
 import type { EpochMetrics, JobProgress } from '../jobspec/job.ts';
 import type { Checkpoints, Position } from './checkpoint.ts';
-import { CheckpointUpload } from './checkpoint-upload.ts';
+import { CheckpointSaver } from './checkpoint-saver.ts';
 import type { RunningPhase } from './phase.ts';
 import type { ProgressMeter } from './progress.ts';
 import { type EpochSampler, isShown, type SampleSink } from './samples.ts';
@@ -25,7 +25,7 @@ const progressMilliseconds = 100;
 
 export class TrainingCallbacks {
   readonly #options: TrainingCallbackOptions;
-  readonly #upload: CheckpointUpload | undefined;
+  readonly #saver: CheckpointSaver | undefined;
   #savedAt = performance.now();
   #toldAt = 0;
   #isEvaluating = false;
@@ -36,7 +36,7 @@ export class TrainingCallbacks {
   constructor(options: TrainingCallbackOptions) {
     this.#options = options;
     const { checkpoints, onCheckpoint = () => {} } = options;
-    this.#upload = checkpoints?.isRemote ? new CheckpointUpload(checkpoints, onCheckpoint) : undefined;
+    this.#saver = checkpoints && new CheckpointSaver(checkpoints, onCheckpoint);
   }
 
   async afterChunk(running: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void> {
@@ -45,8 +45,9 @@ export class TrainingCallbacks {
     this.#tell(running, chunk.loss, false);
     const due = performance.now() - this.#savedAt >= checkpointSeconds * 1000;
     if (due || signal?.aborted) await this.#save(running);
-    // Whoever goes on begins where this one stopped; if the store is away, at an earlier checkpoint.
-    if (signal?.aborted) await this.#upload?.finish({ patience: 0 }).catch(() => undefined);
+    // Whoever goes on begins where this one stopped; if the store is away or full, at an earlier checkpoint.
+    if (signal?.aborted) await this.#saver?.finish({ patience: 0 }).catch(() => undefined);
+    else await this.#saver?.advance();
     this.stopIfAsked();
   }
 
@@ -90,7 +91,7 @@ export class TrainingCallbacks {
   /** Waits until the last checkpoint is in the store. Throws what `CheckpointFiles.save` throws. */
   async trained(): Promise<void> {
     const { signal } = this.#options;
-    await this.#upload?.finish(signal && { signal });
+    await this.#saver?.finish(signal && { signal });
     this.stopIfAsked();
   }
 
@@ -103,16 +104,10 @@ export class TrainingCallbacks {
     this.#options.onProgress?.(this.#last);
   }
 
+  /** Copies the state; what is copied is saved while the training goes on. */
   async #save(running: RunningPhase): Promise<void> {
-    const { checkpoints, onCheckpoint } = this.#options;
-    if (!checkpoints) return;
-    const checkpoint = await running.snapshot();
-    if (this.#upload) {
-      this.#savedAt = performance.now();
-      return this.#upload.add(checkpoint);
-    }
-    await checkpoints.save(checkpoint);
+    if (!this.#saver) return;
     this.#savedAt = performance.now();
-    onCheckpoint?.(checkpoint.progress.position);
+    this.#saver.add(await running.snapshot());
   }
 }

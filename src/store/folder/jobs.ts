@@ -5,6 +5,8 @@
  *   <root>/<job>/run-1/00000042.safetensors         tensors
  *   <root>/<job>/run-1/00000042.json                its manifest, renamed into place last
  *
+ * A training runs between the calls and may hold the event loop for long: as few calls as there can be follow one another.
+ *
  * An attempt that finds a higher number in `attempts` was given up by the queue (its worker froze, or was cut off). That works
  * without Redis, on the very storage that it protects.
  */
@@ -82,7 +84,6 @@ const numbered = (n: number): string => String(n).padStart(8, '0');
 
 /** A checkpoint is two files. Whatever a crash leaves of one is passed over, and removed by the next one. */
 export class FolderCheckpoints implements CheckpointFiles {
-  readonly isRemote = false;
   readonly #folder: string;
   readonly #fence: Fence | undefined;
 
@@ -107,13 +108,17 @@ export class FolderCheckpoints implements CheckpointFiles {
   }
 
   async save(tensors: Uint8Array, manifest: (file: string) => Uint8Array): Promise<void> {
-    await this.#fence?.check();
-    await mkdir(this.#folder, { recursive: true });
+    await Promise.all([this.#fence?.check(), mkdir(this.#folder, { recursive: true })]);
     const number = ((await this.numbers())[0] ?? 0) + 1;
-    const file = `${numbered(number)}.safetensors`;
+    const [file, about] = [`${numbered(number)}.safetensors`, `${numbered(number)}.json`];
     try {
-      await this.#write(file, tensors);
-      await this.#write(`${numbered(number)}.json`, manifest(file));
+      await allOrFirstError([this.#writePartial(file, tensors), this.#writePartial(about, manifest(file))]);
+      // Again: writing may have taken a while.
+      await this.#fence?.check();
+      await this.#rename(file);
+      await this.#rename(about);
+      // If power fails before, there may be a manifest without tensors: it is passed over for the checkpoint before.
+      await syncFolder(this.#folder);
     } catch (thrown) {
       await this.#discard(number);
       throw isFull(thrown) ? noRoom(thrown) : thrown;
@@ -130,18 +135,20 @@ export class FolderCheckpoints implements CheckpointFiles {
     }
   }
 
-  async #write(name: string, bytes: Uint8Array): Promise<void> {
-    const target = path.join(this.#folder, name);
-    const temporary = `${target}.partial`;
-    const file: FileHandle = await open(temporary, 'w');
+  async #writePartial(name: string, bytes: Uint8Array): Promise<void> {
+    const file: FileHandle = await open(path.join(this.#folder, `${name}.partial`), 'w');
     try {
-      await file.writeFile(bytes);
+      // In one call: `writeFile` would make one of each half a megabyte.
+      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, target);
-    await syncFolder(this.#folder);
+  }
+
+  #rename(name: string): Promise<void> {
+    const target = path.join(this.#folder, name);
+    return rename(`${target}.partial`, target);
   }
 
   /** Leaves the newest ones and nothing else, leftovers of crashes included. */
@@ -149,8 +156,10 @@ export class FolderCheckpoints implements CheckpointFiles {
     const stay = new Set((await this.numbers()).slice(0, kept).map(numbered));
     const names = await readdir(this.#folder);
     const go = names.filter((name) => name.endsWith('.partial') || !stay.has(name.slice(0, 8)));
+    const remove = (name: string) => rm(path.join(this.#folder, name), { force: true });
     // manifests first: a manifest without its tensors would look damaged
-    for (const name of go.toSorted()) await rm(path.join(this.#folder, name), { force: true });
+    await Promise.all(go.filter((name) => name.endsWith('.json')).map(remove));
+    await Promise.all(go.filter((name) => !name.endsWith('.json')).map(remove));
   }
 
   async #discard(number: number): Promise<void> {
@@ -158,6 +167,12 @@ export class FolderCheckpoints implements CheckpointFiles {
       await rm(path.join(this.#folder, numbered(number) + end), { force: true });
     }
   }
+}
+
+/** Waits for all, also when one fails: nothing is written any more when it throws. */
+async function allOrFirstError(work: readonly Promise<void>[]): Promise<void> {
+  const ended = await Promise.allSettled(work);
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
 }
 
 const noRoom = (cause: unknown): HourglassError =>

@@ -153,7 +153,6 @@ class BucketFence implements Fence {
 }
 
 class BucketCheckpoints implements CheckpointFiles {
-  readonly isRemote = true;
   readonly #bucket: BucketClient;
   readonly #record: JobRecord;
   readonly #run: number;

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
 import { type CheckpointFiles, FencedError } from '../../src/store/contract.ts';
 import { type Checkpoint, Checkpoints, type Position } from '../../src/train/checkpoint.ts';
-import { CheckpointUpload } from '../../src/train/checkpoint-upload.ts';
+import { CheckpointSaver } from '../../src/train/checkpoint-saver.ts';
 
 const checkpoint = (epoch: number): Checkpoint => ({
   progress: { position: { phase: 0, epoch, chunk: 0 }, epochs: [], sums: {}, best: null, seconds: 0 },
@@ -18,7 +18,6 @@ function slowStore() {
   const waiting: ((error?: Error) => void)[] = [];
   const saved: number[] = [];
   const files: CheckpointFiles = {
-    isRemote: true,
     numbers: async () => [],
     manifest: async () => undefined,
     tensors: async () => undefined,
@@ -31,49 +30,51 @@ function slowStore() {
     },
   };
   const told: number[] = [];
-  const upload = new CheckpointUpload(new Checkpoints(files, 'job'), ({ epoch }) => told.push(epoch));
+  const saver = new CheckpointSaver(new Checkpoints(files, 'job'), ({ epoch }) => told.push(epoch));
   const answer = async (error?: Error): Promise<void> => {
     await expect.poll(() => waiting.length, { timeout: 20_000 }).toBeGreaterThan(0);
     waiting.shift()?.(error);
     await new Promise((resolve) => setTimeout(resolve, 5));
   };
-  return { upload, saved, told, answer };
+  return { saver, saved, told, answer };
 }
 
 it('lets the training go on, and of those that come meanwhile saves the newest alone', async () => {
-  const { upload, saved, told, answer } = slowStore();
-  for (const epoch of [1, 2, 3, 4]) upload.add(checkpoint(epoch));
+  const { saver, saved, told, answer } = slowStore();
+  for (const epoch of [1, 2, 3, 4]) saver.add(checkpoint(epoch));
   expect(saved).toEqual([]);
   await answer();
   await answer();
-  await upload.finish();
+  await saver.finish();
   expect(saved).toEqual([1, 4]);
   expect(told).toEqual([1, 4]);
 });
 
 it('goes on while the store is away, and saves the newest when it is back', async () => {
-  const { upload, told, answer } = slowStore();
-  upload.add(checkpoint(1));
+  const { saver, told, answer } = slowStore();
+  saver.add(checkpoint(1));
   await answer(away());
-  upload.add(checkpoint(2));
+  saver.add(checkpoint(2));
   await answer(away());
-  const finished = upload.finish();
+  const finished = saver.finish();
   await answer();
   await finished;
   expect(told).toEqual([2]);
 });
 
 it('says at the end that the last checkpoint is not there', async () => {
-  const { upload, answer } = slowStore();
-  upload.add(checkpoint(1));
+  const { saver, answer } = slowStore();
+  saver.add(checkpoint(1));
   await answer(away());
-  await expect(upload.finish({ patience: 0 })).rejects.toMatchObject({ code: 'storage-unavailable' });
+  await expect(saver.finish({ patience: 0 })).rejects.toMatchObject({ code: 'storage-unavailable' });
 });
 
 it('ends a training that was overtaken by another attempt', async () => {
-  const { upload, answer } = slowStore();
-  upload.add(checkpoint(1));
+  const { saver, answer } = slowStore();
+  saver.add(checkpoint(1));
   await answer(new FencedError(1, 2));
-  expect(() => upload.add(checkpoint(2))).toThrow(FencedError);
-  await expect(upload.finish()).rejects.toThrow(FencedError);
+  expect(() => saver.add(checkpoint(2))).toThrow(FencedError);
+  // also between two checkpoints
+  await expect(saver.advance()).rejects.toThrow(FencedError);
+  await expect(saver.finish()).rejects.toThrow(FencedError);
 });
