@@ -161,6 +161,8 @@ export interface Fence {
 }
 
 export interface CheckpointFiles {
+  /** Saving takes as long as a network does. */
+  readonly isRemote: boolean;
   /** numbers of the checkpoints, newest first */
   numbers(): Promise<readonly number[]>;
   /** undefined when there is none */

@@ -1,17 +1,20 @@
 /**
- * Saves checkpoints beside the training, which does not wait for disks and networks. One is on its way at a time; of those that come
- * meanwhile only the newest is kept. While the store is away the training goes on, and the newest checkpoint is tried again with
- * the next.
+ * Saves checkpoints. The training waits for small ones on a local disk: that takes milliseconds, and little work is lost if the process
+ * dies. Large ones, and all for a bucket, are saved while the training goes on. One save runs at a time; of the checkpoints that come
+ * meanwhile only the newest is kept. While the store is away the training goes on, and the newest checkpoint is tried again with the next.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { HourglassError } from '../base/errors.ts';
+import type { NdArrays } from '../base/ndarray.ts';
 import type { Checkpoint, Checkpoints, Position } from './checkpoint.ts';
 
 /** How long the end of a training waits for the store, and how often it tries. */
 const patienceMs = 120_000;
 const retryMs = 2000;
-/** Turns of the event loop that a save gets between two chunks: each lets one call of the file system follow another. */
+/** Up to this many bytes the training waits for a local save. */
+const quickBytes = 4 << 20;
+/** Turns of the event loop that a save gets between two chunks; in each one file operation can end and the next begin. */
 const turnsPerChunk = 4;
 
 const isUnavailable = (error: unknown): boolean =>
@@ -30,16 +33,20 @@ export class CheckpointSaver {
     this.#onSaved = onSaved;
   }
 
-  /** Returns at once. Throws what an earlier save failed with, unless the store was only away. */
-  add(checkpoint: Checkpoint): void {
+  /**
+   * Waits until the checkpoint is saved if it is small and the store is local; otherwise returns at once. Throws what this or an
+   * earlier save failed with, unless the store was only away.
+   */
+  async save(checkpoint: Checkpoint): Promise<void> {
     this.#throwFailure();
     this.#next = checkpoint;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#start();
+    if (this.#checkpoints.isRemote || bytesOf(checkpoint) > quickBytes) return;
+    await this.#running;
+    this.#throwFailure();
   }
 
-  /** Called between chunks, during which nothing else runs: lets a save go on. Throws as `add` does. */
+  /** Called between two chunks of steps, which hold the event loop: lets a running save go on. Throws as `save` does. */
   async advance(): Promise<void> {
     for (let turn = 0; turn < turnsPerChunk && this.#running; turn++) await new Promise(setImmediate);
     this.#throwFailure();
@@ -56,8 +63,14 @@ export class CheckpointSaver {
         throw new HourglassError('storage-unavailable', 'The last checkpoint could not be saved.', { retryAfter: 5 });
       }
       await delay(retryMs, undefined, signal && { signal }).catch(() => undefined);
-      this.add(this.#next);
+      this.#start();
     }
+  }
+
+  #start(): void {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
   }
 
   #throwFailure(): void {
@@ -77,4 +90,9 @@ export class CheckpointSaver {
       this.#onSaved(checkpoint.progress.position);
     }
   }
+}
+
+function bytesOf({ weights, moments, best }: Checkpoint): number {
+  const sections: readonly NdArrays[] = [weights, moments, best];
+  return sections.flatMap(Object.values<NdArrays[string]>).reduce((sum, { data }) => sum + data.byteLength, 0);
 }

@@ -73,6 +73,10 @@ export class Checkpoints {
     this.#fingerprint = fingerprint;
   }
 
+  get isRemote(): boolean {
+    return this.#files.isRemote;
+  }
+
   /** Adds a checkpoint, all of it or nothing. Throws what `CheckpointFiles.save` throws. */
   async save(checkpoint: Checkpoint): Promise<void> {
     const tensors: Record<string, NdArrays[string]> = {};

@@ -104,10 +104,10 @@ export class TrainingCallbacks {
     this.#options.onProgress?.(this.#last);
   }
 
-  /** Copies the state; what is copied is saved while the training goes on. */
+  /** Copies the state and saves the copy; a large one, or one for a bucket, while the training goes on. */
   async #save(running: RunningPhase): Promise<void> {
     if (!this.#saver) return;
     this.#savedAt = performance.now();
-    this.#saver.add(await running.snapshot());
+    await this.#saver.save(await running.snapshot());
   }
 }

@@ -81,8 +81,7 @@ it('trains a job, tells its progress, and publishes one version with its lineage
   const text = await metrics.render();
   const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   expect(value('hourglass_training_steps_total{process="worker"}')).toBeGreaterThan(0);
-  // of checkpoints that come while one is saved only the newest is
-  expect(value('hourglass_checkpoints_total{process="worker"}')).toBeGreaterThanOrEqual(1);
+  expect(value('hourglass_checkpoints_total{process="worker"}')).toBeGreaterThanOrEqual(3);
   expect(value('hourglass_job_duration_seconds_count{outcome="succeeded",process="worker"}')).toBe(1);
   expect(await queue.endings()).toEqual({ outcomes: { succeeded: 1, failed: 0, cancelled: 0 }, failures: {} });
   expect(value('hourglass_training_samples_per_second{process="worker"}')).toBe(0);

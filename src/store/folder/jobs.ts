@@ -5,7 +5,7 @@
  *   <root>/<job>/run-1/00000042.safetensors         tensors
  *   <root>/<job>/run-1/00000042.json                its manifest, renamed into place last
  *
- * A training runs between the calls and may hold the event loop for long: as few calls as there can be follow one another.
+ * A training step holds the event loop, so each call that waits for another may cost a chunk of steps: `save` makes few.
  *
  * An attempt that finds a higher number in `attempts` was given up by the queue (its worker froze, or was cut off). That works
  * without Redis, on the very storage that it protects.
@@ -84,6 +84,7 @@ const numbered = (n: number): string => String(n).padStart(8, '0');
 
 /** A checkpoint is two files. Whatever a crash leaves of one is passed over, and removed by the next one. */
 export class FolderCheckpoints implements CheckpointFiles {
+  readonly isRemote = false;
   readonly #folder: string;
   readonly #fence: Fence | undefined;
 

@@ -153,6 +153,7 @@ class BucketFence implements Fence {
 }
 
 class BucketCheckpoints implements CheckpointFiles {
+  readonly isRemote = true;
   readonly #bucket: BucketClient;
   readonly #record: JobRecord;
   readonly #run: number;
