@@ -8,10 +8,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createDatasetStore } from '../src/data/store.ts';
-import type { JobView } from '../src/jobspec/job.ts';
 import { openStores } from '../src/store/open.ts';
 import { descendants } from './faults/fleet.ts';
 import { missing, type PeerName, peers, type Ran, runPeer } from './jobs/peers.ts';
+import { followToEnd, parts, type Timeline } from './jobs/timeline.ts';
 import { Instance } from './recipes/instance.ts';
 
 const { values } = parseArgs({
@@ -66,26 +66,13 @@ function watchMemory(ancestor: number): { stop(): number } {
   };
 }
 
-async function runJob(instance: Instance, round: number): Promise<Ran> {
+async function runJob(instance: Instance, round: number): Promise<Ran & { parts: Timeline['parts'] }> {
   const memory = watchMemory(instance.pid);
-  /** when each epoch was first seen, to the second at which the job is asked for */
-  const seen = new Map<number, number>();
-  const note = ({ progress }: JobView): void => {
-    const isTraining = progress && progress.step > 0;
-    if (isTraining && !seen.has(progress.epoch)) seen.set(progress.epoch, performance.now());
-  };
-  const model = { type: 'dense', ...net, activation: 'relu', outputActivation: 'sigmoid', loss: 'bce' };
-  const optimizer = { type: 'adam', learningRate: 1e-3 };
+  const model = { type: 'dense', ...net, activation: 'relu', outputActivation: 'sigmoid', loss: 'bce' } as const;
+  const optimizer = { type: 'adam', learningRate: 1e-3 } as const;
   const training = { epochs, batchSize: batch, seed: 1, optimizer, validation: { fraction: heldOut / 60_000 } };
-  const job = await instance.train({ name: `job-${round}`, dataset: 'mnist', model, training }, note);
-  const times = [...seen.values()];
-  const trained = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
-  return {
-    seconds: (Date.parse(job.finishedAt ?? '') - Date.parse(job.createdAt)) / 1000,
-    epochs: [trained / (times.length - 1)],
-    megabytes: memory.stop(),
-    testMse: job.metrics?.['test.mse'] ?? Number.NaN,
-  };
+  const timeline = await followToEnd(instance.url, { name: `job-${round}`, dataset: 'mnist', model, training });
+  return { ...timeline, megabytes: memory.stop() };
 }
 
 const median = (all: readonly number[]): number =>
@@ -103,6 +90,7 @@ try {
   }
   const instance = await Instance.start(dataDir, threads);
   const results = new Map<string, Ran[]>();
+  const timelines: Timeline['parts'][] = [];
   try {
     const contenders = ['Hourglass', ...there] as const;
     for (let round = 0; round < rounds; round++) {
@@ -110,7 +98,9 @@ try {
         const folder = path.join(root, `${name}-${round}`);
         mkdirSync(folder);
         const task = { ...files, heldOut, epochs, batch, ...net, threads, folder };
-        const ran = name === 'Hourglass' ? await runJob(instance, round) : await runPeer(python, name, task);
+        const ran: Ran & { parts?: Timeline['parts'] } =
+          name === 'Hourglass' ? await runJob(instance, round) : await runPeer(python, name, task);
+        if (ran.parts) timelines.push(ran.parts);
         results.set(name, [...(results.get(name) ?? []), ran]);
         console.log(`${name.padEnd(10)} ${JSON.stringify(ran)}`);
       }
@@ -139,6 +129,14 @@ error on the test rows. Memory is the peak of the process that trains.
 ${rows.join('\n')}
 
 ${there.length > 0 ? `Hourglass takes ${ratio.toFixed(2)} × the time of the faster peer (aim: 1.0).` : notes.join('\n')}
+
+## Where a job's seconds go
+
+Medians of the rounds, seen from a client that follows the job's events.
+
+| | seconds |
+| --- | ---: |
+${parts.map((part) => `| ${part} | ${median(timelines.map((seconds) => seconds[part])).toFixed(2)} |`).join('\n')}
 `;
   console.log(page);
   writeFileSync(path.join(import.meta.dirname, 'jobs.md'), page);

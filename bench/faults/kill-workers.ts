@@ -13,6 +13,8 @@ export interface KillWorkers {
   /** submitted at the start; more follow whenever a worker would have nothing to do before the last kill */
   readonly jobs: number;
   readonly epochs: number;
+  /** of the jobs, in turn; an undisturbed job of each is trained first */
+  readonly seeds?: readonly number[];
   readonly kills: number;
   readonly limitMs: number;
   readonly random: () => number;
@@ -22,10 +24,8 @@ export interface Killed extends Account {
   readonly kills: number;
 }
 
-const seeds = [1, 2, 3, 4];
-
 export async function killWorkers(campaign: KillWorkers): Promise<Killed> {
-  const { queue, dataFolder, fleet, workers, epochs, limitMs, random } = campaign;
+  const { queue, dataFolder, fleet, workers, epochs, seeds = [1, 2, 3, 4], limitMs, random } = campaign;
   const limit = Date.now() + limitMs;
   for (let i = 0; i < workers; i++) fleet.start();
   const controls = await trainControls(queue, dataFolder, seeds, epochs);

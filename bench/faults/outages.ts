@@ -23,6 +23,9 @@ export interface Outage {
   readonly seconds: number;
   /** between the submissions of one client, 1000 when absent */
   readonly pauseMs?: number;
+  /** how long clients go on before the outage and after it, 2 s and 5 s when absent; in any case until a job was claimed after it */
+  readonly beforeMs?: number;
+  readonly afterMs?: number;
 }
 
 export interface SurvivedOutage extends Outage {
@@ -48,12 +51,13 @@ export interface SurvivedOutage extends Outage {
 }
 
 const slowMs = 250;
+const claimLimitMs = 30_000;
 
 export async function surviveOutage(
   { redis, queue, dataFolder, fleet }: World,
   outage: Outage,
 ): Promise<SurvivedOutage> {
-  const { away, seconds, pauseMs = 1000 } = outage;
+  const { away, seconds, pauseMs = 1000, beforeMs = 2000, afterMs = 5000 } = outage;
   const proxy = await startProxy(() => redis.port);
   const url = `redis://:${redis.password}@127.0.0.1:${proxy.port}`;
   const [http = 0, grpc = 0] = await freePorts(2);
@@ -80,13 +84,15 @@ export async function surviveOutage(
       submitAll(over.signal, 'grpc', submissions, (key) => submitOverGrpc(client, key), pauseMs),
       repeat(over.signal, 50, () => predictions.record(() => encodeOverRest(address, 'served'))),
     ]);
-    await delay(2000);
+    await delay(beforeMs);
     await leave(away, redis, proxy);
     await delay(seconds * 1000);
     const checkpointAgeMs = Math.max(...long.map(({ id }) => newestCheckpointAge(dataFolder, id)));
     await comeBack(away, redis, proxy);
     const backAt = Date.now();
-    await delay(5000);
+    await delay(afterMs);
+    const limit = Date.now() + claimLimitMs;
+    while ((await firstClaimAfter(queue, backAt)) === undefined && Date.now() < limit) await delay(100);
     over.abort();
     await load;
 
@@ -99,7 +105,6 @@ export async function surviveOutage(
     const account = await settle(queue, dataFolder, [...submissions.acknowledged.values()], new Map(), 300_000);
     const { jobs } = await queue.list({ limit: 1000 });
     const countOf = (key: string): number => jobs.filter(({ spec }) => spec.name === key).length;
-    const claims = jobs.map(({ startedAt }) => Date.parse(startedAt ?? '') - backAt).filter((ms) => ms >= 0);
     return {
       ...outage,
       acknowledged: account.jobs,
@@ -113,13 +118,20 @@ export async function surviveOutage(
       slowestPredictionMs: predictions.slowestMs,
       attempts,
       checkpointAgeMs,
-      consumedAfterMs: Math.min(...claims),
+      consumedAfterMs: (await firstClaimAfter(queue, backAt)) ?? Number.POSITIVE_INFINITY,
     };
   } finally {
     client.close();
     await Promise.all([gateway.stop(), workers.stop()]);
     await proxy.close();
   }
+}
+
+/** Milliseconds from a moment to the first claim of a job after it; undefined when there was none yet. */
+async function firstClaimAfter(queue: World['queue'], since: number): Promise<number | undefined> {
+  const { jobs } = await queue.list({ limit: 1000 });
+  const claims = jobs.map(({ startedAt }) => Date.parse(startedAt ?? '') - since).filter((ms) => ms >= 0);
+  return claims.length > 0 ? Math.min(...claims) : undefined;
 }
 
 async function leave(away: Away, redis: World['redis'], proxy: TcpProxy): Promise<void> {

@@ -12,13 +12,13 @@ const root = path.resolve(import.meta.dirname, '../..');
 
 export class Instance {
   readonly #process: ChildProcess;
-  readonly #url: string;
+  readonly url: string;
   #log = '';
   #key = '';
 
   private constructor(child: ChildProcess, url: string) {
     this.#process = child;
-    this.#url = url;
+    this.url = url;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (text) => {
         this.#log = (this.#log + text).slice(-20_000);
@@ -44,7 +44,7 @@ export class Instance {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const instance = new Instance(child, `http://127.0.0.1:${http}`);
-    while ((await fetch(`${instance.#url}/readyz`).catch(() => undefined))?.status !== 200) {
+    while ((await fetch(`${instance.url}/readyz`).catch(() => undefined))?.status !== 200) {
       if (child.exitCode !== null) throw new Error(`hourglass stopped with ${child.exitCode}:\n${instance.#log}`);
       await sleep(200);
     }
@@ -59,7 +59,7 @@ export class Instance {
   async #json<T>(method: string, url: string, body?: unknown): Promise<T> {
     let response: Response;
     for (let attempt = 1; ; attempt++) {
-      response = await fetch(this.#url + url, {
+      response = await fetch(this.url + url, {
         method,
         ...(body !== undefined && {
           body: JSON.stringify(body),
@@ -91,15 +91,15 @@ export class Instance {
 
   /** A file of the version that a job published. */
   async file(job: JobView, name: string): Promise<Uint8Array> {
-    const response = await fetch(`${this.#url}/v1/models/${job.model}/versions/${job.version}/files/${name}`);
+    const response = await fetch(`${this.url}/v1/models/${job.model}/versions/${job.version}/files/${name}`);
     if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`);
     return new Uint8Array(await response.arrayBuffer());
   }
 
   /** Uploads a data set unless one of this name is there. */
   async upload(name: string, form: () => Promise<FormData>): Promise<void> {
-    if ((await fetch(`${this.#url}/v1/datasets/${name}`)).ok) return;
-    const response = await fetch(`${this.#url}/v1/datasets`, { method: 'POST', body: await form() });
+    if ((await fetch(`${this.url}/v1/datasets/${name}`)).ok) return;
+    const response = await fetch(`${this.url}/v1/datasets`, { method: 'POST', body: await form() });
     if (!response.ok) throw new Error(`upload of ${name}: ${response.status} ${await response.text()}`);
   }
 

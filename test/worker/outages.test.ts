@@ -1,5 +1,5 @@
-// The short form of what `npm run faults` does at length: Redis goes away under gateway and workers, and gateways are restarted
-// behind a proxy, while clients submit and ask. Real processes, and a proxy that can stop forwarding.
+// The short form of `npm run faults`: Redis goes away under gateway and workers, and gateways are restarted behind a proxy, while
+// clients submit jobs and ask for predictions. Real processes, and a proxy that can stop forwarding.
 import { expect, it } from 'vitest';
 import { type Away, surviveOutage } from '../../bench/faults/outages.ts';
 import { rollOut } from '../../bench/faults/rollouts.ts';
@@ -9,9 +9,11 @@ it.each<[Away, number]>([
   ['killed', 2],
   ['half-open', 3],
 ])(
-  'loses and doubles nothing while Redis is %s for %i s, refuses as promised, and goes on with the rest',
+  'loses and doubles no job while Redis is %s for %i s, refuses submissions as documented, and goes on predicting',
   async (away, seconds) => {
-    const survived = await inOwnWorld((world) => surviveOutage(world, { away, seconds, pauseMs: 1500 }));
+    const survived = await inOwnWorld((world) =>
+      surviveOutage(world, { away, seconds, pauseMs: 1000, beforeMs: 800, afterMs: 1000 }),
+    );
     expect(survived).toMatchObject({ lost: 0, doubled: 0, wrong: [], predictionsFailed: [], attempts: [1, 1] });
     expect(survived.acknowledged).toBeGreaterThan(3);
     expect(survived.refused).toBeGreaterThan(0);
