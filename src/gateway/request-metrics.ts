@@ -35,6 +35,11 @@ export class RequestMetrics {
     this.#inFlight.add(1);
   }
 
+  /** A request that was begun is begun again elsewhere. */
+  passedOn(): void {
+    this.#inFlight.add(-1);
+  }
+
   /** `trace` is the position of the request in its trace, here and below. */
   ended(route: string, code: string, seconds: number, trace?: string): void {
     this.#inFlight.add(-1);

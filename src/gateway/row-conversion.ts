@@ -37,9 +37,11 @@ export function bytesOfRows({ data }: NdArray<'float32'>): Uint8Array {
 function floatsOf(bytes: Uint8Array): Float32Array {
   const aligned = bytes.byteOffset % bytesPerValue === 0 && endianness() === 'LE';
   if (aligned) return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / bytesPerValue);
-  const copy = Buffer.from(bytes);
+  const floats = new Float32Array(bytes.length / bytesPerValue);
+  const copy = Buffer.from(floats.buffer);
+  copy.set(bytes);
   if (endianness() === 'BE') copy.swap32();
-  return new Float32Array(copy.buffer.slice(copy.byteOffset, copy.byteOffset + copy.length));
+  return floats;
 }
 
 export interface PictureOptions {

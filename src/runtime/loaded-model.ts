@@ -2,20 +2,16 @@
 
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
+import { allFinite, BoundChain, type ChainPart, type HereRun } from './bound-chain.ts';
 import { type Port, Session, type SessionOptions } from './session.ts';
 import type { ModelParts, ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
 
-interface Part {
-  readonly session: Session;
-  readonly inputName: string;
-  readonly outputName: string;
-  readonly inputRow: readonly number[];
-  readonly outputRow: readonly number[];
-  readonly outputSize: number;
-}
+/** Rows of a run in memory that is kept. */
+const boundRows = 64;
 
 export class LoadedModel {
-  readonly #parts = new Map<string, Part>();
+  readonly #parts = new Map<string, ChainPart>();
+  readonly #chains = new Map<readonly string[], BoundChain>();
 
   /** Blocks while ONNX Runtime optimises the graphs. Throws `model-corrupt`. */
   static load(files: ModelParts, options: SessionOptions): LoadedModel {
@@ -39,28 +35,46 @@ export class LoadedModel {
   run({ chain, rows, data }: Omit<RunRequest, 'model'>): RunResult {
     const start = performance.now();
     let value = data;
-    for (const name of chain) {
+    for (const part of this.#partsOf(chain)) value = runPart(part, rows, value);
+    return { data: value, finite: allFinite(value), seconds: (performance.now() - start) / 1000 };
+  }
+
+  /** A run of so many rows; the same array for `chain` finds the same memory again. */
+  prepare(chain: readonly string[], rows: number): HereRun {
+    let bound = this.#chains.get(chain);
+    if (!bound) {
+      bound = new BoundChain(this.#partsOf(chain), boundRows);
+      this.#chains.set(chain, bound);
+    }
+    if (rows <= bound.mostRows) return bound.of(rows);
+    const input = new Float32Array(rows * bound.inputSize);
+    return { input, run: () => this.run({ chain, rows, data: input }) };
+  }
+
+  #partsOf(chain: readonly string[]): ChainPart[] {
+    return chain.map((name) => {
       const part = this.#parts.get(name);
       if (!part) throw new Error(`the model has no ${name} here`);
-      value = runPart(part, rows, value);
-    }
-    return { data: value, finite: allFinite(value), seconds: (performance.now() - start) / 1000 };
+      return part;
+    });
   }
 
   dispose(): void {
     for (const { session } of this.#parts.values()) session.dispose();
     this.#parts.clear();
+    this.#chains.clear();
   }
 }
 
-function loadPart(name: string, bytes: Uint8Array, options: SessionOptions): Part {
+function loadPart(name: string, bytes: Uint8Array, options: SessionOptions): ChainPart {
   const session = Session.create(bytes, options);
   try {
     const [input, output] = [session.inputs[0], session.outputs[0]];
     if (session.inputs.length !== 1 || !input || !output) throw unfit(name, 'it must have one input and an output');
     const [inputRow, outputRow] = [rowOf(name, input), rowOf(name, output)];
     const names = { inputName: input.name, outputName: output.name };
-    const part = { session, ...names, inputRow, outputRow, outputSize: sizeOf(outputRow) };
+    const sizes = { inputSize: sizeOf(inputRow), outputSize: sizeOf(outputRow) };
+    const part = { session, ...names, inputRow, outputRow, ...sizes };
     // The first run allocates memory: do it now, so that no request waits for it.
     runPart(part, 1, new Float32Array(sizeOf(inputRow)));
     return part;
@@ -84,18 +98,11 @@ function rowOf(part: string, { name, dtype, shape }: Port): number[] {
 const unfit = (part: string, what: string): HourglassError =>
   new HourglassError('model-corrupt', `The model's ${part} cannot be served: ${what}.`);
 
-function runPart(part: Part, rows: number, data: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+function runPart(part: ChainPart, rows: number, data: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const out = new Float32Array(rows * part.outputSize);
   part.session.runSync(
     { [part.inputName]: { dtype: 'float32', shape: [rows, ...part.inputRow], data } },
     { [part.outputName]: { dtype: 'float32', shape: [rows, ...part.outputRow], data: out } },
   );
   return out;
-}
-
-/** A sum of zeros as long as every value is finite: 0 · NaN and 0 · ∞ are NaN. */
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
-  return sum === 0;
 }

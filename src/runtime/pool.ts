@@ -8,11 +8,13 @@
 
 import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
+import type { HereRun } from './bound-chain.ts';
 import { LoadedModel } from './loaded-model.ts';
 import { type ModelSource, ModelThread } from './model-thread.ts';
 import { type SessionOptions, takeDenormalsAsZero } from './session.ts';
 import type { ModelParts, ModelShapes, RunRequest, RunResult } from './thread-protocol.ts';
 
+export type { HereRun } from './bound-chain.ts';
 export type { ModelSource } from './model-thread.ts';
 export type { ModelParts, ModelShapes, PartShapes, RunResult } from './thread-protocol.ts';
 
@@ -113,12 +115,12 @@ export class ModelPool {
     this.#use(source);
   }
 
-  /** Runs a model on this thread and blocks it meanwhile; undefined when it is not loaded here. */
-  runHere(source: ModelSource, request: Omit<RunRequest, 'model'>): RunResult | undefined {
+  /** A run of a model on this thread; undefined when it is not loaded here. To be run before anything else happens. */
+  prepareHere(source: ModelSource, chain: readonly string[], rows: number): HereRun | undefined {
     const model = this.#here.get(source.key);
     if (!model) return undefined;
     this.#use(source);
-    return model.run(request);
+    return model.prepare(chain, rows);
   }
 
   /** Drops a model from memory after the runs that wait for it. */

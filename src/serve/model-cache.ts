@@ -28,6 +28,8 @@ const maxPatient = 100;
 
 /** How long a look at the registry counts as current for what other processes publish, name and delete. */
 const freshMs = 20;
+/** A reference that is still asked for after this is looked up again meanwhile, so that no request has to wait for that. */
+const renewMs = 10;
 
 /** references and versions remembered; a forgotten one is looked up and loaded again */
 const maxRemembered = 1000;
@@ -45,6 +47,8 @@ interface Current {
   readonly since: number;
   /** `Registry.revision` then */
   readonly revision: number;
+  /** the next look has begun */
+  isRenewing?: boolean;
 }
 
 export class ModelCache {
@@ -80,11 +84,17 @@ export class ModelCache {
   current(reference: string): ServedModel | undefined {
     const known = this.#current.get(reference);
     if (!known) return undefined;
-    if (known.revision === this.#options.registry.revision && performance.now() - known.since < freshMs) {
-      return known.model;
+    const age = performance.now() - known.since;
+    if (known.revision !== this.#options.registry.revision || age >= freshMs) {
+      this.#current.delete(reference);
+      return undefined;
     }
-    this.#current.delete(reference);
-    return undefined;
+    if (age >= renewMs && !known.isRenewing) {
+      known.isRenewing = true;
+      // What it finds counts from then on; when it fails, the next request finds out why.
+      this.resolve(reference).catch(() => {});
+    }
+    return known.model;
   }
 
   /** Throws what `Registry.resolve` and `ServedModel.load` throw. */

@@ -23,10 +23,18 @@ import { type BatchAnswer, Batcher } from './batcher.ts';
 import { LaneLimits } from './lane-limits.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
 import { PredictionObserver } from './prediction-observer.ts';
-import type { Demand, Prediction, Predictor, PredictRequest, PredictTarget } from './predictor.ts';
+import type {
+  Demand,
+  Prediction,
+  PredictionReceiver,
+  Predictor,
+  PredictRequest,
+  PredictTarget,
+  TurnRequest,
+} from './predictor.ts';
 import { expectedRange, rangeWarning } from './range-warning.ts';
 import { overloadError, within } from './refusal.ts';
-import { type CheckedRows, checkRows, findNonFinite } from './row-check.ts';
+import { type CheckedRows, checkRows, findNonFinite, type RowRule } from './row-check.ts';
 import {
   inputShapeOf,
   operationError,
@@ -35,7 +43,7 @@ import {
   type ServedModel,
   takesCodes,
 } from './served-model.ts';
-import { TurnBatcher } from './turn-batcher.ts';
+import { type Receiver, TurnBatcher } from './turn-batcher.ts';
 
 export interface PredictorOptions {
   readonly registry: Registry;
@@ -61,6 +69,12 @@ export interface PredictorOptions {
   readonly tracing?: Tracing | undefined;
 }
 
+/** What is the same for all requests of a lane. */
+interface LaneFacts {
+  readonly rule: RowRule;
+  readonly target: PredictTarget;
+}
+
 const mostInFlight = 100_000;
 
 /** Ordinary runs take milliseconds. */
@@ -77,6 +91,7 @@ export class ModelPredictor implements Predictor {
   readonly #turns: TurnBatcher<ServedLane>;
   readonly #limits: LaneLimits<ServedLane>;
   readonly #observer: PredictionObserver;
+  readonly #facts = new WeakMap<ServedLane, LaneFacts>();
   #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
@@ -123,41 +138,62 @@ export class ModelPredictor implements Predictor {
     const known = this.#current(model);
     const manifest = known ? known.manifest : await this.#models.resolve(await this.#reference(model));
     if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
-    const { name, version, inputRange, preprocessing = firstPreprocessing } = manifest;
-    return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange, preprocessing };
+    return targetOf(manifest, operation);
   }
 
   predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
-    return this.#predictHere(caller, request) ?? this.#predictSlowly(caller, request);
+    return new Promise((resolve, reject) => {
+      const receiver: PredictionReceiver = {
+        answered: ({ outputs, ...prediction }) =>
+          resolve({ ...prediction, outputs: { ...outputs, data: outputs.data.slice() } }),
+        failed: reject,
+      };
+      if (!this.predictInTurn(caller, request, receiver)) this.#predictSlowly(caller, request).then(resolve, reject);
+    });
   }
 
-  /** Without waiting for anything but the end of this turn; undefined when the version must be looked up, loaded, or is large. */
-  #predictHere(
+  predictInTurn(
     { traceparent }: Caller,
-    { operation, model, inputs, demand }: PredictRequest,
-  ): Promise<Prediction> | undefined {
+    { operation, model, inputs: given, demand, mostValues = Number.POSITIVE_INFINITY }: TurnRequest,
+    receiver: PredictionReceiver,
+  ): boolean {
     const served = this.#current(model);
-    if (!served) return undefined;
+    if (!served) return false;
+    const lane = served.lane(operation);
+    const { target, rule } = this.#factsOf(lane);
+    const inputs = typeof given === 'function' ? given(target) : given;
+    const checked = checkRows(inputs, rule);
+    if (!this.#runsHere(lane, checked.rows) || checked.rows * lane.outputSize > mostValues) return false;
+    reserveAnswer(lane, checked.rows, demand);
+    const limit = this.#limits.enter(lane);
+    const waiting: Receiver = {
+      answered: (data, finite) => {
+        limit.leave();
+        try {
+          receiver.answered(this.#prediction(served, operation, inputs, checked, { data, finite }));
+        } catch (error) {
+          receiver.failed(error);
+        }
+      },
+      unloaded: () => {
+        limit.leave();
+        this.#answer(served, operation, inputs, demand, traceparent).then(
+          (prediction) => receiver.answered(prediction),
+          (error) => receiver.failed(error),
+        );
+      },
+      failed: (error) => {
+        limit.leave();
+        receiver.failed(error);
+      },
+    };
     try {
-      const lane = served.lane(operation);
-      const checked = this.#check(served, operation, inputs);
-      if (!this.#runsHere(lane, checked.rows)) return undefined;
-      reserveAnswer(lane, checked.rows, demand);
-      const limit = this.#limits.enter(lane);
-      return this.#turns.submit(lane, inputs.data, checked.rows, demand, traceparent).then(
-        (answer) => {
-          limit.leave();
-          if (answer) return this.#prediction(served, operation, inputs, checked, answer);
-          return this.#answer(served, operation, inputs, demand, traceparent);
-        },
-        (error) => {
-          limit.leave();
-          throw error;
-        },
-      );
+      this.#turns.add(lane, inputs.data, checked.rows, waiting, demand, traceparent);
     } catch (error) {
-      return Promise.reject(error);
+      limit.leave();
+      throw error;
     }
+    return true;
   }
 
   async #predictSlowly(
@@ -217,7 +253,7 @@ export class ModelPredictor implements Predictor {
     trace: string | undefined,
   ): Promise<Prediction> {
     const lane = served.lane(operation);
-    const checked = this.#check(served, operation, inputs);
+    const checked = checkRows(inputs, this.#factsOf(lane).rule);
     const { rows } = checked;
     reserveAnswer(lane, rows, demand);
     const runsHere = this.#runsHere(lane, rows);
@@ -235,11 +271,17 @@ export class ModelPredictor implements Predictor {
     return lane.isShort && this.#options.config.inlineModels && this.#turns.takes(lane, rows);
   }
 
-  #check(served: ServedModel, operation: Operation, inputs: PredictRequest['inputs']): CheckedRows {
+  #factsOf(lane: ServedLane): LaneFacts {
+    const known = this.#facts.get(lane);
+    if (known) return known;
+    const { operation, model } = lane;
     const noun = takesCodes(operation) ? 'code' : 'input';
-    const shape = inputShapeOf(served.manifest, operation);
-    const range = expectedRange(served.manifest, operation);
-    return checkRows(inputs, { model: served.key, noun, shape, maxBatch: this.maxBatch, ...(range && { range }) });
+    const shape = inputShapeOf(model.manifest, operation);
+    const range = expectedRange(model.manifest, operation);
+    const rule = { model: model.key, noun, shape, maxBatch: this.maxBatch, ...(range && { range }) } as const;
+    const facts = { rule, target: targetOf(model.manifest, operation) };
+    this.#facts.set(lane, facts);
+    return facts;
   }
 
   #prediction(
@@ -330,6 +372,11 @@ const reservedFrom = 32 * 1024;
 function reserveAnswer({ outputSize }: ServedLane, rows: number, demand: Demand | undefined): void {
   const bytes = rows * outputSize * Float32Array.BYTES_PER_ELEMENT;
   if (bytes > reservedFrom) demand?.reserve?.(bytes);
+}
+
+function targetOf(manifest: Manifest, operation: Operation): PredictTarget {
+  const { name, version, inputRange, preprocessing = firstPreprocessing } = manifest;
+  return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange, preprocessing };
 }
 
 /** Rows come back in the form in which they were sent: flat or in the model's shape. Rows made from codes are flat. */

@@ -16,7 +16,7 @@ import { drawSeed, generate } from './generate.ts';
 import { type Outlier, OutlierRater } from './outliers.ts';
 import { PictureCodecs } from './pictures.ts';
 import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
-import type { Demand, Prediction, Predictor, PredictTarget } from './predictor.ts';
+import type { Demand, Prediction, PredictionReceiver, Predictor, PredictTarget, TurnRequest } from './predictor.ts';
 import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
 
 type Rows = NdArray<'float32'>;
@@ -129,6 +129,18 @@ export class PredictionService {
     const answer = await this.#predict(caller, question);
     this.#statistics.count(answer.prediction, question.operation, performance.now() - start);
     return answer;
+  }
+
+  /** As `predict` without pictures or ratings, where `Predictor.predictInTurn` can: else false, and nothing is done. */
+  predictInTurn(caller: Caller, request: TurnRequest, receiver: PredictionReceiver): boolean {
+    const start = performance.now();
+    return this.#predictor.predictInTurn(caller, request, {
+      answered: (prediction) => {
+        this.#statistics.count(prediction, request.operation, performance.now() - start);
+        receiver.answered(prediction);
+      },
+      failed: (error) => receiver.failed(error),
+    });
   }
 
   async #predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {

@@ -26,6 +26,20 @@ export interface PredictRequest {
   readonly demand?: Demand;
 }
 
+/** What can be answered in this turn of the event loop; rows without a shape of their own are made once the version is known. */
+export interface TurnRequest extends Omit<PredictRequest, 'inputs'> {
+  readonly inputs: NdArray<'float32'> | ((target: PredictTarget) => NdArray<'float32'>);
+  /** a request with a longer answer is not taken; absent: as long as they come */
+  readonly mostValues?: number;
+}
+
+/** Who is told the answer, once. */
+export interface PredictionReceiver {
+  /** `outputs` are overwritten after the call: what is needed later must be copied. */
+  answered(prediction: Prediction): void;
+  failed(error: unknown): void;
+}
+
 export interface Prediction {
   readonly model: string;
   readonly version: number;
@@ -68,6 +82,11 @@ export interface Predictor {
    * `overloaded`, `deadline-exceeded`, `cancelled`, `shutting-down`.
    */
   predict(caller: Caller, request: PredictRequest): Promise<Prediction>;
+  /**
+   * As `predict`, for small models: tells `receiver` at the end of this turn of the event loop. False, and nothing done, when the
+   * version must be looked up or loaded first or is not small. Throws what is known at once to be wrong.
+   */
+  predictInTurn(caller: Caller, request: TurnRequest, receiver: PredictionReceiver): boolean;
   /** Brings the version that a reference means into memory. Throws what `predict` throws for a reference. */
   load(caller: Caller, model: string): Promise<void>;
   /** Drops that version from memory, after the runs that wait for it; whoever asks for it next loads it again. */

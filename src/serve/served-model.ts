@@ -133,11 +133,11 @@ export class ServedModel {
       inputSize: sizeOf(inputShapeOf(this.manifest, operation)),
       outputSize: sizeOf(outputShapeOf(this.manifest, operation)),
       run: (data, rows): Promise<LaneRun> => this.#pool.run(this.#source, { chain: chains[operation], rows, data }),
-      runHere: (data, rows) => {
-        const result = this.#pool.runHere(this.#source, { chain: chains[operation], rows, data });
+      prepareHere: (rows) => {
+        const run = this.#pool.prepareHere(this.#source, chains[operation], rows);
         // Dropped to make room for others: the next runs go to the threads until it is here again.
-        if (!result) void this.#pool.loadHere(this.#source).catch(() => {});
-        return result;
+        if (!run) void this.#pool.loadHere(this.#source).catch(() => {});
+        return run;
       },
       secondsPerRow: Number.POSITIVE_INFINITY,
       isShort: false,

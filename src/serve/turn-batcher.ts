@@ -10,6 +10,7 @@
 
 import { HourglassError } from '../base/errors.ts';
 import { turnClock } from '../platform/turn-clock.ts';
+import type { HereRun } from '../runtime/pool.ts';
 import type { BatchAnswer, BatchObserver, Lane, LaneRun } from './batcher.ts';
 import type { Demand } from './predictor.ts';
 import { deadlineError, overloadError } from './refusal.ts';
@@ -18,8 +19,17 @@ import { deadlineError, overloadError } from './refusal.ts';
 export interface HereLane extends Lane {
   /** of a run on this thread, kept up to date by the batcher */
   secondsPerRow: number;
-  /** Runs now, on this thread; undefined when the model is not loaded on it any more. */
-  runHere(data: Float32Array<ArrayBuffer>, rows: number): LaneRun | undefined;
+  /** A run on this thread; undefined when the model is not loaded on it any more. */
+  prepareHere(rows: number): HereRun | undefined;
+}
+
+/** Who waits for the answer to rows: told once, by one of these. They must not throw: others share the run. */
+export interface Receiver {
+  /** `data` is overwritten by the next run; `finite` is false when it may hold NaN or infinity */
+  answered(data: Float32Array, finite: boolean): void;
+  /** The model is not on this thread any more. */
+  unloaded(): void;
+  failed(error: unknown): void;
 }
 
 export interface TurnBatcherOptions<L extends HereLane> {
@@ -37,10 +47,9 @@ interface Entry {
   readonly data: Float32Array;
   readonly rows: number;
   readonly since: number;
+  readonly receiver: Receiver;
   readonly demand: Demand | undefined;
   readonly trace: string | undefined;
-  readonly resolve: (answer: BatchAnswer | undefined) => void;
-  readonly reject: (reason: unknown) => void;
 }
 
 const defaultTurnMs = 2;
@@ -68,19 +77,29 @@ export class TurnBatcher<L extends HereLane> {
   }
 
   /**
-   * Answers rows that were checked to fit the lane; undefined when the model was unloaded meanwhile. Throws `overloaded`,
-   * `deadline-exceeded`, `shutting-down`, and what `demand` gives just before the run.
+   * Tells `receiver` the answer to rows that were checked to fit the lane, or that it failed with `deadline-exceeded` or what
+   * `demand` gives just before the run. Throws `overloaded`, `shutting-down`.
    */
+  add(lane: L, data: Float32Array, rows: number, receiver: Receiver, demand?: Demand, trace?: string): void {
+    if (this.#closed) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
+    if (this.#waiting >= this.#options.maxWaiting) throw overloadError(this.#waiting, this.#secondsLeft());
+    this.#waiting++;
+    const entry: Entry = { data, rows, since: turnClock.began, receiver, demand, trace };
+    const entries = this.#lanes.get(lane);
+    if (entries) entries.push(entry);
+    else this.#lanes.set(lane, [entry]);
+    this.#schedule();
+  }
+
+  /** As `add`; the answer is the caller's, undefined when the model was unloaded meanwhile. */
   submit(lane: L, data: Float32Array, rows: number, demand?: Demand, trace?: string): Promise<BatchAnswer | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
-      if (this.#waiting >= this.#options.maxWaiting) throw overloadError(this.#waiting, this.#secondsLeft());
-      this.#waiting++;
-      const entry: Entry = { data, rows, since: turnClock.began, demand, trace, resolve, reject };
-      const entries = this.#lanes.get(lane);
-      if (entries) entries.push(entry);
-      else this.#lanes.set(lane, [entry]);
-      this.#schedule();
+      const receiver: Receiver = {
+        answered: (values, finite) => resolve({ data: values.slice(), finite }),
+        unloaded: () => resolve(undefined),
+        failed: reject,
+      };
+      this.add(lane, data, rows, receiver, demand, trace);
     });
   }
 
@@ -110,8 +129,8 @@ export class TurnBatcher<L extends HereLane> {
       if (left <= 0) break;
       const fitting = Math.max(1, Math.floor(left / lane.secondsPerRow));
       this.#run(lane, this.#take(entries, Math.min(maxRows, fitting)));
-      this.#lanes.delete(lane);
       // Behind the other lanes, when there is more.
+      this.#lanes.delete(lane);
       if (entries.length > 0) this.#lanes.set(lane, entries);
     }
     if (this.#waiting > 0) this.#schedule();
@@ -129,7 +148,7 @@ export class TurnBatcher<L extends HereLane> {
       if (taken.length > 0 && rows + entry.rows > room) break;
       const over = entry.demand?.isOver() ?? (now - entry.since > this.#options.deadlineMs ? this.#late() : undefined);
       if (over) {
-        entry.reject(over);
+        entry.receiver.failed(over);
         this.#waiting--;
         continue;
       }
@@ -146,30 +165,34 @@ export class TurnBatcher<L extends HereLane> {
     if (!first) return;
     const { observer } = this.#options;
     const start = performance.now();
-    const rows = entries.reduce((sum, entry) => sum + entry.rows, 0);
-    const data = new Float32Array(rows * lane.inputSize);
-    let at = 0;
-    for (const entry of entries) {
-      data.set(entry.data, at);
-      at += entry.data.length;
-      observer?.waited(lane, (start - entry.since) / 1000, entry.trace);
-    }
+    let rows = 0;
+    for (const entry of entries) rows += entry.rows;
+    let result: LaneRun | undefined;
     try {
-      const result = lane.runHere(data, rows);
-      if (result) {
-        observer?.ran(lane, rows, result.seconds, first.trace);
-        observer?.traced?.(lane, { requests: entries, rows, start, end: performance.now(), where: 'here' });
-        lane.secondsPerRow += (result.seconds / rows - lane.secondsPerRow) * smoothing;
+      const run = lane.prepareHere(rows);
+      let at = 0;
+      for (const { data, since, trace } of entries) {
+        run?.input.set(data, at);
+        at += data.length;
+        observer?.waited(lane, (start - since) / 1000, trace);
       }
-      at = 0;
-      for (const { rows: own, resolve } of entries) {
-        const length = own * lane.outputSize;
-        resolve(result && { data: result.data.subarray(at, at + length), finite: result.finite });
-        at += length;
-      }
+      result = run?.run();
     } catch (error) {
       observer?.traced?.(lane, { requests: entries, rows, start, end: performance.now(), where: 'here', error });
-      for (const { reject } of entries) reject(error);
+      for (const { receiver } of entries) receiver.failed(error);
+      return;
+    }
+    if (result) {
+      observer?.ran(lane, rows, result.seconds, first.trace);
+      observer?.traced?.(lane, { requests: entries, rows, start, end: performance.now(), where: 'here' });
+      lane.secondsPerRow += (result.seconds / rows - lane.secondsPerRow) * smoothing;
+    }
+    let at = 0;
+    for (const { rows: own, receiver } of entries) {
+      const end = at + own * lane.outputSize;
+      if (result) receiver.answered(result.data.subarray(at, end), result.finite);
+      else receiver.unloaded();
+      at = end;
     }
   }
 

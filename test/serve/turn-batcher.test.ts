@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
+import type { HereRun } from '../../src/runtime/pool.ts';
 import type { LaneRun } from '../../src/serve/batcher.ts';
 import { type HereLane, TurnBatcher, type TurnBatcherOptions } from '../../src/serve/turn-batcher.ts';
 
@@ -21,10 +22,14 @@ class DoublingLane implements HereLane {
     throw new Error('runs here, not in a thread');
   }
 
-  runHere(data: Float32Array<ArrayBuffer>, rows: number): LaneRun | undefined {
+  prepareHere(rows: number): HereRun | undefined {
     if (!this.isLoaded) return undefined;
-    this.runs.push([...data]);
-    return { data: data.map((value) => value * 2), finite: true, seconds: rows * this.secondsPerRow };
+    const input = new Float32Array(rows);
+    const run = () => {
+      this.runs.push([...input]);
+      return { data: input.map((value) => value * 2), finite: true, seconds: rows * this.secondsPerRow };
+    };
+    return { input, run };
   }
 }
 

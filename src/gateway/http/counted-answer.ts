@@ -1,6 +1,6 @@
 /** Large answers: their bytes are counted while they wait to be read, and they are written in pieces at the reader's pace. */
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { ByteBudget } from '../byte-budget.ts';
@@ -26,7 +26,7 @@ export function countAnswer(
   }
   if (!Buffer.isBuffer(payload) && typeof payload !== 'string') return payload;
   if (payload.length <= pieceBytes) {
-    if (payload.length > tinyBytes && mustWait(reply)) holdAnswer(request, payload.length, memory);
+    countShortAnswer(request, reply.raw, payload.length, memory);
     return payload;
   }
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
@@ -35,8 +35,17 @@ export function countAnswer(
   return Readable.from(piecesOf(bytes), { objectMode: false, highWaterMark: pieceBytes });
 }
 
-/** The connection is still at the answer to an earlier request, or its client does not read. */
-const mustWait = ({ raw }: FastifyReply): boolean => raw.socket === null || raw.socket.writableLength > 0;
+/** For an answer that is written in one piece. Throws `overloaded`. */
+export function countShortAnswer(
+  request: IncomingMessage,
+  { socket }: ServerResponse,
+  bytes: number,
+  memory: ByteBudget,
+): void {
+  // The connection is still at the answer to an earlier request, or its client does not read.
+  const mustWait = socket === null || socket.writableLength > 0;
+  if (mustWait && bytes > tinyBytes) holdAnswer(request, bytes, memory);
+}
 
 function* piecesOf(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);

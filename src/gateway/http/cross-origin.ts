@@ -59,6 +59,10 @@ const isTrusted = (origin: string, { corsOrigins }: CrossOriginConfig): boolean 
 const allowedBefore = new WeakMap<CrossOriginConfig, Set<string>>();
 const rememberedHosts = 100;
 
+/** Whether `checkHost` has allowed this host before. */
+export const isKnownHost = (host: string | undefined, config: CrossOriginConfig): boolean =>
+  host !== undefined && allowedBefore.get(config)?.has(host) === true;
+
 /** Throws `host-not-allowed`. */
 export function checkHost({ headers }: FastifyRequest, config: CrossOriginConfig): void {
   const { host } = headers;

@@ -8,45 +8,66 @@ import type { Socket } from 'node:net';
 
 type Ended = (finished: boolean) => void;
 
-/** What is to be called at the end of an answer; one for each response, however many ask. */
-interface Ending {
-  readonly callbacks: Ended[];
-  readonly end: () => void;
+// Kept on the objects themselves: an entry of a WeakMap for each request costs the garbage collector more than the request costs us.
+const endingKey = Symbol('ending');
+const openKey = Symbol('open answers');
+
+interface EndingResponse extends ServerResponse {
+  [endingKey]?: Ending;
 }
 
-const endings = new WeakMap<ServerResponse, Ending>();
-/** endings of the answers that a connection still waits for */
-const open = new WeakMap<Socket, Set<() => void>>();
+interface AnsweringSocket extends Socket {
+  /** endings of the answers that the connection still waits for */
+  [openKey]?: Set<Ending>;
+}
 
-function openOn(socket: Socket): Set<() => void> {
-  const known = open.get(socket);
+/** What is to be called at the end of an answer; one for each response, however many ask. */
+class Ending {
+  /** undefined until the answer has ended */
+  #finished: boolean | undefined;
+  readonly #callbacks: Ended[] = [];
+  readonly #response: ServerResponse;
+  readonly #open: Set<Ending>;
+
+  constructor(response: ServerResponse, open: Set<Ending>) {
+    this.#response = response;
+    this.#open = open;
+    open.add(this);
+    response.on('close', this.end);
+  }
+
+  tell(ended: Ended): void {
+    const finished = this.#finished;
+    if (finished === undefined) this.#callbacks.push(ended);
+    else setImmediate(() => ended(finished));
+  }
+
+  readonly end = (): void => {
+    if (!this.#open.delete(this)) return;
+    this.#finished = this.#response.writableFinished;
+    for (const callback of this.#callbacks) callback(this.#finished);
+  };
+}
+
+function openOn(socket: AnsweringSocket): Set<Ending> {
+  const known = socket[openKey];
   if (known) return known;
-  const ends = new Set<() => void>();
-  open.set(socket, ends);
+  const open = new Set<Ending>();
+  socket[openKey] = open;
   socket.once('close', () => {
-    for (const end of [...ends]) end();
+    for (const ending of [...open]) ending.end();
   });
-  return ends;
+  return open;
 }
 
 /** Calls `ended` once: with true when the answer went out as a whole, with false when the client left before. */
-export function whenEnded(response: ServerResponse, ended: Ended): void {
-  const known = endings.get(response);
-  if (known) {
-    known.callbacks.push(ended);
-    return;
+export function whenEnded(response: EndingResponse, ended: Ended): void {
+  let ending = response[endingKey];
+  if (!ending) {
+    const { socket } = response.req;
+    ending = new Ending(response, openOn(socket));
+    response[endingKey] = ending;
+    if (socket.destroyed) setImmediate(ending.end);
   }
-  const { socket } = response.req;
-  const ends = openOn(socket);
-  const callbacks = [ended];
-  const end = (): void => {
-    if (!ends.delete(end)) return;
-    endings.delete(response);
-    const finished = response.writableFinished;
-    for (const callback of callbacks) callback(finished);
-  };
-  endings.set(response, { callbacks, end });
-  ends.add(end);
-  response.once('close', end);
-  if (socket.destroyed) setImmediate(end);
+  ending.tell(ended);
 }

@@ -1,8 +1,10 @@
 /** What is recorded of every request: metrics by route, one line in the log, and a span where somebody traces. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../base/caller.ts';
 import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import type { Config } from '../../platform/config.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
@@ -16,7 +18,24 @@ const quiet = new Set(['/livez', '/readyz']);
 
 type Operation = LabelsOf<'stageDuration'>['operation'];
 
+/** What is told of a request when it has ended. */
+export interface RequestFacts {
+  readonly requestId: string;
+  readonly method: string;
+  /** the router's pattern */
+  readonly route: string;
+  readonly status: number;
+  readonly code: string;
+  readonly seconds: number;
+  /** undefined: the request was refused before anybody knew who asks */
+  readonly caller: Caller | undefined;
+}
+
 export interface Observer {
+  /** metrics of requests that are answered without the framework (fast-lane.ts) */
+  readonly requests: RequestMetrics;
+  /** The metrics and the line of the log of a request that has ended. */
+  ended(facts: RequestFacts): void;
   /** To be called once, as soon as there is a request. The answer is the request's own position in its trace, if it has a span. */
   begin(request: FastifyRequest, reply: FastifyReply): string | undefined;
   /** The stages of a prediction that are the gateway's own. To be called when the request has been read. */
@@ -30,7 +49,12 @@ export interface PredictionStages {
 
 export type ObserverConfig = Pick<Config, 'requestLogLevel' | 'requestLogSample'>;
 
-export function createObserver(metrics: Metrics, config: ObserverConfig, traces?: RequestTraces): Observer {
+export function createObserver(
+  log: Logger,
+  metrics: Metrics,
+  config: ObserverConfig,
+  traces?: RequestTraces,
+): Observer {
   const requests = new RequestMetrics(metrics, transport);
   let succeeded = 0;
 
@@ -59,24 +83,31 @@ export function createObserver(metrics: Metrics, config: ObserverConfig, traces?
     });
   };
 
+  const ended = ({ caller, ...facts }: RequestFacts): void => {
+    const { route, code, seconds, status } = facts;
+    const traceparent = caller?.traceparent;
+    requests.ended(route, code, seconds, traceparent);
+    const level = levelOf(status, code, route);
+    if (level === undefined) return;
+    const who = caller === undefined ? {} : asker(caller);
+    log[level]({ ...facts, ...who, ...(traceparent !== undefined && traceFields(traceparent)) }, 'answered');
+  };
+
   const record = (request: FastifyRequest, reply: FastifyReply, finished: boolean, trace?: RequestTrace): void => {
-    const route = routeOf(request);
     const code = codeOf(request, finished);
     // The client left before the answer was out: whatever status stood on it, it did not get it.
     const status = code === 'cancelled' ? 499 : reply.statusCode;
-    const seconds = reply.elapsedTime / 1000;
-    const traceparent = traceOf(request);
-    requests.ended(route, code, seconds, traceparent);
     trace?.end({ 'http.response.status_code': status, 'hourglass.code': code }, status >= 500 ? code : undefined);
-    const level = levelOf(status, code, route);
-    if (level === undefined) return;
+    const { id: requestId, method } = request;
     // Paths that the router refuses have no caller.
-    const who = request.caller === undefined ? {} : asker(request.caller);
-    const facts = { requestId: request.id, method: request.method, route, status, code, seconds, ...who };
-    request.log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
+    const { caller } = request as { caller?: Caller };
+    ended({ requestId, method, route: routeOf(request), status, code, seconds: reply.elapsedTime / 1000, caller });
   };
 
   return {
+    requests,
+    ended,
+
     begin(request, reply) {
       requests.begun();
       const trace = traces && beginTrace(request, routeOf(request));

@@ -41,6 +41,30 @@ function topicOf({ method, url = '' }: IncomingMessage): string | undefined {
   return match ? `${match[1]} ${match[2] ?? ''}` : undefined;
 }
 
+/** A request in the turns of the event loop. What it is about is found out only when it has to wait. */
+class Request implements Job {
+  readonly #request: IncomingMessage;
+  readonly run: () => void;
+
+  constructor(request: IncomingMessage, run: () => void) {
+    this.#request = request;
+    this.run = run;
+  }
+
+  get client(): string {
+    return clientOf(this.#request.socket.remoteAddress);
+  }
+
+  topic(): string | undefined {
+    return topicOf(this.#request);
+  }
+
+  refuse(): void {
+    refused.add(this.#request);
+    this.run();
+  }
+}
+
 /** worked on at a time, of one connection */
 const atOnce = 8;
 /** answered at once, whatever else waits */
@@ -68,18 +92,9 @@ export function boundPipelining(server: Server, { connections, maxPipelined, cut
       const next = waiting.get(socket)?.shift();
       if (next) turns.run(next);
     });
-    const run = (): void => {
+    const job = new Request(request, () => {
       if (!socket.destroyed) handle.call(server, request, response);
-    };
-    const job: Job = {
-      client: clientOf(socket.remoteAddress),
-      topic: () => topicOf(request),
-      run,
-      refuse() {
-        refused.add(request);
-        run();
-      },
-    };
+    });
     if (open > atOnce) {
       const queue = waiting.get(socket) ?? [];
       waiting.set(socket, queue);
@@ -87,7 +102,7 @@ export function boundPipelining(server: Server, { connections, maxPipelined, cut
     } else if (open > 1) {
       // By the next turn it is known whether the connection is cut.
       turns.defer(job);
-    } else if (probes.has(request.url ?? '')) run();
+    } else if (probes.has(request.url ?? '')) job.run();
     else turns.run(job);
   });
 }

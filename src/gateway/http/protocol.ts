@@ -78,7 +78,9 @@ export const answerAboutServer = (reply: FastifyReply): FastifyReply =>
   reply.status(204).header('allow', 'DELETE, GET, HEAD, OPTIONS, POST, PUT').send();
 
 /** Node takes the first of them; a proxy in front may have taken the second. */
-function refuseDoubledHeaders({ rawHeaders }: IncomingMessage): void {
+function refuseDoubledHeaders(request: IncomingMessage): void {
+  if (!hasDoubledHeaders(request)) return;
+  const { rawHeaders } = request;
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase();
@@ -88,6 +90,13 @@ function refuseDoubledHeaders({ rawHeaders }: IncomingMessage): void {
     }
     seen.add(name);
   }
+}
+
+/** Whether any header was sent more than once: `headers` has one member for each name. */
+export function hasDoubledHeaders({ headers, rawHeaders }: IncomingMessage): boolean {
+  let names = 0;
+  for (const _ in headers) names++;
+  return 2 * names !== rawHeaders.length;
 }
 
 const singular = new Set([

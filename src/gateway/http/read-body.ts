@@ -60,27 +60,43 @@ export function settleUnread(request: IncomingMessage, reply: FastifyReply): voi
   });
 }
 
+/** A body that was read before the framework got its request, or what is wrong with the request. */
+type Read = { readonly body: Buffer } | { readonly error: unknown };
+
+const readKey = Symbol('read');
+
+interface ReadRequest extends IncomingMessage {
+  [readKey]?: Read;
+}
+
+/** `readBody` will give this. */
+export function keepRead(request: ReadRequest, read: Read): void {
+  request[readKey] = read;
+}
+
 /** Throws `payload-too-large`, `request-timeout`, `overloaded`, `cancelled`. */
 export function readBody({ raw }: FastifyRequest, limit: number, limits: ReadLimits): Promise<Buffer> {
+  const known = (raw as ReadRequest)[readKey];
+  if (known) return 'body' in known ? Promise.resolve(known.body) : Promise.reject(known.error);
   const declared = Number(raw.headers['content-length'] ?? Number.NaN);
   if (declared > limit) return Promise.reject(tooLarge(limit, declared));
   if (raw.destroyed) return Promise.reject(clientGone());
   goAhead(raw);
   if (declared <= smallBytes) {
-    const errors = { late: () => late(limits.bodyTimeoutMs), gone: clientGone };
+    const errors = { late: () => lateBody(limits.bodyTimeoutMs), gone: clientGone };
     return readSmallBody(raw, declared, limits.bodyTimeoutMs, errors, (first) => readPieces(raw, limit, limits, first));
   }
   return readPieces(raw, limit, limits);
 }
 
-/** Counts what arrives; `first` has arrived already. */
-function readPieces(raw: IncomingMessage, limit: number, limits: ReadLimits, first?: Buffer): Promise<Buffer> {
+/** Counts what arrives; `first` has arrived already. `releaseMemory` must be called at the end of the request. */
+export function readPieces(raw: IncomingMessage, limit: number, limits: ReadLimits, first?: Buffer): Promise<Buffer> {
   const declared = Number(raw.headers['content-length'] ?? Number.NaN);
   return new Promise((resolve, reject) => {
     const holding = limits.memory.hold({ client: clientOf(raw.socket.remoteAddress), cut: (error) => fail(error) });
     held.set(raw, holding);
     const buffer = new GrowingBuffer(Number.isNaN(declared) ? limit : declared, (bytes) => holding.add(bytes));
-    const timer = setTimeout(() => fail(late(limits.bodyTimeoutMs)), limits.bodyTimeoutMs);
+    const timer = setTimeout(() => fail(lateBody(limits.bodyTimeoutMs)), limits.bodyTimeoutMs);
     const stop = (): void => {
       clearTimeout(timer);
       holding.arrived();
@@ -140,7 +156,7 @@ class GrowingBuffer {
   }
 }
 
-const late = (limitMs: number): HourglassError =>
+export const lateBody = (limitMs: number): HourglassError =>
   new HourglassError('request-timeout', `The body did not arrive within ${limitMs / 1000} s.`);
 
 export const clientGone = (): HourglassError =>

@@ -4,15 +4,21 @@ import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
-import type { Operation } from '../../registry/manifest.ts';
+import type { Operation, RowOperation } from '../../registry/manifest.ts';
 import { labelsOf } from '../../serve/classes.ts';
 import type { Outlier } from '../../serve/outliers.ts';
 import type { Prediction, PredictTarget } from '../../serve/predictor.ts';
 import { bytesOfRows, picturesOfRows } from '../row-conversion.ts';
-import { json, octets, png } from './media.ts';
+import { frame, json, octets, png } from './media.ts';
 import { numbersAnswer } from './numbers-answer.ts';
 
 export type RowsType = typeof json | typeof octets | typeof png;
+
+/** Types that an operation can answer in, the preferred one first. */
+export function offeredBy(operation: RowOperation) {
+  if (operation === 'encode') return [json, octets, frame] as const;
+  return operation === 'classify' ? ([json, octets] as const) : ([json, octets, png] as const);
+}
 
 /** What the answer of an operation is called in JSON. */
 function outputOf(operation: Operation): string {
@@ -35,25 +41,30 @@ export async function sendRows(
   target: PredictTarget | undefined,
   extras: AnswerExtras = {},
 ): Promise<FastifyReply> {
-  const { model, version, outputs, warnings } = prediction;
-  warnInHeader(reply, warnings);
   const payload = await payloadOf(type, operation, prediction, target, extras);
-  return reply
-    .type(type)
-    .header('cache-control', 'no-store')
-    .header('vary', 'accept')
-    .header('x-hourglass-model', `${model}@${version}`)
-    .header('x-hourglass-shape', outputs.shape.join(','))
-    .send(payload);
+  const headers = answerHeaders(type, prediction);
+  for (let i = 0; i < headers.length; i += 2) reply.header(headers[i]!, headers[i + 1]);
+  return reply.send(payload);
+}
+
+/** Names and values in turn. */
+export function answerHeaders(type: RowsType, { model, version, outputs, warnings }: Prediction): string[] {
+  const headers = [
+    ...['content-type', type, 'cache-control', 'no-store', 'vary', 'accept'],
+    ...['x-hourglass-model', `${model}@${version}`, 'x-hourglass-shape', outputs.shape.join(',')],
+  ];
+  if (warnings) headers.push(warningHeader, shortened(warnings));
+  return headers;
 }
 
 const warningHeader = 'x-hourglass-warning';
 /** clients and proxies refuse long headers */
 const longestWarning = 1000;
+const shortened = (warnings: readonly string[]): string => warnings.join(' ').slice(0, longestWarning);
 
 /** For answers that have no member for warnings; the others carry it as well. */
 export function warnInHeader(reply: FastifyReply, warnings: readonly string[] | undefined): void {
-  if (warnings) reply.header(warningHeader, warnings.join(' ').slice(0, longestWarning));
+  if (warnings) reply.header(warningHeader, shortened(warnings));
 }
 
 async function payloadOf(
@@ -63,25 +74,28 @@ async function payloadOf(
   target: PredictTarget | undefined,
   extras: AnswerExtras,
 ): Promise<Buffer | Readable> {
-  switch (type) {
-    case json:
-      return jsonAnswer(outputOf(operation), prediction, {
-        ...(operation === 'classify' && { labels: labelsOf(prediction), classes: prediction.classes }),
-        ...extras,
-        ...(prediction.warnings && { warnings: prediction.warnings }),
-      });
-    case octets: {
-      const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);
-      return Buffer.from(buffer, byteOffset, byteLength);
-    }
-    case png: {
-      if (!target) throw new TypeError('a picture needs to know its black and white');
-      const [picture] = await picturesOfRows(prediction, target);
-      return Buffer.from(picture ?? []);
-    }
-    default:
-      return type satisfies never;
+  if (type !== png) return numbersPayload(type, operation, prediction, extras);
+  if (!target) throw new TypeError('a picture needs to know its black and white');
+  const [picture] = await picturesOfRows(prediction, target);
+  return Buffer.from(picture ?? []);
+}
+
+/** An answer in numbers; as bytes it shares the memory of the prediction. Long texts are written as they are read. */
+export function numbersPayload(
+  type: Exclude<RowsType, typeof png>,
+  operation: Operation,
+  prediction: Prediction,
+  extras: AnswerExtras = {},
+): Buffer | Readable {
+  if (type === octets) {
+    const { buffer, byteOffset, byteLength } = bytesOfRows(prediction.outputs);
+    return Buffer.from(buffer, byteOffset, byteLength);
   }
+  return jsonAnswer(outputOf(operation), prediction, {
+    ...(operation === 'classify' && { labels: labelsOf(prediction), classes: prediction.classes }),
+    ...extras,
+    ...(prediction.warnings && { warnings: prediction.warnings }),
+  });
 }
 
 /** A picture holds one row. Throws `not-acceptable`. */

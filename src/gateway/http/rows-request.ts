@@ -4,6 +4,7 @@ import { HourglassError } from '../../base/errors.ts';
 import type { NdArray } from '../../base/ndarray.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
 import type { RowSource } from '../../serve/prediction-service.ts';
+import type { PredictTarget } from '../../serve/predictor.ts';
 import { type PictureOptions, rowsOfBytes, rowsOfPictures } from '../row-conversion.ts';
 import type { RowsBody } from './body.ts';
 import { refuseSeveral } from './rows-answer.ts';
@@ -75,7 +76,23 @@ export interface RowsContext extends PictureOptions {
   readonly isPicture: boolean;
 }
 
-/** Which model is asked with which rows. Throws `not-acceptable` when several rows are to become one picture. */
+export type NumbersBody = Extract<RowsBody, { readonly form: 'json' | 'octets' }>;
+
+/** Rows of numbers; those that come as bytes have no shape of their own. */
+type NumberRows = NdArray<'float32'> | ((target: PredictTarget) => NdArray<'float32'>);
+
+/** Which model is asked with which rows. `named` is the model that the path or the query names. */
+export function numbersOf(
+  body: NumbersBody,
+  operation: RowOperation,
+  named: string | undefined,
+): { readonly model: string | undefined; readonly rows: NumberRows } {
+  if (body.form === 'octets') return { model: named, rows: (target) => rowsOfBytes(body.bytes, target) };
+  const { model, rows } = rowsMembers(body.value, operation);
+  return { model: oneModel(named, model), rows };
+}
+
+/** The same for pictures as well. Throws `not-acceptable` when several rows are to become one picture. */
 export function rowsOf(
   body: Exclude<RowsBody, { readonly form: 'frame' }>,
   operation: RowOperation,
@@ -85,18 +102,10 @@ export function rowsOf(
     if (isPicture) refuseSeveral(rows);
     return rows;
   };
-  switch (body.form) {
-    case 'json': {
-      const members = rowsMembers(body.value, operation);
-      const { rows } = members;
-      // A picture of a model that is not there is first of all a model that is not there.
-      return { model: oneModel(named, members.model), rows: isPicture ? () => one(rows) : rows };
-    }
-    case 'octets':
-      return { model: named, rows: (target) => one(rowsOfBytes(body.bytes, target)) };
-    case 'picture':
-      return { model: named, rows: async (target) => one(await rowsOfPictures([body.bytes], target, options)) };
-    default:
-      return body satisfies never;
+  if (body.form === 'picture') {
+    return { model: named, rows: async (target) => one(await rowsOfPictures([body.bytes], target, options)) };
   }
+  const { model, rows } = numbersOf(body, operation, named);
+  // A picture of a model that is not there is first of all a model that is not there.
+  return { model, rows: isPicture ? (target) => one(typeof rows === 'function' ? rows(target) : rows) : rows };
 }

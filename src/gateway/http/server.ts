@@ -6,7 +6,6 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
@@ -24,10 +23,12 @@ import { allowReading, answerPreflight, checkHost, checkOrigin, isPreflight } fr
 import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
-import { createObserver } from './observe.ts';
+import { FastLane, putBefore } from './fast-lane.ts';
+import { createObserver, type Observer } from './observe.ts';
 import { boundPipelining, isRefused } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
+import { requestIdOf } from './request-id.ts';
 import { enforceSchemas } from './request-schemas.ts';
 import type { App, HttpParts, RouteParts } from './route-parts.ts';
 import { bundleRoutes } from './routes/bundle.ts';
@@ -54,7 +55,6 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>;
 }
 
-const requestIdRule = /^[\w.:-]{1,100}$/;
 const maxHeaderBytes = 16 * 1024;
 /** names, versions and aliases are at most this long, percent-encoded or not */
 const maxParamLength = 256;
@@ -63,12 +63,16 @@ const sweepMs = 50;
 export function createHttpServer(parts: HttpParts): HttpServer {
   const drain = new AbortController();
   const { config, metrics } = parts;
-  const app = createApp(parts, drain.signal);
+  const observer = observerOf(parts);
+  const app = createApp(parts, drain.signal, observer);
   const connections = new ConnectionTable(config.maxConnections, (open) =>
     metrics.set('connections', open, { transport: 'rest' }),
   );
   // Before Node's own listener, which begins to read.
   app.server.prependListener('connection', (socket) => connections.add(socket));
+  // Where requests are traced, each has a span, which the framework's way makes.
+  if (!parts.traces)
+    putBefore(app.server, new FastLane({ ...parts, observer, memory: parts.limits.memory }, parts.access));
   boundPipelining(app.server, {
     connections,
     maxPipelined: config.maxPipelined,
@@ -98,8 +102,11 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   };
 }
 
+const observerOf = ({ log, metrics, config, traces }: HttpParts): Observer =>
+  createObserver(log.child({ transport: 'rest' }), metrics, config, traces);
+
 /** The application without a port. */
-export function createApp(parts: HttpParts, draining: AbortSignal): App {
+export function createApp(parts: HttpParts, draining: AbortSignal, observer = observerOf(parts)): App {
   const { config, metrics, readiness, access } = parts;
   const log = parts.log.child({ transport: 'rest' });
   const app = fastify({
@@ -128,7 +135,6 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     clientErrorHandler: (error, socket) => answerParserError(error, socket, metrics),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
-  const observer = createObserver(metrics, config, parts.traces);
   const { memory } = parts.limits;
   const routeParts: RouteParts = { ...parts, log, draining, observer };
 
@@ -196,12 +202,6 @@ export function createApp(parts: HttpParts, draining: AbortSignal): App {
     refuse(routes);
   });
   return app;
-}
-
-/** The client's id when it is a harmless one, else a new one. */
-function requestIdOf({ headers }: { headers: IncomingMessage['headers'] }): string {
-  const given = headers['x-request-id'];
-  return typeof given === 'string' && requestIdRule.test(given) ? given : randomUUID();
 }
 
 const tooManyWaiting = (): HourglassError =>

@@ -23,6 +23,8 @@ export interface NumbersOptions {
 /** [batch, height, width, channels] and some more */
 const maxRank = 8;
 const exactDigits = 15;
+/** so many digits fit in an int32, whose arithmetic is faster than that of doubles */
+const headDigits = 9;
 const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
 /** what may come next */
@@ -68,7 +70,7 @@ export class NumbersReader {
         else throw this.#unexpectedAt(cursor.at - 1, '"," or "]"');
       } else if ((byte >= ascii.zero && byte <= ascii.nine) || byte === ascii.minus) {
         this.#enterNumber();
-        this.#append(this.#number());
+        this.#numbers(pauseAt);
         this.#next = commaOrEnd;
       } else if (byte === ascii.open) {
         this.#openArray();
@@ -122,6 +124,23 @@ export class NumbersReader {
     } else if (this.#depth !== this.#rank) throw this.#ragged('a number', 'an array');
   }
 
+  /** The number that is next and those that follow it in its array, a comma and at most one space apart. */
+  #numbers(pauseAt: number): void {
+    const cursor = this.#cursor;
+    const { bytes } = cursor;
+    for (;;) {
+      this.#append(this.#number());
+      let at = cursor.at;
+      if (at >= pauseAt || bytes[at] !== ascii.comma) return;
+      at++;
+      if (bytes[at] === ascii.space) at++;
+      const byte = bytes[at] ?? 0;
+      // What is no number is left, with the comma before it, to the caller.
+      if (byte !== ascii.minus && !(byte >= ascii.zero && byte <= ascii.nine)) return;
+      cursor.at = at;
+    }
+  }
+
   #append(value: number): void {
     if (this.#length === this.#data.length) {
       const larger = new Float32Array(this.#length * 2);
@@ -148,37 +167,47 @@ export class NumbersReader {
     const { bytes } = this.#cursor;
     const start = this.#cursor.at;
     let at = start;
+    const end = bytes.length;
     const negative = bytes[at] === ascii.minus;
     if (negative) at++;
-    let byte = bytes[at] ?? 0;
     const firstDigit = at;
-    let mantissa = 0;
+    let byte = at < end ? bytes[at]! : 0;
+    // significant digits: the first nine, those up to the fifteenth, and how many there are of both
+    let head = 0;
+    let tail = 0;
     let digits = 0;
     let dropped = 0;
     let exponent = 0;
     while (byte >= ascii.zero && byte <= ascii.nine) {
-      if (digits < exactDigits) {
-        mantissa = mantissa * 10 + (byte - ascii.zero);
-        if (mantissa > 0) digits++;
+      if (digits < headDigits) {
+        head = (Math.imul(head, 10) + (byte - ascii.zero)) | 0;
+        if (head > 0) digits++;
+      } else if (digits < exactDigits) {
+        tail = (Math.imul(tail, 10) + (byte - ascii.zero)) | 0;
+        digits++;
       } else {
         dropped++;
         exponent++;
       }
-      byte = bytes[++at] ?? 0;
+      byte = ++at < end ? bytes[at]! : 0;
     }
     if (at === firstDigit) return this.#oddNumber(start);
     if (bytes[firstDigit] === ascii.zero && at > firstDigit + 1)
       throw this.#unexpectedAt(firstDigit + 1, '"." or the end of the number');
     if (byte === ascii.dot) {
       const firstDecimal = ++at;
-      byte = bytes[at] ?? 0;
+      byte = at < end ? bytes[at]! : 0;
       while (byte >= ascii.zero && byte <= ascii.nine) {
-        if (digits < exactDigits) {
-          mantissa = mantissa * 10 + (byte - ascii.zero);
-          if (mantissa > 0) digits++;
+        if (digits < headDigits) {
+          head = (Math.imul(head, 10) + (byte - ascii.zero)) | 0;
+          if (head > 0) digits++;
+          exponent--;
+        } else if (digits < exactDigits) {
+          tail = (Math.imul(tail, 10) + (byte - ascii.zero)) | 0;
+          digits++;
           exponent--;
         } else dropped++;
-        byte = bytes[++at] ?? 0;
+        byte = ++at < end ? bytes[at]! : 0;
       }
       if (at === firstDecimal) throw this.#unexpectedAt(at, 'a digit');
     }
@@ -198,6 +227,7 @@ export class NumbersReader {
     if (at - start > longestNumber) return this.#slowNumber(start);
     this.#cursor.at = at;
     if (exponent < -22 || exponent > 22) return this.#slowNumber(start);
+    const mantissa = digits > headDigits ? head * powers[digits - headDigits]! + tail : head;
     const low = Math.fround(exponent < 0 ? mantissa / powers[-exponent]! : mantissa * powers[exponent]!);
     if (dropped > 0) {
       const high = exponent < 0 ? (mantissa + 1) / powers[-exponent]! : (mantissa + 1) * powers[exponent]!;

@@ -131,6 +131,10 @@ export class GatedPredictor implements Predictor {
     return { model: 'echo', version: 1, outputs: float32(shape, data.slice()), rowShape: shape.slice(1) };
   }
 
+  predictInTurn(): boolean {
+    return false;
+  }
+
   async resolve(): Promise<PredictTarget> {
     return {
       model: 'echo',

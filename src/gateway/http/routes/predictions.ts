@@ -12,7 +12,7 @@ import { encodePictureFrame } from '../../picture-frames.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { Demand, timeoutOf } from '../demand.ts';
 import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
-import { frame, json, negotiate, octets, png } from '../media.ts';
+import { frame, json, negotiate, png } from '../media.ts';
 import {
   type PictureType,
   picturesOnly,
@@ -23,7 +23,7 @@ import {
   sendPictureFrame,
 } from '../picture-answer.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
+import { offeredBy, type RowsType, refuseSeveral, sendRows } from '../rows-answer.ts';
 import { inputOf, rowsOf } from '../rows-request.ts';
 import { ModelReference, problem, ReferenceParams, ref } from '../schemas.ts';
 
@@ -91,12 +91,6 @@ export function predictionRoutes(app: App, parts: RouteParts): void {
       },
     );
   }
-}
-
-/** Types of an answer, the preferred one first. */
-function offeredBy(operation: RowOperation) {
-  if (operation === 'encode') return [json, octets, frame] as const;
-  return operation === 'classify' ? ([json, octets] as const) : ([json, octets, png] as const);
 }
 
 const answerSchemas = {
