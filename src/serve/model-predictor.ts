@@ -9,7 +9,7 @@
 
 import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
-import { float32, type Shape, sizeOf } from '../base/ndarray.ts';
+import { float32 } from '../base/ndarray.ts';
 import { firstPreprocessing } from '../picture/preprocessing.ts';
 import type { Config } from '../platform/config.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -19,6 +19,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
 import { BatchTraces } from '../telemetry/batches.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { answerShape } from './answer-shape.ts';
 import { type BatchAnswer, Batcher } from './batcher.ts';
 import { LaneLimits } from './lane-limits.ts';
 import { isDamage, ModelCache } from './model-cache.ts';
@@ -35,14 +36,7 @@ import type {
 import { expectedRange, rangeWarning } from './range-warning.ts';
 import { overloadError, within } from './refusal.ts';
 import { type CheckedRows, checkRows, findNonFinite, type RowRule } from './row-check.ts';
-import {
-  inputShapeOf,
-  operationError,
-  outputShapeOf,
-  type ServedLane,
-  type ServedModel,
-  takesCodes,
-} from './served-model.ts';
+import { inputShapeOf, operationError, type ServedLane, type ServedModel, takesCodes } from './served-model.ts';
 import { type Receiver, TurnBatcher } from './turn-batcher.ts';
 
 export interface PredictorOptions {
@@ -377,24 +371,4 @@ function reserveAnswer({ outputSize }: ServedLane, rows: number, demand: Demand 
 function targetOf(manifest: Manifest, operation: Operation): PredictTarget {
   const { name, version, inputRange, preprocessing = firstPreprocessing } = manifest;
   return { model: name, version, inputShape: inputShapeOf(manifest, operation), inputRange, preprocessing };
-}
-
-/** Rows come back in the form in which they were sent: flat or in the model's shape. Rows made from codes are flat. */
-function answerShape(manifest: Manifest, operation: Operation, asked: Shape): Shape {
-  const [rows = 0] = asked;
-  switch (operation) {
-    case 'encode':
-    case 'classify':
-    case 'outliers':
-    case 'recommend':
-      return [rows, ...outputShapeOf(manifest, operation)];
-    case 'decode':
-    case 'generate':
-      return [rows, sizeOf(outputShapeOf(manifest, operation))];
-    case 'denoise':
-    case 'reconstruct':
-      return asked;
-    default:
-      return operation satisfies never;
-  }
 }
