@@ -6,17 +6,18 @@
  */
 
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { parse, stringify } from 'yaml';
 import { type MetricName, type MetricRow, metricTable } from '../src/platform/metric-table.ts';
 import { Metrics, renderSnapshots } from '../src/platform/metrics.ts';
 import { chart, type Manifest, podTemplates, render, valuesFiles } from '../test/helm/render.ts';
 import { wrongValues } from '../test/helm/wrong-values.ts';
 import { type Cluster, startCluster } from './helm/cluster.ts';
 import { customResourceDefinitions } from './helm/crds.ts';
-import { buildPromcheck, buildTool, findTool } from './helm/tools.ts';
+import { buildTool, findTool } from './helm/tools.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -168,19 +169,36 @@ function liveSpecs(must: (args: readonly string[]) => string, namespace: string)
   return must(['get', 'deployments', '-n', namespace, '-o', path]);
 }
 
-/** The alerts, and every metric that a process may show, by Prometheus' own checks. */
+/** The alerts and their cases, and every metric that a process may show, by promtool. */
 async function checkMonitoring(): Promise<string> {
-  const promcheck = buildPromcheck();
+  const promtool = buildTool('promtool');
   const run = (args: readonly string[], input = ''): string => {
-    const { status, stdout, stderr } = spawnSync(promcheck, args, { input, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`promcheck ${args.join(' ')}:\n${stdout}${stderr}`);
+    const { status, stdout, stderr } = spawnSync(promtool, args, { input, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`promtool ${args.join(' ')}:\n${stdout}${stderr}`);
     return stdout.trim();
   };
-  const rules = run(['rules', path.join(chart, 'files/alerts.yaml')]);
+  const [, rules] = /(\d+) rules found/.exec(run(['check', 'rules', path.join(chart, 'files/alerts.yaml')])) ?? [];
+  const cases = testAlerts(run);
   const text = await renderSnapshots([await everyMetric().snapshot()]);
-  run(['metrics'], text);
+  run(['check', 'metrics'], text);
   const count = [...text.matchAll(/^# TYPE hourglass_/gm)].length;
-  return `Prometheus' own packages parse the alerts (${rules}) and find no fault with the ${count} metrics (promlint)`;
+  return `promtool finds no fault with the ${rules} alerts, ${cases} cases say when each fires and when not (\`promtool test rules\`), and it finds no fault with the ${count} metrics`;
+}
+
+/** Runs test/helm/alert-cases.yaml. promtool would compare annotations word for word too: they are left out. */
+function testAlerts(run: (args: readonly string[]) => string): number {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-alerts-'));
+  try {
+    const { groups } = parse(readFileSync(path.join(chart, 'files/alerts.yaml'), 'utf8')) as Manifest;
+    for (const { rules } of groups) for (const rule of rules) delete rule.annotations;
+    const cases = parse(readFileSync(path.join(root, 'test/helm/alert-cases.yaml'), 'utf8')) as Manifest;
+    writeFileSync(path.join(folder, 'alerts.yaml'), stringify({ groups }));
+    writeFileSync(path.join(folder, 'cases.yaml'), stringify({ ...cases, rule_files: ['alerts.yaml'] }));
+    run(['test', 'rules', path.join(folder, 'cases.yaml')]);
+    return cases.tests.length;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A process that has recorded each metric of the table. */

@@ -148,7 +148,7 @@ async function steps(): Promise<number | undefined> {
     }
     const [onGpu, onCpu] = [await step(gpu, name, x), await step(cpu, name, x)];
     if (name === 'conv') convolutional = onGpu;
-    say(`| ${name} | ${onGpu.toFixed(2)} | ${onCpu.toFixed(2)} | ${(onCpu / onGpu).toFixed(2)} |`);
+    say(`| ${name} | ${onGpu.toFixed(2)} | ${onCpu.toFixed(2)} | ${(onCpu / onGpu).toPrecision(2)} |`);
   }
   await gpu.dispose();
   await cpu.dispose();

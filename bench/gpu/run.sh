@@ -44,6 +44,11 @@ else
   note 'Vulkan drivers: none'
 fi
 
+case "${VK_ICD_FILENAMES:-}${VK_DRIVER_FILES:-}${drivers:-}" in
+  *swiftshader*) note 'SOFTWARE, no GPU: SwiftShader computes on the CPU. What follows shows that everything works; its times say nothing about a GPU' ;;
+  /usr/share/vulkan/icd.d/lvp_icd*.json\ ) note "SOFTWARE, no GPU: Mesa's llvmpipe computes on the CPU" ;;
+esac
+
 if has_library libcuda.so.1; then
   note 'CUDA driver: there. The CUDA provider of ONNX Runtime is too large for this pack: only WebGPU is tried'
 else

@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -18,6 +18,9 @@ interface Tool {
   readonly module: string;
   readonly version: string;
   readonly package: string;
+  readonly tags?: string;
+  /** replacements that the module makes in its own go.mod, which do not count for who requires it */
+  readonly replaced?: string;
 }
 
 export const tools = {
@@ -33,9 +36,23 @@ export const tools = {
     version: `v${kubernetes}`,
     package: 'k8s.io/kubernetes/cmd/kube-controller-manager',
   },
+  'helm-unittest': {
+    module: 'github.com/helm-unittest/helm-unittest',
+    version: 'v1.1.2',
+    package: 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
+    replaced:
+      '\nreplace github.com/vmware-labs/yaml-jsonpath v0.3.2 => github.com/helm-unittest/yaml-jsonpath v0.4.0\n',
+  },
+  promtool: {
+    module: 'github.com/prometheus/prometheus',
+    version: 'v0.316.0', // Prometheus 3.16
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    // Without the service discovery of every cloud, which would be most of the work.
+    tags: 'remove_all_sd,netgo',
+  },
 } as const satisfies Record<string, Tool>;
 
-export type ToolName = keyof typeof tools | 'kubectl' | 'go' | 'promcheck';
+export type ToolName = keyof typeof tools | 'kubectl' | 'go';
 
 /** The path of a program, undefined when it is nowhere. */
 export function findTool(name: ToolName): string | undefined {
@@ -67,51 +84,23 @@ function go(folder: string, args: readonly string[], env: Readonly<Record<string
 export function buildTool(name: keyof typeof tools): string {
   const there = findTool(name);
   if (there) return there;
-  const { module, version, package: program } = tools[name];
+  const { module, version, package: program, tags = '', replaced: replacedBy = '' }: Tool = tools[name];
   const folder = path.join(cache, 'src', name);
   mkdirSync(folder, { recursive: true });
   mkdirSync(path.join(cache, 'bin'), { recursive: true });
   console.log(`building ${name} ${version} …`);
-  const replaced = module === 'k8s.io/kubernetes' ? stagingModules(folder, version) : '';
+  const replaced = module === 'k8s.io/kubernetes' ? stagingModules(folder, version) : replacedBy;
   writeFileSync(
     path.join(folder, 'go.mod'),
-    `module hourglass.test/tools\n\nrequire ${module} ${version}\n${replaced}`,
+    `module hourglass.test/tools\n\ngo 1.25.0\n\nrequire ${module} ${version}\n${replaced}`,
   );
   writeFileSync(path.join(folder, 'tools.go'), `//go:build tools\n\npackage tools\n\nimport _ "${program}"\n`);
-  go(folder, ['mod', 'tidy', '-e']);
   const output = path.join(cache, 'bin', name);
   const stamp = `-X k8s.io/component-base/version.gitVersion=v${kubernetes}`;
-  go(folder, [
-    'build',
-    '-trimpath',
-    '-ldflags',
-    `-s -w ${module === 'k8s.io/kubernetes' ? stamp : ''}`,
-    '-o',
-    output,
-    program,
-  ]);
-  return output;
-}
-
-/** Prometheus 3.16 */
-const prometheus = 'v0.316.0';
-
-/** Builds promcheck.go where it is missing. */
-export function buildPromcheck(): string {
-  const there = findTool('promcheck');
-  if (there) return there;
-  const folder = path.join(cache, 'src/promcheck');
-  mkdirSync(folder, { recursive: true });
-  mkdirSync(path.join(cache, 'bin'), { recursive: true });
-  console.log(`building promcheck with Prometheus ${prometheus} …`);
-  copyFileSync(path.join(import.meta.dirname, 'promcheck.go'), path.join(folder, 'main.go'));
-  writeFileSync(
-    path.join(folder, 'go.mod'),
-    `module hourglass.test/promcheck\n\nrequire github.com/prometheus/prometheus ${prometheus}\n`,
-  );
-  go(folder, ['mod', 'tidy', '-e']);
-  const output = path.join(cache, 'bin/promcheck');
-  go(folder, ['build', '-trimpath', '-ldflags', '-s -w', '-o', output, '.']);
+  const flags = `-s -w ${module === 'k8s.io/kubernetes' ? stamp : ''}`;
+  // -mod=mod fetches what this program needs and no more; `go mod tidy` would fetch what the tests of all modules need.
+  const how = ['-mod=mod', '-trimpath', '-tags', `tools,${tags}`, '-ldflags', flags];
+  go(folder, ['build', ...how, '-o', output, program]);
   return output;
 }
 

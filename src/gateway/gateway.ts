@@ -24,13 +24,14 @@ import { createHttpServer } from './http/server.ts';
 import { createMetricsServer } from './metrics-server.ts';
 import { Readiness } from './readiness.ts';
 import { createLimits } from './shared-limits.ts';
+import { recordModels, recordQueue } from './state-metrics.ts';
 
 export interface GatewayParts {
   readonly queue: JobQueue;
   readonly predictor: Predictor;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
-  readonly storage: Pick<Stores, 'ping'>;
+  readonly storage: Pick<Stores, 'ping' | 'versions'>;
   readonly access: Access;
   readonly keys: KeyService;
   readonly config: Config;
@@ -72,6 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
   const metricsServer = createMetricsServer({ read: snapshots, log, config, readiness });
   metrics.beforeRead(() => recordQueue(queue, metrics));
+  metrics.beforeRead(() => recordModels(storage.versions, metrics));
 
   const shut = async (graceMs: number): Promise<void> => {
     await Promise.all([http.close(graceMs), grpc.close(graceMs)]);
@@ -106,27 +108,4 @@ export function createGateway(parts: GatewayParts): Gateway {
       await shut(config.graceMs);
     },
   };
-}
-
-/** What the queue counts is read when somebody looks. */
-async function recordQueue(queue: JobQueue, metrics: Metrics): Promise<void> {
-  try {
-    const reading = [queue.counts(), queue.endings(), queue.queues()] as const;
-    const [counts, { outcomes, failures }, queues] = await Promise.all(reading);
-    metrics.set('queueUp', 1);
-    for (const [state, count] of Object.entries(counts)) {
-      metrics.set('queueJobs', count, { state: state as keyof typeof counts });
-    }
-    for (const { name, waiting, running, workers } of queues) {
-      metrics.set('queueWaiting', waiting, { queue: name });
-      metrics.set('queueRunning', running, { queue: name });
-      metrics.set('queueWorkers', workers, { queue: name });
-    }
-    for (const [outcome, count] of Object.entries(outcomes)) {
-      metrics.total('jobsFinished', count, { outcome: outcome as keyof typeof outcomes });
-    }
-    for (const [reason, count] of Object.entries(failures)) metrics.total('jobFailures', count, { reason });
-  } catch {
-    metrics.set('queueUp', 0);
-  }
 }

@@ -86,6 +86,11 @@ export const metricTable = {
   }),
   queueRunning: gauge('queue_running_jobs', 'Jobs that a worker has, by the device that they need', { queue: device }),
   queueWorkers: gauge('queue_workers', 'Workers that take jobs from a queue', { queue: device }),
+  queueOldestWait: gauge(
+    'queue_oldest_wait_seconds',
+    'How long the job that has waited longest for a worker has done so, 0 when none waits',
+    { queue: device },
+  ),
   jobsFinished: counter('jobs_finished', 'Jobs that ended, as the queue counts them: alike on every gateway', {
     outcome: jobOutcome,
   }),
@@ -120,6 +125,13 @@ export const metricTable = {
   bucketBytes: counter('bucket_bytes', 'Bytes of objects read from the bucket and written to it', {
     operation: ['get', 'put'],
   }),
+
+  modelsAge: gauge('models_age_seconds', 'Since the bucket last confirmed which models there are', none),
+  modelsFingerprint: gauge(
+    'models_fingerprint',
+    'A number that is the same on gateways that see the same versions and aliases',
+    none,
+  ),
 
   ready: gauge('ready', '1 when the part is ready, else 0', {
     part: ['queue', 'storage', 'registry', 'models', 'server'],

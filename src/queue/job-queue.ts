@@ -32,6 +32,8 @@ export interface QueueView {
   readonly running: number;
   /** workers that take from it */
   readonly workers: number;
+  /** how long the job that has waited longest has done so; 0 when none waits */
+  readonly oldestWaitMs: number;
 }
 
 export interface Endings {

@@ -189,8 +189,8 @@ return {'ok'}
 `);
 
 /**
- * What waits and runs, and who is there to take it, by queue. ARGV: names of the queues.
- * → waiting, running, workers for each
+ * What waits and runs, for how long the oldest has waited, and who is there to take it, by queue. ARGV: names of the queues.
+ * → waiting, running, workers, ms that the oldest has waited (0 when none waits) for each
  */
 export const queuesScript = recordScript(`
 local reply = {}
@@ -199,6 +199,13 @@ for _, name in ipairs(ARGV) do
   table.insert(reply, redis.call('ZCARD', queue .. ':waiting'))
   table.insert(reply, redis.call('ZCARD', queue .. ':running'))
   table.insert(reply, redis.call('ZCOUNT', queue .. ':workers', now, '+inf'))
+  local oldest = redis.call('ZRANGE', queue .. ':waiting', 0, 0, 'WITHSCORES')
+  local since = tonumber(oldest[2])
+  if since == 0 then -- a former release counted it
+    local times = redis.call('HMGET', base .. 'job:' .. oldest[1], 'queuedAt', 'createdAt')
+    since = tonumber(times[1] or times[2] or now)
+  end
+  table.insert(reply, since and math.max(0, now - since) or 0)
 end
 return reply
 `);
@@ -210,6 +217,7 @@ return reply
 export const recountScript = recordScript(`
 local wrong = 0
 for _, name in ipairs(ARGV) do
+  redis.call('ZREMRANGEBYSCORE', base .. 'queue:' .. name .. ':waiting', 0, 0)
   for _, what in ipairs({'waiting', 'running'}) do
     local key = base .. 'queue:' .. name .. ':' .. what
     for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do

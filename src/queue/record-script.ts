@@ -14,8 +14,8 @@ import { Script } from './script.ts';
  *   <base>worker:<id>   text      what a worker says of itself (WorkerView); expires with its heartbeat
  *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
  *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
- *   <base>queue:<device>:waiting, …:running   sorted sets: ids that wait for a worker of this queue, or are with one. Their
- *                                 sizes (ZCARD) are what an autoscaler reads
+ *   <base>queue:<device>:waiting, …:running   sorted sets: ids that wait for a worker of this queue, by the time since when, and
+ *                                 ids that are with a worker. Their sizes (ZCARD) are what an autoscaler reads
  *   <base>client:<who>  sorted    ids of the waiting jobs of one client
  *   <base>finished      sorted by end: for dropping the oldest
  *   <base>kept          hash      events → how many events the finished jobs have together
@@ -80,13 +80,15 @@ local function trialsAreOver(trials)
   return true
 end
 
--- Counts a record where its state says. A sweep waits for a worker only when its trials are over.
+-- Counts a record where its state says. A sweep waits for a worker only when its trials are over. The score of a job that waits
+-- is the time since when; former releases wrote 0.
 local function count(id)
-  local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'queue', 'client', 'trials')
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'queue', 'client', 'trials', 'queuedAt', 'createdAt')
   local state, queue, client = record[1], base .. 'queue:' .. (record[2] or 'any'), record[3]
   local waits = state == 'queued' and (not record[4] or trialsAreOver(record[4]))
   local runs = state == 'running' or state == 'cancelling'
-  redis.call(unpack(waits and {'ZADD', queue .. ':waiting', 0, id} or {'ZREM', queue .. ':waiting', id}))
+  local since = record[4] and now or record[5] or record[6] or now
+  redis.call(unpack(waits and {'ZADD', queue .. ':waiting', 'NX', since, id} or {'ZREM', queue .. ':waiting', id}))
   redis.call(unpack(runs and {'ZADD', queue .. ':running', 0, id} or {'ZREM', queue .. ':running', id}))
   if client then
     redis.call(unpack(waits and {'ZADD', base .. 'client:' .. client, 0, id} or {'ZREM', base .. 'client:' .. client, id}))

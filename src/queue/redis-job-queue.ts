@@ -229,8 +229,8 @@ export class RedisJobQueue implements JobQueue {
     const reply = await this.#guarded(() => queuesScript.run(this.#client, this.#base, ...deviceQueues));
     const numbers = reply as readonly number[];
     return deviceQueues.map((name, i) => {
-      const [waiting = 0, running = 0, workers = 0] = numbers.slice(3 * i, 3 * i + 3);
-      return { name, waiting, running, workers };
+      const [waiting = 0, running = 0, workers = 0, oldestWaitMs = 0] = numbers.slice(4 * i, 4 * i + 4);
+      return { name, waiting, running, workers, oldestWaitMs };
     });
   }
 

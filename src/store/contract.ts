@@ -87,6 +87,8 @@ export interface BlobStore {
   list(folder: string): Promise<Listing>;
   /** Cheap enough for every request. Changes of other machines show after a moment, or after `refresh`. */
   stamp(folder: string): Promise<string>;
+  /** Since the medium last confirmed what is answered; 0 where every call asks the medium itself. */
+  ageMs(): number;
   /** Looks now: whatever was changed before this call is seen after it. Throws `storage-unavailable`. */
   refresh(folder: string): Promise<void>;
   stage(): Promise<Stage>;

@@ -63,7 +63,7 @@ export async function startTarget(changes: Partial<Config> = {}): Promise<Target
   const predictor = new ModelPredictor({ registry, pool, config, metrics });
   const gateway = createGateway({
     ...{ queue, predictor, registry, datasets, config, metrics },
-    storage: { ping: async () => {} },
+    storage: stores,
     ...openDoors,
     log: quiet,
     version: '0.0.0',

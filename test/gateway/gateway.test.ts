@@ -41,7 +41,8 @@ const never = new AbortController().signal;
 async function start({ isOpen = true, ...changes }: Partial<Config> & { isOpen?: boolean } = {}): Promise<Running> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-gateway-'));
   const queue = await openQueue(redis.url, { prefix: `gateway-${++prefixes}` });
-  const registry = await Registry.open(await FolderBlobs.open(path.join(folder, 'models')));
+  const versions = await FolderBlobs.open(path.join(folder, 'models'));
+  const registry = await Registry.open(versions);
   const datasets = createDatasetStore({ files: new FolderDatasets(path.join(folder, 'datasets')) });
   const predictor = new GatedPredictor({ isOpen });
   const metrics = new Metrics('gateway');
@@ -56,7 +57,7 @@ async function start({ isOpen = true, ...changes }: Partial<Config> & { isOpen?:
   };
   const config = { ...loadConfig(env), ...changes };
   const gateway = createGateway({
-    ...{ queue, predictor, registry, datasets, config, metrics, storage: { ping: async () => {} } },
+    ...{ queue, predictor, registry, datasets, config, metrics, storage: { ping: async () => {}, versions } },
     ...openDoors,
     log: quiet,
     version: '0.0.0',
@@ -122,6 +123,8 @@ describe('metrics', () => {
     expect(text).toContain('hourglass_jobs_finished_total{outcome="cancelled",process="gateway"} 1');
     expect(text).toContain('hourglass_queue_jobs{state="queued",process="gateway"} 1');
     expect(text).toContain('hourglass_queue_up{process="gateway"} 1');
+    expect(text).toMatch(/hourglass_queue_oldest_wait_seconds\{queue="any",process="gateway"\} 0\.\d+/);
+    expect(text).toContain('hourglass_queue_oldest_wait_seconds{queue="gpu",process="gateway"} 0\n');
     expect(text.match(/^# TYPE hourglass_checkpoints_total/gm)).toHaveLength(1);
     for (const [target, method, status] of [
       ['/', 'GET', 404],

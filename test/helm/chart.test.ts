@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv } from 'ajv';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { chartReadme } from '../../scripts/generate-chart-readme.mjs';
 import { errorTable } from '../../src/base/errors.ts';
 import { metricTable } from '../../src/platform/metric-table.ts';
+import { Metrics } from '../../src/platform/metrics.ts';
 import { settings } from '../../src/platform/settings.ts';
 import { helm, type Manifest, podTemplates, render, textOf, valuesFiles } from './render.ts';
 import { wrongValues } from './wrong-values.ts';
@@ -46,14 +47,34 @@ describe('values', () => {
   });
 });
 
+/** The PromQL of the alerts, or of the dashboard's panels. */
+function expressionsOf(file: string): string[] {
+  const { groups = [], panels = [] } = parse(textOf(file)) as Manifest;
+  const rules = groups.flatMap((group: Manifest) => group.rules);
+  return [...rules, ...panels.flatMap((panel: Manifest) => panel.targets ?? [])].map(({ expr }: Manifest) => expr);
+}
+
+/** Names with an underscore that are neither functions nor labels. */
+function metricNamesIn(expression: string): string[] {
+  const bare = expression
+    .replace(/"[^"]*"/g, '')
+    .replace(/\{[^}]*\}/g, '')
+    .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, '')
+    .replace(/\$\w+/g, '');
+  return [...bare.matchAll(/[a-z]\w*_\w+(?!\w*\s*\()/g)].map(([name]) => name);
+}
+
 describe('alerts and dashboard', () => {
-  const names = new Set(
-    Object.values(metricTable).flatMap(({ name, kind }) =>
-      kind === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
-    ),
-  );
-  it.each(['files/alerts.yaml', 'files/dashboard.json'])('%s names only metrics of the table', (file) => {
-    const used = [...textOf(file).matchAll(/\bhourglass_\w+/g)].map(([name]) => name);
+  const names = new Set<string>();
+  beforeAll(async () => {
+    for (const { name, kind } of Object.values(metricTable)) {
+      for (const end of kind === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) names.add(`${name}${end}`);
+    }
+    // What every process tells of itself.
+    for (const [, name = ''] of (await new Metrics('gateway').render()).matchAll(/^# TYPE (\S+)/gm)) names.add(name);
+  });
+  it.each(['files/alerts.yaml', 'files/dashboard.json'])('%s names only metrics that a process shows', (file) => {
+    const used = expressionsOf(file).flatMap(metricNamesIn);
     expect(used.length).toBeGreaterThan(5);
     expect(used.filter((name) => !names.has(name))).toEqual([]);
   });
@@ -166,4 +187,13 @@ it('every alert has a section in docs/operations.md', () => {
     expect(docs).toContain(`### ${alert}\n`);
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
   }
+});
+
+it('every alert has a case that fires it', () => {
+  const { tests } = parse(readFileSync(path.resolve(import.meta.dirname, 'alert-cases.yaml'), 'utf8')) as Manifest;
+  const cases = tests.flatMap((test: Manifest) => test.alert_rule_test) as Manifest[];
+  const fired = new Set(cases.flatMap(({ alertname, exp_alerts = [] }) => (exp_alerts.length > 0 ? [alertname] : [])));
+  const { groups } = parse(textOf('files/alerts.yaml')) as Manifest;
+  const alerts = groups.flatMap((group: Manifest) => group.rules.map(({ alert }: Manifest) => alert)) as string[];
+  expect([...fired].sort()).toEqual(alerts.toSorted());
 });

@@ -67,6 +67,40 @@ it('shows what waits in each queue with no worker alive, also to the tools of Bu
   await queue.close();
 });
 
+it('tells how long the oldest job has waited, with no worker alive', async () => {
+  const prefix = 'waits';
+  const queue = await openQueue(redis.url, { prefix });
+  const oldest = async (): Promise<number[]> => (await queue.queues()).map(({ oldestWaitMs }) => oldestWaitMs);
+  expect(await oldest()).toEqual([0, 0, 0]);
+  const first = await queue.submit(specFor('gpu'));
+  const second = await queue.submit(specFor('gpu'));
+  const key = `{${prefix}}:queue:gpu:waiting`;
+  // The first has waited for an hour, the second for a minute.
+  const now = Date.now();
+  await client.zadd(key, now - 3600_000, first.id, now - 60_000, second.id);
+  const [cpu, gpu = 0] = await oldest();
+  expect(cpu).toBe(0);
+  expect(gpu).toBeGreaterThan(3590_000);
+  expect(gpu).toBeLessThan(3700_000);
+  await queue.cancel(first.id);
+  expect((await oldest())[1]).toBeLessThan(3590_000);
+  // A former release counted without times: the record tells when the job was queued.
+  await client.zadd(key, 0, second.id);
+  await client.hset(`{${prefix}}:job:${second.id}`, 'queuedAt', now - 7200_000);
+  expect((await oldest())[1]).toBeGreaterThan(7190_000);
+  // What was counted so gets its time when the next process of this release starts.
+  await (await openQueue(redis.url, { prefix })).close();
+  await until(async () => Number(await client.zscore(key, second.id)) === now - 7200_000);
+  // A job that was taken and given back begins to wait anew.
+  const consumer = await open(prefix, stopped, { queues: ['gpu'] });
+  await until(async () => (await queue.queues())[1]?.running === 1);
+  expect(await oldest()).toEqual([0, 0, 0]);
+  await consumer.drain();
+  expect((await queue.queues())[1]).toMatchObject({ waiting: 1, running: 0 });
+  expect((await oldest())[1]).toBeLessThan(3590_000);
+  await queue.close();
+});
+
 it('gives each worker what it can do, and one worker no more jobs than it has slots over all its queues', async () => {
   const prefix = 'routed';
   const queue = await openQueue(redis.url, { prefix });

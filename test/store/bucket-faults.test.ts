@@ -1,6 +1,6 @@
 // A bucket that is away, slow, full, refuses, or answers 503 now and then: what callers see, and that nothing is half-published. A
 // real server, with a proxy in between that does to its answers what networks and overloaded stores do.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createServer, request, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Registry } from '../../src/registry/registry.ts';
@@ -189,5 +189,18 @@ describe.skipIf(!s3Server())('a bucket', () => {
     await writer.publish('b', publicationOf('b2'));
     await expect.poll(async () => (await registry.resolve('b')).version).toBe(2);
     expect(requests.list - before.list).toBe(1);
+  });
+
+  it('shows the very first version to who has looked before, in lists and by its name', async () => {
+    const store = `s3://test/${randomUUID()}`;
+    const registry = await registryOf(await open({ store, storeRefreshMs: 50 }));
+    expect(await registry.listModels()).toEqual([]);
+    await expect(registry.resolve('a')).rejects.toMatchObject({ code: 'model-not-found' });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // With the log of changes asked once, before there is one.
+    expect(await registry.listModels()).toEqual([]);
+    await (await registryOf(await open({ store }))).publish('a', publicationOf('a'));
+    await expect.poll(() => registry.listModels()).toEqual(['a']);
+    expect((await registry.resolve('a')).version).toBe(1);
   });
 });

@@ -75,6 +75,10 @@ export class FolderBlobs implements BlobStore {
     return (await this.#look(this.#path(folder)))?.stamp ?? 'absent';
   }
 
+  ageMs(): number {
+    return 0;
+  }
+
   /** Every look at a directory sees the newest. */
   async refresh(): Promise<void> {}
 

@@ -77,6 +77,10 @@ export class BucketBlobs implements BlobStore {
     return (await this.#looks.at(check(folder))).stamp;
   }
 
+  ageMs(): number {
+    return this.#looks.ageMs();
+  }
+
   refresh(folder: string): Promise<void> {
     return this.#looks.refresh(check(folder));
   }

@@ -24,17 +24,19 @@ export class ChangeLog {
     this.#bucket = bucket;
   }
 
-  /** Folders that changed since the last call; `all` when more has changed than the log holds, and at the first call. */
+  /**
+   * Folders that changed since the last call; `all` when more has changed than the log holds, when there was no log before, and at the
+   * first call, unless there is none: whoever asks first before it lists may pass that over.
+   */
   async changed(): Promise<readonly string[] | 'all'> {
     const found = await this.#bucket.getIfChanged(key, this.#etag);
     if (found === 'unchanged') return [];
     if (!found) return this.#etag === undefined ? [] : 'all';
     const entries = parse(found.bytes);
     const seen = entries.findIndex(({ id }) => id === this.#lastId);
-    const isFirst = this.#etag === undefined;
     this.#etag = found.etag;
     this.#lastId = entries.at(-1)?.id;
-    if (seen < 0) return isFirst ? [] : 'all';
+    if (seen < 0) return 'all';
     return [...new Set(entries.slice(seen + 1).map(({ folder }) => folder))];
   }
 

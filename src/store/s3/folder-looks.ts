@@ -52,7 +52,10 @@ export class FolderLooks {
   readonly #running = new Map<string, { readonly began: number; readonly look: Promise<FolderLook> }>();
   #names: Seen<Set<string>> | undefined;
   #scanning: Promise<Set<string>> | undefined;
+  #prepared: Promise<void> | undefined;
   #check: { readonly done: Promise<void>; readonly until: number } | undefined;
+  /** when the bucket last said what has changed, or what there is */
+  #confirmedAt = performance.now();
   /** numbers the events: looks that begin, and calls of `mark` */
   #event = 0;
   /** until then the bucket is not asked, if something was seen before */
@@ -70,6 +73,11 @@ export class FolderLooks {
   mark(folder?: string): void {
     if (folder === undefined) this.#allChanged = ++this.#event;
     else this.#changed.set(folder, ++this.#event);
+  }
+
+  /** Since the bucket last confirmed what is believed of all folders. */
+  ageMs(): number {
+    return performance.now() - this.#confirmedAt;
   }
 
   /** Looks now. Throws `storage-unavailable`. */
@@ -161,12 +169,24 @@ export class FolderLooks {
   /** One request for all who ask within `holdMs`. */
   #checkChanges(): Promise<void> {
     if (this.#check && performance.now() < this.#check.until) return this.#check.done;
+    const began = performance.now();
     const done = this.#options.changes.changed().then((folders) => {
+      this.#confirmedAt = began;
       if (folders === 'all') this.mark();
       else for (const folder of folders) this.mark(folder);
     });
     this.#check = { done, until: this.#holdUntil() };
     return done;
+  }
+
+  /**
+   * Reads the log before the first listing, so that what is listed is not older than what the log says next. Where that fails, the
+   * first look at the log that succeeds makes all folders be listed again.
+   */
+  #prepare(): Promise<void> {
+    const done = (): void => undefined;
+    this.#prepared ??= this.#options.changes.changed().then(done, done);
+    return this.#prepared;
   }
 
   #list(folder: string): Promise<FolderLook> {
@@ -181,6 +201,7 @@ export class FolderLooks {
   }
 
   async #listNow(folder: string, began: number): Promise<FolderLook> {
+    await this.#prepare();
     const objects: ListedObject[] = [];
     for await (const object of this.#options.bucket.list(`${root}${folder}/`)) objects.push(object);
     const look = lookOf(folder, objects);
@@ -196,6 +217,8 @@ export class FolderLooks {
   }
 
   async #scanNow(began: number): Promise<Set<string>> {
+    await this.#prepare();
+    const startedAt = performance.now();
     const found = new Map<string, ListedObject[]>();
     try {
       for await (const object of this.#options.bucket.list(root)) {
@@ -209,6 +232,7 @@ export class FolderLooks {
       if (!names) throw error;
       return names;
     }
+    this.#confirmedAt = startedAt;
     for (const [folder, objects] of found) await this.#keep(folder, lookOf(folder, objects), began);
     const value = new Set(found.keys());
     this.#names = { value, began, listAgainAt: performance.now() + jittered(listAgainMs), until: this.#holdUntil() };
