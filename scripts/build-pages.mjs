@@ -32,12 +32,20 @@ function recipes() {
     });
 }
 
+const theme = readFileSync(from('theme/theme.css'), 'utf8');
+mkdirSync(path.join(to, 'theme'), { recursive: true });
+writeFileSync(path.join(to, 'theme/theme.css'), theme);
+
+/** Style sheets that a page loads as one, the shared one first. */
+const writeStyle = (page, ...own) => writeFileSync(path.join(to, page, 'style.css'), [theme, ...own].join(''));
+
 await bundle(from('demo/demo.ts'), path.join(to, 'demo/demo.js'));
-for (const file of ['index.html', 'style.css', 'icon.svg'])
-  copyFileSync(from('demo', file), path.join(to, 'demo', file));
+for (const file of ['index.html', 'icon.svg']) copyFileSync(from('demo', file), path.join(to, 'demo', file));
 
 await bundle(from('console/main.tsx'), path.join(to, 'console/console.js'));
 for (const file of ['index.html', 'icon.svg']) copyFileSync(from('console', file), path.join(to, 'console', file));
+const chartParts = readFileSync(from('console/parts/chart.css'), 'utf8');
 const charts = readFileSync(path.join(root, 'node_modules/uplot/dist/uPlot.min.css'), 'utf8');
-writeFileSync(path.join(to, 'console/style.css'), charts + readFileSync(from('console/style.css'), 'utf8'));
+writeStyle('demo', charts, chartParts, readFileSync(from('demo/style.css'), 'utf8'));
+writeStyle('console', charts, chartParts, readFileSync(from('console/style.css'), 'utf8'));
 writeFileSync(path.join(to, 'console/recipes.json'), JSON.stringify(recipes()));

@@ -8,6 +8,7 @@ const src = path.resolve(import.meta.dirname, '../src');
 const mayImport: Record<string, readonly string[]> = {
   base: [],
   gen: [],
+  theme: [],
   platform: ['base'],
   telemetry: ['base'],
   jobspec: ['base'],
@@ -19,7 +20,7 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'jobspec', 'engine'],
   train: ['base', 'codec', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
-  report: ['base', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
+  report: ['base', 'theme', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],
   access: ['base', 'platform'],
@@ -31,11 +32,11 @@ const mayImport: Record<string, readonly string[]> = {
   serve: ['base', 'picture', 'platform', 'codec', 'runtime', 'registry', 'telemetry'],
   gateway: [
     ...['base', 'picture', 'platform', 'jobspec', 'codec', 'data', 'registry', 'queue', 'serve', 'store', 'gen'],
-    ...['telemetry', 'access'],
+    ...['telemetry', 'access', 'theme'],
   ],
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
   sdk: ['base', 'picture', 'codec'],
-  demo: ['sdk'],
+  demo: ['sdk', 'console'],
   console: ['sdk'],
   cli: ['base', 'access', 'sdk'],
 };
@@ -55,7 +56,7 @@ const doors: readonly [pkg: string, allowed: RegExp][] = [
   ['@aws-sdk/', /^store\/s3\/bucket\.ts$/],
   ['jose', /^access\/tokens\.ts$/],
   ['pino', /^platform\/log\.ts$/],
-  ['preact', /^console\//],
+  ['preact', /^(console|demo)\//],
   ['@preact/signals', /^console\//],
   ['uplot', /^console\//],
 ];

@@ -12,6 +12,8 @@ import { JobsPage } from './pages/jobs.tsx';
 import { ModelPage } from './pages/model.tsx';
 import { ModelsPage } from './pages/models.tsx';
 import { NewJobPage } from './pages/new-job.tsx';
+import { SweepPage } from './pages/sweep.tsx';
+import { SweepsPage } from './pages/sweeps.tsx';
 import { SystemPage } from './pages/system.tsx';
 import { Empty } from './parts/notices.tsx';
 import { Toasts } from './parts/toasts.tsx';
@@ -25,13 +27,17 @@ const titles: Readonly<Record<string, string>> = {
   system: 'System',
 };
 
+/** Pages that belong to one of those in the navigation. */
+const parents: Readonly<Record<string, string>> = { new: 'jobs', sweeps: 'jobs', compare: 'models' };
+const others: Readonly<Record<string, string>> = { new: 'New job', sweeps: 'Sweeps', compare: 'Compare' };
+
 export function App() {
   const info = useLoaded((signal) => client.info({ signal }), []);
   const [section = 'jobs', detail] = place.value.path;
   const main = useRef<HTMLElement>(null);
   const address = place.value.path.join('/');
   useEffect(() => {
-    document.title = [detail, titles[section], 'Hourglass'].filter(Boolean).join(' · ');
+    document.title = [detail, titles[section] ?? others[section], 'Hourglass'].filter(Boolean).join(' · ');
   }, [address]);
   return (
     <>
@@ -63,7 +69,7 @@ export function App() {
 
 function Header({ section, info }: { section: string; info: Info | undefined }) {
   const link = (name: string, text: ComponentChildren) => (
-    <a href={href([name])} aria-current={section === name ? 'page' : undefined}>
+    <a href={href([name])} aria-current={(parents[section] ?? section) === name ? 'page' : undefined}>
       {text}
     </a>
   );
@@ -88,6 +94,8 @@ function Page() {
       return detail === undefined ? <JobsPage /> : <JobPage key={detail} id={detail} />;
     case 'new':
       return <NewJobPage />;
+    case 'sweeps':
+      return detail === undefined ? <SweepsPage /> : <SweepPage key={detail} id={detail} />;
     case 'datasets':
       return detail === undefined ? <DatasetsPage /> : <DatasetPage key={detail} name={detail} />;
     case 'models':

@@ -1,7 +1,6 @@
-/** What is compared of several versions: their answers to the same test rows, and what pictures cost in other formats. */
+/** What is compared of several versions: their answers to the same test rows. */
 
 import type { DatasetInfo, Manifest } from '../sdk/index.ts';
-import { pixels } from './parts/pictures.tsx';
 import { client, rowsOf } from './server.ts';
 
 export interface Compared {
@@ -77,41 +76,3 @@ const isMap = ({ codeShape }: Manifest): boolean => codeShape.reduce((product, s
 const alone = (manifest: Manifest): Compared => ({
   ...{ manifest, outputs: undefined, generated: undefined, scores: undefined, codes: undefined },
 });
-
-export interface Point {
-  readonly bytes: number;
-  readonly psnr: number;
-}
-
-const qualities = [0.05, 0.2, 0.4, 0.6, 0.8, 0.92];
-
-/** Mean bytes and PSNR of pictures as JPEG or WebP files of this browser, from coarse to fine; empty where it writes none. */
-export async function formatPoints(
-  type: 'image/jpeg' | 'image/webp',
-  bytes: Uint8ClampedArray,
-  shape: readonly number[],
-  count: number,
-): Promise<readonly Point[]> {
-  const [height = 1, width = 1] = shape;
-  const size = shape.reduce((product, side) => product * side, 1);
-  const canvas = Object.assign(document.createElement('canvas'), { width, height });
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  if (!context) return [];
-  const points: Point[] = [];
-  for (const quality of qualities) {
-    let [total, error] = [0, 0];
-    for (let row = 0; row < count; row++) {
-      const image = pixels(bytes, row * size, shape);
-      context.putImageData(image, 0, 0);
-      const file = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, quality));
-      if (file?.type !== type) return [];
-      context.drawImage(await createImageBitmap(file), 0, 0);
-      const { data } = context.getImageData(0, 0, width, height);
-      for (let i = 0; i < data.length; i++) if (i % 4 !== 3) error += ((data[i] ?? 0) - (image.data[i] ?? 0)) ** 2;
-      total += file.size;
-    }
-    const mse = error / (count * width * height * 3);
-    points.push({ bytes: total / count, psnr: 10 * Math.log10(255 ** 2 / Math.max(mse, 1e-6)) });
-  }
-  return points;
-}

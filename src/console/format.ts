@@ -1,7 +1,10 @@
 /** Numbers, times and sizes as people read them. */
 
 export function ago(iso: string | undefined, now = Date.now()): string {
-  return iso === undefined ? '–' : `${duration((now - Date.parse(iso)) / 1000)} ago`;
+  if (iso === undefined) return '–';
+  const seconds = (now - Date.parse(iso)) / 1000;
+  // an age in seconds matters only while it is young
+  return `${duration(seconds < 60 ? seconds : 60 * Math.floor(seconds / 60))} ago`;
 }
 
 export function duration(seconds: number | undefined): string {
@@ -17,7 +20,7 @@ export function duration(seconds: number | undefined): string {
 export function number(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e7) return value.toLocaleString('en');
+  if (Number.isInteger(value) && size < 1e10) return value.toLocaleString('en');
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
   return Number(value.toPrecision(4)).toLocaleString('en', { maximumFractionDigits: 6 });
 }

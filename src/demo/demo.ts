@@ -5,9 +5,11 @@
  *                                                  └──► POST /denoise of x with noise
  */
 
+import { pngBytes, webpBytes } from '../console/picture-formats.ts';
+import { client, getJson, rowsOf } from '../console/server.ts';
 import {
   type Encoder,
-  HourglassClient,
+  type Info,
   loadEncoder,
   ProblemError,
   pixelsOfRow,
@@ -15,6 +17,7 @@ import {
   type Weights,
 } from '../sdk/index.ts';
 import { connectPictures } from './camera.ts';
+import { type Dial, ModelComparison } from './comparison.ts';
 import { Denoiser } from './denoiser.ts';
 import { Frames } from './frame-sender.ts';
 import {
@@ -30,13 +33,13 @@ import {
 } from './models.ts';
 import { Pad } from './pad.ts';
 import { block, button, input, made, paint, say, select, show } from './page.ts';
-import { pngBytes, webpBytes } from './picture-sizes.ts';
+import { type Place, showRates } from './rates.tsx';
 import { decibels, type Measured, psnrOf, showCode, showCost, showFrame, showNothing, showReceipt } from './views.ts';
 
 const pollMs = 2000;
 
-const client = new HourglassClient({ baseUrl: new URL('.', location.href).href, retries: 1 });
 const denoiser = new Denoiser(client, fail);
+const comparison = new ModelComparison(client);
 const pad = new Pad({ onChange: (settled) => void update(settled).catch(fail) });
 const frames = new Frames(client, {
   onDecoded: (answer, frame, roundTripMs) => {
@@ -47,8 +50,13 @@ const frames = new Frames(client, {
     say('decoded-caption', `${decibels(psnr)}, from these bytes alone`);
     const model = `${answer.model}@${answer.version}`;
     showReceipt(receipt, { ...measured, answer: { model, roundTripMs, psnr, webp: undefined } });
+    places = { ...places, here: [frame.length, psnr] };
+    drawRates();
     void webpBytes(pixelsOfRow(row, encoder.manifest), psnr).then((webp) => {
-      if (frame === current?.frame) showReceipt(receipt, { ...measured, answer: { model, roundTripMs, psnr, webp } });
+      if (frame !== current?.frame) return;
+      showReceipt(receipt, { ...measured, answer: { model, roundTripMs, psnr, webp } });
+      places = { ...places, webp: webp === undefined ? undefined : [webp, psnr] };
+      drawRates();
     });
     block('flow').dataset.decoded = String(frame.length);
     say('status', chosen?.ready ?? '');
@@ -83,6 +91,8 @@ let current:
       readonly measured: Measured;
     }
   | undefined;
+/** where the picture lies on the curve of bytes and quality */
+let places: { readonly here?: Place; readonly other?: Place | undefined; readonly webp?: Place | undefined } = {};
 /** counts changes, so that a slow one does not overwrite a later one */
 let changes = 0;
 let choices = 0;
@@ -121,9 +131,32 @@ async function update(settled: boolean): Promise<void> {
   labelDial(receipt.quality);
   current = { encoder, row, frame, receipt, measured };
   if (!settled) return;
+  places = {};
+  void compareModels(change).catch(fail);
   show('denoise', cleaner !== undefined);
   if (cleaner) void denoiser.run(referenceOf(cleaner), row, facts);
   await frames.send(frame);
+}
+
+/** Sends the picture through the model that is compared with, if there is one. */
+async function compareModels(change: number): Promise<void> {
+  const share = Number(input('quality').value) / Math.max(1, Number(input('quality').max));
+  const asked: Dial = byBytes() ? { maxBytes: Number(input('bytes').value) } : { share };
+  const other = await comparison.run((isGray) => pad.pixels(isGray), asked);
+  if (change !== changes) return;
+  places = { ...places, other };
+  drawRates();
+}
+
+function drawRates(): void {
+  if (!chosen) return;
+  const { version } = comparison;
+  showRates({
+    version: chosen.version,
+    here: places.here,
+    other: version && { version, here: places.other },
+    webp: places.webp,
+  });
 }
 
 const byBytes = (): boolean => input('mode-bytes').checked;
@@ -164,6 +197,8 @@ async function choose(version: Version, denoises: Version | undefined): Promise<
   const { qualities } = encoder;
   const ready = `${reference} is ready: ${Math.round(bundle.length / 1000)} kB were loaded to encode in this browser.`;
   chosen = { version, encoder, weights, denoiser: denoises, ready };
+  linkTo(version);
+  drawRates();
   say('status', ready);
   input('quality').max = String(qualities.length - 1);
   input('quality').value = String(qualities.length - 1);
@@ -189,11 +224,30 @@ function fail(error: unknown): void {
   say('status', error instanceof Error ? error.message : String(error));
 }
 
+/** The model's own page, where there is a console. */
+function linkTo(version: Version): void {
+  const link = block('model-link');
+  link.textContent = referenceOf(version);
+  link.setAttribute('href', `./#/models/${encodeURIComponent(version.name)}?version=${version.version}`);
+  show('model-link', !block('console-links').hidden);
+}
+
 /** The server's own choice, if it has one. */
 async function defaultModel(): Promise<string | null> {
-  const answer = await fetch(new URL('v1/info', document.baseURI));
-  const { defaultModel: name } = (await answer.json()) as { readonly defaultModel: string | null };
+  const { defaultModel: name = null, pages } = await getJson<Info>('v1/info');
+  show('console-links', pages.includes('console'));
   return name;
+}
+
+let nextRow = 0;
+
+/** A test row of the data set that the model was trained on: what it has not seen. */
+async function showTestRow(): Promise<void> {
+  if (!chosen) return;
+  const { version, encoder } = chosen;
+  const { data, rows } = await rowsOf(version.lineage.dataset.name, 'test', nextRow, 1);
+  nextRow = rows > 0 ? nextRow + 1 : 0;
+  if (rows > 0 && chosen.version === version) pad.drawRow(pixelsOfRow(data, encoder.manifest));
 }
 
 /** Waits until there is a model that the page can work with. */
@@ -235,6 +289,15 @@ async function start(): Promise<void> {
   };
   picker.addEventListener('change', reload);
   select('weights').addEventListener('change', reload);
+  const other = select('other');
+  other.replaceChildren(made('option', 'nothing'), ...usable.map((version) => made('option', referenceOf(version))));
+  show('other-label', usable.length > 1);
+  other.addEventListener('change', () => {
+    comparison
+      .choose(usable[other.selectedIndex - 1])
+      .then(() => update(true))
+      .catch(fail);
+  });
   const unusable = others.find(({ name }) => name === wanted);
   const obstacle = unusable && obstacleOf(unusable);
   if (obstacle) notify(obstacle);
@@ -242,6 +305,7 @@ async function start(): Promise<void> {
 }
 
 button('clear').addEventListener('click', () => pad.clear());
+button('test-row').addEventListener('click', () => void showTestRow().catch(fail));
 button('example').addEventListener('click', () => pad.drawExample());
 for (const id of ['quality', 'bytes']) {
   input(id).addEventListener('input', () => void update(false).catch(fail));

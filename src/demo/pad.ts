@@ -85,6 +85,31 @@ export class Pad {
     this.#events.onChange(true);
   }
 
+  /** A row of a data set, which the model gets as it is. */
+  drawRow(row: Pixels): void {
+    const picture = document.createElement('canvas');
+    Object.assign(picture, { width: row.width, height: row.height });
+    context(picture).putImageData(new ImageData(new Uint8ClampedArray(row.data), row.width, row.height), 0, 0);
+    this.#wipe();
+    this.#picture = row;
+    this.#isBlank = false;
+    this.wasUsed = true;
+    const scale = Math.min(side / row.width, side / row.height);
+    this.#context.imageSmoothingEnabled = false;
+    this.#context.drawImage(
+      picture,
+      (side - row.width * scale) / 2,
+      (side - row.height * scale) / 2,
+      row.width * scale,
+      row.height * scale,
+    );
+    this.#context.imageSmoothingEnabled = true;
+    input('invert').checked = false;
+    input('centre').checked = false;
+    this.#replaceable = true;
+    this.#events.onChange(true);
+  }
+
   /** As the model shall get it. */
   pixels(gray: boolean): Pixels {
     if (this.#picture && !input('invert').checked && !input('centre').checked) return this.#picture;

@@ -5,6 +5,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Preprocessing } from '../picture/schema.ts';
+import { AliasChange } from './alias-history.ts';
 
 export const manifestSchemaVersion = 1;
 
@@ -133,6 +134,8 @@ export type ManifestMeta = Omit<Manifest, 'schema' | 'name' | 'version' | 'creat
 export const ModelView = Type.Object({
   name: Type.String(),
   aliases: Type.Record(Type.String(), Type.Integer({ minimum: 1 })),
+  /** the newest changes of aliases, oldest first */
+  aliasChanges: Type.Array(AliasChange),
   /** oldest first */
   versions: Type.Array(Manifest),
 });

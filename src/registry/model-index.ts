@@ -3,10 +3,12 @@
  * stamp is the same, so that asking costs one look at a directory, or nothing where the store believes its last look.
  *
  *   notes   alias.<name> → version      deleted.<version>      deleted-through.<version> (the model was deleted)
+ *           alias-history → who moved which alias when
  */
 
 import { HourglassError } from '../base/errors.ts';
 import type { BlobStore, Listing } from '../store/contract.ts';
+import { type AliasChange, historyNote, parseHistory } from './alias-history.ts';
 import type { Manifest } from './manifest.ts';
 import { checksumFile, manifestFile, parseManifest } from './version-files.ts';
 
@@ -24,6 +26,8 @@ export interface ModelState {
   readonly all: readonly number[];
   /** where each alias points, also one left behind by a deletion that crashed */
   readonly aliases: ReadonlyMap<string, number>;
+  /** oldest first */
+  readonly aliasChanges: readonly AliasChange[];
 }
 
 interface Known {
@@ -61,7 +65,7 @@ export class ModelIndex {
     const known = this.#known.get(name);
     if (known?.stamp !== undefined && known.stamp === (await this.#store.stamp(name)))
       return known.state.live.length > 0;
-    return stateOf(name, await this.#store.list(name), new Map()).live.length > 0;
+    return stateOf(name, await this.#store.list(name)).live.length > 0;
   }
 
   /** The model as the store sees it; without any version when it is unknown. */
@@ -103,7 +107,11 @@ export class ModelIndex {
       return known.state;
     }
     const listing = await this.#store.list(name);
-    const state = stateOf(name, listing, await this.#readAliases(name, listing.notes));
+    const [aliases, history] = await Promise.all([
+      this.#readAliases(name, listing.notes),
+      listing.notes.includes(historyNote) ? this.#store.readNote(name, historyNote) : undefined,
+    ]);
+    const state = { ...stateOf(name, listing), aliases, aliasChanges: parseHistory(history) };
     this.#known.delete(name);
     // names that do not exist are not remembered: a client can make up any number of them
     if (state.all.length > 0) {
@@ -135,7 +143,7 @@ export class ModelIndex {
   }
 }
 
-function stateOf(name: string, { groups, notes }: Listing, aliases: ReadonlyMap<string, number>): ModelState {
+function stateOf(name: string, { groups, notes }: Listing): Pick<ModelState, 'name' | 'live' | 'all'> {
   const all = groups
     .map(Number)
     .filter((n) => Number.isSafeInteger(n) && n > 0)
@@ -145,7 +153,7 @@ function stateOf(name: string, { groups, notes }: Listing, aliases: ReadonlyMap<
     .filter((note) => note.startsWith(deletedThroughPrefix))
     .reduce((last, note) => Math.max(last, Number(note.slice(deletedThroughPrefix.length))), 0);
   const live = all.filter((n) => n > through && !marks.has(deletedNote(n)));
-  return { name, live, all, aliases };
+  return { name, live, all };
 }
 
 /** Throws `model-not-found`, or `version-not-found` when the model has other versions. */
@@ -168,4 +176,34 @@ export function requireLive(state: ModelState, version?: number): void {
       { field: 'model', expected: live.slice(-10), found: version },
     );
   }
+}
+
+/** Throws `version-not-found`. */
+export function aliasTarget({ name, aliases }: ModelState, alias: string): number {
+  const version = aliases.get(alias);
+  if (version !== undefined) return version;
+  const there = [...aliases.keys()];
+  throw new HourglassError(
+    'version-not-found',
+    `${name} has no alias ${alias}; it has ${there.length > 0 ? there.join(', ') : 'none'}.`,
+    { field: 'model', expected: there, found: alias },
+  );
+}
+
+/** Throws `version-not-found`. */
+export function liveTarget(state: ModelState, alias: string): number {
+  const version = aliasTarget(state, alias);
+  requireLive(state, version);
+  return version;
+}
+
+/** Throws `version-in-use`. */
+export function refuseInUse({ name, aliases }: ModelState, version: number): void {
+  const pointing = [...aliases].filter(([, target]) => target === version).map(([alias]) => alias);
+  if (pointing.length === 0) return;
+  throw new HourglassError(
+    'version-in-use',
+    `${name}@${version} is what ${pointing.join(', ')} points to. Move or delete the alias first.`,
+    { found: pointing },
+  );
 }

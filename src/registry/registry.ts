@@ -7,9 +7,20 @@
 import { createHash } from 'node:crypto';
 import { HourglassError } from '../base/errors.ts';
 import type { BlobSource, BlobStore, OpenBlob } from '../store/contract.ts';
+import { type AliasChange, appendHistory } from './alias-history.ts';
 import { versionOfJob } from './job-version.ts';
 import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
-import { aliasNote, deletedNote, deletedThroughNote, ModelIndex, type ModelState, requireLive } from './model-index.ts';
+import {
+  aliasNote,
+  aliasTarget,
+  deletedNote,
+  deletedThroughNote,
+  liveTarget,
+  ModelIndex,
+  type ModelState,
+  refuseInUse,
+  requireLive,
+} from './model-index.ts';
 import { checkAlias, checkName, parseReference } from './reference.ts';
 import {
   checksumBytes,
@@ -30,6 +41,8 @@ export interface Publication {
 export interface DeleteOptions {
   /** although frames may still arrive */
   readonly force?: boolean;
+  /** who deletes (`Caller.subject`), for the history of its aliases */
+  readonly by?: string;
 }
 
 export interface RegistryOptions {
@@ -211,19 +224,25 @@ export class Registry {
     const read = await Promise.allSettled(state.live.map((version) => this.#index.manifest(name, version)));
     const versions = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
     const aliases = Object.fromEntries([...state.aliases].filter(([, version]) => state.live.includes(version)));
-    return { name, aliases, versions };
+    return { name, aliases, aliasChanges: [...state.aliasChanges], versions };
   }
 
-  /** Points an alias at a version. Throws `model-not-found`, `version-not-found`, `invalid-reference`, `storage-full`. */
-  async setAlias(name: string, alias: string, version: number): Promise<void> {
+  /**
+   * Points an alias at a version and records who did so (`Caller.subject`). Throws `model-not-found`, `version-not-found`,
+   * `invalid-reference`, `storage-full`.
+   */
+  async setAlias(name: string, alias: string, version: number, by?: string): Promise<void> {
     checkAlias(alias);
     const state = await this.#index.fresh(checkName(name));
     requireLive(state, version);
     await this.#note(name, aliasNote(alias), String(version));
     // Race with deletion: it marks, then checks aliases; we write the alias, then check the mark. At least one sees the other.
     const now = await this.#index.fresh(name);
-    if (now.live.includes(version)) return;
     const before = state.aliases.get(alias);
+    if (now.live.includes(version)) {
+      if (before !== version) await this.#record(name, [{ alias, version }], by);
+      return;
+    }
     // Only if nobody has moved the alias since.
     if (before === undefined) await this.#unnote(name, aliasNote(alias), String(version));
     else await this.#note(name, aliasNote(alias), String(before), String(version));
@@ -231,11 +250,22 @@ export class Registry {
   }
 
   /** Throws `model-not-found`, `version-not-found`, `invalid-reference`. */
-  async deleteAlias(name: string, alias: string): Promise<void> {
+  async deleteAlias(name: string, alias: string, by?: string): Promise<void> {
     const state = await this.#index.fresh(checkName(name));
     requireLive(state);
     aliasTarget(state, checkAlias(alias));
     await this.#unnote(name, aliasNote(alias));
+    await this.#record(name, [{ alias }], by);
+  }
+
+  async #record(name: string, changes: readonly Pick<AliasChange, 'alias' | 'version'>[], by = 'anybody') {
+    const at = new Date().toISOString();
+    await appendHistory(
+      this.#store,
+      name,
+      changes.map((change) => ({ ...change, at, by })),
+    );
+    this.#revision++;
   }
 
   /**
@@ -261,12 +291,14 @@ export class Registry {
    * Deletes all versions and aliases at once; the numbers stay taken. Throws `model-not-found`, and `frames-expected` as
    * `deleteVersion` does.
    */
-  async deleteModel(name: string, { force = false }: DeleteOptions = {}): Promise<void> {
+  async deleteModel(name: string, { force = false, by }: DeleteOptions = {}): Promise<void> {
     const state = await this.#index.fresh(checkName(name));
     requireLive(state);
     if (!force) await this.#refuseFrames(name, state.live);
     await this.#note(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
     for (const alias of state.aliases.keys()) await this.#unnote(name, aliasNote(alias));
+    const removed = [...state.aliases.keys()].map((alias) => ({ alias }));
+    if (removed.length > 0) await this.#record(name, removed, by);
     for (const version of state.live) await this.#store.prune(name, String(version), ownFiles);
   }
 
@@ -347,36 +379,6 @@ async function* checked(blob: OpenBlob, entry: FileEntry, damaged: () => Hourgla
   }
   if (bytes !== entry.bytes || hash.digest('hex') !== entry.sha256) throw damaged();
   if (last) yield last;
-}
-
-/** Throws `version-not-found`. */
-function aliasTarget({ name, aliases }: ModelState, alias: string): number {
-  const version = aliases.get(alias);
-  if (version !== undefined) return version;
-  const there = [...aliases.keys()];
-  throw new HourglassError(
-    'version-not-found',
-    `${name} has no alias ${alias}; it has ${there.length > 0 ? there.join(', ') : 'none'}.`,
-    { field: 'model', expected: there, found: alias },
-  );
-}
-
-/** Throws `version-not-found`. */
-function liveTarget(state: ModelState, alias: string): number {
-  const version = aliasTarget(state, alias);
-  requireLive(state, version);
-  return version;
-}
-
-/** Throws `version-in-use`. */
-function refuseInUse({ name, aliases }: ModelState, version: number): void {
-  const pointing = [...aliases].filter(([, target]) => target === version).map(([alias]) => alias);
-  if (pointing.length === 0) return;
-  throw new HourglassError(
-    'version-in-use',
-    `${name}@${version} is what ${pointing.join(', ')} points to. Move or delete the alias first.`,
-    { found: pointing },
-  );
 }
 
 function sameOrRefuse(earlier: Manifest, files: readonly FileEntry[]): Manifest {

@@ -5,8 +5,9 @@ export interface Series {
   readonly values: readonly number[];
 }
 
-const width = 640;
-const height = 220;
+// narrow, so that its text can be read on a phone
+const width = 480;
+const height = 200;
 const left = 64;
 const right = 12;
 const top = 12;

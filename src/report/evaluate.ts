@@ -2,26 +2,30 @@
  * Evaluates a trained version on held-out rows and writes its report.
  *
  *   test rows ─┬─► model ─► scores ┐
- *              ├─► PCA ───► scores ├─► report.json, report.html, pictures.png, metrics
+ *              ├─► PCA ───► scores ├─► report.json, report.html, pictures.png, extremes.png, metrics
  *   + noise ───┴─► the same        ┘
  */
 
 import type { Static } from 'typebox';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
+import type { OutlierCalibration } from '../base/outliers.ts';
 import { RandomStream } from '../base/random.ts';
 import { corrupt, drawNoise } from '../data/corruption.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import type { Corruption } from '../jobspec/model.ts';
 import type { ResultCache } from '../store/contract.ts';
+import { measureFormats } from './formats.ts';
 import { Gemm } from './gemm.ts';
 import { isPicture, pictureGrid } from './grid.ts';
 import { reportHtml } from './html.ts';
+import { latentPoints } from './latent-map.ts';
 import { type Answered, Answers, type Baseline } from './model-answers.ts';
 import { largestRow, type PrincipalComponents } from './pca.ts';
 import { cachedPrincipalComponents } from './pca-cache.ts';
 import type { Reconstruction } from './reconstruction.ts';
 import { type FrameCost, metricsOf, type Origin, type Report, reportSchemaVersion } from './report.ts';
+import { RowErrors } from './row-errors.ts';
 import { ScoreKeeper } from './scores.ts';
 
 export interface EvaluateOptions {
@@ -35,6 +39,8 @@ export interface EvaluateOptions {
   readonly origin?: Static<typeof Origin>;
   /** what frames cost; absent: the model has none */
   readonly frames?: readonly Static<typeof FrameCost>[];
+  /** of the version's outlier scores; absent: it has none */
+  readonly outliers?: OutlierCalibration;
   /** number of weights, where known */
   readonly parameters?: number;
   /** threads for PCA's products */
@@ -58,6 +64,11 @@ export interface Evaluation {
 const batchRows = 256;
 const shownRows = 12;
 const pictureFile = 'pictures.png';
+const extremesFile = 'extremes.png';
+/** best, median and worst rows that are shown, of each */
+const shownExtremes = 4;
+const mappedRows = 500;
+const shownQuantiles = 201;
 
 /** Deterministic: the noise follows from the job's seed. */
 export async function evaluateModel(options: EvaluateOptions): Promise<Evaluation> {
@@ -66,20 +77,25 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
   try {
     const pca = await fitBaseline(options, gemm);
     const measured = await measure(options, pca && { pca, components: componentsOf(options), gemm });
-    const report = reportOf(options, pca, measured);
+    const more = await lookCloser(options, measured);
+    const report = { ...reportOf(options, pca, measured), ...more.members };
     const { shape, range } = dataset.info;
-    const picture =
-      report.pictures &&
-      (await pictureGrid(
-        measured.shown.map(({ rows }) => rows),
+    const gridOf = (shown: readonly Shown[]) =>
+      pictureGrid(
+        shown.map(({ rows }) => rows),
         shownRows,
         shape,
         range,
-      ));
+      );
+    const picture = report.pictures && (await gridOf(measured.shown));
+    const extremes = report.extremes && (await gridOf(more.extremes));
     const files: Record<string, Uint8Array> = {
       'report.json': Buffer.from(`${JSON.stringify(report, null, 2)}\n`),
-      'report.html': Buffer.from(reportHtml(report, spec, picture)),
+      'report.html': Buffer.from(
+        reportHtml(report, spec, { picture, extremes, classNames: dataset.info.classNames ?? [] }),
+      ),
       ...(picture && { [pictureFile]: picture }),
+      ...(extremes && { [extremesFile]: extremes }),
     };
     return { report, files, metrics: metricsOf(report) };
   } finally {
@@ -113,6 +129,8 @@ interface Measured {
   readonly clean?: Answers;
   readonly noisy?: { readonly corruption: Corruption; readonly input: ScoreKeeper; readonly answers: Answers };
   readonly shown: readonly Shown[];
+  /** of clean rows */
+  readonly errors: RowErrors;
 }
 
 /** A row of the picture: the first test rows in one of their forms. */
@@ -126,8 +144,9 @@ async function measure(options: EvaluateOptions, baseline: Baseline | undefined)
   const { shape, range } = dataset.info;
   const split = dataset.split('test');
   const rows = Math.min(split.length, maxRows);
-  if (rows === 0) return { rows, shown: [] };
   const size = sizeOf(shape);
+  const errors = new RowErrors(size, range);
+  if (rows === 0) return { rows, shown: [], errors };
   const corruption = 'corruption' in spec.model ? spec.model.corruption : undefined;
   const random = new RandomStream(spec.training.seed, 'noise/report');
   const clean = new Answers(size, range, model, baseline);
@@ -143,6 +162,7 @@ async function measure(options: EvaluateOptions, baseline: Baseline | undefined)
     const x = new Float32Array((end - start) * size);
     await split.readRange(start, end, x);
     const answered = await clean.add(x, x);
+    errors.add(x, answered.model);
     if (!noisy) {
       if (start === 0) shown = [{ what: 'input', rows: x }, ...describe(answered, 'reconstruction', 'PCA')];
       continue;
@@ -158,8 +178,68 @@ async function measure(options: EvaluateOptions, baseline: Baseline | undefined)
       ...describe(denoised, 'denoised', 'PCA of noisy input'),
     ];
   }
-  return { rows, clean, ...(noisy && { noisy }), shown };
+  return { rows, clean, ...(noisy && { noisy }), shown, errors };
 }
+
+/** What a second look at some test rows adds: files beside frames, classes, the latent map, the best and the worst rows. */
+async function lookCloser(
+  { dataset, model, frames = [], outliers, signal, codeShape }: EvaluateOptions,
+  { rows, errors }: Measured,
+): Promise<{ readonly members: Partial<Report>; readonly extremes: readonly Shown[] }> {
+  const { shape, range, classNames = [] } = dataset.info;
+  const calibration = outliers && {
+    outliers: { rows: outliers.rows, quantiles: spread(outliers.quantiles, shownQuantiles) },
+  };
+  if (rows === 0) return { members: { ...calibration }, extremes: [] };
+  const split = dataset.split('test');
+  const size = sizeOf(shape);
+  const first = new Float32Array(Math.min(rows, mappedRows) * size);
+  await split.readRange(0, first.length / size, first);
+  const labels = await split.labels();
+  const picture = isPicture(shape);
+  const rates =
+    picture && frames.length > 0
+      ? await measureFormats({ rows: first, shape, range, psnr: frames.at(-1)?.psnr, breathe: () => breathe(signal) })
+      : undefined;
+  await breathe(signal);
+  const codes = await model.encode?.(first, first.length / size);
+  const map = codes && latentPoints(codes, sizeOf(codeShape));
+  const chosen = picture ? errors.extremes(shownExtremes) : [];
+  const clean = new Float32Array(chosen.length * size);
+  if (chosen.length > 0) await split.readRows([...chosen], clean);
+  const extremes: Shown[] =
+    chosen.length === 0
+      ? []
+      : [
+          { what: 'input', rows: clean },
+          { what: 'reconstruction', rows: await model.reconstruct(clean, chosen.length) },
+        ];
+  return {
+    extremes,
+    members: {
+      ...calibration,
+      ...(rates && { rates }),
+      ...(labels && { classes: errors.byClass(labels, classNames) }),
+      ...(map && {
+        map: {
+          points: map.points.map(([x, y]): [number, number] => [shorter(x), shorter(y)]),
+          ...(labels && { labels: Array.from(labels.subarray(0, map.points.length)) }),
+          share: map.share,
+        },
+      }),
+      ...(extremes.length > 0 && { extremes: { file: extremesFile, rows: extremes.map(({ what }) => what) } }),
+    },
+  };
+}
+
+/** Four significant digits are enough for a place on a map. */
+const shorter = (value: number): number => Number(value.toPrecision(4));
+
+/** At most `count` of the values, evenly chosen. */
+const spread = (values: readonly number[], count: number): number[] =>
+  values.length <= count
+    ? [...values]
+    : Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!);
 
 /** Share of the variance; all of it where there is none, as in rows that are all alike. */
 function explainedBy({ variances, totalVariance }: PrincipalComponents, components: number): number {

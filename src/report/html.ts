@@ -1,37 +1,39 @@
-/** The report as one page for people: no scripts, nothing loaded from elsewhere, readable in light and dark. */
+/** The report as one page for people, in the style of the console: no scripts, nothing loaded from elsewhere. */
 
 import { sizeOf } from '../base/ndarray.ts';
 import type { JobSpec } from '../jobspec/job.ts';
+import { themeCss } from '../theme/theme.ts';
 import { lineChart, type Series, shown } from './chart.ts';
 import { text } from './escape.ts';
+import { histogramPlot, mapPlot, type PlotCurve, ratePlot } from './plot.ts';
 import { ratingDefinitions, recommendationFacts, recommendationFigures } from './recommender-html.ts';
 import type { Report } from './report.ts';
 import type { Scores } from './scores.ts';
+import { framing, verdictOf } from './verdict.ts';
 
+/** What a report needs besides the style sheet of all pages. */
 const style = `
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#5d6878;--line:#d9dee6;--page:#fff;--card:#f5f7fa;--a:#1f6fd6;--b:#d2691e;--best:#0a7a3d}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#97a3b4;--line:#323b48;--page:#12161c;--card:#1a2029;--a:#6aa9ff;--b:#ffa05c;--best:#5fd38d}}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-a{color:inherit}main{max-width:880px;margin:0 auto;padding:32px 20px 64px}
-h1{font-size:28px;margin:0}h2{font-size:18px;margin:36px 0 12px}p{margin:8px 0}.soft,caption{color:var(--soft)}
-.facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0 0;padding:0;list-style:none}
-.facts li{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px 16px}
-.facts b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.facts span{color:var(--soft);font-size:13px}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:7px 12px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal}th{font-weight:600;color:var(--soft);font-size:14px}
-.best{color:var(--best);font-weight:600}
-.pictures{display:flex;gap:14px;align-items:stretch}.pictures ol{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;font-size:14px;line-height:1.2;color:var(--soft);flex:none;width:6em}
+main{max-width:60rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}
+h1{font-size:1.75rem}main>.card>h2{margin-bottom:.5rem}.soft{color:var(--quiet)}
+.verdict{font-size:1.25rem;line-height:1.4;margin:1rem 0;letter-spacing:-.01em}.verdict b{display:block;font-size:1.625rem;line-height:1.25;color:var(--accent)}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:0 0 1rem;padding:0;list-style:none}
+.tiles li{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.625rem .875rem}
+.tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}.tiles span{color:var(--quiet);font-size:.8125rem}
+th,td{text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;white-space:normal}td:last-child,th:last-child{padding-right:0}
+.pictures{display:flex;gap:.875rem;align-items:stretch;margin-top:.5rem}.pictures ol{list-style:none;margin:0;padding:0;display:flex;flex-direction:column;font-size:.8125rem;line-height:1.2;color:var(--quiet);flex:none;width:6.5em}
 .pictures li{flex:1;display:flex;align-items:center;justify-content:flex-end;text-align:right}
 .pictures img{min-width:0;height:auto;image-rendering:pixelated;align-self:flex-start}
-.chart{width:100%;height:auto;max-width:720px}.chart text{fill:var(--soft);font-size:12px}.chart .rule{stroke:var(--line)}
-.chart polyline{fill:none;stroke-width:2}.chart .s0{stroke:var(--a)}.chart .s1{stroke:var(--b)}.chart circle.s0{fill:var(--a)}.chart circle.s1{fill:var(--b)}
-.key{font-size:14px}.key i{display:inline-block;width:18px;height:3px;vertical-align:middle;margin:0 6px 0 0}.key span{margin-right:18px}
-pre{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;overflow-x:auto;font-size:13px}
-dt{font-weight:600}dd{margin:0 0 8px;color:var(--soft)}
-@media(max-width:40rem){thead{display:none}table,tbody,tr,td,td:first-child{display:block}tr{border-bottom:1px solid var(--line);padding:8px 0}
-td,td:first-child{border:0;padding:2px 0;text-align:left;white-space:normal}td:first-child{font-weight:600}td[data-head]{display:flex;justify-content:space-between;gap:12px}td[data-head]::before{color:var(--soft);content:attr(data-head)}
-.pictures{display:block}.pictures ol{display:block;width:auto}.pictures li{display:inline}.pictures li+li::before{content:", then "}.pictures img{width:100%;margin-top:8px}}`;
+.thirds{display:grid;grid-template-columns:repeat(3,1fr);margin:.25rem 0 0 7.4em;color:var(--quiet);font-size:.8125rem}
+.plot,.chart{width:100%;height:auto;max-width:44rem;display:block}.map{width:min(100%,26rem);height:auto;display:block;border:1px solid var(--line);border-radius:.5rem;overflow:visible}
+svg text{fill:var(--quiet);font-size:12px}.rule{stroke:var(--line)}.chart polyline,.plot path{fill:none;stroke-width:2}
+.chart .s0{stroke:var(--series-1)}.chart .s1{stroke:var(--series-2)}.chart circle.s0{fill:var(--series-1)}.chart circle.s1{fill:var(--series-2)}
+${Array.from({ length: 12 }, (_, i) => `path.c${i + 1}{stroke:var(--series-${i + 1})}circle.c${i + 1},rect.c${i + 1}{fill:var(--series-${i + 1})}`).join('')}
+.key{display:flex;flex-wrap:wrap;gap:.125rem 1.125rem;font-size:.8125rem;margin:.25rem 0}
+main img{max-width:100%}pre{background:var(--page);border-radius:.5rem;padding:.875rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:.5rem 0 0}
+dt{font-weight:600}dd{margin:0 0 .5rem;color:var(--quiet)}details{margin-top:.5rem}
+@media(max-width:40rem){thead{display:none}table,tbody,tr,td,td:first-child{display:block}tr{border-bottom:1px solid var(--line);padding:.5rem 0}
+td,td:first-child{border:0;padding:.125rem 0;text-align:left;white-space:normal}td:first-child{font-weight:600}td[data-head]{display:flex;justify-content:space-between;gap:.75rem}td[data-head]::before{color:var(--quiet);content:attr(data-head)}
+main{padding-inline:.875rem}.card{padding-inline:.75rem}.pictures{display:block}.pictures ol{display:block;width:auto}.pictures li{display:inline}.pictures li+li::before{content:", then "}.pictures img{width:100%;margin-top:.5rem}.thirds{margin-left:0}}`;
 
 interface ScoredLine {
   readonly name: string;
@@ -76,7 +78,7 @@ function facts(report: Report): string {
   if (recommendation) return recommendationFacts(report, recommendation);
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
-  const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs → ${code}-number code`]];
+  const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs to ${code} numbers of code`]];
   const named = baseline && `PCA with ${baseline.components}`;
   if (denoising) {
     items.push([
@@ -90,9 +92,12 @@ function facts(report: Report): string {
   }
   const finest = frames?.at(-1);
   if (finest)
-    items.push([`${Math.ceil(finest.bytesPerRow)} bytes`, `a row at ${finest.psnr.toFixed(1)} dB, and 5 of framing`]);
+    items.push([
+      `${Math.ceil(finest.bytesPerRow) + framing} bytes`,
+      `a frame of one row at ${finest.psnr.toFixed(1)} dB`,
+    ]);
   if (model.parameters !== undefined) items.push([model.parameters.toLocaleString('en'), 'weights']);
-  return `<ul class="facts">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
+  return `<ul class="tiles">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
 }
 
 function figures({ reconstruction, denoising, baseline, recommendation }: Report): string {
@@ -104,38 +109,103 @@ function figures({ reconstruction, denoising, baseline, recommendation }: Report
     { name: pca, scores: scored.pca },
     { name: `${pca}, clipped to the range`, scores: scored.pcaClipped },
   ];
-  if (reconstruction) parts.push('<h2>Reconstruction of test rows</h2>', scoreTable(lines(reconstruction)));
+  if (reconstruction) parts.push(card('Reconstruction of test rows', scoreTable(lines(reconstruction))));
   if (denoising) {
     const { type, ...strength } = denoising.corruption;
     const noise = `${type} (${Object.entries(strength)
       .map(([name, value]) => `${name} ${value}`)
       .join(', ')})`;
     parts.push(
-      `<h2>Denoising of test rows with ${text(noise)} noise</h2>`,
-      scoreTable([{ name: 'the noisy rows themselves', scores: denoising.input }, ...lines(denoising)]),
+      card(
+        `Denoising of test rows with ${text(noise)} noise`,
+        scoreTable([{ name: 'the noisy rows themselves', scores: denoising.input }, ...lines(denoising)]),
+      ),
     );
   }
   return parts.join('');
 }
 
-/** Bytes and quality of frames, coarse to fine. */
-function frameCosts({ frames }: Report): string {
+/** Bytes and quality of frames, coarse to fine, beside PCA and files of the same pictures. */
+function frameCosts({ frames, rates, baseline, reconstruction, model }: Report): string {
   if (!frames) return '';
+  const curves: PlotCurve[] = [
+    { name: 'frames', colour: 1, points: frames.map(({ bytesPerRow, psnr }) => [bytesPerRow + framing, psnr]) },
+  ];
+  const pca = reconstruction?.pca;
+  if (baseline && pca)
+    curves.push({ name: 'PCA, float32', colour: 5, points: [[4 * sizeOf(model.codeShape), pca.psnrOfMean]] });
+  const files = { WebP: rates?.webp, JPEG: rates?.jpeg };
+  for (const [i, [name, points = []]] of Object.entries(files).entries()) {
+    if (points.length > 0)
+      curves.push({ name, colour: 6 + i, isDashed: true, points: points.map(({ bytes, psnr }) => [bytes, psnr]) });
+  }
+  const plot = ratePlot(curves, {
+    xLabel: 'bytes of one row',
+    yLabel: 'PSNR, dB',
+    label: `PSNR against bytes: ${curves.map(({ name }) => name).join(', ')}`,
+  });
+  const said = rates
+    ? ` WebP and JPEG: means of the first ${rates.pictures} test pictures, of which a lossless PNG takes ${Math.round(rates.png)} bytes.`
+    : '';
   const heads = ['bytes of a row', 'PSNR, dB'];
   const rows = frames.map(({ bytesPerRow, psnr }, i) => {
     const cells = [bytesPerRow.toFixed(1), decibels(psnr)];
     return `<tr><td>quality ${i + 1}</td>${cells.map((cell, j) => `<td data-head="${heads[j]}">${cell}</td>`).join('')}</tr>`;
   });
   const head = heads.map((name) => `<th scope="col">${name}</th>`).join('');
-  return `<h2>Bytes of frames</h2><p class="soft">Measured on training rows that were held out. A frame of one row adds 5 bytes, a frame of many adds 8 in all.</p>
-<div class="wide"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return card(
+    'Bytes and quality',
+    `${plot}<p class="soft">Frames as measured on training rows that were held out, with the ${framing} bytes that a frame of one row adds.${said}</p>
+<details><summary>Each quality</summary><div class="wide"><table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`,
+  );
 }
 
-function pictures({ pictures }: Report, png: Uint8Array | undefined): string {
-  if (!pictures || !png) return '';
-  const source = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
-  const names = pictures.rows.map((name) => `<li>${text(name)}</li>`).join('');
-  return `<h2>The first test rows</h2><div class="pictures"><ol>${names}</ol><img src="${source}" alt="${text(pictures.rows.join(', '))}"></div>`;
+export const dataUrl = (png: Uint8Array): string => `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+
+function pictureRows(rows: readonly string[], png: Uint8Array): string {
+  const names = rows.map((name) => `<li>${text(name)}</li>`).join('');
+  return `<div class="pictures"><ol>${names}</ol><img src="${dataUrl(png)}" alt="${text(rows.join(', '))}"></div>`;
+}
+
+function pictureParts({ pictures, extremes }: Report, shown: ReportPictures): string {
+  const first = pictures && shown.picture ? card('The first test rows', pictureRows(pictures.rows, shown.picture)) : '';
+  if (!extremes || !shown.extremes) return first;
+  const thirds = '<p class="thirds"><span>best</span><span>around the median</span><span>worst</span></p>';
+  return first + card('Best, median and worst test rows', pictureRows(extremes.rows, shown.extremes) + thirds);
+}
+
+function classTable({ classes = [] }: Report): string {
+  if (classes.length < 2) return '';
+  const best = Math.max(...classes.map(({ psnr }) => psnr));
+  const rows = classes.map(
+    ({ name, rows, psnr }) =>
+      `<tr><td>${text(name)}</td><td data-head="test rows">${rows.toLocaleString('en')}</td><td data-head="PSNR, dB"${psnr === best ? ' class="best"' : ''}>${decibels(psnr)}</td></tr>`,
+  );
+  return card(
+    'Classes',
+    `<div class="wide"><table><thead><tr><th scope="col">class</th><th scope="col">test rows</th><th scope="col">PSNR, dB</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`,
+  );
+}
+
+function latentMap({ map }: Report, classNames: readonly string[]): string {
+  if (!map) return '';
+  const plane =
+    map.share === 1
+      ? 'Both numbers of the code'
+      : `The two directions in which the codes vary most: ${Math.round(100 * map.share)} % of their variance`;
+  return card(
+    'Latent map',
+    `${mapPlot(map.points, map.labels, classNames, `Codes of ${map.points.length} test rows`)}<p class="soft">${plane}, for ${map.points.length} test rows${map.labels ? ', coloured by class' : ''}.</p>`,
+  );
+}
+
+function outlierPart({ outliers }: Report): string {
+  if (!outliers) return '';
+  const plot = histogramPlot(outliers.quantiles, 'score', `Scores of ${outliers.rows} held-out rows`);
+  return card(
+    'How unusual rows are',
+    `${plot}<p class="soft">Scores of ${outliers.rows.toLocaleString('en')} held-out rows. A new row gets a p-value of its place among them; the smallest that can be told is ${(2 / (outliers.rows + 1)).toPrecision(2)}.</p>`,
+  );
 }
 
 const lossNames = { loss: 'training loss', 'heldOut.loss': 'held-out loss' } as const;
@@ -151,53 +221,76 @@ function charts({ epochs }: Report): string {
       });
       if (series.length === 0) return '';
       const key = series.map(({ name, values }, i) => {
-        const color = `<i style="background:var(--${i === 0 ? 'a' : 'b'})"></i>`;
-        return `<span>${color}${text(name)}, at the end ${shown(values.at(-1)!)}</span>`;
+        return `<span><i class="dot series-${i + 1}"></i> ${text(name)}, at the end ${shown(values.at(-1)!)}</span>`;
       });
       const title = `Loss per epoch: ${text(phase)}`;
-      return `<h2>${title}</h2><p class="key">${key.join('')}</p>${lineChart(series, title)}`;
+      return card(title, `<p class="key">${key.join('')}</p>${lineChart(series, title)}`);
     })
     .join('');
 }
 
-const definitions = `<h2>What the figures mean</h2><dl>
+const definitions = `<details><summary>What the figures mean</summary><dl>
 <dt>MSE, SSE</dt><dd>Squared error of one value; summed over the values of a row and averaged over rows.</dd>
 <dt>PSNR, PSNR of mean</dt><dd>10·log₁₀(peak² / MSE): of each row and then averaged; of the mean error of all rows.</dd>
 <dt>BCE</dt><dd>Cross-entropy per value in nats. It has a floor above 0, since grey values are uncertain themselves.</dd>
-<dt>PCA</dt><dd>Principal component analysis of the training rows with as many components as the code has units: the best that a linear code can do.</dd></dl>`;
+<dt>PCA</dt><dd>Principal component analysis of the training rows with as many components as the code has units: the best that a linear code can do.</dd></dl></details>`;
 
 /** Links are relative: the page is the file report.html of its version, /v1/models/NAME/versions/N/files/report.html. */
 function originLine({ origin, model }: Report): string {
   const links = `<a href="../../../../${encodeURIComponent(model.name)}">all versions</a> · <a href="report.json">figures as JSON</a> · <a href="../../../../../../demo?model=${encodeURIComponent(model.name)}">try it in the demo</a> · <a href="../../../../../../docs">API</a>`;
   if (!origin) return `<p class="soft">${links}</p>`;
   const day = `<time datetime="${text(origin.createdAt)}">${text(origin.createdAt.slice(0, 16).replace('T', ' '))} UTC</time>`;
-  return `<p class="soft">Trained by job ${text(origin.jobId)} with Hourglass ${text(origin.hourglass)}, ${day}. ${links}</p>`;
+  const took = origin.seconds === undefined ? '' : ` in ${durationOf(origin.seconds)}`;
+  return `<p class="soft">Trained by job <a href="../../../../../../#/jobs/${encodeURIComponent(origin.jobId)}">${text(origin.jobId)}</a> with Hourglass ${text(origin.hourglass)}${took}, ${day}. ${links}</p>`;
+}
+
+function durationOf(seconds: number): string {
+  if (seconds < 100) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export const card = (title: string, body: string): string => `<section class="card"><h2>${title}</h2>${body}</section>`;
+
+function verdictPart(report: Report): string {
+  const [first, ...rest] = verdictOf(report);
+  return first === undefined ? '' : `<p class="verdict"><b>${text(first)}</b>${text(rest.join(' '))}</p>`;
 }
 
 /** Another page in the same style. */
 export const reportPage = (title: string, body: string): string => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${text(title)}</title><style>${style}</style></head><body><main>
+<title>${text(title)}</title><style>${themeCss()}${style}</style></head><body><main>
 ${body}
 </main></body></html>
 `;
 
-/** `spec` is shown as it was resolved; `picture` goes into the page. */
-export function reportHtml(report: Report, spec: JobSpec, picture: Uint8Array | undefined): string {
+/** What the page shows besides figures. */
+export interface ReportPictures {
+  /** the first test rows */
+  readonly picture: Uint8Array | undefined;
+  /** the best, median and worst ones */
+  readonly extremes: Uint8Array | undefined;
+  readonly classNames: readonly string[];
+}
+
+const noPictures: ReportPictures = { picture: undefined, extremes: undefined, classNames: [] };
+
+/** `spec` is shown as it was resolved; pictures go into the page. */
+export function reportHtml(report: Report, spec: JobSpec, pictures: ReportPictures = noPictures): string {
   const { model, dataset, notes } = report;
   const heading = `${model.name}: ${model.type} autoencoder of ${dataset.name}`;
   const measured = report.recommendation
     ? `Measured on ${report.recommendation.ratings.toLocaleString('en')} held-out ratings of ${dataset.testRows.toLocaleString('en')} people. Seed ${report.seed}.`
     : `Measured on ${dataset.testRows.toLocaleString('en')} test rows that no training saw. Seed ${report.seed}.`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${text(heading)}</title><style>${style}</style></head><body><main>
-<h1>${text(model.name)}</h1><p class="soft">${text(heading)}. ${text(measured)}</p>
+  return reportPage(
+    heading,
+    `<h1>${text(model.name)}</h1><p class="soft">${text(heading)}. ${text(measured)}</p>
 ${originLine(report)}
-${notes.map((note) => `<p>${text(note)}</p>`).join('')}
-${facts(report)}${figures(report)}${frameCosts(report)}${pictures(report, picture)}${charts(report)}${report.recommendation ? ratingDefinitions : definitions}
-<h2>Specification</h2><pre>${text(JSON.stringify(spec, null, 2))}</pre>
-<p class="soft">Data set ${text(dataset.name)}, content ${text(dataset.hash)}</p>
-</main></body></html>
-`;
+${verdictPart(report)}
+${notes.map((note) => `<p class="notice warn">${text(note)}</p>`).join('')}
+${facts(report)}${frameCosts(report)}${pictureParts(report, pictures)}${figures(report)}${classTable(report)}${latentMap(report, pictures.classNames)}${outlierPart(report)}${charts(report)}
+<section class="card">${report.recommendation ? ratingDefinitions : definitions}
+<details><summary>Specification</summary><pre>${text(JSON.stringify(spec, null, 2))}</pre></details>
+<p class="soft">Data set ${text(dataset.name)}, content ${text(dataset.hash)}</p></section>`,
+  );
 }

@@ -3,7 +3,8 @@
 import { compressPicture, type WholePicture } from '../data/image.ts';
 import { text } from './escape.ts';
 import { pictureGrid } from './grid.ts';
-import { reportPage } from './html.ts';
+import { card, dataUrl, reportPage } from './html.ts';
+import { ratePlot } from './plot.ts';
 
 /** A picture as it came back, and what it took. */
 export interface CodedPicture {
@@ -45,11 +46,12 @@ export async function pictureReport(options: PictureReportOptions): Promise<Reco
     }
   }
   const middle = qualities[qualities.length >> 1] ?? 0;
+  const parts = await crops(pictures.slice(0, 6), (raster) => encode(raster, middle));
   const figures = { schema: 1, kind: 'picture', model: name, pictures: pictures.length, curves };
   return {
     'report.json': Buffer.from(`${JSON.stringify(figures, null, 2)}\n`),
-    'report.html': Buffer.from(page(name, curves, pictures.length)),
-    'pictures.png': await crops(pictures.slice(0, 6), (raster) => encode(raster, middle)),
+    'report.html': Buffer.from(page(name, curves, pictures.length, parts)),
+    'pictures.png': parts,
   };
 }
 
@@ -112,17 +114,54 @@ async function crops(
   );
 }
 
-function page(name: string, curves: Readonly<Record<string, readonly Point[]>>, count: number): string {
+/** Bits a pixel that a codec takes for a PSNR, between its points; undefined where it does not reach so far. */
+export function bitsAt(points: readonly Point[], psnr: number): number | undefined {
+  const sorted = [...points].sort((a, b) => a.psnr - b.psnr);
+  const above = sorted.findIndex((one) => one.psnr >= psnr);
+  const [from, to] = [sorted[above - 1], sorted[above]];
+  if (!from || !to) return undefined;
+  const share = (psnr - from.psnr) / (to.psnr - from.psnr);
+  return Math.exp(Math.log(from.bpp) + share * (Math.log(to.bpp) - Math.log(from.bpp)));
+}
+
+function verdict(own: readonly Point[], webp: readonly Point[]): string {
+  const middle = own[own.length >> 1];
+  const other = middle && bitsAt(webp, middle.psnr);
+  if (!middle || other === undefined) return '';
+  const percent = Math.round(100 * (middle.bpp / other - 1));
+  return `<p class="verdict"><b>${Math.abs(percent)} % ${percent <= 0 ? 'fewer' : 'more'} bytes than WebP at ${middle.psnr.toFixed(1)} dB.</b>${middle.bpp.toFixed(2)} bits a pixel; WebP needs ${other.toFixed(2)}.</p>`;
+}
+
+function page(
+  name: string,
+  curves: Readonly<Record<string, readonly Point[]>>,
+  count: number,
+  parts: Uint8Array,
+): string {
   const rows = Object.entries(curves).flatMap(([codec, points]) =>
     points.map(
       ({ quality, bpp, psnr }) =>
-        `<tr><td>${text(codec)}</td><td>${quality}</td><td>${bpp.toFixed(3)}</td><td>${psnr.toFixed(2)}</td></tr>`,
+        `<tr><td>${text(codec)}</td><td data-head="quality">${quality}</td><td data-head="bits a pixel">${bpp.toFixed(3)}</td><td data-head="PSNR, dB">${psnr.toFixed(2)}</td></tr>`,
     ),
+  );
+  const plot = ratePlot(
+    Object.entries(curves).map(([codec, points], i) => ({
+      name: codec,
+      colour: i === 0 ? 1 : 5 + i,
+      isDashed: i > 0,
+      points: points.map(({ bpp, psnr }) => [bpp, psnr] as const),
+    })),
+    {
+      xLabel: 'bits a pixel',
+      yLabel: 'PSNR, dB',
+      label: `PSNR against bits a pixel: ${Object.keys(curves).join(', ')}`,
+    },
   );
   return reportPage(
     name,
-    `<h1>${text(name)}</h1><p>A codec for pictures of any size. Figures are means over ${count} pictures that it was not trained on; bytes are those of whole frames and files.</p>
-<div class="wide"><table><thead><tr><th>codec</th><th>quality</th><th>bits a pixel</th><th>PSNR, dB</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
-<h2>Parts of pictures</h2><p>From the top: as they are; through a frame of this model; through WebP in at least as many bytes.</p><p><img src="pictures.png" alt="parts of pictures in three versions"></p>`,
+    `<h1>${text(name)}</h1><p class="soft">A codec for pictures of any size. Figures are means over ${count} pictures that it was not trained on; bytes are those of whole frames and files.</p>
+${verdict(curves[name] ?? [], curves.WebP ?? [])}
+${card('Bytes and quality', `${plot}<details><summary>Each quality</summary><div class="wide"><table><thead><tr><th>codec</th><th>quality</th><th>bits a pixel</th><th>PSNR, dB</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`)}
+${card('Parts of pictures', `<p class="soft">From the top: as they are; through a frame of this model; through WebP in at least as many bytes.</p><p><img src="${dataUrl(parts)}" alt="parts of pictures in three versions"></p>`)}`,
   );
 }

@@ -15,7 +15,7 @@ export function recommendationFacts({ model, dataset }: Report, { rating, rankin
     ...(model.parameters === undefined ? [] : [[model.parameters.toLocaleString('en'), 'weights'] as [string, string]]),
   ];
   const list = facts.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`);
-  return `<ul class="facts">${list.join('')}</ul>`;
+  return `<ul class="tiles">${list.join('')}</ul>`;
 }
 
 interface Line {
@@ -43,7 +43,7 @@ function table(heads: readonly Head[], lines: readonly Line[]): string {
 
 export function recommendationFigures({ rating, ranking, people, positive, examples }: Recommendation): string {
   const rated = rating
-    ? `<h2>Held-out ratings</h2>${table(
+    ? `<section class="card"><h2>Held-out ratings</h2>${table(
         [
           { name: 'RMSE', best: 'least' },
           { name: 'MAE', best: 'least' },
@@ -52,7 +52,7 @@ export function recommendationFigures({ rating, ranking, people, positive, examp
           { name: 'this model', values: [rating.model.rmse, rating.model.mae] },
           { name: 'biases of people and items', values: [rating.biases.rmse, rating.biases.mae] },
         ],
-      )}`
+      )}</section>`
     : '';
   const ranked = [
     { name: 'this model', scores: ranking.model },
@@ -60,13 +60,13 @@ export function recommendationFigures({ rating, ranking, people, positive, examp
     ...(ranking.ease ? [{ name: 'EASE, λ 200', scores: ranking.ease }] : []),
   ];
   const liked = positive > 0 ? ` rated ${positive} or higher` : '';
-  return `${rated}<h2>Ranking of items not seen</h2><p class="soft">Held-out items${liked} of ${people.toLocaleString('en')} people are to come first.</p>${table(
+  return `${rated}<section class="card"><h2>Ranking of items not seen</h2><p class="soft">Held-out items${liked} of ${people.toLocaleString('en')} people are to come first.</p>${table(
     [
       { name: 'recall at 20', best: 'most' },
       { name: 'NDCG at 100', best: 'most' },
     ],
     ranked.map(({ name, scores }) => ({ name, values: [scores.recall20, scores.ndcg100] })),
-  )}${shown(examples)}`;
+  )}</section>${shown(examples)}`;
 }
 
 const nameOf = ({ item, name }: { item: string; name?: string }): string => name ?? item;
@@ -77,11 +77,11 @@ function shown(examples: Recommendation['examples']): string {
     const hits = recommended.map((one) => (one.hit ? `<b class="best">${text(nameOf(one))}</b>` : text(nameOf(one))));
     return `<tr><td>person ${i + 1}</td><td data-head="rated highest" style="text-align:left;white-space:normal">${liked.map((one) => text(nameOf(one))).join(' · ')}</td><td data-head="recommended" style="text-align:left;white-space:normal">${hits.join(' · ')}</td></tr>`;
   });
-  return `<h2>What some people are recommended</h2><p class="soft">Held-out items that the person really rated are marked.</p><div class="wide"><table><thead><tr><th></th><th scope="col" style="text-align:left">rated highest</th><th scope="col" style="text-align:left">recommended</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return `<section class="card"><h2>What some people are recommended</h2><p class="soft">Held-out items that the person really rated are marked.</p><div class="wide"><table><thead><tr><th></th><th scope="col" style="text-align:left">rated highest</th><th scope="col" style="text-align:left">recommended</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></section>`;
 }
 
-export const ratingDefinitions = `<h2>What the figures mean</h2><dl>
+export const ratingDefinitions = `<details><summary>What the figures mean</summary><dl>
 <dt>RMSE, MAE</dt><dd>Root of the mean squared, and mean absolute, difference of a held-out rating and the predicted one.</dd>
 <dt>Recall at 20</dt><dd>Of the items held out of a person's, how many are among the first 20 that the person has not seen, of at most 20; averaged over people.</dd>
 <dt>NDCG at 100</dt><dd>A held-out item at place k counts 1/log₂(k + 1); the sum over the first 100, of the best possible one.</dd>
-<dt>Popularity, EASE, biases</dt><dd>Items by the number of their ratings; the linear autoencoder in closed form; the mean rating, and how far each person and item is from it.</dd></dl>`;
+<dt>Popularity, EASE, biases</dt><dd>Items by the number of their ratings; the linear autoencoder in closed form; the mean rating, and how far each person and item is from it.</dd></dl></details>`;

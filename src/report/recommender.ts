@@ -75,7 +75,7 @@ export async function evaluateRecommender(options: RecommenderEvaluation): Promi
     metrics: metricsOf(report),
     files: {
       'report.json': Buffer.from(`${JSON.stringify(report, null, 2)}\n`),
-      'report.html': Buffer.from(reportHtml(report, spec, undefined)),
+      'report.html': Buffer.from(reportHtml(report, spec)),
     },
   };
 }

@@ -6,6 +6,8 @@ import { Session } from '../runtime/session.ts';
 export interface Reconstruction {
   /** x̂ of rows [count, …]; the answer is the caller's own */
   reconstruct(rows: Float32Array, count: number): Promise<Float32Array>;
+  /** z of rows, without their shape; absent: the report has no latent map */
+  encode?(rows: Float32Array, count: number): Promise<Float32Array>;
   dispose(): void;
 }
 
@@ -29,9 +31,12 @@ export function openReconstruction({ encoder, decoder, inputShape }: ModelFiles,
   const nameOf = (ports: Session['inputs']): string => ports[0]?.name ?? '';
   const [x, z] = [nameOf(encode.inputs), nameOf(encode.outputs)];
   const [code, answer] = [nameOf(decode.inputs), nameOf(decode.outputs)];
+  const codesOf = async (rows: Float32Array, count: number) =>
+    (await encode.run({ [x]: float32([count, ...inputShape], rows) }))[z]!;
   return {
+    encode: async (rows, count) => (await codesOf(rows, count)).data as Float32Array,
     async reconstruct(rows, count) {
-      const codes = (await encode.run({ [x]: float32([count, ...inputShape], rows) }))[z]!;
+      const codes = await codesOf(rows, count);
       return (await decode.run({ [code]: codes }))[answer]!.data as Float32Array;
     },
     dispose() {

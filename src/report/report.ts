@@ -27,6 +27,30 @@ export const Origin = Type.Object({
   jobId: Type.String(),
   createdAt: Type.String({ format: 'date-time' }),
   hourglass: Type.String({ description: 'release that trained it' }),
+  seconds: Type.Optional(Type.Number({ description: 'that the training took' })),
+});
+
+/** Means over the same test pictures. */
+export const FileRate = Type.Object({
+  bytes: Type.Number({ description: 'of a file' }),
+  psnr: Type.Number({ description: 'dB, of the mean error' }),
+});
+
+export const FileRates = Type.Object(
+  {
+    pictures: Type.Integer({ minimum: 1, description: 'test pictures that were written as files, the first ones' }),
+    png: Type.Number({ description: 'bytes of a lossless PNG' }),
+    webp: Type.Array(FileRate, { description: 'from coarse to fine' }),
+    jpeg: Type.Array(FileRate, { description: 'from coarse to fine, by mozjpeg' }),
+    webpAsGood: Type.Optional(FileRate),
+  },
+  { description: 'what test pictures take as files; webpAsGood: at the PSNR of the finest frames, or just above' },
+);
+
+export const ClassScore = Type.Object({
+  name: Type.String(),
+  rows: count,
+  psnr: Type.Number({ description: 'dB, mean over its rows' }),
 });
 
 /** Answers of the model and of PCA to the same inputs, scored against the same clean rows. */
@@ -93,6 +117,21 @@ export const Report = Type.Object({
   seed: Type.Integer(),
   origin: Type.Optional(Origin),
   frames: Type.Optional(Type.Array(FrameCost)),
+  rates: Type.Optional(FileRates),
+  /** reconstruction of the test rows of each class, where rows are labelled */
+  classes: Type.Optional(Type.Array(ClassScore)),
+  /** codes of the first test rows, in a plane */
+  map: Type.Optional(
+    Type.Object({
+      points: Type.Array(Type.Tuple([Type.Number(), Type.Number()])),
+      labels: Type.Optional(Type.Array(Type.Integer())),
+      share: Type.Number({
+        description: 'of the variance of the codes that the plane holds; 1 for codes of two numbers',
+      }),
+    }),
+  ),
+  /** scores of held-out rows by which new rows are judged */
+  outliers: Type.Optional(Type.Object({ rows: count, quantiles: Type.Array(Type.Number()) })),
   /** sentences about what could not be measured and why */
   notes: Type.Array(Type.String()),
   epochs: Type.Array(
@@ -106,6 +145,10 @@ export const Report = Type.Object({
   /** of a model of ratings, on held-out ratings of people who were trained on */
   recommendation: Type.Optional(Recommendation),
   pictures: Type.Optional(
+    Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
+  ),
+  /** rows that come back best, around the median, and worst: a third of the columns each */
+  extremes: Type.Optional(
     Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
   ),
 });

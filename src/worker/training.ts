@@ -6,6 +6,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { HourglassError } from '../base/errors.ts';
+import type { OutlierCalibration } from '../base/outliers.ts';
 import { type RecommenderFacts, recommenderFile } from '../base/recommender.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
@@ -195,12 +196,14 @@ async function evaluate({
   const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
   if (!encoder || !decoder) throw new Error('a trained model has an encoder and a decoder');
   const model = openReconstruction({ encoder, decoder, inputShape }, threads);
-  const parameters = metrics.parameters;
+  const { parameters, 'train.seconds': seconds } = metrics;
+  const calibration = files['outliers.json'];
   try {
     return await evaluateModel({
       ...{ spec, dataset, model, codeShape, epochs, threads, results, signal },
-      origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+      origin: { jobId, hourglass, createdAt: new Date().toISOString(), ...(seconds !== undefined && { seconds }) },
       ...(bundle && { frames: bundle.codec.qualities }),
+      ...(calibration && { outliers: JSON.parse(Buffer.from(calibration).toString()) as OutlierCalibration }),
       ...(parameters !== undefined && { parameters }),
     });
   } finally {

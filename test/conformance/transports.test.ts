@@ -200,7 +200,7 @@ describe('models', () => {
   };
   const modelOf = (message: Parameters<typeof toJson<typeof ModelSchema>>[1]) => {
     const { versions, ...rest } = plain(toJson(ModelSchema, message)) as { versions: Record<string, unknown>[] };
-    return { aliases: {}, ...rest, versions: versions.map(versionOf) };
+    return { aliases: {}, aliasChanges: [], ...rest, versions: versions.map(versionOf) };
   };
 
   it('are listed and shown alike', async () => {

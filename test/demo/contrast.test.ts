@@ -74,7 +74,7 @@ describe.skipIf(!chromiumPath).each(['light', 'dark'] as const)('pages in %s', (
       const hidden = `[...document.querySelectorAll('.wide')].filter((box) => box.scrollWidth > box.clientWidth).length`;
       expect(await page.evaluate(hidden)).toBe(0);
       // labels stand above the pictures, which are as wide as the text
-      const narrow = `[...document.querySelectorAll('.pictures img')].filter((picture) => picture.clientWidth < 340).length`;
+      const narrow = `[...document.querySelectorAll('.pictures img')].filter((picture) => picture.clientWidth < 330).length`;
       expect(await page.evaluate(narrow)).toBe(0);
     } finally {
       await page.close();

@@ -250,7 +250,12 @@ describe('the models that are offered', () => {
   const digits = version('digits', 'mnist', '2026-01-01');
   const clothes = version('clothes', 'fashion-mnist', '2026-01-03');
   const table = version('table', 'wine', '2026-01-04', { inputShape: [13] });
-  const models = [clothes, table, digits].map((one) => ({ name: one.name, aliases: {}, versions: [one] }));
+  const models = [clothes, table, digits].map((one) => ({
+    name: one.name,
+    aliases: {},
+    aliasChanges: [],
+    versions: [one],
+  }));
   const names = (versions: readonly Version[]) => versions.map(({ name }) => name);
 
   it('begin with one of digits, as the pad draws them, or with the server’s default', () => {

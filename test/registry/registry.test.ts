@@ -150,12 +150,32 @@ describe('aliases', () => {
     const { registry, gateway } = await twoRegistries();
     await registry.publish('digits', publicationOf());
     await registry.publish('digits', publicationOf());
-    await registry.setAlias('digits', 'stable', 1);
-    await gateway.setAlias('digits', 'stable', 2);
+    await registry.setAlias('digits', 'stable', 1, 'key:ann');
+    await gateway.setAlias('digits', 'stable', 2, 'key:ben');
+    await gateway.setAlias('digits', 'stable', 2, 'key:ann'); // it is there already
     await registry.setAlias('digits', 'canary', 2);
     expect((await registry.getModel('digits')).aliases).toEqual({ stable: 2, canary: 2 });
-    await registry.deleteAlias('digits', 'stable');
-    expect((await gateway.getModel('digits')).aliases).toEqual({ canary: 2 });
+    await registry.deleteAlias('digits', 'stable', 'key:ann');
+    const { aliases, aliasChanges } = await gateway.getModel('digits');
+    expect(aliases).toEqual({ canary: 2 });
+    expect(aliasChanges.map(({ at: _, ...change }) => change)).toEqual([
+      { alias: 'stable', version: 1, by: 'key:ann' },
+      { alias: 'stable', version: 2, by: 'key:ben' },
+      { alias: 'canary', version: 2, by: 'anybody' },
+      { alias: 'stable', by: 'key:ann' },
+    ]);
+    expect(aliasChanges.map(({ at }) => Date.parse(at)).every(Number.isFinite)).toBe(true);
+  });
+
+  it('keep their newest hundred changes, also past a deletion of the model', async () => {
+    const { registry } = await twoRegistries();
+    for (let version = 0; version < 2; version++) await registry.publish('digits', publicationOf());
+    for (let i = 0; i < 101; i++) await registry.setAlias('digits', 'stable', 1 + (i % 2), `key:${i}`);
+    const { aliasChanges } = await registry.getModel('digits');
+    expect(aliasChanges.map(({ by }) => by)).toEqual(Array.from({ length: 100 }, (_, i) => `key:${i + 1}`));
+    await registry.deleteModel('digits', { force: true, by: 'key:ann' });
+    await registry.publish('digits', publicationOf());
+    expect((await registry.getModel('digits')).aliasChanges.at(-1)).toMatchObject({ alias: 'stable', by: 'key:ann' });
   });
 
   it('are refused where they cannot point', async () => {

@@ -67,15 +67,89 @@ describe('the page of a report', () => {
     expect(html).toContain(
       'with Hourglass 0.1.0, <time datetime="2026-05-01T12:34:56.789Z">2026-05-01 12:34 UTC</time>',
     );
-    expect(html).toContain('<b>15 bytes</b><span>a row at 20.5 dB, and 5 of framing</span>');
+    expect(html).toContain('<b>20 bytes</b><span>a frame of one row at 20.5 dB</span>');
     const at = new URL('http://host/prefix/v1/models/digits/versions/3/files/report.html');
     const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, link = '']) => new URL(link, at).pathname);
     expect(links).toEqual([
+      '/prefix/', // the job's page
       '/prefix/v1/models/digits',
       '/prefix/v1/models/digits/versions/3/files/report.json',
       '/prefix/demo',
       '/prefix/docs',
     ]);
+  });
+});
+
+describe('a closer look', () => {
+  it('finds the best and worst rows, scores classes, maps codes, measures files and says what it comes to', async () => {
+    const options = reportOptions();
+    const { dataset } = options;
+    // the more ink, the larger the error; codes lie along one line of a space of three
+    const half = (rows: Float32Array): Float32Array => rows.map((value) => value / 2);
+    const codesOf = (rows: Float32Array): Float32Array =>
+      Float32Array.from({ length: (rows.length / 784) * 3 }, (_, i) => {
+        const row = Math.floor(i / 3);
+        const ink = rows.subarray(row * 784, (row + 1) * 784).reduce((sum, value) => sum + value, 0);
+        return ink * [1, 2, -1][i % 3]! + (row % 2) * [0, 1, 2][i % 3]!;
+      });
+    const { report, files } = await evaluateModel({
+      ...options,
+      codeShape: [3],
+      model: { reconstruct: async (rows) => half(rows), encode: async (rows) => codesOf(rows), dispose() {} },
+      outliers: { rows: 40, quantiles: Array.from({ length: 1001 }, (_, i) => i / 100) },
+    });
+    expect(Value.Check(Report, report)).toBe(true);
+    const test = new Float32Array(100 * 784);
+    await dataset.split('test').readRange(0, 100, test);
+    const errors = Array.from({ length: 100 }, (_, row) =>
+      test.subarray(row * 784, (row + 1) * 784).reduce((sum, value) => sum + (value / 2) ** 2 / 784, 0),
+    );
+    const labels = await dataset.split('test').labels();
+    const zeros = errors.filter((_, row) => labels?.[row] === 0).map((error) => 10 * Math.log10(1 / error));
+    const [zero] = report.classes ?? [];
+    expect(zero?.rows).toBe(zeros.length);
+    expect(zero?.psnr).toBeCloseTo(zeros.reduce((sum, psnr) => sum + psnr, 0) / zeros.length, 4);
+    expect(report.map?.points).toHaveLength(100);
+    expect(report.map?.share).toBeGreaterThan(0.999);
+    // the fourth column is of the fourth best row, the last one of the worst
+    const order = errors.map((_, row) => row).sort((a, b) => errors[a]! - errors[b]!);
+    const { data, info } = await sharp(files['extremes.png']).raw().toBuffer({ resolveWithObject: true });
+    const inkOf = (column: number): number => {
+      let sum = 0;
+      for (let y = 0; y < 56; y++)
+        for (let x = 0; x < 56; x++) sum += data[4 * (y * info.width + column * 60 + x)]! / 255 / 4;
+      return sum;
+    };
+    for (const [column, row] of [
+      [3, order[3]!],
+      [11, order[99]!],
+    ] as const) {
+      const ink = test.subarray(row * 784, (row + 1) * 784).reduce((sum, value) => sum + value, 0);
+      expect(inkOf(column)).toBeCloseTo(ink, -1);
+    }
+    // files are coarser for less, and WebP as good as the frames lies between those of the curve
+    const { webp = [], jpeg = [], png = 0, webpAsGood } = report.rates ?? {};
+    for (const curve of [webp, jpeg]) {
+      expect(curve).toHaveLength(6);
+      expect(curve.at(-1)!.bytes).toBeGreaterThan(curve[0]!.bytes);
+      expect(curve.at(-1)!.psnr).toBeGreaterThan(curve[0]!.psnr);
+    }
+    expect(png).toBeGreaterThan(60);
+    expect(webpAsGood?.psnr).toBeGreaterThanOrEqual(20.5);
+    const ahead = (report.denoising?.model.psnr ?? 0) - (report.denoising?.pca?.psnr ?? 0);
+    const html = Buffer.from(files['report.html']!).toString();
+    const wanted = `${ahead > 0 ? '+' : ''}${Math.abs(ahead).toFixed(1)} dB ${ahead > 0 ? 'over' : 'below'} PCA at 3 numbers on noisy rows.`;
+    expect(html).toContain(
+      `<p class="verdict"><b>${wanted}</b>20 bytes at 20.5 dB; WebP needs ${Math.round(webpAsGood?.bytes ?? 0)}, a lossless PNG ${Math.round(png)}.</p>`,
+    );
+    for (const title of [
+      'Bytes and quality',
+      'Classes',
+      'Latent map',
+      'How unusual rows are',
+      'Best, median and worst test rows',
+    ])
+      expect(html).toContain(`<h2>${title}</h2>`);
   });
 });
 
@@ -114,7 +188,7 @@ describe('evaluateModel', () => {
       metrics: { loss: 1 / epoch, 'heldOut.loss': 1.1 / epoch },
     }));
     const { files, report } = await evaluateModel(options({ model: shifted(0), epochs, parameters: 1234 }));
-    expect(Object.keys(files).sort()).toEqual(['pictures.png', 'report.html', 'report.json']);
+    expect(Object.keys(files).sort()).toEqual(['extremes.png', 'pictures.png', 'report.html', 'report.json']);
     const stored: unknown = JSON.parse(Buffer.from(files['report.json']!).toString());
     expect(stored).toEqual(report);
     expect(Value.Check(Report, stored)).toBe(true);

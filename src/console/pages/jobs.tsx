@@ -40,9 +40,14 @@ export function JobsPage() {
     <>
       <div class="head">
         <h1>Jobs</h1>
-        <a class="button primary" href={href(['new'])}>
-          New job
-        </a>
+        <span class="buttons">
+          <a class="button" href={href(['sweeps'])}>
+            Sweeps
+          </a>
+          <a class="button primary" href={href(['new'])}>
+            New job
+          </a>
+        </span>
       </div>
       <div class="filters">
         <fieldset class="chips">

@@ -1,11 +1,12 @@
 /** All models, with their newest versions side by side in one table. */
 
 import { useState } from 'preact/hooks';
-import type { ModelView } from '../../sdk/index.ts';
+import type { Manifest, ModelView } from '../../sdk/index.ts';
 import { ago, number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Empty, Shown } from '../parts/notices.tsx';
-import { Wide } from '../parts/small.tsx';
+import { Hidden, Table } from '../parts/table.tsx';
+import { Advantage, frameBytes, referenceOf, typeOf } from '../parts/versions.tsx';
 import { href } from '../router.ts';
 import { client } from '../server.ts';
 
@@ -26,7 +27,7 @@ export function ModelsPage() {
               </a>
             </Empty>
           ) : (
-            <Table of={models} />
+            <Models of={models} />
           )
         }
       </Shown>
@@ -34,12 +35,21 @@ export function ModelsPage() {
   );
 }
 
-function Table({ of }: { of: readonly ModelView[] }) {
+interface Line {
+  readonly model: ModelView;
+  readonly newest: Manifest;
+}
+
+function Models({ of }: { of: readonly ModelView[] }) {
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const toggle = (reference: string): void =>
     setChosen(
       chosen.includes(reference) ? chosen.filter((one) => one !== reference) : [...chosen, reference].slice(-4),
     );
+  const lines = of.flatMap((model): Line[] => {
+    const newest = model.versions.at(-1);
+    return newest ? [{ model, newest }] : [];
+  });
   return (
     <section class="card">
       <p>
@@ -47,72 +57,70 @@ function Table({ of }: { of: readonly ModelView[] }) {
           class={chosen.length > 1 ? 'button primary' : 'button'}
           href={href(['compare'], { versions: chosen.join(',') })}
         >
-          Compare {chosen.length > 0 ? chosen.length : ''} chosen
+          {chosen.length > 0 ? `Compare ${chosen.length} chosen` : 'Compare versions'}
         </a>{' '}
-        <span class="quiet">up to four versions</span>
+        <span class="quiet">up to four, of any models</span>
       </p>
-      <Wide label="Models">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">
-                <span class="hidden">Choose</span>
-              </th>
-              <th scope="col">Model</th>
-              <th scope="col">Newest</th>
-              <th scope="col">Data set</th>
-              <th scope="col">Row → code</th>
-              <th scope="col" class="num">
-                PSNR dB
-              </th>
-              <th scope="col" class="num">
-                PCA dB
-              </th>
-              <th scope="col">Aliases</th>
-              <th scope="col">Published</th>
-            </tr>
-          </thead>
-          <tbody>
-            {of.map(({ name, versions, aliases }) => {
-              const newest = versions.at(-1);
-              if (!newest) return null;
-              const reference = `${name}@${newest.version}`;
-              return (
-                <tr key={name}>
-                  <td>
-                    <input
-                      type="checkbox"
-                      aria-label={`Choose ${reference}`}
-                      checked={chosen.includes(reference)}
-                      onChange={() => toggle(reference)}
-                    />
-                  </td>
-                  <th scope="row">
-                    <a href={href(['models', name])}>{name}</a>
-                  </th>
-                  <td>@{newest.version}</td>
-                  <td>
-                    <a href={href(['datasets', newest.lineage.dataset.name])}>{newest.lineage.dataset.name}</a>
-                  </td>
-                  <td>
-                    {shapeText(newest.inputShape)} → {shapeText(newest.codeShape)}
-                  </td>
-                  <td class="num">{number(newest.metrics['test.psnr'])}</td>
-                  <td class="num">{number(newest.metrics['test.pca.psnr'])}</td>
-                  <td>
-                    {Object.entries(aliases).map(([alias, version]) => (
-                      <span key={alias} class="state">
-                        {alias} → {version}
-                      </span>
-                    ))}
-                  </td>
-                  <td>{ago(newest.createdAt)}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </Wide>
+      <Table
+        label="Models"
+        rows={lines}
+        keyOf={({ model }) => model.name}
+        columns={[
+          {
+            head: <Hidden>Choose</Hidden>,
+            cell: ({ newest }) => (
+              <input
+                type="checkbox"
+                aria-label={`Choose ${referenceOf(newest)}`}
+                checked={chosen.includes(referenceOf(newest))}
+                onChange={() => toggle(referenceOf(newest))}
+              />
+            ),
+          },
+          {
+            head: 'Model',
+            isName: true,
+            cell: ({ model, newest }) => (
+              <>
+                <a href={href(['models', model.name])}>{model.name}</a>
+                <small class="quiet">
+                  {typeOf(newest)}, {model.versions.length} {model.versions.length === 1 ? 'version' : 'versions'}
+                </small>
+              </>
+            ),
+          },
+          {
+            head: 'Data set',
+            cell: ({ newest: { lineage } }) => (
+              <a href={href(['datasets', lineage.dataset.name])}>{lineage.dataset.name}</a>
+            ),
+          },
+          {
+            head: 'Row → code',
+            cell: ({ newest }) => `${shapeText(newest.inputShape)} → ${shapeText(newest.codeShape)}`,
+          },
+          {
+            head: 'PSNR, dB',
+            isNumber: true,
+            cell: ({ newest }) => number(newest.metrics['test.denoised.psnr'] ?? newest.metrics['test.psnr']),
+          },
+          { head: 'over PCA', isNumber: true, cell: ({ newest }) => <Advantage of={newest} /> },
+          { head: 'Frame, bytes', isNumber: true, cell: ({ newest }) => frameBytes(newest) },
+          {
+            head: 'Aliases',
+            cell: ({ model }) => (
+              <span class="inline">
+                {Object.entries(model.aliases).map(([alias, version]) => (
+                  <span key={alias} class="state">
+                    {alias} → {version}
+                  </span>
+                ))}
+              </span>
+            ),
+          },
+          { head: 'Published', cell: ({ newest }) => ago(newest.createdAt) },
+        ]}
+      />
     </section>
   );
 }

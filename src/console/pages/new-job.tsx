@@ -1,15 +1,17 @@
 /** A new job: a form made from the contract's schemas, its JSON beside it, and what the server thinks of it before it is sent. */
 
 import { useEffect, useId, useMemo, useState } from 'preact/hooks';
-import { type DatasetInfo, type JobCheck, type JobRequest, ProblemError } from '../../sdk/index.ts';
+import { type DatasetInfo, type JobCheck, type JobRequest, ProblemError, type SweepRequest } from '../../sdk/index.ts';
 import { Field, type Json, type Refusal } from '../form/fields.tsx';
 import { contractSchemas, followed, type Schemas } from '../form/schema.ts';
+import { SearchFields } from '../form/search.tsx';
 import { bytes, number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown, Warnings } from '../parts/notices.tsx';
-import { attempt } from '../parts/toasts.tsx';
+import { tell } from '../parts/toasts.tsx';
 import { go, href, place } from '../router.ts';
 import { client, getJson, messageOf } from '../server.ts';
+import { draftOf, emptySearch, type SearchDraft, searchOf } from '../sweep.ts';
 
 interface Recipe {
   readonly name: string;
@@ -70,15 +72,21 @@ interface Verdict {
 
 function Form({ schemas, datasets, recipes, start }: FormProps) {
   const [draft, setDraft] = useState<Draft>(start);
+  const [search, setSearch] = useState<SearchDraft | undefined>(
+    place.value.query.get('sweep') === 'true' ? emptySearch : undefined,
+  );
   const [text, setText] = useState(() => pretty(start));
   const [jsonError, setJsonError] = useState('');
   const [verdict, setVerdict] = useState<Verdict>({});
   const [wasTouched, setTouched] = useState(start !== empty);
   const [isSending, setSending] = useState(false);
+  /** of the sweep as a whole, told when it was sent */
+  const [searchRefusal, setSearchRefusal] = useState<Refusal | undefined>(undefined);
   const id = useId();
   const request = useMemo(() => followed(schemas.JobRequest ?? {}, schemas), [schemas]);
 
   useEffect(() => {
+    if (isUnfilled(draft)) return;
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       try {
@@ -99,11 +107,13 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
     };
   }, [draft]);
 
-  const change = (next: Draft): void => {
+  const change = (next: Draft, searched = search): void => {
     setTouched(true);
     setDraft(next);
-    setText(pretty(next));
+    setSearch(searched);
+    setText(pretty(requestOf(next, searched)));
     setJsonError('');
+    setSearchRefusal(undefined);
   };
   const changeText = (next: string): void => {
     setTouched(true);
@@ -112,19 +122,33 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
       const parsed: unknown = JSON.parse(next);
       if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
         throw new TypeError('a job is an object');
-      setDraft(parsed as Draft);
+      if ('job' in parsed && 'search' in parsed) {
+        const { job, search: found, ...members } = parsed;
+        setDraft({ ...(job as Draft), ...members });
+        setSearch(draftOf(found));
+      } else {
+        setDraft(parsed as Draft);
+        setSearch(undefined);
+      }
       setJsonError('');
     } catch (error) {
       setJsonError(messageOf(error));
     }
   };
+  const isSweep = search !== undefined && searchOf(search) !== undefined;
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
     setSending(true);
-    await attempt(async () => {
-      const job = await client.jobs.submit(draft as unknown as JobRequest);
-      go(['jobs', job.id]);
-    }, 'The job is queued.');
+    try {
+      const request: unknown = JSON.parse(text);
+      if (isSweep) go(['sweeps', (await client.sweeps.submit(request as SweepRequest)).id]);
+      else go(['jobs', (await client.jobs.submit(request as JobRequest)).id]);
+      tell(isSweep ? 'The sweep is queued.' : 'The job is queued.');
+    } catch (error) {
+      const field = error instanceof ProblemError ? (error.details.field ?? '') : '';
+      if (isSweep) setSearchRefusal({ field, message: messageOf(error) });
+      tell(messageOf(error), true);
+    }
     setSending(false);
   };
 
@@ -202,6 +226,15 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
         </section>
         <section class="card">
           {field('training')}
+          <details class="group" open={search !== undefined}>
+            <summary>Try several values (a sweep)</summary>
+            <SearchFields
+              of={search ?? emptySearch}
+              spec={check?.spec}
+              refusal={searchRefusal}
+              change={(next) => change(draft, next)}
+            />
+          </details>
           <details class="group">
             <summary>Order and deadline</summary>
             <div class="fields">
@@ -234,9 +267,14 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
           )}
         </div>
         {check && verdict.refusal === undefined && <Warnings of={check.warnings} />}
-        <button type="submit" class="primary" disabled={isSending || verdict.refusal !== undefined || jsonError !== ''}>
-          Start the training
+        <button type="submit" class="primary" disabled={isSending || isUnfilled(draft) || verdict.refusal !== undefined || jsonError !== ''}>
+          {isSweep ? 'Start the sweep' : 'Start the training'}
         </button>
+        {searchRefusal && !searchRefusal.field.startsWith('/search') && (
+          <p class="refused" role="alert">
+            {searchRefusal.message}
+          </p>
+        )}
         {isUnfilled(draft) && <p class="quiet">Give it a name and choose a data set.</p>}
       </aside>
     </form>
@@ -245,4 +283,12 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
 
 const isUnfilled = ({ name, dataset }: Draft): boolean => !name || !dataset;
 
-const pretty = (draft: Draft): string => JSON.stringify(draft, null, 2);
+const pretty = (request: object): string => JSON.stringify(request, null, 2);
+
+/** What is sent: the job alone, or a sweep around it. */
+function requestOf(draft: Draft, search: SearchDraft | undefined): object {
+  const searched = search && searchOf(search);
+  if (!searched) return draft;
+  const { priority, ...job } = draft;
+  return { job, search: searched, ...(priority !== undefined && { priority }) };
+}

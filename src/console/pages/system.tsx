@@ -4,7 +4,8 @@ import type { QueueList } from '../../sdk/index.ts';
 import { ago, bytes, duration, number } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
-import { Facts, Wide } from '../parts/small.tsx';
+import { Facts } from '../parts/small.tsx';
+import { Table } from '../parts/table.tsx';
 import { href } from '../router.ts';
 import { client, getJson } from '../server.ts';
 
@@ -46,34 +47,22 @@ export function SystemPage() {
         <h2>Queues</h2>
         <Shown of={queues}>
           {(list) => (
-            <Wide label="Queues">
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">Queue</th>
-                    <th scope="col" class="num">
-                      Waiting
-                    </th>
-                    <th scope="col" class="num">
-                      Running
-                    </th>
-                    <th scope="col" class="num">
-                      Workers
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.queues.map(({ name, waiting, running, workers: takers }) => (
-                    <tr key={name}>
-                      <th scope="row">{name}</th>
-                      <td class="num">{waiting}</td>
-                      <td class="num">{running}</td>
-                      <td class="num">{takers === 0 && waiting > 0 ? <strong class="wrong">none</strong> : takers}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </Wide>
+            <Table
+              label="Queues"
+              rows={list.queues}
+              keyOf={({ name }) => name}
+              columns={[
+                { head: 'Queue', isName: true, cell: ({ name }) => name },
+                { head: 'Waiting', isNumber: true, cell: ({ waiting }) => waiting },
+                { head: 'Running', isNumber: true, cell: ({ running }) => running },
+                {
+                  head: 'Workers',
+                  isNumber: true,
+                  cell: ({ waiting, workers: takers }) =>
+                    takers === 0 && waiting > 0 ? <strong class="wrong">none</strong> : takers,
+                },
+              ]}
+            />
           )}
         </Shown>
       </section>
@@ -86,44 +75,42 @@ export function SystemPage() {
                 No worker is there, so queued jobs wait. Start one with <code>hourglass worker</code>.
               </p>
             ) : (
-              <Wide label="Workers">
-                <table>
-                  <thead>
-                    <tr>
-                      <th scope="col">Host</th>
-                      <th scope="col">Engine</th>
-                      <th scope="col">Queues</th>
-                      <th scope="col">Trains</th>
-                      <th scope="col">Started</th>
-                      <th scope="col">Release</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {list.map((worker) => (
-                      <tr key={worker.id}>
-                        <th scope="row">
-                          {worker.host} <small class="quiet">{worker.pid}</small>
-                        </th>
-                        <td>{worker.engine}</td>
-                        <td>{worker.queues.join(', ')}</td>
-                        <td>
-                          {worker.jobs.length === 0 && <span class="quiet">idle</span>}
-                          {worker.jobs.map((id) => (
-                            <a key={id} href={href(['jobs', id])}>
-                              {id.slice(-8)}{' '}
-                            </a>
-                          ))}
-                          <small class="quiet">
-                            {worker.jobs.length} of {worker.concurrency}
-                          </small>
-                        </td>
-                        <td>{ago(worker.startedAt)}</td>
-                        <td>{worker.release}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </Wide>
+              <Table
+                label="Workers"
+                rows={list}
+                keyOf={({ id }) => id}
+                columns={[
+                  {
+                    head: 'Host',
+                    isName: true,
+                    cell: ({ host, pid }) => (
+                      <>
+                        {host} <small class="quiet">process {pid}</small>
+                      </>
+                    ),
+                  },
+                  { head: 'Engine', cell: ({ engine }) => engine },
+                  { head: 'Queues', cell: ({ queues: names }) => names.join(', ') },
+                  {
+                    head: 'Trains',
+                    cell: ({ jobs, concurrency }) => (
+                      <>
+                        {jobs.length === 0 && <span class="quiet">idle</span>}
+                        {jobs.map((id) => (
+                          <a key={id} href={href(['jobs', id])}>
+                            {id.slice(-8)}{' '}
+                          </a>
+                        ))}
+                        <small class="quiet">
+                          {jobs.length} of {concurrency}
+                        </small>
+                      </>
+                    ),
+                  },
+                  { head: 'Started', cell: ({ startedAt }) => ago(startedAt) },
+                  { head: 'Release', cell: ({ release }) => release },
+                ]}
+              />
             )
           }
         </Shown>

@@ -8,7 +8,7 @@ export interface Curve {
   readonly label: string;
   /** [x, y], in any order */
   readonly points: readonly (readonly [number, number])[];
-  /** which of the eight colours; default: its place */
+  /** which of the colours; default: its place */
   readonly colour?: number;
   readonly isDashed?: boolean;
   /** marks without a line */
@@ -22,13 +22,17 @@ export interface ChartProps {
   readonly yLabel: string;
   readonly isLog?: boolean;
   readonly isLogX?: boolean;
+  /** x counts something, such as epochs: marks at whole numbers, and the last values where nothing is pointed at */
+  readonly countsX?: boolean;
   readonly height?: number;
 }
 
-/** The colour of a curve or class, from the page's own eight. */
+/** How many colours the style sheet has; a class beyond them takes the first one with another mark. */
+export const seriesCount = 12;
+
 export const colourOf = (i: number): string =>
   getComputedStyle(document.documentElement)
-    .getPropertyValue(`--series-${(i % 8) + 1}`)
+    .getPropertyValue(`--series-${(i % seriesCount) + 1}`)
     .trim() || '#888';
 
 const inkOf = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -45,10 +49,37 @@ function aligned(curves: readonly Curve[]): uPlot.AlignedData {
   return [xs, ...columns] as uPlot.AlignedData;
 }
 
-export function Chart({ curves, label, xLabel, yLabel, isLog = false, isLogX = false, height = 260 }: ChartProps) {
+const wholeSteps = [1, 2, 5].flatMap((step) => [1, 10, 100, 1000, 10_000].map((power) => step * power));
+wholeSteps.sort((a, b) => a - b);
+
+/** The value of a curve under the pointer, or its last one. */
+const lastOf = (column: ArrayLike<number | null | undefined> | undefined): number | undefined => {
+  for (let i = (column?.length ?? 0) - 1; i >= 0; i--) {
+    const value = column?.[i];
+    if (value != null) return value;
+  }
+  return undefined;
+};
+
+export function Chart({
+  curves,
+  label,
+  xLabel,
+  yLabel,
+  isLog = false,
+  isLogX = false,
+  countsX = false,
+  height = 260,
+}: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
-  const shape = JSON.stringify([curves.map(({ points: _, ...rest }) => rest), isLog, isLogX, height]);
+  const shape = JSON.stringify([
+    curves.map(({ points, ...rest }) => [rest, points.length < 40]),
+    isLog,
+    isLogX,
+    countsX,
+    height,
+  ]);
   useEffect(() => {
     const home = box.current;
     if (!home) return;
@@ -58,6 +89,12 @@ export function Chart({ curves, label, xLabel, yLabel, isLog = false, isLogX = f
         stroke: inkOf('--quiet'),
         grid: { stroke: inkOf('--line'), width: 1 },
         ticks: { stroke: inkOf('--line') },
+        font: '12px system-ui, sans-serif',
+        labelFont: '12px system-ui, sans-serif',
+      };
+      const valueAt = (chart: uPlot, value: number | null | undefined, column: number): string => {
+        if (value != null) return number(value);
+        return countsX && chart.cursor.idx == null ? number(lastOf(chart.data[column])) : '';
       };
       const options: uPlot.Options = {
         width: home.clientWidth,
@@ -69,6 +106,7 @@ export function Chart({ curves, label, xLabel, yLabel, isLog = false, isLogX = f
             label: xLabel,
             labelSize: 20,
             size: 34,
+            ...(countsX && { incrs: wholeSteps }),
             values: (_, values) => values.map((value) => (value == null ? '' : number(value))),
           },
           {
@@ -80,20 +118,20 @@ export function Chart({ curves, label, xLabel, yLabel, isLog = false, isLogX = f
           },
         ],
         series: [
-          { label: xLabel },
+          { label: xLabel, value: (chart, value) => valueAt(chart, value, 0) },
           ...curves.map(
-            ({ label: name, colour, isDashed, isMarks }, i): uPlot.Series => ({
+            ({ label: name, colour, isDashed, isMarks, points }, i): uPlot.Series => ({
               label: name,
               stroke: colourOf(colour ?? i),
               width: isMarks ? 0 : 2,
               spanGaps: true,
               ...(isDashed && { dash: [5, 4] }),
               points: {
-                show: isMarks === true || undefined,
+                show: isMarks === true || points.length < 40,
                 size: isMarks ? 9 : 5,
                 fill: colourOf(colour ?? i),
               } as uPlot.Series.Points,
-              value: (_, value) => (value == null ? '–' : number(value)),
+              value: (chart, value) => valueAt(chart, value, i + 1),
             }),
           ),
         ],

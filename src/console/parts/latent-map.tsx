@@ -2,7 +2,8 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { number } from '../format.ts';
-import { colourOf } from './chart.tsx';
+import { theme } from '../theme.ts';
+import { colourOf, seriesCount } from './chart.tsx';
 
 export interface LatentMapProps {
   readonly points: readonly (readonly number[])[];
@@ -40,13 +41,12 @@ export function LatentMap({ points, labels, classNames, label, onHover, onChoose
     const context = canvas.current?.getContext('2d');
     if (!context) return;
     context.clearRect(0, 0, side, side);
-    context.globalAlpha = 0.8;
+    context.globalAlpha = 0.85;
+    const colours = Array.from({ length: seriesCount }, (_, i) => colourOf(i));
     for (const [i, point] of points.entries()) {
       const [left, top] = toPixel(point);
-      context.fillStyle = colourOf(labels?.[i] ?? 0);
-      context.beginPath();
-      context.arc(left, top, 3.2, 0, 7);
-      context.fill();
+      context.fillStyle = colours[(labels?.[i] ?? 0) % seriesCount] ?? '';
+      drawMark(context, left, top, markOf(labels?.[i] ?? 0));
     }
     if (!cursor) return;
     const [left, top] = toPixel(cursor);
@@ -54,7 +54,7 @@ export function LatentMap({ points, labels, classNames, label, onHover, onChoose
     context.strokeStyle = getComputedStyle(context.canvas).color;
     context.lineWidth = 2;
     context.strokeRect(left - 6, top - 6, 12, 12);
-  }, [points, labels, cursor, x0, x1, y0, y1]);
+  }, [points, labels, cursor, x0, x1, y0, y1, theme.value]);
 
   const at = (event: MouseEvent): [number, number] => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -121,7 +121,7 @@ export function LatentMap({ points, labels, classNames, label, onHover, onChoose
         <ul class="legend">
           {classes.map((one) => (
             <li key={one}>
-              <Dot colour={one} /> {classNames?.[one] ?? one}
+              <Dot of={one} /> {classNames?.[one] ?? one}
             </li>
           ))}
         </ul>
@@ -130,8 +130,26 @@ export function LatentMap({ points, labels, classNames, label, onHover, onChoose
   );
 }
 
-function Dot({ colour }: { colour: number }) {
-  return <i class={`dot series-${(colour % 8) + 1}`} />;
+const marks = ['disc', 'square', 'triangle'] as const;
+type Mark = (typeof marks)[number];
+
+/** Classes share colours from the thirteenth on, but not their marks. */
+const markOf = (one: number): Mark => marks[Math.floor(one / seriesCount) % marks.length] ?? 'disc';
+
+function Dot({ of }: { of: number }) {
+  return <i class={`dot ${markOf(of)} series-${(of % seriesCount) + 1}`} />;
+}
+
+function drawMark(context: CanvasRenderingContext2D, x: number, y: number, mark: Mark): void {
+  context.beginPath();
+  if (mark === 'disc') context.arc(x, y, 3.2, 0, 2 * Math.PI);
+  else if (mark === 'square') context.rect(x - 3, y - 3, 6, 6);
+  else {
+    context.moveTo(x, y - 4);
+    context.lineTo(x + 4, y + 3);
+    context.lineTo(x - 4, y + 3);
+  }
+  context.fill();
 }
 
 function extent(points: readonly (readonly number[])[], axis: 0 | 1): [number, number] {

@@ -23,6 +23,7 @@ import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
 import { SweepView } from '../../jobspec/sweep.ts';
 import { Device, TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
+import { AliasChange } from '../../registry/alias-history.ts';
 import { Manifest } from '../../registry/manifest.ts';
 import { referencePattern } from '../../registry/reference.ts';
 import { readinessParts } from '../readiness.ts';
@@ -140,6 +141,7 @@ export const DatasetList = Type.Object({ datasets: Type.Array(DatasetInfo) });
 export const ModelView = Type.Object({
   name: Type.String(),
   aliases: Type.Record(Type.String(), Type.Integer(), { description: 'alias → version' }),
+  aliasChanges: Type.Array(AliasChange, { description: 'the newest changes of aliases, oldest first' }),
   versions: Type.Array(Manifest, { description: 'oldest first' }),
 });
 

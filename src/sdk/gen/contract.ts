@@ -368,6 +368,8 @@ export type ModelView = {
   readonly name: string;
   /** alias → version */
   readonly aliases: { readonly [name: string]: number };
+  /** the newest changes of aliases, oldest first */
+  readonly aliasChanges: readonly AliasChanges[];
   /** oldest first */
   readonly versions: readonly Manifest[];
 };
@@ -1986,4 +1988,13 @@ export type Files = {
   /** from 0 */
   readonly bytes: number;
   readonly sha256: string;
+};
+
+export type AliasChanges = {
+  readonly alias: string;
+  /** what it points to since; absent: it was removed; from 1 */
+  readonly version?: number;
+  readonly at: string;
+  /** key:ID, token:SUBJECT, or anybody where there is no access control */
+  readonly by: string;
 };

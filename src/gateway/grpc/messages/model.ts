@@ -54,8 +54,14 @@ export function versionMessage(manifest: Manifest): MessageInitShape<typeof Mode
   };
 }
 
-export const modelMessage = ({ name, aliases, versions }: ModelView): MessageInitShape<typeof ModelSchema> => ({
+export const modelMessage = ({
   name,
   aliases,
+  aliasChanges,
+  versions,
+}: ModelView): MessageInitShape<typeof ModelSchema> => ({
+  name,
+  aliases,
+  aliasChanges: aliasChanges.map(({ at, ...change }) => ({ ...change, at: timestampFromDate(new Date(at)) })),
   versions: versions.map(versionMessage),
 });

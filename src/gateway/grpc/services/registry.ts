@@ -23,13 +23,13 @@ export function registryService(registry: Registry, downloads: Places): Implemen
       return versionMessage(await registry.resolve(`${name}@${version}`));
     },
 
-    async setAlias({ name, alias, version }) {
-      await registry.setAlias(name, alias, version);
+    async setAlias({ name, alias, version }, { caller }) {
+      await registry.setAlias(name, alias, version, caller.subject);
       return modelMessage(await registry.getModel(name));
     },
 
-    async deleteAlias({ name, alias }) {
-      await registry.deleteAlias(name, alias);
+    async deleteAlias({ name, alias }, { caller }) {
+      await registry.deleteAlias(name, alias, caller.subject);
       return {};
     },
 
@@ -38,8 +38,8 @@ export function registryService(registry: Registry, downloads: Places): Implemen
       return {};
     },
 
-    async deleteModel({ name, force }) {
-      await registry.deleteModel(name, { force });
+    async deleteModel({ name, force }, { caller }) {
+      await registry.deleteModel(name, { force, by: caller.subject });
       return {};
     },
 

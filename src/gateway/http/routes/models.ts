@@ -86,8 +86,8 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, query }, reply) => {
-      await registry.deleteModel(params.model, query);
+    async ({ params, query, caller }, reply) => {
+      await registry.deleteModel(params.model, { ...query, by: caller.subject });
       return reply.status(204).send(undefined);
     },
   );
@@ -193,9 +193,9 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, body }) => {
+    async ({ params, body, caller }) => {
       const { version } = body as AliasTarget;
-      await registry.setAlias(params.model, params.alias, version);
+      await registry.setAlias(params.model, params.alias, version, caller.subject);
       return registry.getModel(params.model);
     },
   );
@@ -215,8 +215,8 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params }, reply) => {
-      await registry.deleteAlias(params.model, params.alias);
+    async ({ params, caller }, reply) => {
+      await registry.deleteAlias(params.model, params.alias, caller.subject);
       return reply.status(204).send(undefined);
     },
   );

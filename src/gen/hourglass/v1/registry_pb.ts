@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/registry.proto.
  */
 export const file_hourglass_v1_registry: GenFile = /*@__PURE__*/
-  fileDesc("Chtob3VyZ2xhc3MvdjEvcmVnaXN0cnkucHJvdG8SDGhvdXJnbGFzcy52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI5ChJMaXN0TW9kZWxzUmVzcG9uc2USIwoGbW9kZWxzGAEgAygLMhMuaG91cmdsYXNzLnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjIKEUdldFZlcnNpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI/Cg9TZXRBbGlhc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVhbGlhcxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjEKEkRlbGV0ZUFsaWFzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWFsaWFzGAIgASgJIhUKE0RlbGV0ZUFsaWFzUmVzcG9uc2UiRAoURGVsZXRlVmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBWZvcmNlGAMgASgIIhcKFURlbGV0ZVZlcnNpb25SZXNwb25zZSIxChJEZWxldGVNb2RlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCCIVChNEZWxldGVNb2RlbFJlc3BvbnNlIj0KDkdldEZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRwYXRoGAMgASgJIkcKD0dldEZpbGVSZXNwb25zZRIlCgRmaWxlGAEgASgLMhcuaG91cmdsYXNzLnYxLkZpbGVFbnRyeRINCgVjaHVuaxgCIAEoDCKmAQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIxCgdhbGlhc2VzGAIgAygLMiAuaG91cmdsYXNzLnYxLk1vZGVsLkFsaWFzZXNFbnRyeRIsCgh2ZXJzaW9ucxgDIAMoCzIaLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24aLgoMQWxpYXNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEiOAoJRmlsZUVudHJ5EgwKBHBhdGgYASABKAkSDQoFYnl0ZXMYAiABKAQSDgoGc2hhMjU2GAMgASgJIqgECgxNb2RlbFZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCm9wZXJhdGlvbnMYBCADKA4yFy5ob3VyZ2xhc3MudjEuT3BlcmF0aW9uEhMKC2lucHV0X3NoYXBlGAUgAygNEhIKCmNvZGVfc2hhcGUYBiADKA0SEwoLaW5wdXRfcmFuZ2UYByADKAESJgoHbGluZWFnZRgIIAEoCzIVLmhvdXJnbGFzcy52MS5MaW5lYWdlEjgKB21ldHJpY3MYCSADKAsyJy5ob3VyZ2xhc3MudjEuTW9kZWxWZXJzaW9uLk1ldHJpY3NFbnRyeRImCgVmaWxlcxgKIAMoCzIXLmhvdXJnbGFzcy52MS5GaWxlRW50cnkSDwoHY2xhc3NlcxgLIAMoCRI3Cg1wcmVwcm9jZXNzaW5nGAwgASgLMhsuaG91cmdsYXNzLnYxLlByZXByb2Nlc3NpbmdIAIgBARI2Cg1pbnB1dF9zY2FsaW5nGA0gASgLMhouaG91cmdsYXNzLnYxLklucHV0U2NhbGluZ0gBiAEBGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQhAKDl9wcmVwcm9jZXNzaW5nQhAKDl9pbnB1dF9zY2FsaW5nIh8KDElucHV0U2NhbGluZxIPCgdkaXZpc29yGAEgASgNIlEKDVByZXByb2Nlc3NpbmcSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEgsKA2ZpdBgDIAEoCRIUCgx0cmFuc3BhcmVuY3kYBCABKAkizwEKB0xpbmVhZ2USDgoGam9iX2lkGAEgASgJEiUKBHNwZWMYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgwKBHNlZWQYAyABKA0SFAoMZGF0YXNldF9uYW1lGAQgASgJEhQKDGRhdGFzZXRfaGFzaBgFIAEoCRIRCglob3VyZ2xhc3MYBiABKAkSDgoGZW5naW5lGAcgASgJEhwKD2VuZ2luZV9yZXZpc2lvbhgIIAEoDUgAiAEBQhIKEF9lbmdpbmVfcmV2aXNpb24q5QEKCU9wZXJhdGlvbhIZChVPUEVSQVRJT05fVU5TUEVDSUZJRUQQABIUChBPUEVSQVRJT05fRU5DT0RFEAESFAoQT1BFUkFUSU9OX0RFQ09ERRACEhUKEU9QRVJBVElPTl9ERU5PSVNFEAMSGQoVT1BFUkFUSU9OX1JFQ09OU1RSVUNUEAQSFgoST1BFUkFUSU9OX0NMQVNTSUZZEAUSFgoST1BFUkFUSU9OX0dFTkVSQVRFEAYSFgoST1BFUkFUSU9OX09VVExJRVJTEAcSFwoTT1BFUkFUSU9OX1JFQ09NTUVORBAIMvkECg9SZWdpc3RyeVNlcnZpY2USTwoKTGlzdE1vZGVscxIfLmhvdXJnbGFzcy52MS5MaXN0TW9kZWxzUmVxdWVzdBogLmhvdXJnbGFzcy52MS5MaXN0TW9kZWxzUmVzcG9uc2USPgoIR2V0TW9kZWwSHS5ob3VyZ2xhc3MudjEuR2V0TW9kZWxSZXF1ZXN0GhMuaG91cmdsYXNzLnYxLk1vZGVsEkkKCkdldFZlcnNpb24SHy5ob3VyZ2xhc3MudjEuR2V0VmVyc2lvblJlcXVlc3QaGi5ob3VyZ2xhc3MudjEuTW9kZWxWZXJzaW9uEj4KCFNldEFsaWFzEh0uaG91cmdsYXNzLnYxLlNldEFsaWFzUmVxdWVzdBoTLmhvdXJnbGFzcy52MS5Nb2RlbBJSCgtEZWxldGVBbGlhcxIgLmhvdXJnbGFzcy52MS5EZWxldGVBbGlhc1JlcXVlc3QaIS5ob3VyZ2xhc3MudjEuRGVsZXRlQWxpYXNSZXNwb25zZRJYCg1EZWxldGVWZXJzaW9uEiIuaG91cmdsYXNzLnYxLkRlbGV0ZVZlcnNpb25SZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZVZlcnNpb25SZXNwb25zZRJSCgtEZWxldGVNb2RlbBIgLmhvdXJnbGFzcy52MS5EZWxldGVNb2RlbFJlcXVlc3QaIS5ob3VyZ2xhc3MudjEuRGVsZXRlTW9kZWxSZXNwb25zZRJICgdHZXRGaWxlEhwuaG91cmdsYXNzLnYxLkdldEZpbGVSZXF1ZXN0Gh0uaG91cmdsYXNzLnYxLkdldEZpbGVSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chtob3VyZ2xhc3MvdjEvcmVnaXN0cnkucHJvdG8SDGhvdXJnbGFzcy52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI5ChJMaXN0TW9kZWxzUmVzcG9uc2USIwoGbW9kZWxzGAEgAygLMhMuaG91cmdsYXNzLnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjIKEUdldFZlcnNpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI/Cg9TZXRBbGlhc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVhbGlhcxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjEKEkRlbGV0ZUFsaWFzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWFsaWFzGAIgASgJIhUKE0RlbGV0ZUFsaWFzUmVzcG9uc2UiRAoURGVsZXRlVmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBWZvcmNlGAMgASgIIhcKFURlbGV0ZVZlcnNpb25SZXNwb25zZSIxChJEZWxldGVNb2RlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCCIVChNEZWxldGVNb2RlbFJlc3BvbnNlIj0KDkdldEZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRwYXRoGAMgASgJIkcKD0dldEZpbGVSZXNwb25zZRIlCgRmaWxlGAEgASgLMhcuaG91cmdsYXNzLnYxLkZpbGVFbnRyeRINCgVjaHVuaxgCIAEoDCLYAQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIxCgdhbGlhc2VzGAIgAygLMiAuaG91cmdsYXNzLnYxLk1vZGVsLkFsaWFzZXNFbnRyeRIsCgh2ZXJzaW9ucxgDIAMoCzIaLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24SMAoNYWxpYXNfY2hhbmdlcxgEIAMoCzIZLmhvdXJnbGFzcy52MS5BbGlhc0NoYW5nZRouCgxBbGlhc2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASJyCgtBbGlhc0NoYW5nZRINCgVhbGlhcxgBIAEoCRIUCgd2ZXJzaW9uGAIgASgNSACIAQESJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgoKAmJ5GAQgASgJQgoKCF92ZXJzaW9uIjgKCUZpbGVFbnRyeRIMCgRwYXRoGAEgASgJEg0KBWJ5dGVzGAIgASgEEg4KBnNoYTI1NhgDIAEoCSKoBAoMTW9kZWxWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgpvcGVyYXRpb25zGAQgAygOMhcuaG91cmdsYXNzLnYxLk9wZXJhdGlvbhITCgtpbnB1dF9zaGFwZRgFIAMoDRISCgpjb2RlX3NoYXBlGAYgAygNEhMKC2lucHV0X3JhbmdlGAcgAygBEiYKB2xpbmVhZ2UYCCABKAsyFS5ob3VyZ2xhc3MudjEuTGluZWFnZRI4CgdtZXRyaWNzGAkgAygLMicuaG91cmdsYXNzLnYxLk1vZGVsVmVyc2lvbi5NZXRyaWNzRW50cnkSJgoFZmlsZXMYCiADKAsyFy5ob3VyZ2xhc3MudjEuRmlsZUVudHJ5Eg8KB2NsYXNzZXMYCyADKAkSNwoNcHJlcHJvY2Vzc2luZxgMIAEoCzIbLmhvdXJnbGFzcy52MS5QcmVwcm9jZXNzaW5nSACIAQESNgoNaW5wdXRfc2NhbGluZxgNIAEoCzIaLmhvdXJnbGFzcy52MS5JbnB1dFNjYWxpbmdIAYgBARouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIQCg5fcHJlcHJvY2Vzc2luZ0IQCg5faW5wdXRfc2NhbGluZyIfCgxJbnB1dFNjYWxpbmcSDwoHZGl2aXNvchgBIAEoDSJRCg1QcmVwcm9jZXNzaW5nEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRILCgNmaXQYAyABKAkSFAoMdHJhbnNwYXJlbmN5GAQgASgJIs8BCgdMaW5lYWdlEg4KBmpvYl9pZBgBIAEoCRIlCgRzcGVjGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIMCgRzZWVkGAMgASgNEhQKDGRhdGFzZXRfbmFtZRgEIAEoCRIUCgxkYXRhc2V0X2hhc2gYBSABKAkSEQoJaG91cmdsYXNzGAYgASgJEg4KBmVuZ2luZRgHIAEoCRIcCg9lbmdpbmVfcmV2aXNpb24YCCABKA1IAIgBAUISChBfZW5naW5lX3JldmlzaW9uKuUBCglPcGVyYXRpb24SGQoVT1BFUkFUSU9OX1VOU1BFQ0lGSUVEEAASFAoQT1BFUkFUSU9OX0VOQ09ERRABEhQKEE9QRVJBVElPTl9ERUNPREUQAhIVChFPUEVSQVRJT05fREVOT0lTRRADEhkKFU9QRVJBVElPTl9SRUNPTlNUUlVDVBAEEhYKEk9QRVJBVElPTl9DTEFTU0lGWRAFEhYKEk9QRVJBVElPTl9HRU5FUkFURRAGEhYKEk9QRVJBVElPTl9PVVRMSUVSUxAHEhcKE09QRVJBVElPTl9SRUNPTU1FTkQQCDL5BAoPUmVnaXN0cnlTZXJ2aWNlEk8KCkxpc3RNb2RlbHMSHy5ob3VyZ2xhc3MudjEuTGlzdE1vZGVsc1JlcXVlc3QaIC5ob3VyZ2xhc3MudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEj4KCEdldE1vZGVsEh0uaG91cmdsYXNzLnYxLkdldE1vZGVsUmVxdWVzdBoTLmhvdXJnbGFzcy52MS5Nb2RlbBJJCgpHZXRWZXJzaW9uEh8uaG91cmdsYXNzLnYxLkdldFZlcnNpb25SZXF1ZXN0GhouaG91cmdsYXNzLnYxLk1vZGVsVmVyc2lvbhI+CghTZXRBbGlhcxIdLmhvdXJnbGFzcy52MS5TZXRBbGlhc1JlcXVlc3QaEy5ob3VyZ2xhc3MudjEuTW9kZWwSUgoLRGVsZXRlQWxpYXMSIC5ob3VyZ2xhc3MudjEuRGVsZXRlQWxpYXNSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkRlbGV0ZUFsaWFzUmVzcG9uc2USWAoNRGVsZXRlVmVyc2lvbhIiLmhvdXJnbGFzcy52MS5EZWxldGVWZXJzaW9uUmVxdWVzdBojLmhvdXJnbGFzcy52MS5EZWxldGVWZXJzaW9uUmVzcG9uc2USUgoLRGVsZXRlTW9kZWwSIC5ob3VyZ2xhc3MudjEuRGVsZXRlTW9kZWxSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkRlbGV0ZU1vZGVsUmVzcG9uc2USSAoHR2V0RmlsZRIcLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVxdWVzdBodLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.ListModelsRequest
@@ -299,6 +299,13 @@ export type Model = Message<"hourglass.v1.Model"> & {
    * @generated from field: repeated hourglass.v1.ModelVersion versions = 3;
    */
   versions: ModelVersion[];
+
+  /**
+   * The newest changes of aliases, oldest first.
+   *
+   * @generated from field: repeated hourglass.v1.AliasChange alias_changes = 4;
+   */
+  aliasChanges: AliasChange[];
 };
 
 /**
@@ -307,6 +314,42 @@ export type Model = Message<"hourglass.v1.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_registry, 13);
+
+/**
+ * @generated from message hourglass.v1.AliasChange
+ */
+export type AliasChange = Message<"hourglass.v1.AliasChange"> & {
+  /**
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+
+  /**
+   * What it points to since; absent: it was removed.
+   *
+   * @generated from field: optional uint32 version = 2;
+   */
+  version?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 3;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * key:ID, token:SUBJECT, or anybody where there is no access control.
+   *
+   * @generated from field: string by = 4;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message hourglass.v1.AliasChange.
+ * Use `create(AliasChangeSchema)` to create a new message.
+ */
+export const AliasChangeSchema: GenMessage<AliasChange> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_registry, 14);
 
 /**
  * @generated from message hourglass.v1.FileEntry
@@ -335,7 +378,7 @@ export type FileEntry = Message<"hourglass.v1.FileEntry"> & {
  * Use `create(FileEntrySchema)` to create a new message.
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 14);
+  messageDesc(file_hourglass_v1_registry, 15);
 
 /**
  * The manifest of one version: what it is, where it came from, and the checksum of every file.
@@ -426,7 +469,7 @@ export type ModelVersion = Message<"hourglass.v1.ModelVersion"> & {
  * Use `create(ModelVersionSchema)` to create a new message.
  */
 export const ModelVersionSchema: GenMessage<ModelVersion> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 15);
+  messageDesc(file_hourglass_v1_registry, 16);
 
 /**
  * Value of a row = uploaded value / divisor.
@@ -447,7 +490,7 @@ export type InputScaling = Message<"hourglass.v1.InputScaling"> & {
  * Use `create(InputScalingSchema)` to create a new message.
  */
 export const InputScalingSchema: GenMessage<InputScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 16);
+  messageDesc(file_hourglass_v1_registry, 17);
 
 /**
  * One way from a picture to a row, the same on devices and on the server: docs/pictures.md.
@@ -487,7 +530,7 @@ export type Preprocessing = Message<"hourglass.v1.Preprocessing"> & {
  * Use `create(PreprocessingSchema)` to create a new message.
  */
 export const PreprocessingSchema: GenMessage<Preprocessing> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 17);
+  messageDesc(file_hourglass_v1_registry, 18);
 
 /**
  * Enough to train the same weights again.
@@ -552,7 +595,7 @@ export type Lineage = Message<"hourglass.v1.Lineage"> & {
  * Use `create(LineageSchema)` to create a new message.
  */
 export const LineageSchema: GenMessage<Lineage> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 18);
+  messageDesc(file_hourglass_v1_registry, 19);
 
 /**
  * @generated from enum hourglass.v1.Operation

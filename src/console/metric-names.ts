@@ -1,0 +1,90 @@
+/** Figures of a version by their names in the manifest, such as `test.pca.psnr`: what they are called, and which is better. */
+
+import type { Manifest } from '../sdk/index.ts';
+
+export interface Figure {
+  readonly name: string;
+  /** of what: the heading that it stands under */
+  readonly group: string;
+  readonly label: string;
+  /** `neither` for what is not of this model, such as PCA beside it, or no matter of better */
+  readonly better: 'less' | 'more' | 'neither';
+}
+
+const scores: Readonly<Record<string, readonly [label: string, better: Figure['better']]>> = {
+  mse: ['mean squared error', 'less'],
+  sse: ['squared error of a row', 'less'],
+  psnr: ['PSNR, dB', 'more'],
+  psnrOfMean: ['PSNR of the mean error, dB', 'more'],
+  bce: ['cross-entropy, nats', 'less'],
+  loss: ['loss', 'less'],
+  accuracy: ['accuracy', 'more'],
+  rmse: ['RMSE of ratings', 'less'],
+  mae: ['mean absolute error of ratings', 'less'],
+  recall20: ['recall at 20', 'more'],
+  ndcg100: ['NDCG at 100', 'more'],
+};
+
+/** The part of a name before its last dot. What is measured of something else than the model is `beside` it. */
+const subjects: Readonly<Record<string, { readonly group: string; readonly note?: string; readonly beside?: true }>> = {
+  train: { group: 'Training' },
+  heldOut: { group: 'Training', note: 'held-out rows' },
+  test: { group: 'Test rows' },
+  'test.pca': { group: 'Test rows', note: 'PCA', beside: true },
+  'test.pcaClipped': { group: 'Test rows', note: 'PCA, clipped', beside: true },
+  'test.biases': { group: 'Test rows', note: 'biases alone', beside: true },
+  'test.popularity': { group: 'Test rows', note: 'popularity', beside: true },
+  'test.ease': { group: 'Test rows', note: 'EASE', beside: true },
+  'test.denoised': { group: 'Noisy test rows' },
+  'test.noisy': { group: 'Noisy test rows', note: 'not cleaned', beside: true },
+  'test.pcaDenoised': { group: 'Noisy test rows', note: 'PCA', beside: true },
+};
+
+const single: Readonly<Record<string, Figure>> = {
+  parameters: { name: 'parameters', group: 'Training', label: 'weights', better: 'neither' },
+  'train.seconds': { name: 'train.seconds', group: 'Training', label: 'training, seconds', better: 'neither' },
+  'train.loss': { name: 'train.loss', group: 'Training', label: 'loss, training rows', better: 'neither' },
+  'heldOut.loss': { name: 'heldOut.loss', group: 'Training', label: 'loss, held-out rows', better: 'neither' },
+};
+
+export function figureOf(name: string): Figure {
+  const known = single[name];
+  if (known) return known;
+  const at = name.lastIndexOf('.');
+  const subject = subjects[name.slice(0, Math.max(0, at))];
+  const [label, better] = scores[name.slice(at + 1)] ?? [];
+  if (!subject || label === undefined || better === undefined)
+    return { name, group: 'Others', label: name, better: 'neither' };
+  return {
+    name,
+    group: subject.group,
+    label: subject.note === undefined ? label : `${label} · ${subject.note}`,
+    better: subject.beside ? 'neither' : better,
+  };
+}
+
+const order = ['Test rows', 'Noisy test rows', 'Training', 'Others'];
+
+/** Groups in the order in which they are read, PCA and its like below the figure that they stand beside. */
+export function grouped(names: readonly string[]): readonly (readonly [group: string, figures: readonly Figure[]])[] {
+  const rank = (name: string): number => Object.keys(scores).indexOf(name.slice(name.lastIndexOf('.') + 1));
+  const figures = [...names].sort((a, b) => rank(a) - rank(b)).map(figureOf);
+  return order
+    .map((group) => [group, figures.filter((figure) => figure.group === group)] as const)
+    .filter(([, found]) => found.length > 0);
+}
+
+/** dB above PCA with as many numbers, on what the model is for: noisy rows of one that removes noise. */
+export function aheadOfPca({ metrics }: Pick<Manifest, 'metrics'>): number | undefined {
+  const [own, pca] =
+    metrics['test.denoised.psnr'] === undefined
+      ? [metrics['test.psnr'], metrics['test.pca.psnr']]
+      : [metrics['test.denoised.psnr'], metrics['test.pcaDenoised.psnr']];
+  return own === undefined || pca === undefined ? undefined : own - pca;
+}
+
+/** `+3.3 dB`, with a true minus sign */
+export function signed(value: number): string {
+  const size = Math.abs(value).toFixed(1);
+  return `${size === '0.0' ? '±' : value < 0 ? '−' : '+'}${size} dB`;
+}

@@ -1,0 +1,43 @@
+/** What a report comes to, in a sentence or two: how far the model is ahead of PCA, and what its frames take beside files. */
+
+import { sizeOf } from '../base/ndarray.ts';
+import type { Report } from './report.ts';
+
+/** kind, decoder and checksum of a compact frame */
+export const framing = 5;
+
+export function verdictOf(report: Report): readonly string[] {
+  return [...besideBaseline(report), ...besideFiles(report)];
+}
+
+function besideBaseline({ reconstruction, denoising, baseline, recommendation }: Report): string[] {
+  if (recommendation) {
+    const { model, popularity } = recommendation.ranking;
+    return [`Recall at 20 of ${percent(model.recall20)}; popularity alone reaches ${percent(popularity.recall20)}.`];
+  }
+  const scored = denoising ?? reconstruction;
+  if (!scored) return [];
+  const what = denoising ? ' on noisy rows' : '';
+  if (!scored.pca || !baseline) return [`${scored.model.psnr.toFixed(1)} dB${what}.`];
+  const ahead = scored.model.psnr - scored.pca.psnr;
+  const beside = `PCA at ${baseline.components} ${baseline.components === 1 ? 'number' : 'numbers'}`;
+  const size = Math.abs(ahead).toFixed(1);
+  if (size === '0.0') return [`As good as ${beside}${what}.`];
+  return [ahead > 0 ? `+${size} dB over ${beside}${what}.` : `${size} dB below ${beside}${what}.`];
+}
+
+function besideFiles({ frames, rates, dataset }: Report): string[] {
+  const finest = frames?.at(-1);
+  if (!finest) return [];
+  const bytes = Math.ceil(finest.bytesPerRow) + framing;
+  const ours = `${bytes} bytes at ${finest.psnr.toFixed(1)} dB`;
+  if (!rates) return [`${ours}; the row itself is ${4 * sizeOf(dataset.shape)} bytes of float32.`];
+  const { webpAsGood, png } = rates;
+  return [
+    webpAsGood
+      ? `${ours}; WebP needs ${Math.round(webpAsGood.bytes)}, a lossless PNG ${Math.round(png)}.`
+      : `${ours}; a lossless PNG needs ${Math.round(png)}.`,
+  ];
+}
+
+const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
