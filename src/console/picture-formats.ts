@@ -78,7 +78,10 @@ async function lossy(pixels: Pixels, type: LossyType, quality: number): Promise<
   const file = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, quality));
   if (file?.type !== type) return undefined;
   context.drawImage(await createImageBitmap(file), 0, 0);
-  return { bytes: await imageBytes(file, type), psnr: psnrOfPixels(data, context.getImageData(0, 0, width, height).data) };
+  return {
+    bytes: await imageBytes(file, type),
+    psnr: psnrOfPixels(data, context.getImageData(0, 0, width, height).data),
+  };
 }
 
 /**

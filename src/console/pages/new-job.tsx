@@ -267,7 +267,11 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
           )}
         </div>
         {check && verdict.refusal === undefined && <Warnings of={check.warnings} />}
-        <button type="submit" class="primary" disabled={isSending || isUnfilled(draft) || verdict.refusal !== undefined || jsonError !== ''}>
+        <button
+          type="submit"
+          class="primary"
+          disabled={isSending || isUnfilled(draft) || verdict.refusal !== undefined || jsonError !== ''}
+        >
           {isSweep ? 'Start the sweep' : 'Start the training'}
         </button>
         {searchRefusal && !searchRefusal.field.startsWith('/search') && (
