@@ -1,9 +1,12 @@
 // `npm run soak`: mixed load for hours on one gateway and one worker: predictions over REST and gRPC, files, uploads that are
-// deleted again, jobs that train or are cancelled, event streams that are left, aliases that move, and clients that drop off
-// in the middle. Samples resident memory and open handles of the gateway, and prints their slope after the warm-up.
+// deleted again, jobs that are cancelled, event streams that are left, aliases that move, models that are unloaded and loaded
+// again, and clients that drop off in the middle. Samples resident memory, open handles and processor time of the gateway, and
+// writes their slope after the warm-up (a quarter of the time) into bench/soak.md, now and then and at the end. `--load 0.1` asks a
+// tenth as often. For a day: `--hours 24`. It ends early, with a result, on SIGINT.
 //
-//   npm run soak -- [--hours 2]
-import { readdirSync, writeFileSync } from 'node:fs';
+//   npm run soak -- [--hours 2] [--load 1]
+import { setMaxListeners } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,14 +16,24 @@ import { EncodeRequestSchema } from '../src/gen/hourglass/v1/inference_pb.ts';
 import { startService } from './attack/service.ts';
 import { call, framed, open, openSession } from './attack/wire.ts';
 
-const { values: options } = parseArgs({ options: { hours: { type: 'string', default: '2' } } });
-const hours = Number(options.hours);
+const { values: options } = parseArgs({
+  options: { hours: { type: 'string', default: '2' }, load: { type: 'string', default: '1' } },
+});
+const [hours, load] = [Number(options.hours), Number(options.load)];
 if (!(hours > 0)) throw new Error('--hours takes a number above 0');
+if (!(load > 0)) throw new Error('--load takes a number above 0');
 const bars = { rssPerHour: 1, handlesPerHour: 1 };
 
 const service = await startService();
 const url = `http://127.0.0.1:${service.httpPort}`;
-const endAt = Date.now() + hours * 3600_000;
+const over = AbortSignal.any([AbortSignal.timeout(hours * 3600_000), interrupted()]);
+setMaxListeners(0, over);
+
+function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  return controller.signal;
+}
 const counts: Record<string, number> = {};
 const count = (what: string): void => {
   counts[what] = (counts[what] ?? 0) + 1;
@@ -92,6 +105,14 @@ const work: readonly [everyMs: number, once: (i: number) => Promise<unknown>][] 
   ],
   [700, () => send('alias', 'PUT', '/v1/models/digits/aliases/soak', { version: 1 })],
   [900, () => send('refused', 'POST', '/encode?model=digits', '{"inputs":[[1')],
+  [
+    5000,
+    async () => {
+      await send('unload', 'POST', '/v2/repository/models/digits/unload', {});
+      await send('load', 'POST', '/v2/repository/models/digits/load', {});
+    },
+  ],
+  [10_000, async () => count(`metrics ${(await fetch(`http://127.0.0.1:${service.metricsPort}/metrics`)).status}`)],
 ];
 
 async function grpcEncode(): Promise<void> {
@@ -117,51 +138,83 @@ async function dropOff(): Promise<void> {
   count('dropped off');
 }
 
-const samples: { readonly hours: number; readonly rss: number; readonly handles: number }[] = [];
+interface Sample {
+  readonly hours: number;
+  readonly rss: number;
+  readonly handles: number;
+  /** of processor time since the start */
+  readonly seconds: number;
+}
+const samples: Sample[] = [];
 const begun = Date.now();
+const ticksPerSecond = 100;
+
 async function repeat(everyMs: number, once: (i: number) => Promise<unknown>): Promise<void> {
-  for (let i = 0; Date.now() < endAt; i++) {
+  for (let i = 0; !over.aborted; i++) {
     await once(i).catch(() => count('broke'));
-    await sleep(everyMs);
+    await sleep(everyMs / load, undefined, { signal: over }).catch(() => {});
   }
 }
-const sampling = setInterval(() => {
+
+/** User and system time of the gateway, from fields 14 and 15 of its line in /proc. */
+function processorSeconds(): number {
+  const fields = readFileSync(`/proc/${service.pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+function sample(): void {
   const handles = readdirSync(`/proc/${service.pid}/fd`).length;
-  samples.push({ hours: (Date.now() - begun) / 3600_000, rss: service.rss(), handles });
-}, 5000);
+  samples.push({
+    hours: (Date.now() - begun) / 3600_000,
+    ...{ rss: service.rss(), handles, seconds: processorSeconds() },
+  });
+}
+
+/** Least squares over the samples after the warm-up, a quarter of the time. An hour's worth of a unit. */
+function slope(of: 'rss' | 'handles'): number {
+  const last = samples.at(-1)?.hours ?? 0;
+  const used = samples.filter(({ hours: at }) => at > last / 4);
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(used.map(({ hours: at }) => at)), mean(used.map((one) => one[of]))];
+  const covariance = used.reduce((sum, one) => sum + (one.hours - x) * (one[of] - y), 0);
+  return covariance / used.reduce((sum, one) => sum + (one.hours - x) ** 2, 0);
+}
+
+function report(): string {
+  const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(share * samples.length))];
+  const last = samples.at(-1);
+  const cores = (last?.seconds ?? 0) / 3600 / (last?.hours ?? 1);
+  return [
+    '# Mixed load for hours',
+    '',
+    `\`npm run soak -- --hours ${hours} --load ${load}\` on ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? '-'}, Node.js ${process.versions.node}, from ${new Date(begun).toISOString().slice(0, 16).replace('T', ' ')} UTC for ${last?.hours.toFixed(2)} h. The gateway used ${cores.toFixed(2)} cores.`,
+    `Slope after a quarter of the time: resident memory ${slope('rss').toFixed(2)} MiB/h (bar: below ${bars.rssPerHour}), open handles ${slope('handles').toFixed(2)} an hour (bar: below ${bars.handlesPerHour}).`,
+    '',
+    '| hours | resident memory, MiB | open handles |',
+    '| ---: | ---: | ---: |',
+    ...[0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1].map((share) => {
+      const one = at(share);
+      return `| ${one?.hours.toFixed(2)} | ${one?.rss} | ${one?.handles} |`;
+    }),
+    '',
+    `Answers: ${Object.entries(counts)
+      .map(([what, number]) => `${what} × ${number}`)
+      .join(', ')}.`,
+    '',
+  ].join('\n');
+}
+
+const resultPath = path.join(import.meta.dirname, 'soak.md');
+const sampling = setInterval(sample, 5000);
+const writing = setInterval(() => writeFileSync(resultPath, report()), 300_000);
 await Promise.all(work.map(([everyMs, once]) => repeat(everyMs, once)));
 clearInterval(sampling);
+clearInterval(writing);
+sample();
 session.destroy();
-
-/** Least squares over the samples after the warm-up, a quarter of the time. */
-function slope(of: 'rss' | 'handles'): number {
-  const used = samples.filter(({ hours: at }) => at > hours / 4);
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [x, y] = [mean(used.map(({ hours: at }) => at)), mean(used.map((sample) => sample[of]))];
-  const covariance = used.reduce((sum, sample) => sum + (sample.hours - x) * (sample[of] - y), 0);
-  return covariance / used.reduce((sum, sample) => sum + (sample.hours - x) ** 2, 0);
-}
-const [rss, handles] = [slope('rss'), slope('handles')];
-const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(share * samples.length))];
-const page = [
-  '# Mixed load for hours',
-  '',
-  `\`npm run soak -- --hours ${hours}\` on ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? '-'}, Node.js ${process.versions.node}.`,
-  `Slope after a quarter of the time: resident memory ${rss.toFixed(2)} MiB/h, open handles ${handles.toFixed(2)} an hour.`,
-  '',
-  '| hours | resident memory, MiB | open handles |',
-  '| ---: | ---: | ---: |',
-  ...[0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const sample = at(share);
-    return `| ${sample?.hours.toFixed(2)} | ${sample?.rss} | ${sample?.handles} |`;
-  }),
-  '',
-  `Answers: ${Object.entries(counts)
-    .map(([what, number]) => `${what} × ${number}`)
-    .join(', ')}.`,
-  '',
-].join('\n');
-console.log(page);
-writeFileSync(path.join(import.meta.dirname, 'soak.md'), page);
+console.log(report());
+writeFileSync(resultPath, report());
 await service.stop();
-process.exitCode = rss < bars.rssPerHour && handles < bars.handlesPerHour ? 0 : 1;
+process.exitCode = slope('rss') < bars.rssPerHour && slope('handles') < bars.handlesPerHour ? 0 : 1;

@@ -4,6 +4,7 @@ import type { Config } from '../platform/config.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { Places } from './places.ts';
+import { TurnShare } from './turn-share.ts';
 
 export type LimitsConfig = Pick<
   Config,
@@ -14,6 +15,9 @@ export type LimitsConfig = Pick<
   | 'maxWatchers'
   | 'maxUploads'
   | 'maxDownloads'
+  | 'targetWaitMs'
+  | 'maxInFlight'
+  | 'maxWaiting'
 >;
 
 export interface SharedLimits {
@@ -22,6 +26,8 @@ export interface SharedLimits {
   readonly watchers: Places;
   readonly uploads: Places;
   readonly downloads: Places;
+  /** of the event loop, which is one for requests of all transports */
+  readonly turns: TurnShare;
 }
 
 export function createLimits(config: LimitsConfig, metrics: Metrics): SharedLimits {
@@ -45,5 +51,6 @@ export function createLimits(config: LimitsConfig, metrics: Metrics): SharedLimi
       ...{ limit: config.maxDownloads, clientShare },
       ...{ what: 'files being sent', setting: 'HOURGLASS_MAX_DOWNLOADS' },
     }),
+    turns: new TurnShare({ targetMs: config.targetWaitMs, fixed: config.maxInFlight, most: config.maxWaiting }),
   };
 }

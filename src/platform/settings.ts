@@ -251,7 +251,13 @@ export const settings = {
     'HOURGLASS_REQUEST_LOG_SAMPLE',
     integer(1, 1_000_000),
     '1',
-    'of the requests that succeed every how many leaves a line; those that fail all do',
+    'of the requests that succeed every how many leaves a line',
+  ),
+  requestLogFailures: log(
+    'HOURGLASS_REQUEST_LOG_FAILURES',
+    integer(1, 1_000_000),
+    '10',
+    'of the requests that fail so many a second and error code leave a line; the rest is counted in one',
   ),
   logFormat: log(
     'HOURGLASS_LOG_FORMAT',

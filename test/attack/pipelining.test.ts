@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { ConnectionTable } from '../../src/gateway/connection-table.ts';
 import { boundPipelining } from '../../src/gateway/http/pipeline.ts';
+import { TurnShare } from '../../src/gateway/turn-share.ts';
 import { startTarget } from './target.ts';
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
@@ -46,7 +47,8 @@ it('does not parse what a connection that is cut has sent besides', async () => 
   });
   const connections = new ConnectionTable(10);
   server.prependListener('connection', (accepted) => connections.add(accepted));
-  boundPipelining(server, { connections, maxPipelined: 20, cut: () => cut++, turns: { targetMs: 25, most: 100 } });
+  const turns = new TurnShare({ targetMs: 25, most: 100 });
+  boundPipelining(server, { connections, maxPipelined: 20, cut: () => cut++, turns });
   let parsed = 0;
   server.prependListener('request', () => parsed++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

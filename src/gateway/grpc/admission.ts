@@ -1,6 +1,6 @@
 /**
- * Which calls grpc-js gets to see: streams that their client has not already taken back, as many at once as there are
- * places. A connection that cancels too many calls is ended (rapid reset, CVE-2023-44487).
+ * Which calls grpc-js gets to see, and when: streams that their client has not already taken back, as many at once as there are
+ * places, in turn with the requests of all other clients. A connection that cancels too many calls is ended (rapid reset, CVE-2023-44487).
  */
 
 import {
@@ -15,6 +15,7 @@ import { normaliseError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { ConnectionTable } from '../connection-table.ts';
 import { clientOf, type Places } from '../places.ts';
+import type { TurnShare } from '../turn-share.ts';
 import { toStatus } from './errors.ts';
 
 export interface AdmissionOptions {
@@ -23,6 +24,8 @@ export interface AdmissionOptions {
   /** calls that one connection may cancel within `windowMs` */
   readonly maxResets: number;
   readonly metrics: Metrics;
+  /** in which calls of all clients are begun */
+  readonly turns: TurnShare;
 }
 
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => void;
@@ -30,6 +33,8 @@ type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, 
 const windowMs = 10_000;
 /** calls that one connection may open in one turn of the event loop before they are looked at again */
 const maxBurst = 16;
+/** calls without a place that wait to be told why */
+const mostRefusing = 1000;
 
 /** `connect` makes the session of a connection, by `inject`. */
 export interface Admission {
@@ -37,10 +42,10 @@ export interface Admission {
 }
 
 export function admitStreams(server: Http2Server, options: AdmissionOptions): Admission {
-  const { calls, connections, metrics } = options;
+  const { calls, connections, metrics, turns } = options;
   const [serve] = server.listeners('stream') as StreamListener[];
   if (!serve) throw new TypeError('grpc-js does not listen to streams');
-  const sockets = new WeakMap<object, Socket>();
+  const peers = new WeakMap<object, { readonly socket: Socket; readonly client: string }>();
   const resets = new WeakMap<object, { count: number; since: number }>();
 
   /** Counts a call that its client has cancelled. */
@@ -61,48 +66,62 @@ export function admitStreams(server: Http2Server, options: AdmissionOptions): Ad
 
   let connecting: Socket | undefined;
   server.on('session', (session) => {
-    if (connecting) sockets.set(session, connecting);
+    if (!connecting) return;
+    peers.set(session, { socket: connecting, client: clientOf(connecting.remoteAddress) });
   });
   /** streams that a connection has opened in this turn of the event loop */
   const bursts = new WeakMap<object, number>();
-  const admit: StreamListener = (stream, headers, flags) => {
+  const burstOf = (session: ServerHttp2Session): number => {
+    const opened = (bursts.get(session) ?? 0) + 1;
+    bursts.set(session, opened);
+    if (opened === 1) setImmediate(() => bursts.delete(session));
+    return opened;
+  };
+  let refusing = 0;
+
+  server.removeAllListeners('stream');
+  server.on('stream', (stream, headers, flags) => {
+    ignore(stream);
     const session = stream.session as ServerHttp2Session | undefined;
-    if (!session || session.destroyed) return ignore(stream);
+    if (!session || session.destroyed) return;
     if (stream.destroyed || stream.closed) {
-      ignore(stream);
+      stream.destroy();
       return cancelled(session);
     }
-    const socket = sockets.get(session);
+    const { client, socket } = peers.get(session) ?? { client: 'unknown', socket: undefined };
+    let run: () => void;
     try {
-      const giveBack = calls.take(clientOf(session.socket.remoteAddress));
+      const giveBack = calls.take(client);
       if (socket) connections.begin(socket);
+      let isServed = false;
       stream.once('close', () => {
         giveBack();
         if (socket) connections.end(socket);
         // A client that has its status may take back what it has not sent yet, such as the message of a refused call.
-        if (stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted && !hasStatus(stream)) cancelled(session);
+        const isCancelled = stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted && !hasStatus(stream);
+        if (!isServed || isCancelled) cancelled(session);
       });
+      run = () => {
+        // Node keeps a stream that is only closed, and so its place, until what has arrived is read.
+        if (stream.closed) stream.destroy();
+        if (session.destroyed || stream.destroyed) return;
+        isServed = true;
+        serve.call(server, stream, headers, flags);
+      };
     } catch (error) {
       metrics.count('requests', 1, { transport: 'grpc', route: 'none', code: 'overloaded' });
-      return refuse(stream, error);
+      // Even saying why takes time: beyond so many that wait to be told, clients are only asked to try again.
+      if (refusing >= mostRefusing) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      refusing++;
+      run = () => {
+        refusing--;
+        if (!stream.destroyed && !stream.closed) refuse(stream, error);
+      };
     }
-    serve.call(server, stream, headers, flags);
-  };
-  server.removeAllListeners('stream');
-  server.on('stream', (stream, headers, flags) => {
-    const session = stream.session as ServerHttp2Session | undefined;
-    if (!session) return ignore(stream);
-    const opened = (bursts.get(session) ?? 0) + 1;
-    bursts.set(session, opened);
-    if (opened === 1) setImmediate(() => bursts.delete(session));
-    if (opened <= maxBurst) return admit(stream, headers, flags);
-    // Many at once may be cancelled by what follows them: look at them once that has been read.
-    ignore(stream);
-    setImmediate(() => {
-      if (session.destroyed) return;
-      if (stream.destroyed || stream.closed) cancelled(session);
-      else admit(stream, headers, flags);
-    });
+    const job = { client, topic: () => undefined, run, refuse: run };
+    // Many at once may be cancelled by what follows them: they are looked at once that has been read.
+    if (burstOf(session) > maxBurst) turns.defer(job);
+    else turns.run(job);
   });
   return {
     connect(socket, inject) {
@@ -122,7 +141,6 @@ function ignore(stream: ServerHttp2Stream): void {
 
 /** Answers with a status and no message, and does not wait for the rest of the request. */
 function refuse(stream: ServerHttp2Stream, thrown: unknown): void {
-  ignore(stream);
   const { code, details, metadata } = toStatus(normaliseError(thrown), '');
   stream.respond(
     {

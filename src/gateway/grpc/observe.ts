@@ -7,18 +7,18 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptor, status as sta
 import { errorTable, HourglassError } from '../../base/errors.ts';
 import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
-import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { asker } from '../identify.ts';
+import type { RequestLog } from '../request-log.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
 import { identityOf } from './identities.ts';
 
 export interface Observation {
-  readonly log: Logger;
+  readonly log: RequestLog;
   readonly metrics: Metrics;
   /** absent: no spans are made */
   readonly traces?: RequestTraces | undefined;
@@ -134,10 +134,11 @@ export function observe(options: Observation): ServerInterceptor {
             requests.ended(path, outcome, seconds, traceparent);
             const isFault = serverFaults.has(outcome);
             trace?.end({ 'rpc.grpc.status_code': status, 'hourglass.code': outcome }, isFault ? outcome : undefined);
-            const level = isFault ? 'warn' : path.startsWith('/hourglass.') ? 'info' : 'debug';
-            const who = metadata === undefined ? {} : asker(identityOf(metadata));
-            const facts = { requestId, method: path, code: outcome, seconds, ...who };
-            log[level](traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) }, 'answered');
+            log.ended({ code: outcome, isFault, isProbe: !isTraced(path) }, () => {
+              const who = metadata === undefined ? {} : asker(identityOf(metadata));
+              const facts = { requestId, method: path, code: outcome, seconds, ...who };
+              return traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) };
+            });
           },
         }),
       sendMessage(message, proceed) {

@@ -30,6 +30,7 @@ import type { RequestTraces } from '../../telemetry/requests.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
+import { RequestLog } from '../request-log.ts';
 import type { SharedLimits } from '../shared-limits.ts';
 import { admitStreams } from './admission.ts';
 import { admitCallers } from './admit.ts';
@@ -76,6 +77,9 @@ export type GrpcConfig = Pick<
   | 'uploadTimeoutMs'
   | 'keepAliveMs'
   | 'reflection'
+  | 'requestLogLevel'
+  | 'requestLogSample'
+  | 'requestLogFailures'
 >;
 
 export interface GrpcParts {
@@ -141,7 +145,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     interceptors: [
       countBytes({ memory: parts.limits.memory, messageLimit }),
       observe({
-        ...{ log, metrics, messageLimit, traces: parts.traces },
+        ...{ log: new RequestLog(log, config), metrics, messageLimit, traces: parts.traces },
         requestTimeoutMs: config.bodyTimeoutMs,
         uploadTimeoutMs: config.uploadTimeoutMs,
       }),
@@ -159,7 +163,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     ...{ what: 'open gRPC calls', setting: 'HOURGLASS_MAX_CALLS' },
   });
   const admission = admitStreams(http2ServerOf(server), {
-    ...{ calls, connections, metrics },
+    ...{ calls, connections, metrics, turns: parts.limits.turns },
     maxResets: config.maxResets,
   });
   const port = new Port({

@@ -3,12 +3,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../base/caller.ts';
 import { readTraceparent, traceFields } from '../../base/traceparent.ts';
-import type { Config } from '../../platform/config.ts';
-import type { Logger } from '../../platform/log.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { asker } from '../identify.ts';
+import type { RequestLog } from '../request-log.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { whenEnded } from './ending.ts';
 
@@ -47,25 +46,8 @@ export interface PredictionStages {
   answering(): void;
 }
 
-export type ObserverConfig = Pick<Config, 'requestLogLevel' | 'requestLogSample'>;
-
-export function createObserver(
-  log: Logger,
-  metrics: Metrics,
-  config: ObserverConfig,
-  traces?: RequestTraces,
-): Observer {
+export function createObserver(log: RequestLog, metrics: Metrics, traces?: RequestTraces): Observer {
   const requests = new RequestMetrics(metrics, transport);
-  let succeeded = 0;
-
-  /** Every failure is logged; of what went well one in `requestLogSample`. */
-  const levelOf = (status: number, code: string, route: string) => {
-    if (status >= 500) return 'warn';
-    if (quiet.has(route)) return 'debug';
-    const { requestLogLevel: level, requestLogSample } = config;
-    if (level === 'off') return undefined;
-    return code !== 'ok' || succeeded++ % requestLogSample === 0 ? level : undefined;
-  };
 
   const beginTrace = (request: FastifyRequest, route: string): RequestTrace | undefined => {
     if (quiet.has(route)) return undefined;
@@ -87,10 +69,10 @@ export function createObserver(
     const { route, code, seconds, status } = facts;
     const traceparent = caller?.traceparent;
     requests.ended(route, code, seconds, traceparent);
-    const level = levelOf(status, code, route);
-    if (level === undefined) return;
-    const who = caller === undefined ? {} : asker(caller);
-    log[level]({ ...facts, ...who, ...(traceparent !== undefined && traceFields(traceparent)) }, 'answered');
+    log.ended({ code, isFault: status >= 500, isProbe: quiet.has(route) }, () => {
+      const who = caller === undefined ? {} : asker(caller);
+      return { ...facts, ...who, ...(traceparent !== undefined && traceFields(traceparent)) };
+    });
   };
 
   const record = (request: FastifyRequest, reply: FastifyReply, finished: boolean, trace?: RequestTrace): void => {

@@ -1,15 +1,15 @@
 /**
  * Requests of one connection that arrive before the earlier ones are answered (pipelining, RFC 9112 section 9.3.2). A few of
  * them are worked on at a time; the others wait, and a connection with too many is cut, before the rest of what it has sent
- * is parsed. All connections share the turns of the event loop (turn-share.ts).
+ * is parsed. All connections share the turns of the event loop (../turn-share.ts).
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionTable } from '../connection-table.ts';
 import { clientOf } from '../places.ts';
+import type { Job, TurnShare } from '../turn-share.ts';
 import { whenEnded } from './ending.ts';
-import { type Job, TurnShare, type TurnShareOptions } from './turn-share.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -19,7 +19,7 @@ export interface PipelineOptions {
   readonly maxPipelined: number;
   /** told of a connection that was cut */
   cut(socket: Socket): void;
-  readonly turns: TurnShareOptions;
+  readonly turns: TurnShare;
 }
 
 /** those that are to be refused because too many wait */
@@ -71,10 +71,9 @@ const atOnce = 8;
 const probes = new Set(['/livez', '/readyz', '/v2/health/live', '/v2/health/ready']);
 
 /** Puts itself between the server and its handler of requests. */
-export function boundPipelining(server: Server, { connections, maxPipelined, cut, ...rest }: PipelineOptions): void {
+export function boundPipelining(server: Server, { connections, maxPipelined, cut, turns }: PipelineOptions): void {
   const [handle] = server.listeners('request') as Handler[];
   if (!handle) throw new TypeError('the server has no handler yet');
-  const turns = new TurnShare(rest.turns);
   const waiting = new WeakMap<Socket, Job[]>();
   server.removeAllListeners('request');
   server.on('request', (request, response) => {

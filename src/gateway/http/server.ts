@@ -14,6 +14,7 @@ import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { oipRoutes } from '../oip/routes.ts';
+import { RequestLog } from '../request-log.ts';
 import { tensorflowRoutes } from '../tfserving/routes.ts';
 import { admit, arrive, requireScope } from './admit.ts';
 import { parseBody, requireBody } from './body.ts';
@@ -77,7 +78,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     connections,
     maxPipelined: config.maxPipelined,
     cut: () => metrics.count('requests', 1, { transport: 'rest', route: 'none', code: 'overloaded' }),
-    turns: { targetMs: config.targetWaitMs, fixed: config.maxInFlight, most: config.maxWaiting },
+    turns: parts.limits.turns,
   });
 
   return {
@@ -103,7 +104,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
 }
 
 const observerOf = ({ log, metrics, config, traces }: HttpParts): Observer =>
-  createObserver(log.child({ transport: 'rest' }), metrics, config, traces);
+  createObserver(new RequestLog(log.child({ transport: 'rest' }), config), metrics, traces);
 
 /** The application without a port. */
 export function createApp(parts: HttpParts, draining: AbortSignal, observer = observerOf(parts)): App {

@@ -2,7 +2,7 @@
 // turns; of predictions so many wait as can be answered in time.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, expect, it } from 'vitest';
-import { type Job, TurnShare } from '../../../src/gateway/http/turn-share.ts';
+import { type Job, TurnShare } from '../../src/gateway/turn-share.ts';
 
 const busyFor = (ms: number): void => {
   for (const until = performance.now() + ms; performance.now() < until; );

@@ -7,9 +7,9 @@
  * refusing must not take the time of those that are answered.
  */
 
-import { turnClock } from '../../platform/turn-clock.ts';
-import { AdaptiveLimit } from '../../serve/adaptive-limit.ts';
-import { FairQueue } from '../fair-queue.ts';
+import { turnClock } from '../platform/turn-clock.ts';
+import { AdaptiveLimit } from '../serve/adaptive-limit.ts';
+import { FairQueue } from './fair-queue.ts';
 
 export interface TurnShareOptions {
   /** of a turn, for requests that have waited; default 5 */
