@@ -2,9 +2,11 @@
 // and prints what it cost: most resident memory, the slowest /livez on the metrics port, the 99th percentile of a well-behaved
 // client's predictions before and during the attack, and resident memory afterwards. Writes each row into bench/attack.md as
 // soon as it is measured, in the place of the same attack's earlier row; a row names its run. So a campaign can be done in
-// pieces, row by row. Needs the build, redis-server and Linux.
+// pieces, row by row. Attackers and service share the processors: after each attack, its process burns as much processor time as
+// the attack took without sending anything, and the client's 99th percentile beside that is told as well: what is beyond it is
+// the service's. Needs the build, redis-server and Linux.
 //
-//   npm run attack -- [--seconds 10] [--only part-of-a-name] [--note what-else-the-machine-does] [--dry]
+//   npm run attack -- [--seconds 10] [--only part-of-a-name] [--rows 1-6] [--note what-else-the-machine-does] [--dry]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
+    rows: { type: 'string', default: '' },
     note: { type: 'string', default: '' },
     dry: { type: 'boolean', default: false },
   },
@@ -37,6 +40,11 @@ interface Row {
   readonly livez: number;
   readonly before: number;
   readonly during: number;
+  /** beside a load of the attackers' processor time that sends nothing */
+  readonly beside: number;
+  /** used during the attack */
+  readonly attackerCores: number;
+  readonly gatewayCores: number;
   readonly after: number;
   readonly failures: string;
 }
@@ -49,7 +57,7 @@ const isWell = ({ name, peak, livez, before, during }: Row): boolean =>
   peak <= (name === allAtOnce ? bars.peakOfAll : bars.peak) && livez <= bars.livez && during <= bars.slowdown * before;
 const ms = (value: number): string => (Number.isFinite(value) ? value.toFixed(value < 10 ? 1 : 0) : 'no answer');
 const lineOf = (row: Row): string =>
-  `| ${row.name} | ${row.rss} | ${row.peak} | ${row.after} | ${ms(row.livez)} | ${ms(row.before)} | ${ms(row.during)} | ${row.failures} | ${isWell(row) ? 'kept' : 'missed'} | ${run} |`;
+  `| ${row.name} | ${row.rss} | ${row.peak} | ${row.after} | ${ms(row.livez)} | ${ms(row.before)} | ${ms(row.during)} | ${ms(row.beside)} | ${row.attackerCores.toFixed(2)} | ${row.gatewayCores.toFixed(2)} | ${row.failures} | ${isWell(row) ? 'kept' : 'missed'} | ${run} |`;
 
 /** With these rows in the place of those that the file has of the same attacks. */
 function page(rows: readonly Row[]): string {
@@ -63,12 +71,12 @@ function page(rows: readonly Row[]): string {
     '# The service under attack',
     '',
     `\`npm run attack\` on ${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? '-'}, attackers and service on the same machine. Each row names the run that it comes from: when it began (UTC), how long an attack went on, and Node.js.`,
-    'Attackers come from eight addresses; a well-behaved client from a ninth asks for one prediction every 20 ms.',
+    'Attackers come from eight addresses; a well-behaved client from a ninth asks for one prediction every 20 ms. "Beside an equal load": the same client while a process burns as much processor time as the attackers did and sends nothing.',
     '',
     `Bars: at most ${bars.peak} MiB (${bars.peakOfAll} MiB for all at once), \`/livez\` on the metrics port within ${bars.livez} ms, the client's 99th percentile at most ${bars.slowdown} times as high.`,
     '',
-    '| attack | memory before, MiB | most memory, MiB | 3 s after, MiB | slowest /livez, ms | p99 before, ms | p99 during, ms | client saw | bars | run |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |',
+    '| attack | memory before, MiB | most memory, MiB | 3 s after, MiB | slowest /livez, ms | p99 before, ms | p99 during, ms | p99 beside an equal load, ms | attackers, cores | gateway, cores | client saw | bars | run |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- | --- |',
     ...[...Object.keys(attacks), allAtOnce].flatMap((name) => lines.get(name) ?? []),
     '',
   ].join('\n');
@@ -93,6 +101,17 @@ const observed = async (): Promise<Observed> => {
 const quantile = (times: readonly number[], q: number): number =>
   times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(q * times.length))] ?? 0;
 
+/** Uses so much of one core without doing anything. */
+async function burn(share: number, forMs: number): Promise<void> {
+  const sliceMs = 10;
+  const end = performance.now() + forMs;
+  while (performance.now() < end) {
+    const slice = performance.now();
+    while (performance.now() - slice < Math.min(1, share) * sliceMs);
+    await sleep(Math.max(0, sliceMs - (performance.now() - slice)));
+  }
+}
+
 async function measure(name: string, attack: Attack): Promise<Row> {
   await observed();
   await sleep(2000);
@@ -102,13 +121,23 @@ async function measure(name: string, attack: Attack): Promise<Row> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), seconds * 1000);
   // An attack that breaks off by itself has measured nothing: no row.
+  const [begun, used, usedByGateway] = [performance.now(), process.cpuUsage(), service.processorSeconds()];
   await attack(service, over.signal);
   clearTimeout(timer);
+  const elapsed = (performance.now() - begun) / 1000;
+  const { user, system } = process.cpuUsage(used);
+  const attackerCores = (user + system) / 1e6 / elapsed;
+  const gatewayCores = (service.processorSeconds() - usedByGateway) / elapsed;
   const busy = await observed();
   const peak = service.peak();
   await sleep(3000);
+  const after = service.rss();
+  await observed();
+  await burn(attackerCores, 3000);
+  const beside = await observed();
   const row = {
-    ...{ name, rss, peak, after: service.rss() },
+    ...{ name, rss, peak, after, attackerCores, gatewayCores },
+    beside: quantile(beside.encode, 0.99),
     // Whoever got no answer in all that time waited for longer than that.
     livez: busy.livez.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...busy.livez),
     before: quantile(quiet.encode, 0.99),
@@ -122,13 +151,17 @@ async function measure(name: string, attack: Attack): Promise<Row> {
   return row;
 }
 
+const [firstRow = 1, lastRow = firstRow] = options.rows === '' ? [1, Infinity] : options.rows.split('-').map(Number);
+const isWanted = (name: string, number: number): boolean =>
+  name.includes(options.only) && number >= firstRow && number <= lastRow;
+
 const rows: Row[] = [];
 try {
   await sleep(3000);
-  for (const [name, attack] of Object.entries(attacks)) {
-    if (name.includes(options.only)) rows.push(await measure(name, attack));
+  for (const [i, [name, attack]] of Object.entries(attacks).entries()) {
+    if (isWanted(name, i + 1)) rows.push(await measure(name, attack));
   }
-  if (allAtOnce.includes(options.only)) {
+  if (isWanted(allAtOnce, Object.keys(attacks).length + 1)) {
     const all: Attack = (...target) => Promise.all(Object.values(attacks).map((one) => one(...target))).then(() => {});
     rows.push(await measure(allAtOnce, all));
   }

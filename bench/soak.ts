@@ -6,7 +6,7 @@
 //
 //   npm run soak -- [--hours 2] [--load 1]
 import { setMaxListeners } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -147,7 +147,6 @@ interface Sample {
 }
 const samples: Sample[] = [];
 const begun = Date.now();
-const ticksPerSecond = 100;
 
 async function repeat(everyMs: number, once: (i: number) => Promise<unknown>): Promise<void> {
   for (let i = 0; !over.aborted; i++) {
@@ -156,19 +155,11 @@ async function repeat(everyMs: number, once: (i: number) => Promise<unknown>): P
   }
 }
 
-/** User and system time of the gateway, from fields 14 and 15 of its line in /proc. */
-function processorSeconds(): number {
-  const fields = readFileSync(`/proc/${service.pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
 function sample(): void {
   const handles = readdirSync(`/proc/${service.pid}/fd`).length;
   samples.push({
     hours: (Date.now() - begun) / 3600_000,
-    ...{ rss: service.rss(), handles, seconds: processorSeconds() },
+    ...{ rss: service.rss(), handles, seconds: service.processorSeconds() },
   });
 }
 

@@ -169,6 +169,28 @@ export const attacks: Readonly<Record<string, Attack>> = {
     });
   },
 
+  '1,500 clients that pipeline small predictions and never read': async ({ httpPort }, over) => {
+    const codes = JSON.stringify({ codes: Array.from({ length: 20 }, () => Array(32).fill(0.5)) });
+    const sockets = await openMany(httpPort, 1500);
+    const request = post('/decode?model=digits', 'application/json', codes.length) + codes;
+    await withSockets(sockets, over, (socket) => {
+      socket.write(request.repeat(24));
+    });
+  },
+
+  '40 bodies of 64 kB that decompress to 63 MiB over the Open Inference Protocol': async ({ httpPort }, over) => {
+    const bomb = gzipSync(Buffer.alloc(63 * mebibyte, ' '));
+    const head = post('/v2/models/digits/infer', 'application/json\r\nContent-Encoding: gzip', bomb.length);
+    while (!over.aborted) {
+      const round = AbortSignal.any([over, AbortSignal.timeout(2000)]);
+      const sockets = await openMany(httpPort, 40);
+      await withSockets(sockets, round, (socket) => {
+        socket.resume().write(head);
+        socket.write(bomb);
+      });
+    }
+  },
+
   '2,000 silent uploads': async ({ httpPort }, over) => {
     const sockets = await openMany(httpPort, 2000);
     await withSockets(sockets, over, (socket, i) => {
@@ -235,6 +257,14 @@ export const attacks: Readonly<Record<string, Attack>> = {
         call(session, 'grpc.health.v1.Health/Watch')?.resume().end(ask);
         call(session, 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo')?.resume();
       }
+    });
+  },
+
+  '3,000 gRPC connections with a call each': async ({ grpcPort }, over) => {
+    const sockets = await openMany(grpcPort, 3000);
+    const first = Buffer.concat([preface, frame(frameType.headers, 4, 1, callHeaders)]);
+    await withSockets(sockets, over, (socket) => {
+      socket.resume().write(first);
     });
   },
 

@@ -25,6 +25,8 @@ export interface Service {
   /** most resident memory since the last `resetPeak`, MiB */
   peak(): number;
   resetPeak(): void;
+  /** that the gateway has used since it was started */
+  processorSeconds(): number;
   /** what the gateway has written to its log */
   log(): string;
   stop(): Promise<void>;
@@ -78,6 +80,13 @@ export async function startService(environment: Readonly<Record<string, string>>
     ...{ httpPort, grpcPort, metricsPort, pid },
     rss: () => field('VmRSS'),
     peak: () => field('VmHWM'),
+    // User and system time in ticks, the 14th and 15th field of the line.
+    processorSeconds() {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, '5'),
     log: () => output.join(''),
     async stop() {
