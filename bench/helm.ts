@@ -18,6 +18,7 @@ import { wrongValues } from '../test/helm/wrong-values.ts';
 import { type Cluster, startCluster } from './helm/cluster.ts';
 import { customResourceDefinitions } from './helm/crds.ts';
 import { buildTool, findTool } from './helm/tools.ts';
+import { missingForWalk, type Walk, walk } from './helm/walk.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -49,8 +50,13 @@ async function main(helm: string): Promise<void> {
       if (code === 0 || !error.includes(named)) throw new Error(`${settings} was not refused by name:\n${error}`);
       return settings;
     });
+    const units = unitTests();
     const rules = await checkMonitoring();
-    writeFileSync(path.join(root, 'bench/helm.md'), report(cluster, helm, checked, refused.length, rules));
+    const missing = await missingForWalk();
+    const walked = missing === undefined ? walkText(await walk(cluster, helm)) : `Not run here: ${missing}.\n`;
+    if (missing !== undefined) console.warn(`NOT RUN: the walk of a new operator. ${missing}.`);
+    const parts = { checked, refused: refused.length, rules, units, walked };
+    writeFileSync(path.join(root, 'bench/helm.md'), report(cluster, helm, parts));
     console.log('bench/helm.md is written.');
   } finally {
     await cluster.stop();
@@ -214,7 +220,53 @@ function everyMetric(): Metrics {
   return metrics;
 }
 
-function report(cluster: Cluster, helm: string, checked: readonly Checked[], refused: number, rules: string): string {
+/** The suites of helm/hourglass/tests, by helm-unittest. */
+function unitTests(): string {
+  const { status, stdout, stderr } = spawnSync(buildTool('helm-unittest'), ['--color=false', chart], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`helm-unittest:\n${stdout}${stderr}`);
+  const [, tests] = /^Tests: +(\d+) passed, \1 total$/m.exec(stdout) ?? [];
+  const [, suites] = /^Test Suites: +(\d+) passed, \1 total$/m.exec(stdout) ?? [];
+  if (tests === undefined || suites === undefined) throw new Error(`helm-unittest did not pass all:\n${stdout}`);
+  return `helm-unittest: ${tests} tests in ${suites} suites pass`;
+}
+
+function walkText({ installSeconds, trainedSeconds, answer, users, upgrade, rollback, job, stops }: Walk): string {
+  const failed = (failures: readonly string[]): string =>
+    failures.length === 0
+      ? 'none failed'
+      : `${failures.length} failed: ${[...new Set(failures)].slice(0, 3).join('; ')}`;
+  const rows = stops.map(
+    ({ pod, seconds, graceSeconds, exitCode }) => `| ${pod} | ${seconds.toFixed(1)} | ${graceSeconds} | ${exitCode} |`,
+  );
+  return `| | |
+| --- | --- |
+| \`helm install --wait\`: two gateways and a worker, every probe passed | ${installSeconds.toFixed(1)} s |
+| "Train and answer": one epoch of MNIST, published, encoded, decoded | ${trainedSeconds.toFixed(1)} s |
+| answer of \`/decode\` | \`${answer}…\` |
+| who the processes are | ${users.join('; ')} |
+| \`helm upgrade --wait\` under load | ${upgrade.seconds.toFixed(1)} s, ${upgrade.requests} requests of \`/decode\`, ${failed(upgrade.failures)} |
+| \`helm rollback --wait\` under load | ${rollback.seconds.toFixed(1)} s, ${rollback.requests} requests, ${failed(rollback.failures)} |
+| a job of 40 epochs, trained meanwhile | ${job} |
+
+How the pods ended that upgrade, rollback and uninstall stopped:
+
+| pod | seconds | grace | exit code |
+| --- | ---: | ---: | ---: |
+${rows.join('\n')}
+`;
+}
+
+interface Parts {
+  readonly checked: readonly Checked[];
+  readonly refused: number;
+  readonly rules: string;
+  readonly units: string;
+  readonly walked: string;
+}
+
+function report(cluster: Cluster, helm: string, { checked, refused, rules, units, walked }: Parts): string {
   const commit = execFileSync('git', ['-C', root, 'log', '-1', '--format=%h'], { encoding: 'utf8' }).trim();
   const version = execFileSync(helm, ['version', '--short'], { encoding: 'utf8' }).trim();
   const names = checked[0]?.steps.map(({ name }) => name) ?? [];
@@ -235,8 +287,21 @@ uninstall nothing of the chart is left. Seconds for each step:
 | --- | ---: | ---: | ${names.map(() => '---:').join(' | ')} |
 ${rows.join('\n')}
 
-${refused} wrong values are refused with a message that names the field. ${rules}.
-`;
+${refused} wrong values are refused with a message that names the field. ${units}. ${rules}.
+
+Schemas are checked by the API server itself (\`--dry-run=server --validate=strict\`), with the CustomResourceDefinitions above; kubeconform is
+not used, since it would know less.
+
+## The walk of a new operator
+
+docs/operations.md block by block as it stands there, on this API, with the images of \`npm run check:images\`: the pods' containers are run by
+podman and runc as the API holds them (image, arguments, environment with its Secrets, user, groups, read-only root, capabilities,
+memory, folders, probes, grace), each with an address of its own. Redis and the bucket are a redis-server and a versitygw of this
+machine. Changed in the text: registry and tag, the passwords, and the S3 server's endpoint. There is no kubelet and no kube-proxy: CPU
+shares, sizes of volumes and network policies are not enforced, and a relay to the pods that are ready stands for the Service and for
+\`kubectl port-forward\`. It sends new connections to a stopping pod for another second.
+
+${walked}`;
 }
 
 const missing = (['go', 'kubectl'] as const).filter((name) => findTool(name) === undefined);

@@ -3,7 +3,7 @@
  * kubelet binds every pending pod to one node object and reports it ready, which is all that `helm --wait` looks at.
  */
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -16,6 +16,10 @@ export interface Cluster {
   readonly version: string;
   readonly readySeconds: number;
   kubectl(args: readonly string[], input?: string): { readonly status: number | null; readonly output: string };
+  /** The same without blocking this process. Rejects when it fails. */
+  kubectlLater(args: readonly string[], input?: string): Promise<string>;
+  /** Pods of this namespace are somebody else's: the stand-in for nodes leaves them alone. */
+  reserve(namespace: string): void;
   stop(): Promise<void>;
 }
 
@@ -93,13 +97,16 @@ export async function startCluster(): Promise<Cluster> {
       '--use-service-account-credentials=false',
       `--controllers=${controllerNames.join(',')}`,
     ]);
-    const kubelet = standInForNodes(kubectl);
+    const reserved = new Set<string>();
+    const kubelet = standInForNodes(kubectl, reserved);
     const version = /"gitVersion": "([^"]+)"/.exec(kubectl(['get', '--raw', '/version']).output)?.[1] ?? 'unknown';
     return {
       kubeconfig,
       version,
       readySeconds,
       kubectl,
+      kubectlLater: (args, input) => runLater(program, args, { ...process.env, KUBECONFIG: kubeconfig }, input),
+      reserve: (namespace) => void reserved.add(namespace),
       async stop() {
         clearInterval(kubelet);
         await stopAll();
@@ -109,6 +116,16 @@ export async function startCluster(): Promise<Cluster> {
     await stopAll();
     throw error;
   }
+}
+
+function runLater(program: string, args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${path.basename(program)} ${args.join(' ')} failed:\n${stdout}${stderr}`));
+      else resolve(stdout);
+    });
+    child.stdin?.end(input);
+  });
 }
 
 const controllerNames = [
@@ -140,13 +157,14 @@ interface Pod {
 }
 
 /** Binds pending pods, reports them ready, and lets deleted ones go. */
-function standInForNodes(kubectl: Cluster['kubectl']): NodeJS.Timeout {
+function standInForNodes(kubectl: Cluster['kubectl'], reserved: ReadonlySet<string>): NodeJS.Timeout {
   kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'stand-in' } }));
   return setInterval(() => {
     const { status, output } = kubectl(['get', 'pods', '-A', '-o', 'json']);
     if (status !== 0) return;
     for (const { metadata, spec, status: state } of (JSON.parse(output) as { items: Pod[] }).items) {
       const { namespace, name } = metadata;
+      if (reserved.has(namespace)) continue;
       if (metadata.deletionTimestamp !== undefined) {
         kubectl(['delete', 'pod', '-n', namespace, name, '--grace-period=0', '--force', '--wait=false']);
       } else if (state.phase === 'Pending') {

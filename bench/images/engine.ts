@@ -52,11 +52,12 @@ export function missingTools(programs: readonly string[]): string[] {
 }
 
 // cgroups of a machine without systemd; crun of Debian 12 refuses hybrid hierarchies.
-const podman = ['--runtime', 'runc', '--cgroup-manager=cgroupfs'];
+export const podmanFlags = ['--runtime', 'runc', '--cgroup-manager=cgroupfs'] as const;
+export const podmanEnvironment = { ...process.env, STORAGE_DRIVER: process.env.STORAGE_DRIVER ?? 'overlay' };
 const caBundle = '/etc/ssl/certs/ca-certificates.crt';
 
 export function openEngine(): Engine {
-  const env = { ...process.env, STORAGE_DRIVER: process.env.STORAGE_DRIVER ?? 'overlay' };
+  const env = podmanEnvironment;
   const run = (command: string, args: readonly string[]): string => {
     const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', env, maxBuffer: 2 ** 28 });
     if (status === 0) return stdout.trim();
@@ -83,7 +84,7 @@ export function openEngine(): Engine {
 
     start({ name, image, memory, volume, environment }) {
       run('podman', [
-        ...podman,
+        ...podmanFlags,
         ...['run', '-d', '--name', name, '--pull=never', '--network', 'host', '-m', memory, '--pids-limit', '512'],
         ...['--read-only', '--tmpfs', '/tmp:rw,size=64m', '--cap-drop=all', '--security-opt', 'no-new-privileges'],
         // Where CAP_SYS_RESOURCE is missing, runc cannot raise limits: name some that are within the present ones.
@@ -93,22 +94,23 @@ export function openEngine(): Engine {
       ]);
     },
 
-    exec: (name, command) => run('podman', [...podman, 'exec', name, ...command]),
+    exec: (name, command) => run('podman', [...podmanFlags, 'exec', name, ...command]),
 
     stop(name, seconds) {
-      run('podman', [...podman, 'stop', '-t', String(seconds), name]);
-      return Number(run('podman', [...podman, 'inspect', '-f', '{{.State.ExitCode}}', name]));
+      run('podman', [...podmanFlags, 'stop', '-t', String(seconds), name]);
+      return Number(run('podman', [...podmanFlags, 'inspect', '-f', '{{.State.ExitCode}}', name]));
     },
 
-    logs: (name) => spawnSync('podman', [...podman, 'logs', '--tail', '20', name], { encoding: 'utf8', env }).stdout,
+    logs: (name) =>
+      spawnSync('podman', [...podmanFlags, 'logs', '--tail', '20', name], { encoding: 'utf8', env }).stdout,
 
-    remove: (name) => void spawnSync('podman', [...podman, 'rm', '-f', name], { env }),
+    remove: (name) => void spawnSync('podman', [...podmanFlags, 'rm', '-f', name], { env }),
 
-    removeVolume: (name) => void spawnSync('podman', [...podman, 'volume', 'rm', '-f', name], { env }),
+    removeVolume: (name) => void spawnSync('podman', [...podmanFlags, 'volume', 'rm', '-f', name], { env }),
 
     runOnce: (image, [program = '', ...args]) =>
       run('podman', [
-        ...podman,
+        ...podmanFlags,
         ...['run', '--rm', '--pull=never', '--network', 'none', '--read-only', '--cap-drop=all'],
         ...['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=4096:4096', '--entrypoint', program, image, ...args],
       ]),

@@ -10,6 +10,8 @@ import { errorTable } from '../../src/base/errors.ts';
 import { metricTable } from '../../src/platform/metric-table.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import { settings } from '../../src/platform/settings.ts';
+import { deviceQueues } from '../../src/queue/bullmq-keys.ts';
+import { keyBase } from '../../src/queue/redis.ts';
 import { helm, type Manifest, podTemplates, render, textOf, valuesFiles } from './render.ts';
 import { wrongValues } from './wrong-values.ts';
 
@@ -133,6 +135,17 @@ describe.skipIf(helm === undefined).each(valuesFiles)('rendered with %s', (file)
     );
     for (const { kind, metadata, spec } of objects) {
       if (kind === 'Deployment') expect('replicas' in spec, metadata.name).toBe(!scaled.includes(metadata.name));
+    }
+  });
+
+  it('has KEDA count the keys that the queue keeps', () => {
+    const triggers = objects.flatMap(({ kind, spec }) => (/^Scaled/.test(kind) ? spec.triggers : [])) as Manifest[];
+    expect(triggers.length > 0).toBe(['keda-values.yaml', 'gpu-values.yaml'].includes(file));
+    const base = keyBase({ prefix: defaults.redis.prefix });
+    const keys = deviceQueues.flatMap((queue) => ['waiting', 'running'].map((what) => `${base}queue:${queue}:${what}`));
+    for (const { type, metadata } of triggers) {
+      expect(type).toBe('redis');
+      expect(keys).toContain(metadata.listName);
     }
   });
 

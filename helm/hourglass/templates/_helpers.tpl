@@ -393,8 +393,8 @@ spec:
     {{- end }}
     databaseIndex: {{ $root.Values.redis.database | quote }}
     enableTLS: {{ $root.Values.redis.tls | quote }}
-    # A sorted set: KEDA counts its members.
-    listName: {{ printf "%s:queue:%s:%s" $root.Values.redis.prefix $queue $state }}
+    # A sorted set: KEDA counts its members. The name is keyBase of src/queue/redis.ts, in braces for Redis clusters.
+    listName: {{ printf "{%s}:queue:%s:%s" $root.Values.redis.prefix $queue $state | quote }}
     listLength: '1'
   {{- if include "hourglass.redisSecret" $root }}
   authenticationRef:
