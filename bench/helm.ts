@@ -297,7 +297,7 @@ not used, since it would know less.
 docs/operations.md block by block as it stands there, on this API, with the images of \`npm run check:images\`: the pods' containers are run by
 podman and runc as the API holds them (image, arguments, environment with its Secrets, user, groups, read-only root, capabilities,
 memory, folders, probes, grace), each with an address of its own. Redis and the bucket are a redis-server and a versitygw of this
-machine. Changed in the text: registry and tag, the passwords, and the S3 server's endpoint. There is no kubelet and no kube-proxy: CPU
+machine. Changed in the text: registry and tag, the passwords, and the S3 server's endpoint and region. There is no kubelet and no kube-proxy: CPU
 shares, sizes of volumes and network policies are not enforced, and a relay to the pods that are ready stands for the Service and for
 \`kubectl port-forward\`. It sends new connections to a stopping pod for another second.
 

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../test/helpers/ports.ts';
 import { buildTool, findTool } from './tools.ts';
 
@@ -98,17 +99,21 @@ export async function startCluster(): Promise<Cluster> {
       `--controllers=${controllerNames.join(',')}`,
     ]);
     const reserved = new Set<string>();
-    const kubelet = standInForNodes(kubectl, reserved);
+    const ending = new AbortController();
+    const kubectlLater: Cluster['kubectlLater'] = (args, input) =>
+      runLater(program, args, { ...process.env, KUBECONFIG: kubeconfig }, input);
+    const nodes = standInForNodes(kubectlLater, reserved, ending.signal);
     const version = /"gitVersion": "([^"]+)"/.exec(kubectl(['get', '--raw', '/version']).output)?.[1] ?? 'unknown';
     return {
       kubeconfig,
       version,
       readySeconds,
       kubectl,
-      kubectlLater: (args, input) => runLater(program, args, { ...process.env, KUBECONFIG: kubeconfig }, input),
+      kubectlLater,
       reserve: (namespace) => void reserved.add(namespace),
       async stop() {
-        clearInterval(kubelet);
+        ending.abort();
+        await nodes;
         await stopAll();
       },
     };
@@ -156,31 +161,39 @@ interface Pod {
   readonly status: { readonly phase: string };
 }
 
-/** Binds pending pods, reports them ready, and lets deleted ones go. */
-function standInForNodes(kubectl: Cluster['kubectl'], reserved: ReadonlySet<string>): NodeJS.Timeout {
-  kubectl(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'stand-in' } }));
-  return setInterval(() => {
-    const { status, output } = kubectl(['get', 'pods', '-A', '-o', 'json']);
-    if (status !== 0) return;
-    for (const { metadata, spec, status: state } of (JSON.parse(output) as { items: Pod[] }).items) {
-      const { namespace, name } = metadata;
-      if (reserved.has(namespace)) continue;
-      if (metadata.deletionTimestamp !== undefined) {
-        kubectl(['delete', 'pod', '-n', namespace, name, '--grace-period=0', '--force', '--wait=false']);
-      } else if (state.phase === 'Pending') {
-        if (!spec.nodeName) {
-          const target = { apiVersion: 'v1', kind: 'Node', name: 'stand-in' };
-          const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target };
-          kubectl(
-            ['create', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}/binding`, '-f', '-'],
-            JSON.stringify(binding),
-          );
-        }
-        const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, '');
-        const conditions = ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'True', lastTransitionTime }));
-        const patch = JSON.stringify({ status: { phase: 'Running', conditions } });
-        kubectl(['patch', 'pod', '-n', namespace, name, '--subresource=status', '--type=merge', '-p', patch]);
-      }
+/** Binds pending pods, reports them ready, and lets deleted ones go, until the signal is aborted. Never blocks this process. */
+async function standInForNodes(
+  kubectl: Cluster['kubectlLater'],
+  reserved: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = (args: readonly string[], input?: string): Promise<string> => kubectl(args, input).catch(() => '');
+  await asked(
+    ['create', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'stand-in' } }),
+  );
+  while (!signal.aborted) {
+    const output = await asked(['get', 'pods', '-A', '-o', 'json']);
+    const { items } = JSON.parse(output === '' ? '{ "items": [] }' : output) as { items: Pod[] };
+    for (const pod of items) if (!reserved.has(pod.metadata.namespace)) await settle(asked, pod);
+    await sleep(kubeletIntervalMs);
+  }
+}
+
+async function settle(kubectl: Cluster['kubectlLater'], { metadata, spec, status }: Pod): Promise<void> {
+  const { namespace, name } = metadata;
+  if (metadata.deletionTimestamp !== undefined) {
+    await kubectl(['delete', 'pod', '-n', namespace, name, '--grace-period=0', '--force', '--wait=false']);
+  } else if (status.phase === 'Pending') {
+    if (!spec.nodeName) {
+      const target = { apiVersion: 'v1', kind: 'Node', name: 'stand-in' };
+      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target };
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}/binding`;
+      await kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(binding));
     }
-  }, kubeletIntervalMs);
+    const lastTransitionTime = new Date().toISOString().replace(/\.\d+/, '');
+    const conditions = ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'True', lastTransitionTime }));
+    const patch = JSON.stringify({ status: { phase: 'Running', conditions } });
+    await kubectl(['patch', 'pod', '-n', namespace, name, '--subresource=status', '--type=merge', '-p', patch]);
+  }
 }

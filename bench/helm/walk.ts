@@ -146,6 +146,7 @@ async function steps({ cluster, helm, folder, node, password }: Place): Promise<
   const own = replaced(values, [
     ['registry: registry.example/me, tag: 0.1.0', `registry: localhost, tag: ${tag}`],
     ['store: {', 'store: { endpoint: "http://s3.data.svc:7070", pathStyle: true,'],
+    ['region: eu-central-1', 'region: us-east-1'],
   ]);
   writeFileSync(path.join(folder, 'my-values.yaml'), `${own}\nnetworkPolicy: { storePorts: [7070] }\n`);
   const installing = Date.now();

@@ -25,13 +25,20 @@ export interface Service {
   readonly idleMemory: number;
   /** folder with the encoder's ONNX file, for peers */
   readonly folder: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
 export const row: readonly number[] = Array.from({ length: values }, (_, i) => (i % 97) / 96);
 
+export interface ServiceOptions {
+  /** the program of another build */
+  readonly program?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** `given` are the files of the model `digits`, 784 values to 32; default: a 784-128-32 net with random weights. */
-export async function startService(given?: ModelFiles): Promise<Service> {
+export async function startService(given?: ModelFiles, options: ServiceOptions = {}): Promise<Service> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-bench-'));
   const redis = await startRedis();
   const files = given ?? filesOf(denseAutoencoder([values, 128, codes]));
@@ -47,10 +54,12 @@ export async function startService(given?: ModelFiles): Promise<Service> {
     HOURGLASS_GRPC_PORT: '0',
     HOURGLASS_METRICS_PORT: '0',
     HOURGLASS_DRAIN: '0s',
+    ...options.environment,
   };
   const start = performance.now();
   const log = openSync(path.join(folder, 'gateway.log'), 'w');
-  const child = spawn(process.execPath, ['dist/main.js', 'gateway'], { env, stdio: ['ignore', log, 'inherit', 'ipc'] });
+  const program = options.program ?? 'dist/main.js';
+  const child = spawn(process.execPath, [program, 'gateway'], { env, stdio: ['ignore', log, 'inherit', 'ipc'] });
   const [{ httpPort, grpcPort, metricsPort }] = (await once(child, 'message')) as [
     Pick<Service, 'httpPort' | 'grpcPort' | 'metricsPort'>,
   ];
@@ -63,7 +72,7 @@ export async function startService(given?: ModelFiles): Promise<Service> {
   const firstAnswer = (performance.now() - start) / 1000;
   await sleep(2000);
   return {
-    ...{ httpPort, grpcPort, metricsPort, firstAnswer, folder },
+    ...{ httpPort, grpcPort, metricsPort, firstAnswer, folder, pid: child.pid ?? 0 },
     idleMemory: residentMemory(child),
     async stop() {
       child.kill('SIGTERM');

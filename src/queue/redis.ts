@@ -30,7 +30,7 @@ export interface QueueSettings extends RedisSettings {
 }
 
 /** What every key begins with; the braces keep them together in a cluster. */
-export const keyBase = (settings: RedisSettings): string => `{${settings.prefix}}:`;
+export const keyBase = (settings: Pick<RedisSettings, 'prefix'>): string => `{${settings.prefix}}:`;
 
 /** `commands` fails at once while the server is away. `subscriber` listens and renews its subscriptions by itself. */
 export type ConnectionKind = 'commands' | 'subscriber';
