@@ -14,6 +14,7 @@ import { newKey } from '../src/access/api-key.ts';
 import { freePort } from '../test/helpers/ports.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 import { baseImage } from './images/base.ts';
+import { type ComposeProof, missingForCompose, proveCompose } from './images/compose.ts';
 import { type Engine, missingTools, openEngine } from './images/engine.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -41,7 +42,13 @@ async function main(engine: Engine): Promise<void> {
   }
   const bills = built.map(({ target }) => compareBill(engine, target));
   const proof = await prove(engine);
-  writeFileSync(path.join(root, 'bench/images.md'), report(base, baseBytes, built, proof, bills));
+  const missing = missingForCompose();
+  if (missing !== undefined) console.warn(`NOT RUN: docker/compose.yaml. ${missing}.`);
+  const compose =
+    missing === undefined
+      ? composeText(await proveCompose(engine, base, documentedSteps))
+      : `Not run here: ${missing}.\n`;
+  writeFileSync(path.join(root, 'bench/images.md'), report({ base, baseBytes, built, proof, bills, compose }));
   console.log('bench/images.md is written.');
 }
 
@@ -181,13 +188,26 @@ function documentedSteps(url: string): string {
   return block.replace('http://127.0.0.1:8080', url);
 }
 
-function report(
-  base: string,
-  baseBytes: number,
-  built: readonly Built[],
-  proof: Proof,
-  bills: readonly string[],
-): string {
+function composeText({ readySeconds, trainedSeconds, answer, stoppedSeconds }: ComposeProof): string {
+  return `| | |
+| --- | --- |
+| gateway ready after | ${readySeconds.toFixed(1)} s |
+| "Train and answer" of docs/operations.md with the key that the gateway has printed | ${trainedSeconds.toFixed(1)} s |
+| answer of \`/decode\` | \`${answer}…\` |
+| all stopped after | ${stoppedSeconds.toFixed(1)} s |
+`;
+}
+
+interface Parts {
+  readonly base: string;
+  readonly baseBytes: number;
+  readonly built: readonly Built[];
+  readonly proof: Proof;
+  readonly bills: readonly string[];
+  readonly compose: string;
+}
+
+function report({ base, baseBytes, built, proof, bills, compose }: Parts): string {
   const commit = execFileSync('git', ['-C', root, 'log', '-1', '--format=%h'], { encoding: 'utf8' }).trim();
   const rows = built.map(({ target, seconds, bytes }) => {
     const limit = target in limits ? limits[target as keyof typeof limits] : undefined;
@@ -220,6 +240,16 @@ privileges, a tmpfs at /tmp, one new named volume at /data, redis-server on loop
 | answer of \`/decode\` | \`${proof.answer}…\` |
 | \`hourglass health\` in both containers | exit code 0 |
 | stopped by SIGTERM | ${stops.join('; ')} |
+
+## docker/compose.yaml
+
+As it stands there, by podman-compose on a network of its own in which services find each other by name: redis, S3 server, bucket, gateway,
+worker. The images of redis, versitygw and busybox cannot be pulled here: stand-ins hold Debian's redis-server, versitygw v1.8.0 and
+Debian's mkdir. Prometheus and Grafana are not started, their images cannot be pulled either; promtool checks Prometheus' rules in
+bench/helm.md.
+
+${compose}
+## worker-cuda
 
 Not built here: \`worker-cuda\`. Its base image (docker.io/nvidia/cuda), ONNX Runtime's CUDA provider (api.nuget.org) and libtensorflow for
 CUDA (storage.googleapis.com) come from servers other than the npm registry and Debian, which this command does not use.

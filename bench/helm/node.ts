@@ -54,6 +54,7 @@ export class PodmanNode {
   readonly #settings: NodeSettings;
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-node-'));
   readonly #pods = new Map<string, Running>();
+  readonly #deleted = new Set<string>();
   readonly #stops: Stop[] = [];
   readonly #stopping: Promise<void>[] = [];
   readonly #loop: Promise<void>;
@@ -135,7 +136,12 @@ export class PodmanNode {
     const { name, deletionTimestamp } = manifest.metadata;
     const pod = this.#pods.get(name);
     if (deletionTimestamp !== undefined) {
-      if (pod?.deletedAt === undefined) this.#stopping.push(this.#remove(manifest, pod));
+      if (this.#deleted.has(name)) return;
+      this.#deleted.add(name);
+      const removing = this.#remove(manifest, pod).catch((error: unknown) => {
+        this.#failure ??= error;
+      });
+      this.#stopping.push(removing);
     } else if (pod) await this.#probe(pod);
     else this.#pods.set(name, await this.#start(manifest));
   }
@@ -261,7 +267,7 @@ export class PodmanNode {
       await podman('rm', '-f', pod.container);
       this.#pods.delete(name);
     }
-    await this.#kubectl('delete', 'pod', name, '--grace-period=0', '--force', '--wait=false');
+    await this.#kubectl('delete', 'pod', name, '--grace-period=0', '--force', '--wait=false', '--ignore-not-found');
   }
 
   async #kubectl(...given: (string | object)[]): Promise<string> {

@@ -19,7 +19,10 @@ export const credentials = {
   AWS_REGION: 'us-east-1',
 };
 
-/** The path of the server; undefined, with a loud line, where it could not be built before the tests (`buildS3Server`). */
+/** The path of the server; undefined where it is not. */
+export const s3ServerProgram = (): string | undefined => (existsSync(program) ? program : undefined);
+
+/** The same; undefined, with a loud line, where it could not be built before the tests (`buildS3Server`). */
 export function s3Server(): string | undefined {
   if (existsSync(program)) return program;
   console.warn('SKIPPED: everything that needs an S3 server, because versitygw is not here.');
