@@ -205,10 +205,8 @@ async function steps({ cluster, helm, folder, node, password }: Place): Promise<
     )?.[1];
     const question = { url: `${url}/v1/models/digits/decode`, headers, body: `{"codes":${codes}}` };
     // A new release is a change of the pods; here a setting stands for it.
-    const upgrade = await underLoad(question, () =>
-      run(`${upgradeLine} -n hourglass --set settings.HOURGLASS_LOG_LEVEL=debug`),
-    );
-    const rollback = await underLoad(question, () => run(`${rollbackLine} 1 -n hourglass --wait`));
+    const upgrade = await underLoad(question, () => run(`${upgradeLine} --set settings.HOURGLASS_LOG_LEVEL=debug`));
+    const rollback = await underLoad(question, () => run(rollbackLine));
     await until(async () => ['succeeded', 'failed', 'cancelled'].includes((await view()).state));
     const { state, attempts } = await view();
     if (state !== 'succeeded') throw new Error(`the job that was trained during the upgrade is ${state}`);

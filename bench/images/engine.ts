@@ -69,7 +69,10 @@ export function openEngine(): Engine {
     build({ root, target, tag, base }) {
       // A machine whose traffic passes a proxy trusts a certificate that the base image does not know.
       const trust = existsSync(caBundle)
-        ? ['-v', `${caBundle}:${caBundle}:ro`, '--build-arg', `NODE_EXTRA_CA_CERTS=${caBundle}`]
+        ? [
+            ...['-v', `${caBundle}:${caBundle}:ro`, '--build-arg', `NODE_EXTRA_CA_CERTS=${caBundle}`],
+            ...['--build-arg', `PIP_CERT=${caBundle}`],
+          ]
         : [];
       const registry = run('npm', ['config', 'get', 'registry']);
       run('buildah', [
