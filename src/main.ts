@@ -5,11 +5,11 @@
  */
 
 import cluster from 'node:cluster';
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { exposureProblem } from './access/exposure.ts';
 import { usage } from './cli/usage.ts';
-import type { UploadLimits } from './data/upload.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
+import { openDataFolder } from './platform/data-folder.ts';
 import { entry } from './platform/entry.ts';
 import { createLog, type Logger, secretsOf } from './platform/log.ts';
 import { Metrics } from './platform/metrics.ts';
@@ -54,18 +54,6 @@ const queueSettings = (config: Config, url: string | null): QueueSettings => ({
   maxWaitingPerClient: config.maxQueuedJobsPerClient,
 });
 
-/** Folders of earlier releases were readable for everybody; one of another user, or one that all share as /tmp, stays as it is. */
-function openDataFolder({ dataDir }: Config): void {
-  mkdirSync(dataDir, { recursive: true });
-  const sticky = 0o1000;
-  if (statSync(dataDir).mode & sticky) return;
-  try {
-    chmodSync(dataDir, 0o700);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-  }
-}
-
 /** Undefined, and nothing loaded, where nobody wants spans. */
 async function openTracing(role: string, config: Config, log: Logger): Promise<Tracing | undefined> {
   if ((config.otlpEndpoint ?? config.otlpTracesEndpoint) === null) return undefined;
@@ -103,26 +91,6 @@ function begin(role: string, config: Config): Process {
   shutdown.listen();
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   return { config, log, metrics, shutdown };
-}
-
-/** What is stored, for the roles that look at it. */
-async function openStored(config: Config, metrics?: Metrics, limits: Partial<UploadLimits> = {}, cacheBytes?: number) {
-  const imports = { threads: config.importThreads, heapBytes: config.importMemoryBytes };
-  const { createDatasetStore } = await import('./data/store.ts');
-  const { Registry } = await import('./registry/registry.ts');
-  const { openStores } = await import('./store/open.ts');
-  const { observeInto } = await import('./store/request-metrics.ts');
-  const stores = await openStores(config, metrics && observeInto(metrics));
-  return {
-    stores,
-    registry: await Registry.open(stores.versions, stores.isShared ? { orphanAgeMs: 'never' } : {}),
-    datasets: createDatasetStore({
-      files: stores.datasets,
-      limits,
-      imports,
-      ...(cacheBytes !== undefined && { cacheBytes }),
-    }),
-  };
 }
 
 async function worker(config: Config): Promise<void> {
@@ -224,7 +192,7 @@ async function gateway(config: Config): Promise<void> {
   const { log, metrics, shutdown } = begin(number === undefined ? 'gateway' : `gateway-${number}`, config);
   if (config.auth === 'off') log.warn('HOURGLASS_AUTH=off: everybody who reaches this gateway may do everything');
   const { createGateway } = await import('./gateway/gateway.ts');
-  const { openAccessControl } = await import('./access/open.ts');
+  const { firstKeyText, openAccessControl } = await import('./access/open.ts');
   const { RedisKeys } = await import('./queue/redis-keys.ts');
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { ModelPool } = await import('./runtime/pool.ts');
@@ -232,8 +200,11 @@ async function gateway(config: Config): Promise<void> {
   const queue = await RedisJobQueue.open(settings, log);
   const keyStorage = await RedisKeys.open(settings, log);
   const { access, keys, firstKey, ...accessControl } = await openAccessControl(config, keyStorage, log);
+  const { openStored } = await import('./gateway/stored.ts');
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
-  const { stores, registry, datasets } = await openStored(config, metrics, limits, lookedAtBytes);
+  const { stores, registry, datasets, ofTenant } = await openStored(config, {
+    ...{ metrics, limits, cacheBytes: lookedAtBytes },
+  });
   const pool = new ModelPool({
     threads: number === undefined ? config.servingWorkers : Math.ceil(config.servingWorkers / config.gateways),
     session: { threads: config.servingThreads },
@@ -242,10 +213,29 @@ async function gateway(config: Config): Promise<void> {
     maxBytes: config.loadedBytes,
     onEvict: () => metrics.count('modelEvictions', 1),
   });
-  const warn = (message: string, facts: object): void => log.warn(facts, message);
   const tracing = await openTracing('gateway', config, log);
-  const predictor = new ModelPredictor({ registry, pool, config, metrics, warn, tracing });
-  const parts = { queue, predictor, registry, datasets, storage: stores, access, keys, config, log, metrics, tracing };
+  const predictor = new ModelPredictor({
+    ...{ registry, pool, config, metrics, tracing },
+    warn: (message, facts) => log.warn(facts, message),
+  });
+  const openTenant = async (name: string) => {
+    const own = await ofTenant(name);
+    return { ...own, queue: queue.forTenant(name), predictor: predictor.forTenant(own.registry) };
+  };
+  const parts = {
+    queue,
+    predictor,
+    openTenant,
+    registry,
+    datasets,
+    storage: stores,
+    access,
+    keys,
+    config,
+    log,
+    metrics,
+    tracing,
+  };
   const served = createGateway({
     ...parts,
     version: release,
@@ -280,13 +270,16 @@ async function up(config: Config): Promise<void> {
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { createTerminal } = await import('./up/terminal.ts');
   const { Up } = await import('./up/up.ts');
+  const { openStored } = await import('./gateway/stored.ts');
+  const stored = await openStored(config, { metrics });
   const parts = new Up({
     ...{ config, log, metrics, release },
     terminal: createTerminal(process.stdout),
     program: entry(import.meta.url, './main.ts'),
     environment: withoutRedis(forTerminal()),
     openQueue: (url) => RedisJobQueue.open(queueSettings(config, url), log),
-    ...(await openStored(config, metrics)),
+    registry: stored.registry,
+    datasets: stored.datasets,
     currentFolder: process.cwd(),
     onHopeless: (part) => {
       log.error({ part }, 'cannot run here, stopping');
@@ -305,10 +298,17 @@ async function up(config: Config): Promise<void> {
 
 /** Run from time to time where the store is a bucket: nothing else deletes there. */
 async function collect(config: Config): Promise<void> {
-  const { stores, registry } = await openStored(config);
-  await registry.collect(config.collectGraceMs);
-  const { deleted, bytes } = await stores.collect(config.collectGraceMs);
-  console.log(`deleted ${deleted} objects, ${bytes} bytes`);
+  const { openStored } = await import('./gateway/stored.ts');
+  const { stores, registry, ofTenant } = await openStored(config);
+  const own = [{ stores, registry }];
+  for (const name of await stores.tenants()) own.push(await ofTenant(name));
+  const sum = { deleted: 0, bytes: 0 };
+  for (const tenant of own) {
+    await tenant.registry.collect(config.collectGraceMs);
+    const { deleted, bytes } = await tenant.stores.collect(config.collectGraceMs);
+    Object.assign(sum, { deleted: sum.deleted + deleted, bytes: sum.bytes + bytes });
+  }
+  console.log(`deleted ${sum.deleted} objects, ${sum.bytes} bytes`);
   await stores.close();
 }
 
@@ -322,9 +322,6 @@ function refuseExposure(config: Config): void {
   const problem = exposureProblem(config);
   if (problem !== undefined) throw new StartError(problem);
 }
-
-const firstKeyText = (key: string): string =>
-  `\nThere was no API key yet. This one may do everything and is not shown again:\n\n  export HOURGLASS_API_KEY=${key}\n\n`;
 
 /** Talks to a gateway, wherever it runs. */
 async function keys(words: readonly string[]): Promise<void> {

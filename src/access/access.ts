@@ -43,8 +43,6 @@ const everybody: Identity = defaultCaller;
 export const openAccess: Access = { isOn: false, ways: [], admit: () => everybody };
 
 export interface GuardedParts {
-  /** callers of every other tenant are refused: what they would see is not kept apart yet; absent: none is */
-  readonly onlyTenant?: string;
   readonly keys?: KeyRing;
   readonly tokens?: TokenVerifier;
 }
@@ -75,13 +73,6 @@ export class GuardedAccess implements Access {
 
   #allow(identity: Identity | undefined, demanded: Demanded): Identity {
     if (!identity) throw this.#refusal();
-    const { onlyTenant } = this.#parts;
-    if (onlyTenant !== undefined && identity.tenant !== onlyTenant) {
-      throw new HourglassError('forbidden', `This release serves the tenant ${onlyTenant} alone; yours is another.`, {
-        field: 'Authorization',
-        expected: onlyTenant,
-      });
-    }
     if (demanded === 'known' || demanded === 'open' || identity.scopes.has(demanded)) return identity;
     const has = [...identity.scopes];
     throw new HourglassError(

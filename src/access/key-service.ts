@@ -24,13 +24,10 @@ const defaultOverlapSeconds = 3600;
 export class KeyService {
   readonly #storage: KeyStorage;
   readonly #ring: KeyRing;
-  readonly #onlyTenant: string | undefined;
 
-  /** `onlyTenant`: no keys are made for others */
-  constructor(storage: KeyStorage, ring: KeyRing, onlyTenant?: string) {
+  constructor(storage: KeyStorage, ring: KeyRing) {
     this.#storage = storage;
     this.#ring = ring;
-    this.#onlyTenant = onlyTenant;
   }
 
   /** Newest first. Throws `queue-unavailable`, as all of these do. */
@@ -54,7 +51,6 @@ export class KeyService {
   async create(caller: Caller, request: KeyRequest): Promise<NewKey> {
     const { name, scopes: allowed, tenant = caller.tenant, expiresInSeconds } = request;
     if (tenant !== caller.tenant && caller.tenant !== defaultTenant) throw otherTenant(tenant);
-    if (this.#onlyTenant !== undefined && tenant !== this.#onlyTenant) throw unservedTenant(tenant, this.#onlyTenant);
     await this.#removeLongExpired();
     const { key, record } = recordOf({ name, tenant, scopes: [...new Set(allowed)] }, expiresInSeconds);
     const added = await this.#storage.add(record, { most: maxKeys });
@@ -138,13 +134,6 @@ const notFound = (id: string): HourglassError =>
   new HourglassError('key-not-found', 'There is no key with this id. It may have been revoked.', {
     field: 'id',
     found: id.slice(0, 100),
-  });
-
-const unservedTenant = (tenant: string, served: string): HourglassError =>
-  new HourglassError('forbidden', `This release serves the tenant ${served} alone. Leave "tenant" out.`, {
-    field: '/tenant',
-    expected: served,
-    found: tenant,
   });
 
 const otherTenant = (tenant: string): HourglassError =>

@@ -1,7 +1,6 @@
 /** From the settings to access control that runs: keys with their local copy, tokens, or none of it. */
 
 import path from 'node:path';
-import { defaultTenant } from '../base/caller.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/log.ts';
 import { type Access, GuardedAccess, openAccess } from './access.ts';
@@ -9,9 +8,6 @@ import { waysOf } from './exposure.ts';
 import { KeyRing } from './key-ring.ts';
 import { KeyService } from './key-service.ts';
 import type { KeyStorage } from './key-storage.ts';
-
-/** Stores and queue do not keep tenants apart yet, so callers of others are refused (docs/decisions/0020-access.md). */
-const onlyTenant = defaultTenant;
 
 export interface OpenedAccess {
   readonly access: Access;
@@ -26,12 +22,11 @@ export async function openAccessControl(config: Config, storage: KeyStorage, log
   const ways = waysOf(config);
   const file = path.join(config.dataDir, 'access', 'keys.json');
   const ring = new KeyRing({ storage, adminKey: config.adminKey, log, ...(ways.includes('keys') && { file }) });
-  const keys = new KeyService(storage, ring, onlyTenant);
+  const keys = new KeyService(storage, ring);
   await ring.start();
   const close = () => ring.stop();
   if (ways.length === 0) return { access: openAccess, keys, close };
   const access = new GuardedAccess({
-    onlyTenant,
     ...(ways.includes('keys') && { keys: ring }),
     ...(ways.includes('oidc') && { tokens: await tokensOf(config) }),
   });
@@ -48,3 +43,7 @@ async function tokensOf(config: Config) {
     ...{ tenantClaim: oidcTenantClaim, scopeClaim: oidcScopeClaim },
   });
 }
+
+/** For the operator's terminal. */
+export const firstKeyText = (key: string): string =>
+  `\nThere was no API key yet. This one may do everything and is not shown again:\n\n  export HOURGLASS_API_KEY=${key}\n\n`;

@@ -76,6 +76,7 @@ export const errorTable = {
   'version-exists': row(409, 'ALREADY_EXISTS', 'The model version exists already'),
   'version-in-use': row(409, 'FAILED_PRECONDITION', 'The model version is in use'),
   'frames-expected': row(409, 'FAILED_PRECONDITION', 'Frames of the version may still arrive'),
+  'model-read-only': row(409, 'FAILED_PRECONDITION', 'The model belongs to another tenant'),
   'dataset-exists': row(409, 'ALREADY_EXISTS', 'The data set exists already'),
   'dataset-in-use': row(409, 'FAILED_PRECONDITION', 'The data set is in use'),
   'dataset-read-only': row(409, 'FAILED_PRECONDITION', 'The data set is built in'),

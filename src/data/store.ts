@@ -25,11 +25,13 @@ import { defaultUploadLimits, type UploadLimits } from './upload.ts';
 
 export interface DatasetStoreOptions {
   readonly files: DatasetFiles;
+  /** where built-in sets are unpacked; default: the same place */
+  readonly builtIns?: DatasetFiles;
   /** a split whose stored rows take at most this many bytes is read into memory at its first use; default `smallSplitBytes` */
   readonly cacheBytes?: number;
   readonly limits?: Partial<UploadLimits>;
-  /** threads that read uploads; default: two of 256 MiB */
-  readonly imports?: ImportPoolOptions;
+  /** threads that read uploads, or those that another store has already; default: two of 256 MiB */
+  readonly imports?: ImportPoolOptions | ImportPool;
   /** where the package of a built-in set is; default: as Node finds it */
   readonly packageFolder?: (name: string) => string | undefined;
 }
@@ -42,6 +44,7 @@ export function createDatasetStore(options: DatasetStoreOptions): DatasetStore {
 
 class StoredDatasets implements DatasetStore {
   readonly #files: DatasetFiles;
+  readonly #builtIns: DatasetFiles;
   readonly #cacheBytes: number;
   readonly #limits: UploadLimits;
   readonly #imports: ImportPool;
@@ -49,9 +52,11 @@ class StoredDatasets implements DatasetStore {
 
   constructor({ files, cacheBytes = smallSplitBytes, limits, ...options }: DatasetStoreOptions) {
     this.#files = files;
+    this.#builtIns = options.builtIns ?? files;
     this.#cacheBytes = cacheBytes;
     this.#limits = { ...defaultUploadLimits, ...limits };
-    this.#imports = new ImportPool(options.imports ?? { threads: 2, heapBytes: 256 * 2 ** 20 });
+    const imports = options.imports ?? { threads: 2, heapBytes: 256 * 2 ** 20 };
+    this.#imports = imports instanceof ImportPool ? imports : new ImportPool(imports);
     this.#packageFolder = options.packageFolder ?? packageFolder;
   }
 
@@ -104,7 +109,7 @@ class StoredDatasets implements DatasetStore {
   }
 
   async delete(name: string): Promise<void> {
-    if (builtInSets.some((set) => set.name === name)) {
+    if (isBuiltIn(name)) {
       throw new HourglassError('dataset-read-only', `The data set "${name}" is built in and cannot be deleted.`, {
         field: 'dataset',
         found: name,
@@ -114,7 +119,8 @@ class StoredDatasets implements DatasetStore {
   }
 
   async #find(name: string): Promise<Found> {
-    const set = validName.test(name) ? await this.#files.find(name) : undefined;
+    const files = isBuiltIn(name) ? this.#builtIns : this.#files;
+    const set = validName.test(name) ? await files.find(name) : undefined;
     if (!set) throw notFound(name);
     return { set, manifest: parseManifest(name, set.manifest) };
   }
@@ -162,7 +168,7 @@ class StoredDatasets implements DatasetStore {
         { field: 'name', expected: namePattern, found: name.slice(0, 80) },
       );
     }
-    if (builtInSets.some((set) => set.name === name)) throw exists(name);
+    if (isBuiltIn(name)) throw exists(name);
   }
 
   /** Throws `dataset-not-found` unless the built-in set was unpacked into this store earlier. */
@@ -178,14 +184,14 @@ class StoredDatasets implements DatasetStore {
 
   /** Safe in several processes at once: each unpacks into a folder of its own, and one of them adds it. */
   async #unpack(set: BuiltInSet): Promise<void> {
-    if (await this.#files.find(set.name)) return;
+    if (await this.#builtIns.find(set.name)) return;
     const source = this.#packageFolder(set.package);
     if (!source) return this.#unpacked(set);
-    const { folder, remove } = await this.#files.workspace();
+    const { folder, remove } = await this.#builtIns.workspace();
     try {
       const manifest = completeManifest(await set.unpack(source, folder));
       if (manifest.hash !== set.manifest.hash) throw wrongPackage(set);
-      await this.#files.add(set.name, folder, manifestBytes(manifest));
+      await this.#builtIns.add(set.name, folder, manifestBytes(manifest));
     } catch (thrown) {
       throw diskError(thrown);
     } finally {
@@ -193,6 +199,8 @@ class StoredDatasets implements DatasetStore {
     }
   }
 }
+
+const isBuiltIn = (name: string): boolean => builtInSets.some((set) => set.name === name);
 
 function openRatings(info: DatasetInfo, set: StoredSet, manifest: DatasetManifest): Dataset {
   const open = (split: SplitName) => new RatingFile({ set, dataset: info.name, split, manifest });

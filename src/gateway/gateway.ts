@@ -25,12 +25,16 @@ import { createMetricsServer } from './metrics-server.ts';
 import { Readiness } from './readiness.ts';
 import { createLimits } from './shared-limits.ts';
 import { recordModels, recordQueue } from './state-metrics.ts';
+import { type Tenant, Tenants } from './tenants.ts';
 
 export interface GatewayParts {
+  /** of the tenant `default` */
   readonly queue: JobQueue;
   readonly predictor: Predictor;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
+  /** makes the same of another one; absent: there is none */
+  readonly openTenant?: (name: string) => Promise<TenantParts>;
   readonly storage: Pick<Stores, 'ping' | 'versions'>;
   readonly access: Access;
   readonly keys: KeyService;
@@ -46,6 +50,9 @@ export interface GatewayParts {
   /** absent: no spans are made */
   readonly tracing?: Tracing | undefined;
 }
+
+/** What a tenant's predictions are made from, and the rest of it. */
+export type TenantParts = Omit<Tenant, 'predictions'> & { readonly predictor: Predictor };
 
 export interface Ports {
   readonly httpPort: number;
@@ -67,7 +74,13 @@ export function createGateway(parts: GatewayParts): Gateway {
   const limits = createLimits(config, metrics);
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
   const traces = parts.tracing && new RequestTraces(parts.tracing);
-  const shared = { ...parts, readiness, predictions, limits, ...(traces && { traces }) };
+  const open = async (name: string): Promise<Tenant> => {
+    if (!parts.openTenant) throw new Error(`there is no tenant ${name} here`);
+    const own = await parts.openTenant(name);
+    return { ...own, predictions: new PredictionService({ ...own, webp: rowsToWebp, pictures: predictions.pictures }) };
+  };
+  const tenants = new Tenants({ ...parts, predictions }, open);
+  const shared = { ...parts, tenants, readiness, limits, ...(traces && { traces }) };
   const http = createHttpServer(shared);
   const grpc = createGrpcServer(shared);
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];

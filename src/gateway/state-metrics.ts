@@ -10,7 +10,7 @@ import type { BlobStore } from '../store/contract.ts';
 
 export async function recordQueue(queue: JobQueue, metrics: Metrics): Promise<void> {
   try {
-    const reading = [queue.counts(), queue.endings(), queue.queues()] as const;
+    const reading = [queue.countsOfAll(), queue.endings(), queue.queues()] as const;
     const [counts, { outcomes, failures }, queues] = await Promise.all(reading);
     metrics.set('queueUp', 1);
     for (const [state, count] of Object.entries(counts)) {

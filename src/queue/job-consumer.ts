@@ -90,6 +90,7 @@ type ClaimReply = [
   trials: string,
   queuedAt: string,
   traceparent: string,
+  tenant: string,
 ];
 
 export class JobConsumer {
@@ -228,11 +229,11 @@ export class JobConsumer {
     const { maxCrashes } = this.#settings;
     const reply = await this.#whenBack(claimScript, id, delivery, token, maxCrashes * vanishedPerCrash, maxCrashes);
     if (!reply) return { laterMs: 0 };
-    const [outcome, attempt, run, spec, deadlineMs, sweep, trials, queuedAt, traceparent] = reply as ClaimReply;
+    const [outcome, attempt, run, spec, deadlineMs, sweep, trials, queuedAt, traceparent, tenant] = reply as ClaimReply;
     if (outcome === 'gone') return 'gone';
     if (outcome === 'later') return { laterMs: attempt };
     const claim = {
-      ...{ id, attempt, run, spec: specOf(spec), deadlineMs, isTrial: sweep !== '' },
+      ...{ id, attempt, run, spec: specOf(spec), deadlineMs, isTrial: sweep !== '', tenant },
       ...(queuedAt !== '' && { queuedAt: Number(queuedAt) }),
       ...(traceparent !== '' && { traceparent }),
     };

@@ -9,6 +9,8 @@ import { type JobRecord, viewOf } from './job-record.ts';
 export interface JobListerParts {
   readonly client: Redis;
   readonly base: string;
+  /** in front of the keys of the tenant's lists */
+  readonly home: string;
   /** gives the failures of Redis their code */
   readonly guarded: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -28,8 +30,8 @@ export class JobLister {
 
   /** As JobQueue.list, with a checked cursor. */
   page({ state, search, losses = false, limit = 50, cursor }: ListQuery): Promise<JobPage> {
-    const { client, base, guarded } = this.#parts;
-    const index = `${base}jobs${state ? `:${state}` : ''}`;
+    const { client, base, home, guarded } = this.#parts;
+    const index = `${home}jobs${state ? `:${state}` : ''}`;
     const words = search?.trim().toLowerCase() ?? '';
     return guarded(async () => {
       const found: JobRecord[] = [];

@@ -1,4 +1,4 @@
-/** The queue contract that both gateways and the sweep code use; redis-job-queue.ts implements it. */
+/** The queue contract of one tenant that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
 import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
@@ -78,16 +78,18 @@ export interface JobQueue {
   retireDataset(name: string, identity: string): Promise<void>;
   /** takes `retireDataset` back, because the set could not be deleted */
   keepDataset(name: string): Promise<void>;
-  /** what waits and runs, by queue */
+  /** what waits and runs, by queue; for the tenant `default`, which operates the service, of all tenants together */
   queues(): Promise<readonly QueueView[]>;
-  /** the workers that are there */
+  /** the workers that are there; other tenants than `default` see neither their machines nor the jobs of others */
   workers(): Promise<readonly WorkerView[]>;
   /** what the model made of some held-out rows, epoch after epoch, from the sample `after` on; throws `job-not-found` */
   samples(id: string, after?: number): Promise<JobSamples>;
   /** how many jobs have ended since the queue was made, whoever ended them: by outcome, failures also by reason; for metrics */
   endings(): Promise<Endings>;
-  /** number of jobs by state, for metrics */
+  /** number of the tenant's jobs by state */
   counts(): Promise<Readonly<Record<JobState, number>>>;
+  /** number of all tenants' jobs by state, for metrics */
+  countsOfAll(): Promise<Readonly<Record<JobState, number>>>;
   /** one round trip; rejects when the queue cannot be used */
   ping(): Promise<void>;
   close(): Promise<void>;

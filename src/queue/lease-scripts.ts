@@ -9,7 +9,7 @@ import { recordScript } from './record-script.ts';
  * Takes a delivered job. ARGV: id, delivery, the token of this delivery's lock, vanished attempts in a row until a job is failed
  * when nothing is known of other jobs, the least number of them.
  * → ['gone'] · ['later', ms] · ['yours', attempt, run, spec, ms to the deadline or -1, the sweep it is a trial of or '',
- *   the trials of a sweep as JSON or '', when it was queued or '', position of its submission in a trace or '']
+ *   the trials of a sweep as JSON or '', when it was queued or '', position of its submission in a trace or '', tenant]
  *
  * The token is the claim's name: a worker that asks again, because the answer was lost, gets the same attempt again, and
  * one whose lock another worker holds by now gets nothing.
@@ -28,9 +28,10 @@ if not state or isFinal(state) or record[2] ~= delivery then return {'gone'} end
 local holder = redis.call('GET', bullLock(record[7], id .. '-' .. delivery))
 if holder and holder ~= token then return {'gone'} end
 local function yours(attempt)
-  local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials', 'queuedAt', 'traceparent')
+  local fresh = redis.call('HMGET', key, 'run', 'spec', 'sweep', 'trials', 'queuedAt', 'traceparent', 'tenant')
   local left = record[5] and math.max(0, record[5] - now) or -1
-  return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or '', fresh[5] or '', fresh[6] or ''}
+  return {'yours', attempt, tonumber(fresh[1]), fresh[2], left, fresh[3] or '', fresh[4] or '', fresh[5] or '', fresh[6] or '',
+    fresh[7] or 'default'}
 end
 if state == 'running' and record[6] == token then return yours(tonumber(redis.call('HGET', key, 'attempts'))) end
 if state == 'cancelling' then
@@ -205,11 +206,13 @@ if now - before > gap then redis.call('SET', base .. 'quiet', 1, 'PX', lock) end
 if before - now > gap then
   redis.call('DEL', base .. 'quiet', base .. 'redelivered')
   for name in string.gmatch('any,cpu,gpu', '%a+') do redis.call('DEL', bullStalledCheck(name)) end
-  for _, index in ipairs({'jobs:running', 'jobs:cancelling', 'sweeps:running', 'sweeps:cancelling'}) do
-    for _, id in ipairs(redis.call('ZRANGE', base .. index, 0, -1)) do
-      local record = redis.call('HMGET', base .. 'job:' .. id, 'queue', 'delivery')
-      local key = bullLock(record[1], id .. '-' .. record[2])
-      if redis.call('PTTL', key) > lock then redis.call('PEXPIRE', key, lock) end
+  for _, of in ipairs(homes()) do
+    for _, index in ipairs({'jobs:running', 'jobs:cancelling', 'sweeps:running', 'sweeps:cancelling'}) do
+      for _, id in ipairs(redis.call('ZRANGE', of .. index, 0, -1)) do
+        local record = redis.call('HMGET', base .. 'job:' .. id, 'queue', 'delivery')
+        local key = bullLock(record[1], id .. '-' .. record[2])
+        if redis.call('PTTL', key) > lock then redis.call('PEXPIRE', key, lock) end
+      end
     end
   end
 end
@@ -303,20 +306,22 @@ local function isOver(trials)
   end
   return true
 end
-for _, kind in ipairs({'jobs', 'sweeps'}) do
-  for _, state in ipairs({'queued', 'running', 'cancelling'}) do
-    for _, id in ipairs(redis.call('ZRANGE', base .. kind .. ':' .. state, 0, -1)) do
-      local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep', 'queue')
-      local delivered = id .. '-' .. record[1]
-      local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
-      if not redis.call('ZSCORE', base .. 'pending', id) and not sweepWaits then
-        local due = bullDueAt(record[4], delivered) or 0
-        if redis.call('EXISTS', bullDelivery(record[4], delivered)) == 0 or due - now > 120000 then
-          redeliver(id)
-        elseif record[2] and bullWaitsForChildren(record[4], delivered) and isOver(cjson.decode(record[2])) then
-          redeliver(id)
-        end
-      end
+local function look(id)
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep', 'queue')
+  local delivered = id .. '-' .. record[1]
+  local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
+  if redis.call('ZSCORE', base .. 'pending', id) or sweepWaits then return end
+  local due = bullDueAt(record[4], delivered) or 0
+  if redis.call('EXISTS', bullDelivery(record[4], delivered)) == 0 or due - now > 120000 then
+    redeliver(id)
+  elseif record[2] and bullWaitsForChildren(record[4], delivered) and isOver(cjson.decode(record[2])) then
+    redeliver(id)
+  end
+end
+for _, of in ipairs(homes()) do
+  for _, kind in ipairs({'jobs', 'sweeps'}) do
+    for _, state in ipairs({'queued', 'running', 'cancelling'}) do
+      for _, id in ipairs(redis.call('ZRANGE', of .. kind .. ':' .. state, 0, -1)) do look(id) end
     end
   end
 end

@@ -17,6 +17,8 @@ export interface Claim {
   /** grows when the job is started over; checkpoints of another run are not used */
   readonly run: number;
   readonly spec: JobSpec;
+  /** whose data set it trains on, and whose model it makes */
+  readonly tenant: string;
   /** a trial of a sweep: trained, but not published */
   readonly isTrial: boolean;
   /** when it was queued, in ms since 1970 on the clock of Redis; records of earlier releases do not say */

@@ -12,25 +12,50 @@ import { Script } from './script.ts';
  *   <base>samples:<id>  list      the rows that a job shows its progress on, then what it made of them after epochs
  *   <base>sampled       sorted by time: jobs that have samples, of which the newest 200 keep theirs
  *   <base>worker:<id>   text      what a worker says of itself (WorkerView); expires with its heartbeat
- *   <base>jobs          sorted by id (ids begin with their time): every job; <base>jobs:<state>: those in a state
- *   <base>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
+ *   <home>jobs          sorted by id (ids begin with their time): every job; <home>jobs:<state>: those in a state
+ *   <home>sweeps        the same for sweeps, whose records are jobs that wait for other jobs
  *   <base>queue:<device>:waiting, …:running   sorted sets: ids that wait for a worker of this queue, by the time since when, and
- *                                 ids that are with a worker. Their sizes (ZCARD) are what an autoscaler reads
- *   <base>client:<who>  sorted    ids of the waiting jobs of one client
- *   <base>finished      sorted by end: for dropping the oldest
- *   <base>kept          hash      events → how many events the finished jobs have together
+ *                                 ids that are with a worker. Their sizes (ZCARD) are what an autoscaler reads. In the <home> of
+ *                                 another tenant than `default`: its own among them
+ *   <home>client:<who>  sorted    ids of the waiting jobs of one client
+ *   <home>finished      sorted by end: for dropping the oldest
+ *   <home>kept          hash      events → how many events the finished jobs have together
  *   <base>endings       hash      final state, for failures also `failed:<reason>` → how many jobs, for ever
  *   <base>attempts      hash      `begun` and `vanished`: recent attempts at all jobs, and those whose worker died without a
  *                                 word before a checkpoint
  *   <base>pending       ids that have yet to be handed to BullMQ
  *   <base>delivered     channel   a delivery may be there to take
- *   <base>idem:<key>    hash      idempotency key → job
+ *   <home>idem:<key>    hash      idempotency key → job
+ *   <home>retired:<name>  text    identity of a data set that is being deleted
+ *   <base>tenants       set       names of all tenants that have submitted something, but for `default`
+ *
+ * <home> is <base> for the tenant `default`, whose keys therefore have the names of earlier releases, and
+ * <base>tenant:<name>: for another one. The record of a job says whose it is; without a word it is the default tenant's.
  */
 const shared = `
 local base = KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 ${bullKeys}
+
+local function homeOf(tenant)
+  if not tenant or tenant == '' or tenant == 'default' then return base end
+  return base .. 'tenant:' .. tenant .. ':'
+end
+
+local function home(id) return homeOf(redis.call('HGET', base .. 'job:' .. id, 'tenant')) end
+
+local function homes()
+  local all = {base}
+  for _, tenant in ipairs(redis.call('SMEMBERS', base .. 'tenants')) do table.insert(all, homeOf(tenant)) end
+  return all
+end
+
+-- Whether a record is there and of this tenant. Somebody else's is as good as none.
+local function isOf(id, tenant)
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'id', 'tenant')
+  return record[1] and (record[2] or 'default') == tenant
+end
 
 local function isFinal(state)
   return state == 'succeeded' or state == 'failed' or state == 'cancelled'
@@ -67,10 +92,9 @@ local function emitProgress(id, data)
   redis.call('PUBLISH', base .. 'events:' .. id, '')
 end
 
-local function index(id)
-  if redis.call('HEXISTS', base .. 'job:' .. id, 'trials') == 1 then return base .. 'sweeps' end
-  return base .. 'jobs'
-end
+local function isSweep(id) return redis.call('HEXISTS', base .. 'job:' .. id, 'trials') == 1 end
+
+local function index(id) return home(id) .. (isSweep(id) and 'sweeps' or 'jobs') end
 
 local function trialsAreOver(trials)
   for _, trial in ipairs(cjson.decode(trials)) do
@@ -83,16 +107,20 @@ end
 -- Counts a record where its state says. A sweep waits for a worker only when its trials are over. The score of a job that waits
 -- is the time since when; former releases wrote 0.
 local function count(id)
-  local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'queue', 'client', 'trials', 'queuedAt', 'createdAt')
-  local state, queue, client = record[1], base .. 'queue:' .. (record[2] or 'any'), record[3]
+  local fields = {'state', 'queue', 'client', 'trials', 'queuedAt', 'createdAt', 'tenant'}
+  local record = redis.call('HMGET', base .. 'job:' .. id, unpack(fields))
+  local state, name, client, own = record[1], 'queue:' .. (record[2] or 'any'), record[3], homeOf(record[7])
   local waits = state == 'queued' and (not record[4] or trialsAreOver(record[4]))
   local runs = state == 'running' or state == 'cancelling'
   local since = record[4] and now or record[5] or record[6] or now
-  redis.call(unpack(waits and {'ZADD', queue .. ':waiting', 'NX', since, id} or {'ZREM', queue .. ':waiting', id}))
-  redis.call(unpack(runs and {'ZADD', queue .. ':running', 0, id} or {'ZREM', queue .. ':running', id}))
-  if client then
-    redis.call(unpack(waits and {'ZADD', base .. 'client:' .. client, 0, id} or {'ZREM', base .. 'client:' .. client, id}))
+  local function keep(key, there, score)
+    redis.call(unpack(there and {'ZADD', key, 'NX', score, id} or {'ZREM', key, id}))
   end
+  for _, at in ipairs(own == base and {base} or {base, own}) do
+    keep(at .. name .. ':waiting', waits, since)
+    keep(at .. name .. ':running', runs, 0)
+  end
+  if client then keep(own .. 'client:' .. client, waits, 0) end
 end
 
 local function move(id, to)
@@ -118,28 +146,29 @@ end
 -- A job that has ended takes its events with it when it is dropped, and out of the sum when it is started again.
 local function uncountEvents(id)
   local kept = redis.call('HGET', base .. 'job:' .. id, 'kept')
-  if kept then redis.call('HINCRBY', base .. 'kept', 'events', -kept) end
+  if kept then redis.call('HINCRBY', home(id) .. 'kept', 'events', -kept) end
   redis.call('HDEL', base .. 'job:' .. id, 'kept')
 end
 
 local function drop(id)
   local key = base .. 'job:' .. id
   local was = redis.call('HMGET', key, 'state', 'idem')
+  local own = home(id)
   if was[1] then redis.call('ZREM', index(id) .. ':' .. was[1], id) end
-  if was[2] then redis.call('DEL', base .. 'idem:' .. was[2]) end
+  if was[2] then redis.call('DEL', own .. 'idem:' .. was[2]) end
   uncountEvents(id)
   redis.call('ZREM', index(id), id)
-  redis.call('ZREM', base .. 'finished', id)
+  redis.call('ZREM', own .. 'finished', id)
   redis.call('ZREM', base .. 'pending', id)
   redis.call('ZREM', base .. 'sampled', id)
   redis.call('DEL', key, base .. 'events:' .. id, base .. 'samples:' .. id)
 end
 
--- Drops the oldest finished jobs beyond what is kept: so many jobs, and so many events of all of them together.
-local function dropOldest(keepJobs, keepEvents, except)
-  for _, old in ipairs(redis.call('ZRANGE', base .. 'finished', 0, 99)) do
-    local events = tonumber(redis.call('HGET', base .. 'kept', 'events') or 0)
-    if redis.call('ZCARD', base .. 'finished') <= keepJobs and events <= keepEvents then return end
+-- Drops a tenant's oldest finished jobs beyond what is kept: so many jobs, and so many events of all of them together.
+local function dropOldest(own, keepJobs, keepEvents, except)
+  for _, old in ipairs(redis.call('ZRANGE', own .. 'finished', 0, 99)) do
+    local events = tonumber(redis.call('HGET', own .. 'kept', 'events') or 0)
+    if redis.call('ZCARD', own .. 'finished') <= keepJobs and events <= keepEvents then return end
     if old ~= except then drop(old) end
   end
 end
@@ -152,19 +181,20 @@ local function finish(id, to)
   redis.call('HSET', key, 'finishedAt', math.max(now, times[1] or 0, times[2] or 0))
   redis.call('HDEL', key, 'owner', 'waitingFor')
   redis.call('ZREM', base .. 'pending', id)
-  redis.call('ZADD', base .. 'finished', now, id)
+  local own = home(id)
+  redis.call('ZADD', own .. 'finished', now, id)
   tell(id)
   redis.call('HSET', key, 'endEvent', emit(id, 'end', ''))
-  if index(id) == base .. 'jobs' then
+  if not isSweep(id) then
     redis.call('HINCRBY', base .. 'endings', to, 1)
     local failure = to == 'failed' and redis.call('HGET', key, 'failure')
     if failure then redis.call('HINCRBY', base .. 'endings', 'failed:' .. cjson.decode(failure).reason, 1) end
   end
   local events = redis.call('XLEN', base .. 'events:' .. id)
   redis.call('HSET', key, 'kept', events)
-  redis.call('HINCRBY', base .. 'kept', 'events', events)
+  redis.call('HINCRBY', own .. 'kept', 'events', events)
   local limits = redis.call('HMGET', key, 'keepJobs', 'keepFinishedEvents')
-  dropOldest(tonumber(limits[1] or 10000), tonumber(limits[2] or 500000), id)
+  dropOldest(own, tonumber(limits[1] or 10000), tonumber(limits[2] or 500000), id)
 end
 `;
 

@@ -1,12 +1,12 @@
 /**
- * The job queue as clients see it, on Redis: records, idempotency keys, events. It writes a record and a note that the job
+ * The job queue of one tenant as its clients see it, on Redis: records, idempotency keys, events. It writes a record and a note that the job
  * is to be delivered in one step, then hands the job to BullMQ at once where it can; workers do it where it cannot
  * (delivery.ts). A gateway that dies at any moment therefore loses nothing and doubles nothing.
  */
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Caller } from '../base/caller.ts';
+import { type Caller, defaultTenant } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { traceFields } from '../base/traceparent.ts';
 import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
@@ -21,6 +21,7 @@ import type { Endings, JobPage, JobQueue, ListQuery, QueueView, SubmitOptions } 
 import { fingerprintOf, type JobRecord, viewOf } from './job-record.ts';
 import {
   cancelScript,
+  countsScript,
   queuesScript,
   removeScript,
   restartScript,
@@ -37,9 +38,11 @@ import {
   type QueueSettings,
   redisError,
   submitAdvice,
+  tenantKeys,
   untilReady,
 } from './redis.ts';
 import { RedisSweepQueue } from './redis-sweep-queue.ts';
+import { notFound, refusals } from './refusals.ts';
 import type { Reply, Script } from './script.ts';
 import type { SweepQueue } from './sweep-queue.ts';
 
@@ -50,76 +53,49 @@ const idempotencyLifetimeMs = 24 * 3600 * 1000;
 const retiredMs = 10 * 60_000;
 const idPattern = /^[0-9a-hjkmnp-tv-z]{26}$/;
 
-const notFound = (): HourglassError =>
-  new HourglassError('job-not-found', 'There is no job with this id. It may have been deleted.', { field: 'id' });
-
-const quota = (message: string, found: unknown, expected: number): HourglassError =>
-  new HourglassError('quota-exceeded', message, { found, expected, retryAfter: 30 });
-
-/** By the first word of a script's answer, when it is not `ok`; `about` is the second. */
-const refusals: Readonly<Record<string, (about: unknown, settings: QueueSettings) => HourglassError>> = {
-  unknown: notFound,
-  reused: () =>
-    new HourglassError(
-      'idempotency-key-reused',
-      'This idempotency key was used for another request. Use a new key, or send the first request again unchanged.',
-      { field: 'Idempotency-Key' },
-    ),
-  full: (waiting, { maxWaiting }) =>
-    quota(
-      `${waiting} jobs wait already, and HOURGLASS_MAX_QUEUED_JOBS allows ${maxWaiting}. Submit again when some have begun, or cancel some.`,
-      waiting,
-      maxWaiting,
-    ),
-  'client-full': (waiting, { maxWaitingPerClient }) =>
-    quota(
-      `${waiting} of your jobs wait already, and HOURGLASS_MAX_QUEUED_JOBS_PER_CLIENT allows ${maxWaitingPerClient} from one address. Submit again when some have begun, or cancel some.`,
-      waiting,
-      maxWaitingPerClient,
-    ),
-  retired: () => new HourglassError('dataset-not-found', 'The data set has just been deleted.', { field: '/dataset' }),
-  used: (job) =>
-    new HourglassError(
-      'dataset-in-use',
-      `The data set is used by the job ${job}. Wait for its end or cancel it, then delete the data set.`,
-      { found: job },
-    ),
-  finished: () => new HourglassError('job-finished', 'The job has ended; it cannot be cancelled.'),
-  succeeded: () => new HourglassError('job-finished', 'The job has succeeded. Submit a new one to train again.'),
-  active: () => new HourglassError('job-not-finished', 'The job has not ended. Cancel it first, or wait for its end.'),
-};
-
 /** What to do when it is not known whether a job was changed. */
 const lookAgain = 'Ask for the job to see what became of it, then try again if need be.';
 
+/** What the queues of all tenants share. */
+interface Connections {
+  readonly settings: QueueSettings;
+  readonly log: Logger;
+  readonly client: Redis;
+  readonly subscriber: Redis;
+  readonly notifier: StreamNotifier;
+  delivery?: Delivery;
+  refusal?: EvictionPolicyError | undefined;
+}
+
 export class RedisJobQueue implements JobQueue {
+  readonly #connections: Connections;
+  readonly #tenant: string;
   readonly #settings: QueueSettings;
   readonly #base: string;
   readonly #client: Redis;
-  readonly #subscriber: Redis;
   readonly #events: JobEventReader;
   readonly #lister: JobLister;
-  readonly #log: Logger;
   readonly sweeps: SweepQueue;
-  #delivery: Delivery | undefined;
-  #refusal: EvictionPolicyError | undefined;
 
-  private constructor(settings: QueueSettings, log: Logger) {
+  private constructor(connections: Connections, tenant: string) {
+    const { settings, client, notifier } = connections;
+    this.#connections = connections;
+    this.#tenant = tenant;
     this.#settings = settings;
     this.#base = keyBase(settings);
-    this.#client = connectRedis(settings, 'commands', log);
-    this.#subscriber = connectRedis(settings, 'subscriber', log);
-    this.#log = log;
+    this.#client = client;
     const shared = {
-      client: this.#client,
+      client,
       base: this.#base,
+      home: tenantKeys(this.#base, tenant),
       guarded: <T>(call: () => Promise<T>) => this.#guarded(call),
       record: (id: string) => this.#record(id),
     };
-    this.#events = new JobEventReader({ ...shared, notifier: new StreamNotifier(this.#subscriber) });
+    this.#events = new JobEventReader({ ...shared, notifier });
     this.#lister = new JobLister(shared);
     this.sweeps = new RedisSweepQueue({
       ...shared,
+      tenant,
       settings,
       idempotencyLifetimeMs,
       change: async (script, advice, ...args) => this.#recordIn(await this.#change(script, advice, ...args)),
@@ -129,11 +105,17 @@ export class RedisJobQueue implements JobQueue {
     });
   }
 
-  /** Throws EvictionPolicyError for a server that would drop jobs. One that cannot be reached yet is no error. */
+  /**
+   * The queue of the tenant `default`. Throws EvictionPolicyError for a server that would drop jobs. One that cannot be reached
+   * yet is no error.
+   */
   static async open(settings: QueueSettings, log: Logger): Promise<RedisJobQueue> {
-    const queue = new RedisJobQueue(settings, log);
+    const client = connectRedis(settings, 'commands', log);
+    const subscriber = connectRedis(settings, 'subscriber', log);
+    const notifier = new StreamNotifier(subscriber);
+    const queue = new RedisJobQueue({ settings, log, client, subscriber, notifier }, defaultTenant);
     try {
-      await untilReady(queue.#client, settings.timeoutMs);
+      await untilReady(client, settings.timeoutMs);
       await queue.#checkPolicy();
       queue.#catchUp();
     } catch (error) {
@@ -144,13 +126,18 @@ export class RedisJobQueue implements JobQueue {
       }
     }
     // A server may be replaced by one with another policy while we run.
-    queue.#client.on('ready', () => {
+    client.on('ready', () => {
       queue.#catchUp();
       queue.#checkPolicy().catch((error: unknown) => {
         if (error instanceof EvictionPolicyError) log.error(error.message);
       });
     });
     return queue;
+  }
+
+  /** The same queue for another tenant, over the same connections, which are not its own to close. */
+  forTenant(tenant: string): JobQueue {
+    return new RedisJobQueue(this.#connections, tenant);
   }
 
   async submit(spec: JobSpec, options: SubmitOptions = {}): Promise<JobView> {
@@ -178,6 +165,7 @@ export class RedisJobQueue implements JobQueue {
       options.datasetIdentity ?? '',
       caller?.traceparent ?? '',
       options.asked === undefined ? '' : JSON.stringify(options.asked),
+      this.#tenant,
     );
     const job = viewOf(this.#recordIn(reply));
     this.#logQueued(job, caller);
@@ -200,33 +188,33 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async cancel(id: string): Promise<JobView> {
-    const job = viewOf(this.#recordIn(await this.#change(cancelScript, lookAgain, checkId(id))));
+    const job = viewOf(this.#recordIn(await this.#change(cancelScript, lookAgain, checkId(id), this.#tenant)));
     if (job.state === 'cancelled') this.#withdraw(id);
     return job;
   }
 
   async restart(id: string, from: 'checkpoint' | 'start'): Promise<JobView> {
     const how = from === 'start' ? 'retry' : 'resume';
-    const job = viewOf(this.#recordIn(await this.#change(restartScript, lookAgain, checkId(id), how)));
+    const job = viewOf(this.#recordIn(await this.#change(restartScript, lookAgain, checkId(id), how, this.#tenant)));
     this.#handOver(id);
     return job;
   }
 
   async remove(id: string): Promise<void> {
-    this.#refuseUnlessOk(await this.#change(removeScript, lookAgain, checkId(id)));
+    this.#refuseUnlessOk(await this.#change(removeScript, lookAgain, checkId(id), this.#tenant));
   }
 
   async retireDataset(name: string, identity: string): Promise<void> {
     const advice = 'Ask for the data set to see whether it is still there, then try again if need be.';
-    this.#refuseUnlessOk(await this.#change(retireDatasetScript, advice, name, identity, retiredMs));
+    this.#refuseUnlessOk(await this.#change(retireDatasetScript, advice, name, identity, retiredMs, this.#tenant));
   }
 
   async keepDataset(name: string): Promise<void> {
-    await this.#guarded(() => this.#client.del(`${this.#base}retired:${name}`));
+    await this.#guarded(() => this.#client.del(`${tenantKeys(this.#base, this.#tenant)}retired:${name}`));
   }
 
   async queues(): Promise<readonly QueueView[]> {
-    const reply = await this.#guarded(() => queuesScript.run(this.#client, this.#base, ...deviceQueues));
+    const reply = await this.#guarded(() => queuesScript.run(this.#client, this.#base, this.#tenant, ...deviceQueues));
     const numbers = reply as readonly number[];
     return deviceQueues.map((name, i) => {
       const [waiting = 0, running = 0, workers = 0, oldestWaitMs = 0] = numbers.slice(4 * i, 4 * i + 4);
@@ -234,8 +222,21 @@ export class RedisJobQueue implements JobQueue {
     });
   }
 
-  workers(): Promise<readonly WorkerView[]> {
-    return this.#lister.workers();
+  async workers(): Promise<readonly WorkerView[]> {
+    const workers = await this.#lister.workers();
+    if (this.#tenant === defaultTenant) return workers;
+    // The machines are the operator's business, and the jobs of others nobody's.
+    const known = (id: string): Promise<string[]> =>
+      this.#record(id).then(
+        () => [id],
+        () => [],
+      );
+    return Promise.all(
+      workers.map(async (worker) => ({
+        ...{ ...worker, host: '', pid: 0 },
+        jobs: (await Promise.all(worker.jobs.map(known))).flat(),
+      })),
+    );
   }
 
   async samples(id: string, after = 0): Promise<JobSamples> {
@@ -248,9 +249,15 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async counts(): Promise<Readonly<Record<JobState, number>>> {
+    const home = tenantKeys(this.#base, this.#tenant);
     const sizes = await this.#guarded(() =>
-      Promise.all(states.map((state) => this.#client.zcard(`${this.#base}jobs:${state}`))),
+      Promise.all(states.map((state) => this.#client.zcard(`${home}jobs:${state}`))),
     );
+    return Object.fromEntries(states.map((state, i) => [state, sizes[i] ?? 0])) as Record<JobState, number>;
+  }
+
+  async countsOfAll(): Promise<Readonly<Record<JobState, number>>> {
+    const sizes = (await this.#guarded(() => countsScript.run(this.#client, this.#base, ...states))) as number[];
     return Object.fromEntries(states.map((state, i) => [state, sizes[i] ?? 0])) as Record<JobState, number>;
   }
 
@@ -265,24 +272,24 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async ping(): Promise<void> {
-    if (this.#refusal) throw redisError(this.#refusal);
+    if (this.#connections.refusal) throw redisError(this.#connections.refusal);
     await this.#guarded(() => this.#client.ping());
   }
 
   async close(): Promise<void> {
     this.#client.disconnect();
-    this.#subscriber.disconnect();
+    this.#connections.subscriber.disconnect();
   }
 
   /** Joins the log of the request with those of the workers that train the job. */
   #logQueued({ id, spec }: JobView, caller: Caller | undefined): void {
     const trace = caller?.traceparent && traceFields(caller.traceparent);
-    this.#log.info({ job: id, model: spec.name, ...trace }, 'job is queued');
+    this.#connections.log.info({ job: id, model: spec.name, ...trace }, 'job is queued');
   }
 
   async #record(id: string): Promise<JobRecord> {
     const record = await this.#guarded(() => this.#client.hgetall(`${this.#base}job:${checkId(id)}`));
-    if (record.id === undefined) throw notFound();
+    if (record.id === undefined || (record.tenant ?? defaultTenant) !== this.#tenant) throw notFound();
     return record;
   }
 
@@ -306,17 +313,18 @@ export class RedisJobQueue implements JobQueue {
 
   #deliver(call: (delivery: Delivery) => Promise<void>): void {
     // Opened with a ready connection only, as BullMQ wants it.
-    if (this.#client.status !== 'ready' || this.#refusal) return;
-    this.#delivery ??= new Delivery(this.#client, { ...this.#settings, lockMs: 0 }, this.#log);
-    call(this.#delivery).catch((error: Error) => this.#log.debug({ reason: error.message }, 'a hand-over must wait'));
+    const shared = this.#connections;
+    if (shared.client.status !== 'ready' || shared.refusal) return;
+    shared.delivery ??= new Delivery(shared.client, { ...shared.settings, lockMs: 0 }, shared.log);
+    call(shared.delivery).catch((error: Error) => shared.log.debug({ reason: error.message }, 'a hand-over must wait'));
   }
 
   async #checkPolicy(): Promise<void> {
     try {
       await checkEviction(this.#client);
-      this.#refusal = undefined;
+      this.#connections.refusal = undefined;
     } catch (error) {
-      if (error instanceof EvictionPolicyError) this.#refusal = error;
+      if (error instanceof EvictionPolicyError) this.#connections.refusal = error;
       throw error;
     }
   }
@@ -348,7 +356,7 @@ export class RedisJobQueue implements JobQueue {
 
   async #guarded<T>(call: () => Promise<T>): Promise<T> {
     try {
-      if (this.#refusal) throw this.#refusal;
+      if (this.#connections.refusal) throw this.#connections.refusal;
       return await call();
     } catch (error) {
       throw redisError(error);

@@ -22,6 +22,9 @@ import type { SubmitSweepOptions, SweepQueue } from './sweep-queue.ts';
 export interface SweepParts {
   readonly client: Redis;
   readonly base: string;
+  /** in front of the keys of the tenant's lists */
+  readonly home: string;
+  readonly tenant: string;
   readonly settings: QueueSettings;
   readonly idempotencyLifetimeMs: number;
   readonly guarded: <T>(call: () => Promise<T>) => Promise<T>;
@@ -60,7 +63,7 @@ export class RedisSweepQueue implements SweepQueue {
 
   async submit({ search, trials, warnings }: ResolvedSweep, options: SubmitSweepOptions = {}): Promise<SweepView> {
     const { caller, idempotencyKey: key, priority = 0, datasetIdentity = '' } = options;
-    const { settings, idempotencyLifetimeMs } = this.#parts;
+    const { settings, idempotencyLifetimeMs, tenant } = this.#parts;
     const now = Date.now();
     const id = newJobId(now);
     const ids = trials.map((_, i) => newJobId(now + i)); // in their order wherever jobs are listed
@@ -88,6 +91,7 @@ export class RedisSweepQueue implements SweepQueue {
       first?.training.device ?? 'any',
       JSON.stringify(ids),
       caller?.traceparent ?? '',
+      tenant,
       ...trials.flatMap(({ spec, parameters }, i) => [
         ids[i] as string,
         JSON.stringify(spec),
@@ -105,15 +109,15 @@ export class RedisSweepQueue implements SweepQueue {
   }
 
   async list(limit = 50): Promise<readonly SweepView[]> {
-    const { client, base, guarded } = this.#parts;
-    const ids = await guarded(() => client.zrevrangebylex(`${base}sweeps`, '+', '-', 'LIMIT', 0, limit));
+    const { client, home, guarded } = this.#parts;
+    const ids = await guarded(() => client.zrevrangebylex(`${home}sweeps`, '+', '-', 'LIMIT', 0, limit));
     return Promise.all(ids.map((id) => this.get(id)));
   }
 
   async cancel(id: string): Promise<SweepView> {
     await this.#sweep(id);
     const advice = 'Ask for the sweep to see what became of it, then try again if need be.';
-    const record = await this.#parts.change(cancelScript, advice, id);
+    const record = await this.#parts.change(cancelScript, advice, id, this.#parts.tenant);
     this.#parts.withdraw(id);
     return this.#view(record);
   }

@@ -6,6 +6,7 @@
 
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { defaultTenant } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { Logger } from '../platform/log.ts';
 
@@ -31,6 +32,10 @@ export interface QueueSettings extends RedisSettings {
 
 /** What every key begins with; the braces keep them together in a cluster. */
 export const keyBase = (settings: Pick<RedisSettings, 'prefix'>): string => `{${settings.prefix}}:`;
+
+/** What the keys of a tenant's own lists begin with; record-script.ts has the same in Lua. */
+export const tenantKeys = (base: string, tenant: string): string =>
+  tenant === defaultTenant ? base : `${base}tenant:${tenant}:`;
 
 /** `commands` fails at once while the server is away. `subscriber` listens and renews its subscriptions by itself. */
 export type ConnectionKind = 'commands' | 'subscriber';

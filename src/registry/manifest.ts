@@ -138,5 +138,11 @@ export const ModelView = Type.Object({
   aliasChanges: Type.Array(AliasChange),
   /** oldest first */
   versions: Type.Array(Manifest),
+  isShared: Type.Optional(
+    Type.Boolean({
+      description:
+        'true when the tenant `default` shares it with all others, who can read it and ask it but not change it',
+    }),
+  ),
 });
 export type ModelView = Static<typeof ModelView>;

@@ -4,6 +4,7 @@
  *
  *   notes   alias.<name> → version      deleted.<version>      deleted-through.<version> (the model was deleted)
  *           alias-history → who moved which alias when
+ *           shared (other tenants may read it)
  */
 
 import { HourglassError } from '../base/errors.ts';
@@ -14,6 +15,7 @@ import { checksumFile, manifestFile, parseManifest } from './version-files.ts';
 
 const aliasPrefix = 'alias.';
 const deletedThroughPrefix = 'deleted-through.';
+export const sharedNote = 'shared';
 export const aliasNote = (alias: string): string => `${aliasPrefix}${alias}`;
 export const deletedNote = (version: number): string => `deleted.${version}`;
 export const deletedThroughNote = (version: number): string => `${deletedThroughPrefix}${version}`;
@@ -28,6 +30,8 @@ export interface ModelState {
   readonly aliases: ReadonlyMap<string, number>;
   /** oldest first */
   readonly aliasChanges: readonly AliasChange[];
+  /** it is there and other tenants may read it */
+  readonly isShared: boolean;
 }
 
 interface Known {
@@ -143,7 +147,7 @@ export class ModelIndex {
   }
 }
 
-function stateOf(name: string, { groups, notes }: Listing): Pick<ModelState, 'name' | 'live' | 'all'> {
+function stateOf(name: string, { groups, notes }: Listing): Omit<ModelState, 'aliases' | 'aliasChanges'> {
   const all = groups
     .map(Number)
     .filter((n) => Number.isSafeInteger(n) && n > 0)
@@ -153,7 +157,7 @@ function stateOf(name: string, { groups, notes }: Listing): Pick<ModelState, 'na
     .filter((note) => note.startsWith(deletedThroughPrefix))
     .reduce((last, note) => Math.max(last, Number(note.slice(deletedThroughPrefix.length))), 0);
   const live = all.filter((n) => n > through && !marks.has(deletedNote(n)));
-  return { name, live, all };
+  return { name, live, all, isShared: live.length > 0 && marks.has(sharedNote) };
 }
 
 /** Throws `model-not-found`, or `version-not-found` when the model has other versions. */

@@ -4,12 +4,13 @@
  * who has seen all numbers before it. That is why a job can never publish two versions, whoever runs it, and needs no lock.
  */
 
-import { createHash } from 'node:crypto';
+import { defaultTenant } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
-import type { BlobSource, BlobStore, OpenBlob } from '../store/contract.ts';
+import type { BlobStore } from '../store/contract.ts';
 import { type AliasChange, appendHistory } from './alias-history.ts';
+import type { DeleteOptions, OpenFile, Publication } from './contract.ts';
 import { versionOfJob } from './job-version.ts';
-import { type FileEntry, type Manifest, type ManifestMeta, type ModelView, manifestSchemaVersion } from './manifest.ts';
+import { type FileEntry, type Manifest, type ModelView, manifestSchemaVersion } from './manifest.ts';
 import {
   aliasNote,
   aliasTarget,
@@ -20,8 +21,10 @@ import {
   type ModelState,
   refuseInUse,
   requireLive,
+  sharedNote,
 } from './model-index.ts';
 import { checkAlias, checkName, parseReference } from './reference.ts';
+import { checked, entryOf, notForSharing, readOnly, sameOrRefuse, VerifiedFiles } from './registry-checks.ts';
 import {
   checksumBytes,
   checksumFile,
@@ -32,56 +35,43 @@ import {
   sha256,
 } from './version-files.ts';
 
-export interface Publication {
-  /** by file name, such as encoder.onnx */
-  readonly files: Readonly<Record<string, BlobSource>>;
-  readonly meta: ManifestMeta;
-}
-
-export interface DeleteOptions {
-  /** although frames may still arrive */
-  readonly force?: boolean;
-  /** who deletes (`Caller.subject`), for the history of its aliases */
-  readonly by?: string;
-}
+export type { DeleteOptions, OpenFile, Publication } from './contract.ts';
 
 export interface RegistryOptions {
   /** Leftovers of crashed publishers are removed at start when they are older; default 24 h. `never`: see `collect`. */
   readonly orphanAgeMs?: number | 'never';
   /** models whose state is kept in memory; default 1000 */
   readonly maxModels?: number;
+  /** whose; default: the tenant `default` */
+  readonly tenant?: string;
+  /** Models that are shared there are read here as well, read-only, unless this registry has one of that name. */
+  readonly lender?: Registry;
 }
-
-/** A file of a version that is read in pieces. It must be closed. */
-export interface OpenFile {
-  readonly entry: FileEntry;
-  /** Throws `model-corrupt` before its last piece when the content does not equal its checksum. */
-  chunks(): AsyncGenerator<Uint8Array>;
-  close(): Promise<void>;
-}
-
-/** files whose checksum was compared, kept in memory */
-const maxVerified = 4096;
 
 export class Registry {
   readonly #store: BlobStore;
-  /** by file and stamp: resolved when its content equals its checksum */
-  readonly #verified = new Map<string, Promise<void>>();
+  readonly #verified = new VerifiedFiles();
   readonly #index: ModelIndex;
+  readonly #tenant: string;
+  readonly #lender: Registry | undefined;
+  /** manifests of models that are not its own */
+  readonly #borrowed = new WeakSet<Manifest>();
   #revision = 0;
 
-  private constructor(store: BlobStore, index: ModelIndex) {
+  private constructor(store: BlobStore, { maxModels = 1000, tenant = defaultTenant, lender }: RegistryOptions) {
     this.#store = store;
-    this.#index = index;
+    this.#index = new ModelIndex(store, maxModels);
+    this.#tenant = tenant;
+    this.#lender = lender;
   }
 
   /** Counts what this process publishes, names and deletes: what was resolved before a change must be resolved again. */
   get revision(): number {
-    return this.#revision;
+    return this.#revision + (this.#lender?.revision ?? 0);
   }
 
   static async open(store: BlobStore, options: RegistryOptions = {}): Promise<Registry> {
-    const registry = new Registry(store, new ModelIndex(store, options.maxModels ?? 1000));
+    const registry = new Registry(store, options);
     // what cannot be removed, such as on a read-only disk, does not keep models from being served
     const { orphanAgeMs = 24 * 3600 * 1000 } = options;
     if (orphanAgeMs !== 'never') await registry.collect(orphanAgeMs).catch(() => {});
@@ -134,6 +124,12 @@ export class Registry {
   async resolve(text: string, except?: ReadonlySet<number>): Promise<Manifest> {
     const reference = parseReference(text);
     const { name } = reference;
+    const lender = this.#lender && (await this.#lenderOf(name));
+    if (lender) {
+      const manifest = await lender.resolve(text, except);
+      this.#borrowed.add(manifest);
+      return manifest;
+    }
     switch (reference.kind) {
       case 'newest':
         return this.#newest(await this.#live(name), except);
@@ -151,6 +147,28 @@ export class Registry {
     }
   }
 
+  /** Whose version it is: the tenant's own, or one that it only reads. */
+  ownerOf(manifest: Manifest): string {
+    return this.#lender && this.#borrowed.has(manifest) ? this.#lender.ownerOf(manifest) : this.#tenant;
+  }
+
+  /** The registry that a name means when it is not one of its own. */
+  async #lenderOf(name: string): Promise<Registry | undefined> {
+    if (!this.#lender || (await this.#index.hasLive(name))) return undefined;
+    return (await this.#lender.#shares(name)) ? this.#lender : undefined;
+  }
+
+  async #shares(name: string): Promise<boolean> {
+    return (await this.#index.state(name)).isShared;
+  }
+
+  /** The state of a model of its own, as of now. Throws `model-read-only` for one that it only reads. */
+  async #writable(name: string): Promise<ModelState> {
+    const state = await this.#index.fresh(name);
+    if (state.live.length === 0 && (await this.#lenderOf(name))) throw readOnly(name);
+    return state;
+  }
+
   /** What is not there as last seen may have been published since. Throws `model-not-found`, `version-not-found`. */
   async #live(name: string, version?: number): Promise<ModelState> {
     const seen = await this.#index.state(name);
@@ -162,6 +180,7 @@ export class Registry {
 
   /** A file of a version, whole and equal to its checksum. Throws `file-not-found`, `model-corrupt`, `version-not-found`. */
   async readFile(manifest: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#lender && this.#borrowed.has(manifest)) return this.#lender.readFile(manifest, path);
     const { name, version } = manifest;
     const entry = entryOf(manifest, path);
     const bytes = await this.#store.read(name, String(version), path);
@@ -175,6 +194,7 @@ export class Registry {
    * while it is read.
    */
   async openFile(manifest: Manifest, path: string): Promise<OpenFile> {
+    if (this.#lender && this.#borrowed.has(manifest)) return this.#lender.openFile(manifest, path);
     const { name, version } = manifest;
     const entry = entryOf(manifest, path);
     const damaged = (): HourglassError => corrupt(`The file ${path} of ${name}@${version}`);
@@ -185,7 +205,7 @@ export class Registry {
     }
     try {
       if (blob.bytes !== entry.bytes) throw damaged();
-      await this.#verify(`${name}/${version}/${path}/${blob.stamp}`, async () => {
+      await this.#verified.once(`${name}/${version}/${path}/${blob.stamp}`, async () => {
         for await (const _ of checked(blob, entry, damaged));
       });
       return { entry, chunks: () => checked(blob, entry, damaged), close: () => blob.close() };
@@ -195,24 +215,17 @@ export class Registry {
     }
   }
 
-  /** Concurrent calls share one comparison; a failed one is not kept. */
-  async #verify(key: string, compare: () => Promise<void>): Promise<void> {
-    const known = this.#verified.get(key);
-    if (known) return known;
-    const running = compare();
-    this.#verified.set(key, running);
-    const oldest = this.#verified.size > maxVerified ? this.#verified.keys().next().value : undefined;
-    if (oldest !== undefined) this.#verified.delete(oldest);
-    try {
-      await running;
-    } catch (error) {
-      this.#verified.delete(key);
-      throw error;
-    }
+  /** names of all models, sorted; with those that are only read here */
+  async listModels(): Promise<readonly string[]> {
+    const own = await this.#ownModels();
+    if (!this.#lender) return own;
+    const lender = this.#lender;
+    const names = (await lender.listModels()).filter((name) => !own.includes(name));
+    const shared = await Promise.all(names.map((name) => lender.#shares(name)));
+    return [...own, ...names.filter((_, i) => shared[i])].sort();
   }
 
-  /** names of all models, sorted */
-  async listModels(): Promise<readonly string[]> {
+  async #ownModels(): Promise<readonly string[]> {
     const folders = [...(await this.#store.folders())].sort();
     const live = await Promise.all(folders.map((name) => this.#index.hasLive(name)));
     return folders.filter((_, i) => live[i]);
@@ -220,11 +233,32 @@ export class Registry {
 
   /** Versions whose manifest is damaged are left out. Throws `model-not-found`, `invalid-reference`. */
   async getModel(name: string): Promise<ModelView> {
-    const state = await this.#live(checkName(name));
+    const lender = await this.#lenderOf(checkName(name));
+    if (lender) {
+      const view = await lender.getModel(name);
+      for (const manifest of view.versions) this.#borrowed.add(manifest);
+      // Whose keys have moved its aliases is not for others.
+      return { ...view, aliasChanges: [] };
+    }
+    const state = await this.#live(name);
     const read = await Promise.allSettled(state.live.map((version) => this.#index.manifest(name, version)));
     const versions = read.filter((result) => result.status === 'fulfilled').map((result) => result.value);
     const aliases = Object.fromEntries([...state.aliases].filter(([, version]) => state.live.includes(version)));
-    return { name, aliases, aliasChanges: [...state.aliasChanges], versions };
+    return {
+      ...{ name, aliases, aliasChanges: [...state.aliasChanges], versions },
+      ...(state.isShared && { isShared: true }),
+    };
+  }
+
+  /**
+   * Lets all other tenants read a model and predict with it, or no longer. Throws `model-not-found`, and `forbidden` for a
+   * tenant whose models others cannot see: names would clash.
+   */
+  async share(name: string, isShared: boolean): Promise<void> {
+    if (this.#tenant !== defaultTenant) throw notForSharing();
+    requireLive(await this.#index.fresh(checkName(name)));
+    if (isShared) await this.#note(name, sharedNote, new Date().toISOString());
+    else await this.#unnote(name, sharedNote);
   }
 
   /**
@@ -233,7 +267,7 @@ export class Registry {
    */
   async setAlias(name: string, alias: string, version: number, by?: string): Promise<void> {
     checkAlias(alias);
-    const state = await this.#index.fresh(checkName(name));
+    const state = await this.#writable(checkName(name));
     requireLive(state, version);
     await this.#note(name, aliasNote(alias), String(version));
     // Race with deletion: it marks, then checks aliases; we write the alias, then check the mark. At least one sees the other.
@@ -251,7 +285,7 @@ export class Registry {
 
   /** Throws `model-not-found`, `version-not-found`, `invalid-reference`. */
   async deleteAlias(name: string, alias: string, by?: string): Promise<void> {
-    const state = await this.#index.fresh(checkName(name));
+    const state = await this.#writable(checkName(name));
     requireLive(state);
     aliasTarget(state, checkAlias(alias));
     await this.#unnote(name, aliasNote(alias));
@@ -273,7 +307,7 @@ export class Registry {
    * `force` when devices can have its encoder: no other version decodes what they send.
    */
   async deleteVersion(name: string, version: number, { force = false }: DeleteOptions = {}): Promise<void> {
-    const state = await this.#index.fresh(checkName(name));
+    const state = await this.#writable(checkName(name));
     requireLive(state, version);
     refuseInUse(state, version);
     if (!force) await this.#refuseFrames(name, [version]);
@@ -292,10 +326,11 @@ export class Registry {
    * `deleteVersion` does.
    */
   async deleteModel(name: string, { force = false, by }: DeleteOptions = {}): Promise<void> {
-    const state = await this.#index.fresh(checkName(name));
+    const state = await this.#writable(checkName(name));
     requireLive(state);
     if (!force) await this.#refuseFrames(name, state.live);
     await this.#note(name, deletedThroughNote(state.all.at(-1) ?? 0), new Date().toISOString());
+    if (state.isShared) await this.#unnote(name, sharedNote);
     for (const alias of state.aliases.keys()) await this.#unnote(name, aliasNote(alias));
     const removed = [...state.aliases.keys()].map((alias) => ({ alias }));
     if (removed.length > 0) await this.#record(name, removed, by);
@@ -354,43 +389,4 @@ export class Registry {
     }
     throw first ?? corrupt(`Every version of ${name}`);
   }
-}
-
-/** Throws `file-not-found`. */
-function entryOf({ name, version, files }: Manifest, path: string): FileEntry {
-  const entry = files.find((file) => file.path === path);
-  if (entry) return entry;
-  const there = files.map((file) => file.path);
-  throw new HourglassError('file-not-found', `${name}@${version} has no such file; it has ${there.join(', ')}.`, {
-    expected: there,
-  });
-}
-
-/** The pieces, of which the last is held back until the checksum of all is compared. */
-async function* checked(blob: OpenBlob, entry: FileEntry, damaged: () => HourglassError): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  let last: Uint8Array | undefined;
-  let bytes = 0;
-  for await (const chunk of blob.chunks()) {
-    hash.update(chunk);
-    bytes += chunk.length;
-    if (last) yield last;
-    last = chunk;
-  }
-  if (bytes !== entry.bytes || hash.digest('hex') !== entry.sha256) throw damaged();
-  if (last) yield last;
-}
-
-function sameOrRefuse(earlier: Manifest, files: readonly FileEntry[]): Manifest {
-  const show = (entries: readonly FileEntry[]) =>
-    entries
-      .map((entry) => `${entry.path} ${entry.sha256}`)
-      .sort()
-      .join();
-  if (show(earlier.files) === show(files)) return earlier;
-  throw new HourglassError(
-    'version-exists',
-    `The job has already published ${earlier.name}@${earlier.version}, with other content. A job has one version.`,
-    { found: earlier.version },
-  );
 }

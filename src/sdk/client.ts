@@ -174,6 +174,11 @@ export class HourglassClient {
         signal,
         repeatable: true,
       }),
+    /** Whether other tenants can read it and ask it. Throws `forbidden` for models of other tenants than `default`. */
+    share: async (name: string, isShared: boolean, { signal }: CallOptions = {}): Promise<void> => {
+      if (!isShared) return this.#delete(path('v1', 'models', name, 'shared'), { signal });
+      await this.#json({ method: 'PUT', path: path('v1', 'models', name, 'shared'), signal, repeatable: true });
+    },
     deleteAlias: (name: string, alias: string, options?: CallOptions): Promise<void> =>
       this.#delete(path('v1', 'models', name, 'aliases', alias), options),
     /** Throws `frames-expected` without `force` when devices may still send frames of it. */

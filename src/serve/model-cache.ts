@@ -10,7 +10,7 @@ import type { Manifest } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
-import { ServedModel } from './served-model.ts';
+import { poolKeyOf, ServedModel } from './served-model.ts';
 
 export interface ModelCacheOptions {
   readonly registry: Registry;
@@ -123,7 +123,7 @@ export class ModelCache {
     const model = this.#slots.get(key)?.loaded;
     if (!model) return;
     this.#forget(model);
-    await this.#options.pool.unload(key);
+    await this.#options.pool.unload(poolKeyOf(this.#options.registry, model.manifest));
   }
 
   #forget(model: ServedModel): void {
@@ -137,7 +137,7 @@ export class ModelCache {
     this.#forget(model);
     this.#markDamaged(model.key, error);
     // unload() waits for runs that are already queued.
-    this.#options.pool.unload(model.key).catch(() => {});
+    this.#options.pool.unload(poolKeyOf(this.#options.registry, model.manifest)).catch(() => {});
   }
 
   async #ready(manifest: Manifest, before: ServedModel | undefined): Promise<ServedModel> {

@@ -77,20 +77,26 @@ const stuckMs = 5000;
 /** for how long a list of the models there are is believed */
 const namesHoldMs = 1000;
 
+/** What waits and runs, of all tenants together. */
+interface Runs {
+  readonly batcher: Batcher<ServedLane>;
+  readonly turns: TurnBatcher<ServedLane>;
+  readonly limits: LaneLimits<ServedLane>;
+  readonly observer: PredictionObserver;
+  lookingUp: number;
+}
+
 export class ModelPredictor implements Predictor {
   readonly maxBatch: number;
   readonly #options: PredictorOptions;
   readonly #models: ModelCache;
-  readonly #batcher: Batcher<ServedLane>;
-  readonly #turns: TurnBatcher<ServedLane>;
-  readonly #limits: LaneLimits<ServedLane>;
-  readonly #observer: PredictionObserver;
+  readonly #runs: Runs;
   readonly #facts = new WeakMap<ServedLane, LaneFacts>();
-  #lookingUp = 0;
   #names: { readonly names: readonly string[]; readonly until: number } | undefined;
 
-  constructor(options: PredictorOptions) {
-    const { registry, pool, config, metrics, warn, tracing, maxWaitingBytes = 256 * 2 ** 20 } = options;
+  /** `runs`: of a predictor of another tenant, with which it shares threads, limits and waiting room */
+  constructor(options: PredictorOptions, runs?: Runs) {
+    const { registry, pool, config, metrics, warn } = options;
     this.#options = options;
     this.maxBatch = config.maxBatch;
     this.#models = new ModelCache({
@@ -102,30 +108,14 @@ export class ModelPredictor implements Predictor {
       },
       onSetAside: (model, error) => warn?.('A model version is set aside: it is damaged', { model, err: error }),
     });
-    metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
-    this.#limits = new LaneLimits({
-      fixed: config.maxInFlight,
-      targetMs: config.targetWaitMs,
-      // What waits is bounded by the batchers, whatever this comes to.
-      most: mostInFlight,
-    });
-    const observer = new PredictionObserver(this.#limits, metrics, tracing && new BatchTraces(tracing));
-    this.#observer = observer;
-    this.#turns = new TurnBatcher({
-      maxRows: config.batchRows,
-      maxWaiting: config.maxWaiting,
-      deadlineMs: config.deadlineMs,
-      observer,
-    });
-    this.#batcher = new Batcher({
-      slots: pool.threads,
-      maxRows: config.batchRows,
-      maxWaiting: config.maxWaiting,
-      maxWaitingBytes,
-      windowMs: config.batchWindowMs,
-      deadlineMs: config.deadlineMs,
-      observer,
-    });
+    if (!runs) metrics?.beforeRead(() => metrics.set('modelsLoaded', pool.loaded));
+    this.#runs = runs ?? openRuns(options);
+  }
+
+  /** Answers for another tenant, whose models `registry` has. The setting of a default model names one of the tenant `default`. */
+  forTenant(registry: Registry): Predictor {
+    const { config, ...others } = this.#options;
+    return new ModelPredictor({ ...others, registry, config: { ...config, defaultModel: null } }, this.#runs);
   }
 
   async resolve(_caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
@@ -159,7 +149,7 @@ export class ModelPredictor implements Predictor {
     const checked = checkRows(inputs, rule);
     if (!this.#runsHere(lane, checked.rows) || checked.rows * lane.outputSize > mostValues) return false;
     reserveAnswer(lane, checked.rows, demand);
-    const limit = this.#limits.enter(lane);
+    const limit = this.#runs.limits.enter(lane);
     const waiting: Receiver = {
       answered: (data, finite) => {
         limit.leave();
@@ -182,7 +172,7 @@ export class ModelPredictor implements Predictor {
       },
     };
     try {
-      this.#turns.add(lane, inputs.data, checked.rows, waiting, demand, traceparent);
+      this.#runs.turns.add(lane, inputs.data, checked.rows, waiting, demand, traceparent);
     } catch (error) {
       limit.leave();
       throw error;
@@ -224,18 +214,18 @@ export class ModelPredictor implements Predictor {
 
   /** Finishes what is in flight; the pool and the registry are the caller's. */
   async close(): Promise<void> {
-    await Promise.all([this.#turns.close(), this.#batcher.close()]);
+    await Promise.all([this.#runs.turns.close(), this.#runs.batcher.close()]);
   }
 
   /** Finding the version takes long only when it has to be loaded; that waits as everything does, in bounds. */
   async #served(reference: string, demand: Demand | undefined): Promise<ServedModel> {
     const { deadlineMs, maxWaiting } = this.#options.config;
-    if (this.#lookingUp >= maxWaiting) throw overloadError(this.#lookingUp, 1);
-    this.#lookingUp++;
+    if (this.#runs.lookingUp >= maxWaiting) throw overloadError(this.#runs.lookingUp, 1);
+    this.#runs.lookingUp++;
     try {
       return await within(this.#models.get(reference), deadlineMs, demand?.signal);
     } finally {
-      this.#lookingUp--;
+      this.#runs.lookingUp--;
     }
   }
 
@@ -251,10 +241,10 @@ export class ModelPredictor implements Predictor {
     const { rows } = checked;
     reserveAnswer(lane, rows, demand);
     const runsHere = this.#runsHere(lane, rows);
-    const limit = this.#limits.enter(lane);
+    const limit = this.#runs.limits.enter(lane);
     try {
-      const here = runsHere ? await this.#turns.submit(lane, inputs.data, rows, demand, trace) : undefined;
-      const answer = here ?? (await this.#batcher.submit(lane, inputs.data, rows, demand?.signal, trace));
+      const here = runsHere ? await this.#runs.turns.submit(lane, inputs.data, rows, demand, trace) : undefined;
+      const answer = here ?? (await this.#runs.batcher.submit(lane, inputs.data, rows, demand?.signal, trace));
       return this.#prediction(served, operation, inputs, checked, answer);
     } finally {
       limit.leave();
@@ -262,7 +252,7 @@ export class ModelPredictor implements Predictor {
   }
 
   #runsHere(lane: ServedLane, rows: number): boolean {
-    return lane.isShort && this.#options.config.inlineModels && this.#turns.takes(lane, rows);
+    return lane.isShort && this.#options.config.inlineModels && this.#runs.turns.takes(lane, rows);
   }
 
   #factsOf(lane: ServedLane): LaneFacts {
@@ -287,7 +277,7 @@ export class ModelPredictor implements Predictor {
   ): Prediction {
     const { manifest } = served;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
-    this.#observer.answered(operation, rows);
+    this.#runs.observer.answered(operation, rows);
     return {
       model: manifest.name,
       version: manifest.version,
@@ -357,6 +347,25 @@ export class ModelPredictor implements Predictor {
     if (names.length > 0) this.#names = { names, until: performance.now() + namesHoldMs };
     return names;
   }
+}
+
+function openRuns({ pool, config, metrics, tracing, maxWaitingBytes = 256 * 2 ** 20 }: PredictorOptions): Runs {
+  const limits = new LaneLimits<ServedLane>({
+    fixed: config.maxInFlight,
+    targetMs: config.targetWaitMs,
+    // What waits is bounded by the batchers, whatever this comes to.
+    most: mostInFlight,
+  });
+  const observer = new PredictionObserver(limits, metrics, tracing && new BatchTraces(tracing));
+  const { batchRows: maxRows, maxWaiting, deadlineMs } = config;
+  return {
+    ...{ limits, observer, lookingUp: 0 },
+    turns: new TurnBatcher({ maxRows, maxWaiting, deadlineMs, observer }),
+    batcher: new Batcher({
+      ...{ slots: pool.threads, maxRows, maxWaiting, maxWaitingBytes, deadlineMs, observer },
+      windowMs: config.batchWindowMs,
+    }),
+  };
 }
 
 /** Smaller answers are counted once they are there. */

@@ -10,6 +10,7 @@ import type { Registry } from '../registry/registry.ts';
 import { FrameIndex } from './frame-index.ts';
 import type { PictureFiles } from './picture-thread.ts';
 import { PictureWorker } from './picture-worker.ts';
+import { poolKeyOf } from './served-model.ts';
 
 export type PictureManifest = Manifest & { readonly picture: PictureCodecFacts };
 
@@ -35,10 +36,12 @@ export interface DecodedFrame {
 export class PictureCodecs {
   readonly #registry: Registry;
   readonly #index: FrameIndex<PictureManifest>;
-  readonly #worker = new PictureWorker();
+  readonly #worker: PictureWorker;
 
-  constructor(registry: Registry) {
+  /** `others`: codecs of another tenant, with which it shares a thread */
+  constructor(registry: Registry, others?: PictureCodecs) {
     this.#registry = registry;
+    this.#worker = others ? others.#worker : new PictureWorker();
     this.#index = new FrameIndex(registry, isPictureCodec, ({ picture }) => picture.hash);
   }
 
@@ -52,7 +55,7 @@ export class PictureCodecs {
   async encode(manifest: PictureManifest, raster: Raster, target: PictureTarget): Promise<ServedFrame> {
     const { name, version } = manifest;
     const task = { type: 'encode', name, raster, target } as const;
-    const reply = await this.#worker.run(keyOf(manifest), task, () => this.#files(manifest));
+    const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
     if (reply.type !== 'encoded') throw new Error('a picture to encode was decoded');
     return { frame: reply.frame, receipt: { ...reply.receipt, version } };
   }
@@ -75,7 +78,7 @@ export class PictureCodecs {
     let failure: unknown;
     for (const manifest of candidates) {
       try {
-        const reply = await this.#worker.run(keyOf(manifest), task, () => this.#files(manifest));
+        const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
         if (reply.type !== 'decoded') throw new Error('a frame to decode was encoded');
         return { model: manifest.name, version: manifest.version, raster: reply.raster, lost: reply.lost };
       } catch (error) {
@@ -108,6 +111,10 @@ export class PictureCodecs {
     );
   }
 
+  #keyOf(manifest: PictureManifest): string {
+    return `${poolKeyOf(this.#registry, manifest)}/${manifest.picture.hash}`;
+  }
+
   async #files(manifest: PictureManifest): Promise<PictureFiles> {
     const [codec, decoder] = await Promise.all([
       this.#registry.readFile(manifest, 'codec.bin'),
@@ -116,8 +123,6 @@ export class PictureCodecs {
     return { hash: Buffer.from(manifest.picture.hash, 'hex'), codec, decoder, margin: manifest.picture.margin };
   }
 }
-
-const keyOf = ({ name, version, picture }: PictureManifest): string => `${name}@${version}/${picture.hash}`;
 
 const unknownDecoder = (id: Uint8Array): HourglassError => {
   const found = Buffer.from(id).toString('hex');

@@ -77,6 +77,8 @@ export interface PredictionServiceOptions {
   readonly predictor: Predictor;
   /** absent: WebP is not offered where a model falls short */
   readonly webp?: WebpCoder;
+  /** codecs of another tenant, with which it shares a thread */
+  readonly pictures?: PictureCodecs;
 }
 
 export class PredictionService {
@@ -89,13 +91,13 @@ export class PredictionService {
 
   constructor(options: PredictionServiceOptions) {
     this.#predictor = options.predictor;
-    this.pictures = new PictureCodecs(options.registry);
+    this.pictures = new PictureCodecs(options.registry, options.pictures);
     this.#frames = new FrameCodec(options);
     this.#rater = new OutlierRater(options);
     this.#recommendations = new RecommendationService(options);
   }
 
-  /** Waits for pictures that are being coded. */
+  /** Waits for pictures that are being coded, of tenants with which it shares a thread too. */
   close(): Promise<void> {
     return this.pictures.close();
   }

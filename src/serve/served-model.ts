@@ -1,5 +1,6 @@
 /** One model version as it is served: its ONNX files in the pool, checked against the manifest, a lane per operation. */
 
+import { defaultTenant } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import type { Manifest, Operation } from '../registry/manifest.ts';
@@ -52,7 +53,7 @@ export class ServedModel {
     this.#pool = pool;
     const files = manifest.files.filter(({ path }) => path.endsWith('.onnx'));
     this.#source = {
-      key: this.key,
+      key: poolKeyOf(registry, manifest),
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
       async read() {
         const parts = files.map(async ({ path }) => [
@@ -152,6 +153,13 @@ export class ServedModel {
     const row = new Float32Array(sizeOf(inputShapeOf(this.manifest, operation)));
     return takesCodes(operation) ? row : row.fill((low + high) / 2);
   }
+}
+
+/** What a version is called in the pool that all tenants share. */
+export function poolKeyOf(registry: Registry, manifest: Manifest): string {
+  const key = `${manifest.name}@${manifest.version}`;
+  const owner = registry.ownerOf(manifest);
+  return owner === defaultTenant ? key : `${owner}/${key}`;
 }
 
 export const takesCodes = (operation: Operation): boolean => operation === 'decode' || operation === 'generate';

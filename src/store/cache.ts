@@ -17,6 +17,8 @@ export interface FileCacheOptions {
   /** made when something is written */
   readonly root: string;
   readonly maxBytes: number;
+  /** what is named after its key is another file for each name space; default: none */
+  readonly nameSpace?: string;
 }
 
 /** The folder shrinks to this share of its bytes when it has grown too large. */
@@ -32,6 +34,7 @@ const maxVerified = 200_000;
 export class FileCache {
   readonly root: string;
   readonly #maxBytes: number;
+  readonly #keyPrefix: string;
   /** bytes written by this process since it last measured the folder */
   #grown = 0;
   #measured = 0;
@@ -40,8 +43,9 @@ export class FileCache {
   readonly #touched = new Map<string, number>();
   readonly #verified = new Set<string>();
 
-  constructor({ root, maxBytes }: FileCacheOptions) {
+  constructor({ root, maxBytes, nameSpace }: FileCacheOptions) {
     this.root = root;
+    this.#keyPrefix = nameSpace === undefined ? '' : `${nameSpace}\n`;
     this.#maxBytes = maxBytes;
     this.#measured = Number.POSITIVE_INFINITY; // measured at the first write
   }
@@ -104,7 +108,7 @@ export class FileCache {
 
   /** Runs `work` unless another process of this machine does the same at the moment. */
   async unlessBusy(key: string, work: () => Promise<void>): Promise<void> {
-    const lock = path.join(this.root, 'locks', digest(Buffer.from(key)).toString('hex'));
+    const lock = path.join(this.root, 'locks', digest(Buffer.from(this.#keyPrefix + key)).toString('hex'));
     if (!(await takeLock(lock))) return;
     try {
       await work();

@@ -8,6 +8,8 @@ export interface Stores {
   /** published model versions, with their reports and codes */
   readonly versions: BlobStore;
   readonly datasets: DatasetFiles;
+  /** where the data sets that come with the product are unpacked: the same for all tenants */
+  readonly builtIns: DatasetFiles;
   /** checkpoints of jobs, and the fence that protects them */
   readonly jobs: JobFiles;
   readonly results: ResultCache;
@@ -15,6 +17,10 @@ export interface Stores {
   readonly isShared: boolean;
   /** Throws `storage-unavailable` when the storage does not answer. */
   ping(): Promise<void>;
+  /** names of the tenants that have something stored, but for `default` */
+  tenants(): Promise<readonly string[]>;
+  /** The same storage for another tenant; what it opens ends with this one. */
+  forTenant(tenant: string): Promise<Stores>;
   /** Deletes what nothing points to any more and what is older than the grace time. */
   collect(graceMs: number): Promise<Collected>;
   close(): Promise<void>;

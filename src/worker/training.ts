@@ -76,7 +76,7 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
     tell({ type: 'progress', progress });
   };
   advance({});
-  const dataset = await createDatasetStore({ files: stores.datasets }).open(spec.dataset);
+  const dataset = await createDatasetStore({ files: stores.datasets, builtIns: stores.builtIns }).open(spec.dataset);
   try {
     signal.throwIfAborted();
     if (spec.model.type === 'picture') {

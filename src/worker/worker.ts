@@ -4,6 +4,7 @@
  *   queue ─► worker ─► process per job: data ─► train ─► evaluate ─► registry
  */
 
+import { defaultTenant } from '../base/caller.ts';
 import { traceFields } from '../base/traceparent.ts';
 import { entry } from '../platform/entry.ts';
 import type { Logger } from '../platform/log.ts';
@@ -81,11 +82,15 @@ export class TrainingWorker {
   }
 
   async #train(lease: Lease): Promise<Outcome> {
-    const { id, attempt, run, spec, isTrial, best } = lease.claim;
+    const { id, attempt, run, spec, tenant, isTrial, best } = lease.claim;
     const trace = this.#trace(lease);
     const traceparent = trace?.traceparent ?? lease.claim.traceparent;
-    const log = this.#log.child({ job: id, attempt, ...(traceparent && traceFields(traceparent)) });
-    const { stores, checkpointSeconds, engine, release } = this.#settings;
+    const log = this.#log.child({
+      ...{ job: id, attempt, ...(tenant !== defaultTenant && { tenant }) },
+      ...(traceparent && traceFields(traceparent)),
+    });
+    const { checkpointSeconds, engine, release } = this.#settings;
+    const stores = { ...this.#settings.stores, tenant };
     // the best trial of a sweep is published from where its own training ended
     const source = best ?? { id, run, trials: [] };
     const checkpoints = { job: source.id, run: source.run };

@@ -94,6 +94,8 @@ const routes: Readonly<Record<Demanded, string>> = {
     DELETE /v1/models/{model}
     DELETE /v1/models/{model}/versions/{version}
     PUT /v1/models/{model}/aliases/{alias}
+    PUT /v1/models/{model}/shared
+    DELETE /v1/models/{model}/shared
     DELETE /v1/models/{model}/aliases/{alias}
     POST /v2/repository/models/{model}/load
     POST /v2/repository/models/{model}/unload`,
@@ -120,7 +122,7 @@ const methods: Readonly<Record<Demanded, string>> = {
   train: `TrainingService/SubmitJob TrainingService/CheckJob TrainingService/CancelJob TrainingService/ResumeJob TrainingService/RetryJob
     TrainingService/DeleteJob SweepService/SubmitSweep SweepService/CancelSweep DatasetService/CreateDataset
     DatasetService/DeleteDataset`,
-  publish: `RegistryService/SetAlias RegistryService/DeleteAlias RegistryService/DeleteVersion RegistryService/DeleteModel
+  publish: `RegistryService/SetAlias RegistryService/DeleteAlias RegistryService/ShareModel RegistryService/DeleteVersion RegistryService/DeleteModel
     GRPCInferenceService/RepositoryModelLoad GRPCInferenceService/RepositoryModelUnload`,
   admin: `AccessService/CreateKey AccessService/ListKeys AccessService/GetKey AccessService/RotateKey
     AccessService/RevokeKey`,

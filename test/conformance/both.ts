@@ -10,6 +10,7 @@ import { createGrpcServer } from '../../src/gateway/grpc/server.ts';
 import { createHttpServer } from '../../src/gateway/http/server.ts';
 import { Readiness } from '../../src/gateway/readiness.ts';
 import { createLimits } from '../../src/gateway/shared-limits.ts';
+import { Tenants } from '../../src/gateway/tenants.ts';
 import { type Config, loadConfig } from '../../src/platform/config.ts';
 import { Metrics } from '../../src/platform/metrics.ts';
 import type { JobQueue } from '../../src/queue/job-queue.ts';
@@ -56,7 +57,8 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
   });
   const limits = createLimits(config, metrics);
   const parts = {
-    ...{ queue, predictions, registry, datasets, readiness, config, metrics, limits },
+    tenants: new Tenants({ queue, predictions, registry, datasets }),
+    ...{ readiness, config, metrics, limits },
     ...{ log: quiet, version: '0.0.0', ...openDoors },
   };
   const http = createHttpServer(parts);

@@ -1,7 +1,8 @@
 // A worker with real training processes on a real queue: what is published, and that nothing is left behind.
 import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { waveSpec } from '../../bench/faults/jobs.ts';
+import { addWaves, waveSpec } from '../../bench/faults/jobs.ts';
 import { engineRevision } from '../../src/engine/engine.ts';
 import type { JobEvent, JobProgress, JobSpec } from '../../src/jobspec/job.ts';
 import { resolveSweep } from '../../src/jobspec/sweep.ts';
@@ -122,4 +123,15 @@ it('tries a sweep and publishes its best trial with the very weights that the tr
   expect(weightsOf(versions[0] as Manifest)).toBe(weightsOf(await registry.resolve('alone')));
   const left = readdirSync(folder.jobs);
   expect([id, ...trials.map((trial) => trial.id)].filter((job) => left.includes(job))).toEqual([]);
+});
+
+it("trains a tenant's job on its data set and publishes among its models", async () => {
+  await addWaves(path.join(folder.path, 'tenants', 'acme'));
+  const acme = queue.forTenant('acme');
+  const { id } = await acme.submit(waveSpec('theirs'));
+  await until(async () => (await acme.get(id)).state === 'succeeded');
+  const at = async (root: string): Promise<readonly string[]> =>
+    (await Registry.open(await FolderBlobs.open(path.join(root, 'registry')))).listModels();
+  expect(await at(path.join(folder.path, 'tenants', 'acme'))).toEqual(['theirs']);
+  expect(await at(folder.path)).not.toContain('theirs');
 });

@@ -3,7 +3,7 @@
 import { type Command, exitCodes, text, word } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
 
-const actions = ['ls', 'show', 'alias', 'bundle', 'file', 'rm'] as const;
+const actions = ['ls', 'show', 'alias', 'share', 'unshare', 'bundle', 'file', 'rm'] as const;
 
 export const modelsCommand: Command = {
   name: 'models',
@@ -12,6 +12,8 @@ export const modelsCommand: Command = {
     '[ls]',
     'show NAME',
     'alias NAME ALIAS [VERSION]',
+    'share NAME',
+    'unshare NAME',
     'bundle NAME[@VERSION] [-o FILE]',
     'file NAME@VERSION FILE [-o FILE]',
     'rm NAME[@VERSION] [--force]',
@@ -74,6 +76,14 @@ export const modelsCommand: Command = {
         const model = await client.models.setAlias(name, alias, Number(version), { signal });
         terminal.json(model);
         terminal.line(`${name}:${alias} is version ${version}`);
+        return exitCodes.done;
+      }
+      case 'share':
+      case 'unshare': {
+        const name = word(call, 1, 'The name of the model');
+        await client.models.share(name, action === 'share', { signal });
+        terminal.json({ model: name, isShared: action === 'share' });
+        terminal.line(action === 'share' ? `other tenants can read ${name} and ask it` : `${name} is shared no longer`);
         return exitCodes.done;
       }
       case 'bundle': {

@@ -11,13 +11,16 @@ import { HourglassError, normaliseError } from '../../base/errors.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientOf } from '../places.ts';
+import type { Tenant } from '../tenants.ts';
 import { reserveAnswer } from './call-memory.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
-import { identityOf } from './identities.ts';
+import { admittedOf } from './identities.ts';
 
 export interface Call {
   readonly requestId: string;
   readonly caller: Caller;
+  /** what belongs to the caller's tenant; throws Error in methods that are open to everybody */
+  readonly tenant: Tenant;
   /** address that it came from */
   readonly client: string;
   /** aborted, with a HourglassError as reason, when the client is gone, a deadline passed, or the server drains */
@@ -93,7 +96,8 @@ export async function conduct(
   fail: (status: StatusObject & Error) => void,
 ): Promise<void> {
   const requestId = requestIdOf(call.metadata);
-  const caller = identify(identityOf(call.metadata), call.getPeer(), call.metadata.get('traceparent')[0]);
+  const { identity, tenant } = admittedOf(call.metadata);
+  const caller = identify(identity, call.getPeer(), call.metadata.get('traceparent')[0]);
   const controller = new AbortController();
   const { signal } = controller;
   // grpc-js tells of a lost client and of a passed deadline alike.
@@ -116,6 +120,10 @@ export async function conduct(
     await work({
       ...{ requestId, signal, demand, limit },
       caller,
+      get tenant() {
+        if (!tenant) throw new Error(`${path} is open to everybody and has no tenant`);
+        return tenant;
+      },
       client: clientOf(call.getPeer().replace(/:\d+$/, '')),
       endOnDrain: () => runtime.drain.add(controller),
     });

@@ -15,7 +15,7 @@ import type { RequestLog } from '../request-log.ts';
 import { RequestMetrics } from '../request-metrics.ts';
 import { requestIdKey, requestIdOf } from './call.ts';
 import { errorOfLibrary, reasonOf, toStatus } from './errors.ts';
-import { identityOf } from './identities.ts';
+import { admittedOf } from './identities.ts';
 
 export interface Observation {
   readonly log: RequestLog;
@@ -135,7 +135,7 @@ export function observe(options: Observation): ServerInterceptor {
             const isFault = serverFaults.has(outcome);
             trace?.end({ 'rpc.grpc.status_code': status, 'hourglass.code': outcome }, isFault ? outcome : undefined);
             log.ended({ code: outcome, isFault, isProbe: !isTraced(path) }, () => {
-              const who = metadata === undefined ? {} : asker(identityOf(metadata));
+              const who = metadata === undefined ? {} : asker(admittedOf(metadata).identity);
               const facts = { requestId, method: path, code: outcome, seconds, ...who };
               return traceparent === undefined ? facts : { ...facts, ...traceFields(traceparent) };
             });

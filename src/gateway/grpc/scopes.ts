@@ -66,6 +66,7 @@ export const registryScopes: Scopes<typeof RegistryService> = {
   getVersion: 'read',
   setAlias: 'publish',
   deleteAlias: 'publish',
+  shareModel: 'publish',
   deleteVersion: 'publish',
   deleteModel: 'publish',
   getFile: 'read',

@@ -8,7 +8,6 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Access, isShown } from '../../access/access.ts';
 import type { KeyService } from '../../access/key-service.ts';
 import { traceFields } from '../../base/traceparent.ts';
-import type { DatasetStore } from '../../data/dataset.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.ts';
@@ -23,15 +22,13 @@ import { GRPCInferenceService } from '../../gen/inference/grpc_predict_v2_pb.ts'
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import type { JobQueue } from '../../queue/job-queue.ts';
-import type { Registry } from '../../registry/registry.ts';
-import type { PredictionService } from '../../serve/prediction-service.ts';
 import type { RequestTraces } from '../../telemetry/requests.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
 import { RequestLog } from '../request-log.ts';
 import type { SharedLimits } from '../shared-limits.ts';
+import type { Tenants } from '../tenants.ts';
 import { admitStreams } from './admission.ts';
 import { admitCallers } from './admit.ts';
 import { type CallRuntime, Drain } from './call.ts';
@@ -64,6 +61,7 @@ import { trainingService } from './services/training.ts';
 export type GrpcConfig = Pick<
   Config,
   | 'maxBodyBytes'
+  | 'maxBatch'
   | 'maxConnections'
   | 'maxCalls'
   | 'maxStreams'
@@ -83,10 +81,7 @@ export type GrpcConfig = Pick<
 >;
 
 export interface GrpcParts {
-  readonly queue: JobQueue;
-  readonly predictions: PredictionService;
-  readonly registry: Registry;
-  readonly datasets: DatasetStore;
+  readonly tenants: Tenants;
   readonly config: GrpcConfig;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -149,7 +144,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
         requestTimeoutMs: config.bodyTimeoutMs,
         uploadTimeoutMs: config.uploadTimeoutMs,
       }),
-      admitCallers(parts.access, new Map(bound.flatMap(({ demands }) => [...demands]))),
+      admitCallers(parts.access, parts.tenants, new Map(bound.flatMap(({ demands }) => [...demands]))),
     ],
   });
   for (const { definition, handlers } of bound) server.addService(definition, handlers);
@@ -186,7 +181,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
 }
 
 function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
-  const { config, predictions, limits } = parts;
+  const { config, limits } = parts;
   const { watchers, downloads, uploads } = limits;
   const stallMs = config.stallTimeoutMs;
   const own = [
@@ -196,15 +191,15 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
   const listed = [...own, Health, ServerReflection, ServerReflectionV1alpha];
   const reflection = createReflection(listed, [file_google_rpc_error_details], { watchers, stallMs });
   const names = own.map(({ typeName }) => typeName);
-  const inference = inferenceService({ ...config, predictions });
+  const inference = inferenceService(config);
   const openInference = openInferenceService({ ...parts, deadlineMs: config.deadlineMs });
   const health = healthService(parts.readiness, names, watchers);
   const bound = [
     bindService(TrainingService, trainingService({ ...parts, watchers }), trainingScopes, runtime),
-    bindService(SweepService, sweepService(parts), sweepScopes, runtime),
+    bindService(SweepService, sweepService(config), sweepScopes, runtime),
     bindService(InferenceService, inference, inferenceScopes, runtime),
     bindService(GRPCInferenceService, openInference, openInferenceScopes, runtime),
-    bindService(RegistryService, registryService(parts.registry, downloads), registryScopes, runtime),
+    bindService(RegistryService, registryService(downloads), registryScopes, runtime),
     bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), datasetScopes, runtime),
     bindService(AccessService, accessService(parts.keys), accessScopes, runtime),
     bindService(Health, health, healthScopes, runtime),

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { Access } from '../../access/access.ts';
 import { defaultCaller, type Identity, stranger } from '../../base/caller.ts';
 import { identify } from '../identify.ts';
+import type { Tenant, Tenants } from '../tenants.ts';
 
 /** For the hook `onRoute`. Throws Error for a route that does not say what a caller needs: the server then does not start. */
 export function requireScope({ method, url, config }: RouteOptions): void {
@@ -18,15 +19,30 @@ export function arrive(request: FastifyRequest, { isOn }: Access, span: string |
 }
 
 /** Calls `done` with nothing, or with what refuses the request. */
-export function admit(request: FastifyRequest, access: Access, done: (error?: Error) => void): void {
+export function admit(
+  request: FastifyRequest,
+  { access, tenants }: { readonly access: Access; readonly tenants: Tenants },
+  done: (error?: Error) => void,
+): void {
   const { scope } = request.routeOptions.config;
   // Without a scope there is nothing here: 404 and 405 are said to everybody.
-  if (!access.isOn || scope === undefined) return done();
+  if (scope === undefined) return done();
   const enter = (identity: Identity): void => {
-    const { address, traceparent } = request.caller;
-    request.caller = { ...identity, ...(address !== undefined && { address }), ...(traceparent && { traceparent }) };
-    done();
+    if (access.isOn) {
+      const { address, traceparent } = request.caller;
+      request.caller = { ...identity, ...(address !== undefined && { address }), ...(traceparent && { traceparent }) };
+    }
+    // What everybody may see is nobody's.
+    if (scope === 'open' || scope === 'known') return done();
+    const meet = (tenant: Tenant): void => {
+      request.tenant = tenant;
+      done();
+    };
+    const tenant = tenants.of(identity.tenant);
+    if (tenant instanceof Promise) tenant.then(meet, done);
+    else meet(tenant);
   };
+  if (!access.isOn) return enter(request.caller);
   let found: Identity | Promise<Identity>;
   try {
     found = access.admit(request.headers.authorization, scope);

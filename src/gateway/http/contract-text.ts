@@ -13,10 +13,7 @@ export async function contractText(version: string): Promise<string> {
   // Routes use these when they answer, which they never do here.
   const absent = {} as never;
   const parts = {
-    queue: absent,
-    predictions: absent,
-    registry: absent,
-    datasets: absent,
+    tenants: absent,
     readiness: absent,
     keys: absent,
   };

@@ -11,6 +11,7 @@ import type { Prediction, PredictionReceiver } from '../../serve/predictor.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 import { readSmallJson } from '../json/read.ts';
 import type { Readiness } from '../readiness.ts';
+import type { Tenants } from '../tenants.ts';
 import { countShortAnswer } from './counted-answer.ts';
 import { Demand } from './demand.ts';
 import { whenEnded } from './ending.ts';
@@ -21,7 +22,7 @@ import { answerHeaders, numbersPayload } from './rows-answer.ts';
 import { inputOf, numbersOf } from './rows-request.ts';
 
 export interface FastParts {
-  readonly predictions: PredictionService;
+  readonly tenants: Tenants;
   readonly observer: Observer;
   readonly memory: ByteBudget;
   readonly readiness: Pick<Readiness, 'stopping'>;
@@ -47,6 +48,8 @@ export interface Asked {
   /** length of the body */
   readonly bytes: number;
   readonly caller: Caller;
+  /** of the caller's tenant */
+  readonly predictions: PredictionService;
   readonly requestId: string;
 }
 
@@ -128,8 +131,8 @@ export class FastCall implements PredictionReceiver {
   }
 
   #ask(body: Buffer): void {
-    const { route, given, caller } = this.#asked;
-    const { observer, predictions, config, memory } = this.#parts;
+    const { route, given, caller, predictions } = this.#asked;
+    const { observer, config, memory } = this.#parts;
     const { operation } = route;
     observer.requests.stage('read', operation, (performance.now() - this.#begun) / 1000);
     try {

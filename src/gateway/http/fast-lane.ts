@@ -71,9 +71,11 @@ export class FastLane {
     if (!route || !given || !(bytes > 0 && bytes <= smallBytes) || !this.#isOrdinary(request)) return otherwise();
     const answer = this.#answerType(route.operation, headers.accept);
     const identity = answer && this.#identityOf(headers.authorization);
-    if (!answer || !identity) return otherwise();
+    const tenant = identity && this.#parts.tenants.of(identity.tenant);
+    if (!answer || !identity || !tenant || tenant instanceof Promise) return otherwise();
     const caller = identify(identity, request.socket.remoteAddress ?? '', undefined);
-    const asked = { route, given, answer, bytes, caller, requestId: requestIdOf(request) };
+    const { predictions } = tenant;
+    const asked = { route, given, answer, bytes, caller, predictions, requestId: requestIdOf(request) };
     new FastCall(this.#parts, request, response, asked, otherwise).read();
   }
 

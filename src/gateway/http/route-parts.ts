@@ -6,22 +6,21 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Access, Demanded } from '../../access/access.ts';
 import type { KeyService } from '../../access/key-service.ts';
 import type { Caller } from '../../base/caller.ts';
-import type { DatasetStore } from '../../data/dataset.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import type { JobQueue } from '../../queue/job-queue.ts';
-import type { Registry } from '../../registry/registry.ts';
-import type { PredictionService } from '../../serve/prediction-service.ts';
 import type { RequestTraces } from '../../telemetry/requests.ts';
 import type { Readiness } from '../readiness.ts';
 import type { SharedLimits } from '../shared-limits.ts';
+import type { Tenant, Tenants } from '../tenants.ts';
 import type { Observer } from './observe.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** who asks; set before any handler runs */
     caller: Caller;
+    /** what belongs to the caller's tenant; routes that are open to everybody have none */
+    tenant: Tenant;
   }
   interface FastifyContextConfig {
     /** what a caller needs; each route says it (requireScope) */
@@ -30,10 +29,7 @@ declare module 'fastify' {
 }
 
 export interface HttpParts {
-  readonly queue: JobQueue;
-  readonly predictions: PredictionService;
-  readonly registry: Registry;
-  readonly datasets: DatasetStore;
+  readonly tenants: Tenants;
   readonly readiness: Readiness;
   readonly config: Config;
   readonly log: Logger;

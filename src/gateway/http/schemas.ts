@@ -143,6 +143,9 @@ export const ModelView = Type.Object({
   aliases: Type.Record(Type.String(), Type.Integer(), { description: 'alias → version' }),
   aliasChanges: Type.Array(AliasChange, { description: 'the newest changes of aliases, oldest first' }),
   versions: Type.Array(Manifest, { description: 'oldest first' }),
+  isShared: Type.Optional(
+    Type.Boolean({ description: 'the tenant `default` shares it: others can read it and ask it, not change it' }),
+  ),
 });
 
 export const ModelList = Type.Object({ models: Type.Array(ModelView) });

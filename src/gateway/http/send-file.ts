@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Manifest } from '../../registry/manifest.ts';
-import type { OpenFile } from '../../registry/registry.ts';
+import type { OpenFile, Registry } from '../../registry/registry.ts';
 import { clientOf } from '../places.ts';
 import { whenEnded } from './ending.ts';
 import type { RouteParts } from './route-parts.ts';
@@ -26,7 +26,7 @@ export interface Content {
  */
 export async function sendFile(
   reply: FastifyReply,
-  { registry, limits, config }: Pick<RouteParts, 'registry' | 'limits' | 'config'>,
+  { registry, limits, config }: Pick<RouteParts, 'limits' | 'config'> & { readonly registry: Registry },
   manifest: Manifest,
   path: string,
   contentOf: (file: OpenFile) => Content | Promise<Content> = (file) => ({

@@ -149,6 +149,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
     app.server.emit('request', request, response);
   });
   app.decorateRequest('caller');
+  app.decorateRequest('tenant');
   takeOver(app);
   addEveryMethod(app);
   app.addHook('onRequest', (request, reply, done) => {
@@ -167,7 +168,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
       if (isRefused(request.raw)) throw tooManyWaiting();
     }
     if (elsewhere !== undefined) return void reply.redirect(elsewhere, 308);
-    admit(request, access, done);
+    admit(request, parts, done);
   });
   app.addHook('preValidation', (request, _reply, done) => {
     requireBody(request);
@@ -190,7 +191,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
     jobRoutes(routes, routeParts);
     jobEventRoutes(routes, routeParts);
     sweepRoutes(routes, routeParts);
-    queueRoutes(routes, routeParts);
+    queueRoutes(routes);
     datasetRoutes(routes, routeParts);
     modelRoutes(routes, routeParts);
     bundleRoutes(routes, routeParts);

@@ -7,8 +7,7 @@
 import type { Caller } from '../../base/caller.ts';
 import { HourglassError } from '../../base/errors.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
-import type { Registry } from '../../registry/registry.ts';
-import type { PredictionService } from '../../serve/prediction-service.ts';
+import type { Tenant } from '../tenants.ts';
 
 const operations = ['encode', 'decode', 'denoise', 'reconstruct', 'classify'] as const satisfies RowOperation[];
 const defaultOperation: RowOperation = 'encode';
@@ -83,10 +82,7 @@ export function outputNameOf(operation: RowOperation): string {
   return operation === 'classify' ? 'probabilities' : 'outputs';
 }
 
-export interface OipParts {
-  readonly registry: Registry;
-  readonly predictions: PredictionService;
-}
+export type OipParts = Pick<Tenant, 'registry' | 'predictions'>;
 
 /** Throws what `Predictor.resolve` throws. */
 export async function describeModel(parts: OipParts, caller: Caller, reference: OipReference): Promise<OipModel> {
@@ -113,7 +109,7 @@ export async function describeModel(parts: OipParts, caller: Caller, reference: 
 }
 
 /** Names of every model here: the model's own, then one for each operation that its newest version answers. */
-export async function listNames({ registry }: OipParts): Promise<{ name: string; version: string }[]> {
+export async function listNames({ registry }: Pick<Tenant, 'registry'>): Promise<{ name: string; version: string }[]> {
   const names: { name: string; version: string }[] = [];
   for (const name of await registry.listModels()) {
     const manifest = await registry.resolve(name).catch(() => undefined);

@@ -13,6 +13,7 @@ import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
 import type { Coding } from '../inflate.ts';
 import { bytesOfRows } from '../row-conversion.ts';
+import type { Tenant } from '../tenants.ts';
 import { infer } from './infer.ts';
 import { describeModel, listNames, type OipModel, oipExtensions, parseName, platform } from './models.ts';
 import { deflateBody, headerLength, inflateBody, parseInfer } from './rest-body.ts';
@@ -31,10 +32,10 @@ interface ModelParams {
 const leastCompressed = 1024;
 
 export function oipRoutes(app: App, parts: RouteParts): void {
-  const { predictions, readiness, config, observer, version, limits } = parts;
+  const { readiness, config, observer, version, limits } = parts;
   const describe = (request: FastifyRequest): Promise<OipModel> => {
     const { model, version: wanted } = request.params as ModelParams;
-    return describeModel(parts, request.caller, parseName(model, wanted));
+    return describeModel(request.tenant, request.caller, parseName(model, wanted));
   };
   const get = (
     url: string,
@@ -50,10 +51,10 @@ export function oipRoutes(app: App, parts: RouteParts): void {
       },
       handler,
     );
-  const getModel = (path: string, summary: string, answer: (model: OipModel) => unknown): void => {
+  const getModel = (path: string, summary: string, answer: (model: OipModel, tenant: Tenant) => unknown): void => {
     for (const of of ['', '/versions/:version']) {
       get(`/v2/models/:model${of}${path}`, of ? `${summary}, of a version or alias` : summary, async (request) =>
-        answer(await describe(request)),
+        answer(await describe(request), request.tenant),
       );
     }
   };
@@ -73,9 +74,11 @@ export function oipRoutes(app: App, parts: RouteParts): void {
   const server = async () => ({ name: 'hourglass', version, extensions: oipExtensions });
   get('/v2', 'Name, version and extensions of the server', server);
   app.get('/v2/', { config: { scope: 'infer', errorMember: true }, schema: { hide: true } }, server);
-  get('/v2/models', 'Names of all models', async () => ({ models: (await listNames(parts)).map(({ name }) => name) }));
-  get('/v2/models/stats', 'Counts and times of inferences, of each model version', async () => ({
-    model_stats: predictions.statistics().map(statisticsOf),
+  get('/v2/models', 'Names of all models', async ({ tenant }) => ({
+    models: (await listNames(tenant)).map(({ name }) => name),
+  }));
+  get('/v2/models/stats', 'Counts and times of inferences, of each model version', async ({ tenant }) => ({
+    model_stats: tenant.predictions.statistics().map(statisticsOf),
   }));
 
   getModel('', 'Inputs and outputs of a model', (model) => ({
@@ -86,10 +89,8 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     outputs: [model.output],
   }));
   getModel('/ready', 'Can the model answer?', ({ name }) => ({ name, ready: true }));
-  getModel('/config', 'Configuration of a model in the form of Triton', (model) =>
-    configOf(model, predictions.maxBatch),
-  );
-  getModel('/stats', 'Counts and times of inferences', (model) => ({
+  getModel('/config', 'Configuration of a model in the form of Triton', (model) => configOf(model, config.maxBatch));
+  getModel('/stats', 'Counts and times of inferences', (model, { predictions }) => ({
     model_stats: [
       statisticsOf(
         predictions
@@ -116,8 +117,8 @@ export function oipRoutes(app: App, parts: RouteParts): void {
       },
       handler,
     );
-  post('/v2/repository/index', 'All models with their newest version', 'infer', async () =>
-    (await listNames(parts)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
+  post('/v2/repository/index', 'All models with their newest version', 'infer', async ({ tenant }) =>
+    (await listNames(tenant)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
   );
   post(
     '/v2/repository/models/:model/load',
@@ -125,7 +126,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     'publish',
     async (request) => {
       const { model } = request.params as ModelParams;
-      await predictions.load(request.caller, parseName(model).model);
+      await request.tenant.predictions.load(request.caller, parseName(model).model);
       return {};
     },
   );
@@ -135,7 +136,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     'publish',
     async (request) => {
       const { model } = request.params as ModelParams;
-      await predictions.unload(request.caller, parseName(model).model);
+      await request.tenant.predictions.unload(request.caller, parseName(model).model);
       return {};
     },
   );
@@ -161,7 +162,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
       timeoutOf(headers['x-request-timeout'], limitOf(parameters.timeout, config.deadlineMs)),
       limits.memory,
     );
-    const answer = await demand.meet(infer(predictions, caller, { reference, inputs, outputs, demand }));
+    const answer = await demand.meet(infer(request.tenant.predictions, caller, { reference, inputs, outputs, demand }));
     stages.answering();
     const { prediction, outputName: name } = answer;
     const { shape } = prediction.outputs;
@@ -252,7 +253,7 @@ const configOf = (model: OipModel, maxBatch: number) => ({
   output: [{ name: model.output.name, data_type: 'TYPE_FP32', dims: model.output.shape.slice(1) }],
 });
 
-type Statistics = ReturnType<RouteParts['predictions']['statistics']>[number];
+type Statistics = ReturnType<Tenant['predictions']['statistics']>[number];
 
 function statisticsOf({ model, operation, requests, rows, nanoseconds, last }: Statistics) {
   const [name, version] = model.split('@');

@@ -27,7 +27,7 @@ interface Params {
 }
 
 export function tensorflowRoutes(app: App, parts: RouteParts): void {
-  const { predictions, config, observer, limits } = parts;
+  const { config, observer, limits } = parts;
 
   const predict = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { model, version } = addressOf(request.params as Params);
@@ -45,7 +45,7 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
     const rows =
       instances === undefined ? rowsOfInputs(inputs, name) : rowsOfInstances(instances, name, config.maxImagePixels);
     const question = { operation, model: reference.model, rows, demand };
-    const { prediction } = await demand.meet(predictions.predict(caller, question));
+    const { prediction } = await demand.meet(request.tenant.predictions.predict(caller, question));
     stages.answering();
     warnInHeader(reply, prediction.warnings);
     const member = instances === undefined ? 'outputs' : 'predictions';
@@ -94,9 +94,9 @@ export function tensorflowRoutes(app: App, parts: RouteParts): void {
         response: { 200: { description: 'Signatures', ...anyJson }, 404: problem('No such model, version or alias') },
       },
     },
-    async ({ params, caller }) => {
+    async ({ params, caller, tenant }) => {
       const reference = parseName((params as Params).model);
-      const { version, input, output } = await describeModel(parts, caller, reference);
+      const { version, input, output } = await describeModel(tenant, caller, reference);
       const signature = {
         inputs: { [input.name]: tensorInfo(input) },
         outputs: { [output.name]: tensorInfo(output) },

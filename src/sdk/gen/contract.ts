@@ -7,7 +7,7 @@ export type Problem = {
   readonly title: string;
   readonly status: number;
   /** what went wrong, for programs; codes are never renamed */
-  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'key-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'unauthenticated' | 'forbidden' | 'access-unavailable' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'outcome-unknown' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
+  readonly code: 'malformed-json' | 'malformed-body' | 'payload-too-large' | 'decompressed-too-large' | 'too-many-parts' | 'unsupported-media-type' | 'not-acceptable' | 'method-not-allowed' | 'expectation-failed' | 'unsupported-transfer-coding' | 'headers-too-large' | 'request-timeout' | 'invalid-request' | 'unknown-field' | 'invalid-type' | 'non-finite' | 'shape-mismatch' | 'empty-batch' | 'batch-too-large' | 'invalid-spec' | 'invalid-reference' | 'model-required' | 'route-not-found' | 'service-not-found' | 'model-not-found' | 'version-not-found' | 'dataset-not-found' | 'job-not-found' | 'key-not-found' | 'file-not-found' | 'operation-not-supported' | 'job-finished' | 'job-not-finished' | 'version-exists' | 'version-in-use' | 'frames-expected' | 'model-read-only' | 'dataset-exists' | 'dataset-in-use' | 'dataset-read-only' | 'idempotency-key-reused' | 'unsupported-schema' | 'invalid-dataset' | 'unsupported-dataset' | 'unsafe-archive' | 'image-too-large' | 'image-unreadable' | 'invalid-frame' | 'frame-checksum' | 'unsupported-frame-version' | 'decoder-unknown' | 'model-mismatch' | 'unauthenticated' | 'forbidden' | 'access-unavailable' | 'host-not-allowed' | 'origin-not-allowed' | 'overloaded' | 'quota-exceeded' | 'deadline-exceeded' | 'cancelled' | 'queue-unavailable' | 'outcome-unknown' | 'queue-storage-full' | 'storage-full' | 'storage-unavailable' | 'dataset-corrupt' | 'model-corrupt' | 'model-crashed' | 'shutting-down' | 'device-unavailable' | 'diverged' | 'internal';
   /** what was found, what is allowed and what to do */
   readonly detail: string;
   /** also in the header X-Request-Id and in the log */
@@ -372,6 +372,8 @@ export type ModelView = {
   readonly aliasChanges: readonly AliasChanges[];
   /** oldest first */
   readonly versions: readonly Manifest[];
+  /** the tenant `default` shares it: others can read it and ask it, not change it */
+  readonly isShared?: boolean;
 };
 
 export type ModelList = {

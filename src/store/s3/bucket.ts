@@ -59,15 +59,21 @@ export class BucketClient {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #settings: BucketSettings;
   readonly #observe: ObserveRequests;
   /** requests sent, for benchmarks and tests */
   readonly requests: Record<BucketOperation, number> = { get: 0, put: 0, head: 0, list: 0, delete: 0 };
 
   /** `observe` is told of each request; tries that the SDK makes by itself count as one. */
-  constructor({ bucket, prefix, endpoint, pathStyle }: BucketSettings, observe: ObserveRequests = () => {}) {
+  constructor(
+    { bucket, prefix, endpoint, pathStyle }: BucketSettings,
+    observe: ObserveRequests = () => {},
+    client?: S3Client,
+  ) {
     this.#observe = observe;
     this.#bucket = bucket;
     this.#prefix = prefix;
+    this.#settings = { bucket, prefix, pathStyle, ...(endpoint !== undefined && { endpoint }) };
     const config: S3ClientConfig = {
       ...(endpoint !== undefined && { endpoint }),
       forcePathStyle: pathStyle,
@@ -78,7 +84,13 @@ export class BucketClient {
       responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: { connectionTimeout: connectMs, requestTimeout: requestMs, throwOnRequestTimeout: true },
     };
-    this.#client = new S3Client(config);
+    this.#client = client ?? new S3Client(config);
+  }
+
+  /** The same bucket and connections, with keys below another prefix. It ends with this one. */
+  under(prefix: string): BucketClient {
+    const settings = { ...this.#settings, prefix: this.#prefix + prefix };
+    return new BucketClient(settings, this.#observe, this.#client);
   }
 
   /** undefined when there is no such object. `range` is [first, end). */
@@ -216,6 +228,27 @@ export class BucketClient {
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
+  }
+
+  /** What comes next in the keys that begin so, up to a slash. */
+  async folders(prefix: string): Promise<string[]> {
+    const found: string[] = [];
+    let token: string | undefined;
+    do {
+      const page = await this.#ask('list', () =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            ...{ Bucket: this.#bucket, Prefix: this.#prefix + prefix, Delimiter: '/' },
+            ...(token !== undefined && { ContinuationToken: token }),
+          }),
+          small(),
+        ),
+      );
+      const from = this.#prefix.length + prefix.length;
+      found.push(...(page.CommonPrefixes ?? []).map(({ Prefix = '' }) => Prefix.slice(from, -1)));
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+    return found;
   }
 
   /** Throws when the bucket does not answer or does not let this server look into it. */

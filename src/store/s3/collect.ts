@@ -12,15 +12,20 @@ import { type JobState, jobPrefix } from './jobs.ts';
 import { type Objects, objectPrefix, shortestGraceMs } from './objects.ts';
 import type { FileIndex } from './rows.ts';
 
-/** Throws `storage-unavailable`. Safe beside publications, uploads and other collectors. */
-export async function collectBucket(bucket: BucketClient, objects: Objects, graceMs: number): Promise<Collected> {
+/** Throws `storage-unavailable`. Safe beside publications, uploads and other collectors. The jobs of all tenants are in `jobs`. */
+export async function collectBucket(
+  bucket: BucketClient,
+  objects: Objects,
+  graceMs: number,
+  jobs: BucketClient = bucket,
+): Promise<Collected> {
   const limit = Date.now() - Math.max(graceMs, shortestGraceMs);
   // Objects first: what is written from now on is younger than anything in this list.
   const old: ListedObject[] = [];
   for await (const object of bucket.list(objectPrefix)) {
     if (object.modifiedAt < limit) old.push(object);
   }
-  await forgetDeletedSets(bucket, limit);
+  await forgetDeletedSets(bucket, jobs, limit);
   const used = await usedObjects(bucket, objects);
   let deleted = 0;
   let bytes = 0;
@@ -58,13 +63,13 @@ async function usedObjects(bucket: BucketClient, objects: Objects): Promise<Read
 }
 
 /** Forgets deleted data sets that no job reads: deleted before `limit`, and no unfinished job began before that. */
-async function forgetDeletedSets(bucket: BucketClient, limit: number): Promise<void> {
+async function forgetDeletedSets(bucket: BucketClient, jobs: BucketClient, limit: number): Promise<void> {
   let oldestJob = Number.POSITIVE_INFINITY;
   const deletedSets: ListedObject[] = [];
   for await (const object of bucket.list(deletedPrefix)) deletedSets.push(object);
   if (deletedSets.length === 0) return;
-  for await (const { key } of bucket.list(jobPrefix)) {
-    const found = key.endsWith('/state') ? await bucket.get(key) : undefined;
+  for await (const { key } of jobs.list(jobPrefix)) {
+    const found = key.endsWith('/state') ? await jobs.get(key) : undefined;
     if (found) oldestJob = Math.min(oldestJob, (JSON.parse(Buffer.from(found.bytes).toString()) as JobState).began);
   }
   const done = deletedSets.filter(({ modifiedAt }) => modifiedAt < limit && modifiedAt < oldestJob);

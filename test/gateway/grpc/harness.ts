@@ -10,6 +10,7 @@ import {
   type GrpcServer,
 } from '../../../src/gateway/grpc/server.ts';
 import { createLimits, type LimitsConfig } from '../../../src/gateway/shared-limits.ts';
+import { type Tenant, Tenants } from '../../../src/gateway/tenants.ts';
 import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
@@ -21,6 +22,7 @@ import { TestClient } from './client.ts';
 
 export const testConfig: GrpcConfig & LimitsConfig = {
   maxBodyBytes: 4 * 2 ** 20,
+  maxBatch: 1024,
   maxConnections: 100,
   maxCalls: 1024,
   maxStreams: 256,
@@ -66,7 +68,7 @@ function broken<T extends object>(): T {
 }
 
 export async function startServer(
-  parts: Partial<Omit<GrpcParts, 'config' | 'predictions'>> & {
+  parts: Partial<Omit<GrpcParts, 'config'> & Omit<Tenant, 'predictions'>> & {
     predictor?: Predictor;
     config?: Partial<GrpcConfig & LimitsConfig>;
   } = {},
@@ -74,13 +76,11 @@ export async function startServer(
   const log: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => log.push(JSON.parse(line)) };
   const metrics = new Metrics('gateway');
-  const { predictor = broken<Predictor>(), registry = broken<Registry>(), ...others } = parts;
+  const { predictor = broken<Predictor>(), registry = broken<Registry>() } = parts;
+  const { queue = broken<Tenant['queue']>(), datasets = broken<Tenant['datasets']>(), ...others } = parts;
   const config = { ...testConfig, ...parts.config };
   const all: GrpcParts = {
-    queue: broken(),
-    predictions: new PredictionService({ registry, predictor }),
-    registry,
-    datasets: broken(),
+    tenants: new Tenants({ queue, registry, datasets, predictions: new PredictionService({ registry, predictor }) }),
     readiness: { isReady: async () => true },
     ...openDoors,
     ...others,

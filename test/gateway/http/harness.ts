@@ -9,6 +9,7 @@ import { createDatasetStore } from '../../../src/data/store.ts';
 import { createHttpServer, type HttpServer } from '../../../src/gateway/http/server.ts';
 import { Readiness } from '../../../src/gateway/readiness.ts';
 import { createLimits } from '../../../src/gateway/shared-limits.ts';
+import { type Tenant, Tenants } from '../../../src/gateway/tenants.ts';
 import { type Config, loadConfig } from '../../../src/platform/config.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
@@ -32,6 +33,7 @@ export interface TestGateway {
   readonly port: number;
   readonly http: HttpServer;
   readonly readiness: Readiness;
+  readonly tenants: Tenants;
   readonly registry: Registry;
   readonly queue: JobQueue;
   readonly redis: TestRedis;
@@ -67,6 +69,20 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = changes.predictor ?? new ModelPredictor({ registry, pool, config, metrics });
   const predictions = new PredictionService({ registry, predictor, webp: rowsToWebp });
+  const openTenant = async (name: string): Promise<Tenant> => {
+    const own = path.join(folder, 'tenants', name);
+    const blobs = await FolderBlobs.open(path.join(own, 'models'));
+    const models = await Registry.open(blobs, { tenant: name, lender: registry });
+    const asked = predictor instanceof ModelPredictor ? predictor.forTenant(models) : predictor;
+    const files = new FolderDatasets(path.join(own, 'datasets'));
+    return {
+      queue: queue.forTenant(name),
+      registry: models,
+      datasets: createDatasetStore({ files, builtIns: new FolderDatasets(datasetFolder) }),
+      predictions: new PredictionService({ registry: models, predictor: asked, pictures: predictions.pictures }),
+    };
+  };
+  const tenants = new Tenants({ queue, predictions, registry, datasets }, openTenant);
   const readiness = new Readiness({
     queue,
     storage: { ping: async () => {} },
@@ -82,14 +98,14 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const stored = await lockDoors({ redisUrl: redis.url });
   const doors = changes.access ?? { access: openAccess, keys: stored.keys };
   const http = createHttpServer({
-    ...{ queue, predictions, registry, datasets, readiness, config, log, metrics },
+    ...{ tenants, readiness, config, log, metrics },
     version: '0.0.0',
     limits: createLimits(config, metrics),
     ...doors,
   });
   const port = await http.listen('127.0.0.1', 0);
   return {
-    ...{ port, http, readiness, registry, queue, redis, metrics },
+    ...{ port, http, tenants, readiness, registry, queue, redis, metrics },
     log: lines,
     rest: new RestClient(port),
     datasetFiles: () =>

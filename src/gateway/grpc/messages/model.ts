@@ -59,9 +59,11 @@ export const modelMessage = ({
   aliases,
   aliasChanges,
   versions,
+  isShared = false,
 }: ModelView): MessageInitShape<typeof ModelSchema> => ({
   name,
   aliases,
   aliasChanges: aliasChanges.map(({ at, ...change }) => ({ ...change, at: timestampFromDate(new Date(at)) })),
   versions: versions.map(versionMessage),
+  shared: isShared,
 });

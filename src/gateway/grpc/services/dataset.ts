@@ -2,11 +2,9 @@
 
 import { type Static, Type } from 'typebox';
 import { float32 } from '../../../base/ndarray.ts';
-import type { DatasetStore } from '../../../data/dataset.ts';
 import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
-import type { JobQueue } from '../../../queue/job-queue.ts';
 import { createDataset, deleteDataset, readRows } from '../../datasets.ts';
 import { withoutPauses } from '../../pauses.ts';
 import type { Places } from '../../places.ts';
@@ -28,22 +26,13 @@ const Wanted = supported(
 type Wanted = Static<typeof Wanted>;
 
 export interface DatasetParts {
-  readonly datasets: DatasetStore;
-  /** knows which jobs use a set */
-  readonly queue: JobQueue;
   readonly metrics: Metrics;
   readonly uploads: Places;
   /** a client that sends nothing for so long is cut off */
   readonly stallMs: number;
 }
 
-export function datasetService({
-  datasets,
-  queue,
-  metrics,
-  uploads,
-  stallMs,
-}: DatasetParts): Implementation<typeof DatasetService> {
+export function datasetService({ metrics, uploads, stallMs }: DatasetParts): Implementation<typeof DatasetService> {
   async function* counted(requests: AsyncIterable<CreateDatasetRequest>): AsyncGenerator<CreateDatasetRequest> {
     for await (const request of withoutPauses(requests, stallMs)) {
       if (request.content.case === 'chunk') metrics.count('uploadBytes', request.content.value.length);
@@ -52,21 +41,21 @@ export function datasetService({
   }
 
   return {
-    async listDatasets() {
-      return { datasets: (await datasets.list()).map(datasetMessage) };
+    async listDatasets(_request, { tenant }) {
+      return { datasets: (await tenant.datasets.list()).map(datasetMessage) };
     },
 
-    async getDataset({ name }) {
-      return datasetMessage(await datasets.info(name));
+    async getDataset({ name }, { tenant }) {
+      return datasetMessage(await tenant.datasets.info(name));
     },
 
-    async createDataset(requests, { signal, client }) {
+    async createDataset(requests, { signal, client, tenant }) {
       const giveBack = uploads.take(client);
       try {
         const { head, parts } = await readUpload(counted(requests));
         const { name, options } = head;
         const given = { ...(name !== undefined && { name }), ...(options !== undefined && { options }) };
-        const info = await createDataset(datasets, { client, head: given, parts, signal, stallMs });
+        const info = await createDataset(tenant.datasets, { client, head: given, parts, signal, stallMs });
         metrics.count('uploads', 1, { outcome: 'accepted' });
         return datasetMessage(info);
       } catch (error) {
@@ -77,9 +66,9 @@ export function datasetService({
       }
     },
 
-    async readRows({ name, split, offset, limit }) {
+    async readRows({ name, split, offset, limit }, { tenant }) {
       const wanted = checkRequest(Wanted, { split: split || 'train', offset, limit: limit || 20 }) as Wanted;
-      const { info, rows, values, labels = [] } = await readRows(datasets, name, wanted);
+      const { info, rows, values, labels = [] } = await readRows(tenant.datasets, name, wanted);
       return {
         total: info.rows[wanted.split],
         rows: tensorMessage(float32([rows, ...info.shape], values), true),
@@ -87,8 +76,8 @@ export function datasetService({
       };
     },
 
-    async deleteDataset({ name }) {
-      await deleteDataset(datasets, queue, name);
+    async deleteDataset({ name }, { tenant }) {
+      await deleteDataset(tenant.datasets, tenant.queue, name);
       return {};
     },
   };

@@ -14,7 +14,7 @@ import {
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
 import { labelsOf } from '../../../serve/classes.ts';
-import type { Answer, PredictAnswer, PredictionService, RowSource } from '../../../serve/prediction-service.ts';
+import type { Answer, PredictAnswer, RowSource } from '../../../serve/prediction-service.ts';
 import { encodePictureFrame } from '../../picture-frames.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
@@ -40,33 +40,34 @@ interface Question {
 }
 
 export interface InferenceParts {
-  readonly predictions: PredictionService;
+  /** rows per request allowed */
+  readonly maxBatch: number;
   readonly maxImagePixels: number;
   /** longest time for one answer */
   readonly deadlineMs: number;
 }
 
 export function inferenceService({
-  predictions,
+  maxBatch,
   maxImagePixels,
   deadlineMs,
 }: InferenceParts): Implementation<typeof InferenceService> {
   function ask({ content, format, ...question }: Question, call: Call, rateOutliers = false): Promise<PredictAnswer> {
-    const { caller, demand } = call;
+    const { caller, demand, tenant } = call;
     call.limit(deadlineMs);
     const withTarget = format === OutputFormat.PNG;
-    return predictions.predict(caller, { ...question, rows: rowsOf(content), withTarget, rateOutliers, demand });
+    return tenant.predictions.predict(caller, { ...question, rows: rowsOf(content), withTarget, rateOutliers, demand });
   }
 
   function rowsOf(content: Content): RowSource {
     switch (content.kind) {
       case 'tensor':
-        return tensorArray(content.tensor, content.field, predictions.maxBatch);
+        return tensorArray(content.tensor, content.field, maxBatch);
       case 'bytes':
         return (target) => rowsOfBytes(content.bytes, target);
       case 'pictures': {
         const { files, resize } = content.images;
-        checkRowCount(files.length, 'images', predictions.maxBatch);
+        checkRowCount(files.length, 'images', maxBatch);
         return (target) => rowsOfPictures(files, target, { resize, maxPixels: maxImagePixels });
       }
       default:
@@ -99,7 +100,11 @@ export function inferenceService({
 
     async generate({ model, count, seed: wanted, outputFormat }, call) {
       call.limit(deadlineMs);
-      const { caller, demand } = call;
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
       const format = formatOf(outputFormat, undefined);
       const withTarget = format === OutputFormat.PNG;
       const question = { model, count: count || 1, seed: wanted, withTarget, demand };
@@ -110,7 +115,11 @@ export function inferenceService({
     async recommend({ model, ratings, count, includeSeen, items }, call) {
       call.limit(deadlineMs);
       checkRecommendation(ratings.length, count ?? 0, items.length);
-      const { caller, demand } = call;
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
       const question = { model, ratings, count, includeSeen, items, demand };
       const { recommended, asked, unknown, ...answer } = await predictions.recommend(caller, question);
       return { ...answer, recommended: [...recommended], asked: [...asked], unknown: [...unknown] };
@@ -128,7 +137,11 @@ export function inferenceService({
 
     async encodeFrame(request, call) {
       call.limit(deadlineMs);
-      const { caller, demand } = call;
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
       const target = frameTargetOf(request);
       const [file, ...more] = request.content.case === 'images' ? request.content.value.files : [];
       const codec =
@@ -145,7 +158,11 @@ export function inferenceService({
 
     async decodeFrame({ frame, model, outputFormat }, call) {
       call.limit(deadlineMs);
-      const { caller, demand } = call;
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
       if (isPictureFrame(frame)) {
         const decoded = await predictions.pictures.decode(frame, { model, maxPixels: maxImagePixels });
         const files = [await encodeWhole(decoded.raster, 'image/png')];

@@ -10,8 +10,6 @@ import {
   type ModelInferRequest,
   type ModelInferResponseSchema,
 } from '../../../gen/inference/grpc_predict_v2_pb.ts';
-import type { Registry } from '../../../registry/registry.ts';
-import type { PredictionService } from '../../../serve/prediction-service.ts';
 import { checkDatatype, floatsOfRaw } from '../../oip/datatypes.ts';
 import { checkElements, type InferTensor, infer } from '../../oip/infer.ts';
 import { describeModel, listNames, oipExtensions, parseName, platform } from '../../oip/models.ts';
@@ -21,8 +19,6 @@ import type { Call } from '../call.ts';
 import type { Implementation } from '../service.ts';
 
 export interface OpenInferenceParts {
-  readonly registry: Registry;
-  readonly predictions: PredictionService;
   readonly readiness: Pick<Readiness, 'isReady'>;
   /** longest time for one answer */
   readonly deadlineMs: number;
@@ -33,13 +29,13 @@ export interface OpenInferenceParts {
 type InferAnswer = MessageInitShape<typeof ModelInferResponseSchema>;
 
 export function openInferenceService(parts: OpenInferenceParts): Implementation<typeof GRPCInferenceService> {
-  const { predictions, readiness, deadlineMs } = parts;
+  const { readiness, deadlineMs } = parts;
 
-  async function ask(request: ModelInferRequest, { caller, demand }: Call): Promise<InferAnswer> {
+  async function ask(request: ModelInferRequest, { caller, demand, tenant }: Call): Promise<InferAnswer> {
     const { modelName, modelVersion, id, parameters, outputs } = request;
     const reference = parseName(modelName, modelVersion, parameterOf(parameters.operation));
     const question = { reference, inputs: inputsOf(request), outputs: outputs.map(({ name }) => name), demand };
-    const { prediction, outputName: name } = await infer(predictions, caller, question);
+    const { prediction, outputName: name } = await infer(tenant.predictions, caller, question);
     const { warnings } = prediction;
     return {
       ...{ modelName, id },
@@ -56,15 +52,15 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: await readiness.isReady() }),
 
-    async modelReady({ name, version }, { caller }) {
-      await describeModel(parts, caller, parseName(name, version));
+    async modelReady({ name, version }, { caller, tenant }) {
+      await describeModel(tenant, caller, parseName(name, version));
       return { ready: true };
     },
 
     serverMetadata: async () => ({ name: 'hourglass', version: parts.version, extensions: [...oipExtensions] }),
 
-    async modelMetadata({ name, version }, { caller }) {
-      const model = await describeModel(parts, caller, parseName(name, version));
+    async modelMetadata({ name, version }, { caller, tenant }) {
+      const model = await describeModel(tenant, caller, parseName(name, version));
       const tensor = ({ shape, ...rest }: typeof model.input) => ({ ...rest, shape: shape.map(BigInt) });
       return {
         ...{ name, platform },
@@ -90,20 +86,20 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
       }
     },
 
-    async modelConfig({ name, version }, { caller }) {
-      const { input, output } = await describeModel(parts, caller, parseName(name, version));
+    async modelConfig({ name, version }, { caller, tenant }) {
+      const { input, output } = await describeModel(tenant, caller, parseName(name, version));
       const port = ({ name: port, shape }: typeof input) => ({
         name: port,
         dataType: DataType.TYPE_FP32,
         dims: shape.slice(1).map(BigInt),
       });
-      const config = { name, platform, backend: 'hourglass', maxBatchSize: predictions.maxBatch };
+      const config = { name, platform, backend: 'hourglass', maxBatchSize: tenant.predictions.maxBatch };
       return { config: { ...config, input: [port(input)], output: [port(output)] } };
     },
 
-    async modelStatistics({ name, version }, { caller }) {
-      const only = name === '' ? undefined : await describeModel(parts, caller, parseName(name, version));
-      const entries = predictions
+    async modelStatistics({ name, version }, { caller, tenant }) {
+      const only = name === '' ? undefined : await describeModel(tenant, caller, parseName(name, version));
+      const entries = tenant.predictions
         .statistics()
         .filter(({ model, operation }) => !only || (model === only.model && operation === only.operation));
       return {
@@ -120,17 +116,17 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
       };
     },
 
-    async repositoryIndex() {
-      return { models: (await listNames(parts)).map((entry) => ({ ...entry, state: 'READY', reason: '' })) };
+    async repositoryIndex(_request, { tenant }) {
+      return { models: (await listNames(tenant)).map((entry) => ({ ...entry, state: 'READY', reason: '' })) };
     },
 
-    async repositoryModelLoad({ modelName }, { caller }) {
-      await predictions.load(caller, parseName(modelName).model);
+    async repositoryModelLoad({ modelName }, { caller, tenant }) {
+      await tenant.predictions.load(caller, parseName(modelName).model);
       return {};
     },
 
-    async repositoryModelUnload({ modelName }, { caller }) {
-      await predictions.unload(caller, parseName(modelName).model);
+    async repositoryModelUnload({ modelName }, { caller, tenant }) {
+      await tenant.predictions.unload(caller, parseName(modelName).model);
       return {};
     },
   };

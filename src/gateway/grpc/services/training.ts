@@ -1,12 +1,10 @@
 /** TrainingService: jobs into the queue, their state, their events. */
 
 import { type Static, Type } from 'typebox';
-import type { DatasetStore } from '../../../data/dataset.ts';
 import type { SubmitJobRequest, TrainingService } from '../../../gen/hourglass/v1/training_pb.ts';
 import { Cursor } from '../../../jobspec/job.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
-import type { JobQueue } from '../../../queue/job-queue.ts';
 import type { Places } from '../../places.ts';
 import { checkRequest } from '../../request-check.ts';
 import { checkJob, type SubmitParts, submitJob } from '../../submit.ts';
@@ -26,8 +24,6 @@ const Page = supported(
 type Page = Static<typeof Page>;
 
 export interface TrainingParts {
-  readonly queue: JobQueue;
-  readonly datasets: DatasetStore;
   readonly config: SubmitParts['config'];
   readonly watchers: Places;
   readonly metrics: Metrics;
@@ -40,24 +36,24 @@ function givenMembers({ name, dataset, model, training, priority, deadlineSecond
 }
 
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
-  const { queue, watchers, metrics } = parts;
+  const { config, watchers, metrics } = parts;
   return {
-    async submitJob(request, { caller }) {
+    async submitJob(request, { caller, tenant }) {
       const key = request.idempotencyKey === '' ? undefined : request.idempotencyKey;
-      return jobMessage(await submitJob(parts, caller, givenMembers(request), key));
+      return jobMessage(await submitJob({ ...tenant, config }, caller, givenMembers(request), key));
     },
 
-    async checkJob({ job }) {
-      return checkMessage(await checkJob(parts, job ? givenMembers(job) : {}));
+    async checkJob({ job }, { tenant }) {
+      return checkMessage(await checkJob({ ...tenant, config }, job ? givenMembers(job) : {}));
     },
 
-    async getJob({ id }) {
-      return jobMessage(await queue.get(id));
+    async getJob({ id }, { tenant }) {
+      return jobMessage(await tenant.queue.get(id));
     },
 
-    async listJobs({ state, limit, cursor, search, losses }) {
+    async listJobs({ state, limit, cursor, search, losses }, { tenant }) {
       const only = jobStateOf(state);
-      const page = await queue.list({
+      const page = await tenant.queue.list({
         ...(only !== undefined && { state: only }),
         ...(checkRequest(Page, {
           ...(limit !== 0 && { limit }),
@@ -74,7 +70,10 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
       const giveBack = watchers.take(call.client);
       metrics.move('eventStreams', 1, { transport: 'grpc' });
       try {
-        const events = queue.events(id, { signal: call.signal, ...(lastEventId !== '' && { lastEventId }) });
+        const events = call.tenant.queue.events(id, {
+          signal: call.signal,
+          ...(lastEventId !== '' && { lastEventId }),
+        });
         for await (const event of events) yield eventMessage(event);
       } finally {
         giveBack();
@@ -82,34 +81,34 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
       }
     },
 
-    async cancelJob({ id }) {
-      return jobMessage(await queue.cancel(id));
+    async cancelJob({ id }, { tenant }) {
+      return jobMessage(await tenant.queue.cancel(id));
     },
 
-    async resumeJob({ id }) {
-      return jobMessage(await queue.restart(id, 'checkpoint'));
+    async resumeJob({ id }, { tenant }) {
+      return jobMessage(await tenant.queue.restart(id, 'checkpoint'));
     },
 
-    async retryJob({ id }) {
-      return jobMessage(await queue.restart(id, 'start'));
+    async retryJob({ id }, { tenant }) {
+      return jobMessage(await tenant.queue.restart(id, 'start'));
     },
 
-    async listQueues() {
+    async listQueues(_request, { tenant: { queue } }) {
       const [queues, jobs] = await Promise.all([queue.queues(), queue.counts()]);
       return { queues: [...queues], jobs: { ...jobs } };
     },
 
-    async listWorkers() {
-      const workers = await queue.workers();
+    async listWorkers(_request, { tenant }) {
+      const workers = await tenant.queue.workers();
       return { workers: workers.map((worker) => ({ ...worker, startedAt: timestamp(worker.startedAt) })) };
     },
 
-    async listJobSamples({ id, after }) {
-      return samplesMessage(await queue.samples(id, after));
+    async listJobSamples({ id, after }, { tenant }) {
+      return samplesMessage(await tenant.queue.samples(id, after));
     },
 
-    async deleteJob({ id }) {
-      await queue.remove(id);
+    async deleteJob({ id }, { tenant }) {
+      await tenant.queue.remove(id);
       return {};
     },
   };

@@ -20,7 +20,6 @@ const needless = {
 type Weights = keyof typeof needless;
 
 export function bundleRoutes(app: App, parts: RouteParts): void {
-  const { predictions, registry } = parts;
   app.get(
     '/v1/models/:model/bundle',
     {
@@ -54,7 +53,7 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ caller, params, headers, query }, reply) => {
+    async ({ caller, params, headers, query, tenant: { predictions, registry } }, reply) => {
       const weights = query.weights as Weights | undefined;
       const codec = await predictions.pictures.find(params.model);
       const { name: model, version } = codec ?? named(await predictions.resolve(caller, 'encode', params.model));
@@ -77,8 +76,8 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
       if (known.includes(etag) || known.includes('*')) return reply.status(304).send(undefined);
       reply.type(tar);
       return weights
-        ? sendFile(reply, parts, manifest, file, (archive) => partOf(archive, weights, reference))
-        : sendFile(reply, parts, manifest, file);
+        ? sendFile(reply, { ...parts, registry }, manifest, file, (archive) => partOf(archive, weights, reference))
+        : sendFile(reply, { ...parts, registry }, manifest, file);
     },
   );
 }

@@ -51,7 +51,7 @@ const RowsQuery = Type.Object(
 
 const form = { schema: ref('UploadForm') };
 
-export function datasetRoutes(app: App, { datasets, queue, config, metrics, limits }: RouteParts): void {
+export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts): void {
   app.post(
     '/v1/datasets',
     {
@@ -102,7 +102,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         const head = await headOf(query, fields);
         if (isForm && head.name === undefined) throw noName();
         const encoding = query.encoding ?? charsetOf(headers['content-type']);
-        const info = await createDataset(datasets, {
+        const info = await createDataset(request.tenant.datasets, {
           ...{ client, head: withEncoding(head, encoding), parts, signal },
           stallMs: config.stallTimeoutMs,
         });
@@ -125,7 +125,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         response: { 200: ref('DatasetList', 'Built-in and uploaded ones'), 503: problem('The storage is away') },
       },
     },
-    async () => ({ datasets: await datasets.list() }),
+    async ({ tenant }) => ({ datasets: await tenant.datasets.list() }),
   );
 
   app.get(
@@ -143,7 +143,7 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         },
       },
     },
-    async ({ params }) => datasets.info(params.name),
+    async ({ params, tenant }) => tenant.datasets.info(params.name),
   );
 
   app.get(
@@ -167,10 +167,10 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         },
       },
     },
-    async ({ params, query, headers }, reply) => {
+    async ({ params, query, headers, tenant }, reply) => {
       const type = negotiate(headers.accept, [json, octets]);
       const { split = 'train', offset = 0, limit = 20 } = query;
-      const slice = await readRows(datasets, params.name, { split, offset, limit });
+      const slice = await readRows(tenant.datasets, params.name, { split, offset, limit });
       const { values, rows, labels, info } = slice;
       reply.header('cache-control', 'no-store').header('vary', 'accept').type(type);
       if (type === octets) {
@@ -203,8 +203,8 @@ export function datasetRoutes(app: App, { datasets, queue, config, metrics, limi
         },
       },
     },
-    async ({ params }, reply) => {
-      await deleteDataset(datasets, queue, params.name);
+    async ({ params, tenant }, reply) => {
+      await deleteDataset(tenant.datasets, tenant.queue, params.name);
       return reply.status(204).send(undefined);
     },
   );

@@ -9,7 +9,7 @@ import { type GenerateRequest, problem, ReferenceParams, ref } from '../schemas.
 const offered = [json, octets, png] as const;
 const binary = { schema: { type: 'string', format: 'binary' } };
 
-export function generateRoutes(app: App, { predictions, config, observer, limits }: RouteParts): void {
+export function generateRoutes(app: App, { config, observer, limits }: RouteParts): void {
   app.post(
     '/v1/models/:model/generate',
     {
@@ -36,13 +36,13 @@ export function generateRoutes(app: App, { predictions, config, observer, limits
         },
       },
     },
-    async ({ caller, headers, params: { model }, body }, reply) => {
+    async ({ caller, tenant, headers, params: { model }, body }, reply) => {
       const stages = observer.predicting(reply, 'generate');
       const type = negotiate(headers.accept, offered);
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
       const { count = 1, seed: wanted } = body as GenerateRequest;
       const question = { model, count, seed: wanted, withTarget: type === png, demand };
-      const { prediction, target, seed } = await demand.meet(predictions.generate(caller, question));
+      const { prediction, target, seed } = await demand.meet(tenant.predictions.generate(caller, question));
       if (type === png) refuseSeveral(prediction.outputs);
       stages.answering();
       return sendRows(reply, type, 'generate', prediction, target, { seed });

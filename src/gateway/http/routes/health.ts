@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import { isShown } from '../../../access/access.ts';
+import { defaultTenant } from '../../../base/caller.ts';
 import { type ReadinessReport, reportFor } from '../../readiness.ts';
 import { json } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
@@ -71,7 +72,8 @@ export function healthRoutes(app: App, { readiness, config, version, access }: R
         version,
         node: process.version,
         uptimeSeconds: Math.round(process.uptime()),
-        defaultModel: config.defaultModel,
+        // The setting names a model of the tenant `default`.
+        defaultModel: caller.tenant === defaultTenant ? config.defaultModel : null,
         store: config.store === null ? 'folder' : 's3',
         limits: {
           bodyBytes: config.maxBodyBytes,

@@ -31,7 +31,7 @@ const reconnectMs = 2000;
 const longestSilenceMs = 250;
 
 export function jobEventRoutes(app: App, parts: RouteParts): void {
-  const { queue, config, metrics, draining, limits } = parts;
+  const { config, metrics, draining, limits } = parts;
   app.get(
     '/v1/jobs/:id/events',
     {
@@ -66,7 +66,10 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
         metrics.move('eventStreams', -1, { transport: 'rest' });
       });
       const signal = cancellation(reply.raw, { draining, revoked: request.caller.revoked });
-      const events = queue.events(request.params.id, { signal, ...(lastEventId !== undefined && { lastEventId }) });
+      const events = request.tenant.queue.events(request.params.id, {
+        signal,
+        ...(lastEventId !== undefined && { lastEventId }),
+      });
       const iterator = events[Symbol.asyncIterator]();
       const first = iterator.next();
       // Wait briefly for the first event so that errors become a status code, not a broken stream.

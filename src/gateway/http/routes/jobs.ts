@@ -54,7 +54,7 @@ const Samples = Type.Object(
   { additionalProperties: false },
 );
 
-export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): void {
+export function jobRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/jobs',
     {
@@ -79,9 +79,10 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
       },
     },
     async (request, reply) => {
-      if (request.query.validate === 'only') return reply.send(await checkJob({ datasets, config }, request.body));
+      if (request.query.validate === 'only')
+        return reply.send(await checkJob({ ...request.tenant, config }, request.body));
       const job = await submitJob(
-        { queue, datasets, config },
+        { ...request.tenant, config },
         request.caller,
         request.body,
         idempotencyKey(request.headers['idempotency-key']),
@@ -105,9 +106,9 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         },
       },
     },
-    async ({ query }) => {
+    async ({ query, tenant }) => {
       const { state, search, losses, limit, cursor } = query;
-      return queue.list({
+      return tenant.queue.list({
         ...(state !== undefined && { state }),
         ...(search !== undefined && { search }),
         ...(losses !== undefined && { losses }),
@@ -128,7 +129,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         response: { 200: ref('JobView', 'The job'), 404: problem('No such job') },
       },
     },
-    async ({ params }) => queue.get(params.id),
+    async ({ params, tenant }) => tenant.queue.get(params.id),
   );
 
   app.get(
@@ -146,7 +147,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         },
       },
     },
-    async ({ params, query }) => queue.samples(params.id, query.after),
+    async ({ params, query, tenant }) => tenant.queue.samples(params.id, query.after),
   );
 
   app.post(
@@ -164,7 +165,7 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         },
       },
     },
-    async ({ params }, reply) => reply.status(202).send(await queue.cancel(params.id)),
+    async ({ params, tenant }, reply) => reply.status(202).send(await tenant.queue.cancel(params.id)),
   );
 
   const restarts = {
@@ -187,8 +188,8 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
           },
         },
       },
-      async ({ params }, reply) =>
-        reply.status(202).send(await queue.restart((params as { readonly id: string }).id, from)),
+      async ({ params, tenant }, reply) =>
+        reply.status(202).send(await tenant.queue.restart((params as { readonly id: string }).id, from)),
     );
   }
 
@@ -207,8 +208,8 @@ export function jobRoutes(app: App, { queue, datasets, config }: RouteParts): vo
         },
       },
     },
-    async ({ params }, reply) => {
-      await queue.remove(params.id);
+    async ({ params, tenant }, reply) => {
+      await tenant.queue.remove(params.id);
       return reply.status(204).send(undefined);
     },
   );

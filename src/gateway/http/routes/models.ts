@@ -33,7 +33,6 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 export function modelRoutes(app: App, parts: RouteParts): void {
-  const { registry } = parts;
   app.get(
     '/v1/models',
     {
@@ -44,7 +43,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         response: { 200: ref('ModelList', 'All models by name'), 503: problem('The storage is away') },
       },
     },
-    async () => {
+    async ({ tenant: { registry } }) => {
       const names = await registry.listModels();
       const found = await Promise.allSettled(names.map((name) => registry.getModel(name)));
       return { models: found.filter((result) => result.status === 'fulfilled').map((result) => result.value) };
@@ -66,7 +65,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params }) => registry.getModel(params.model),
+    async ({ params, tenant }) => tenant.registry.getModel(params.model),
   );
 
   app.delete(
@@ -86,8 +85,8 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, query, caller }, reply) => {
-      await registry.deleteModel(params.model, { ...query, by: caller.subject });
+    async ({ params, query, caller, tenant }, reply) => {
+      await tenant.registry.deleteModel(params.model, { ...query, by: caller.subject });
       return reply.status(204).send(undefined);
     },
   );
@@ -107,7 +106,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params }) => registry.resolve(reference(params)),
+    async ({ params, tenant }) => tenant.registry.resolve(reference(params)),
   );
 
   app.delete(
@@ -128,8 +127,8 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, query }, reply) => {
-      await registry.deleteVersion(params.model, parseVersion(params.version), query);
+    async ({ params, query, tenant }, reply) => {
+      await tenant.registry.deleteVersion(params.model, parseVersion(params.version), query);
       return reply.status(204).send(undefined);
     },
   );
@@ -157,7 +156,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, headers }, reply) => {
+    async ({ params, headers, tenant: { registry } }, reply) => {
       const manifest = await registry.resolve(reference(params));
       const entry = manifest.files.find(({ path }) => path === params.file);
       const etag = entry && `"${entry.sha256}"`;
@@ -172,7 +171,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
           "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; frame-ancestors 'self'",
         )
         .type(type);
-      return sendFile(reply, parts, manifest, params.file);
+      return sendFile(reply, { ...parts, registry }, manifest, params.file);
     },
   );
 
@@ -193,10 +192,54 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, body, caller }) => {
+    async ({ params, body, caller, tenant: { registry } }) => {
       const { version } = body as AliasTarget;
       await registry.setAlias(params.model, params.alias, version, caller.subject);
       return registry.getModel(params.model);
+    },
+  );
+
+  app.put(
+    '/v1/models/:model/shared',
+    {
+      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      schema: {
+        tags,
+        summary: 'Let all other tenants read a model and ask it',
+        params: ModelParams,
+        response: {
+          200: ref('ModelView', 'The model as it is now'),
+          403: problem('Only the tenant `default` shares its models'),
+          404: problem('No such model'),
+          503: problem('The storage is away'),
+        },
+      },
+    },
+    async ({ params, tenant: { registry } }) => {
+      await registry.share(params.model, true);
+      return registry.getModel(params.model);
+    },
+  );
+
+  app.delete(
+    '/v1/models/:model/shared',
+    {
+      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      schema: {
+        tags,
+        summary: 'Share a model no longer',
+        params: ModelParams,
+        response: {
+          204: noContent('Other tenants see it no longer'),
+          403: problem('Only the tenant `default` shares its models'),
+          404: problem('No such model'),
+          503: problem('The storage is away'),
+        },
+      },
+    },
+    async ({ params, tenant }, reply) => {
+      await tenant.registry.share(params.model, false);
+      return reply.status(204).send(undefined);
     },
   );
 
@@ -215,8 +258,8 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         },
       },
     },
-    async ({ params, caller }, reply) => {
-      await registry.deleteAlias(params.model, params.alias, caller.subject);
+    async ({ params, caller, tenant }, reply) => {
+      await tenant.registry.deleteAlias(params.model, params.alias, caller.subject);
       return reply.status(204).send(undefined);
     },
   );

@@ -142,12 +142,13 @@ type Answer = (
   asked: Asked,
 ) => Promise<FastifyReply>;
 
-function answerer(operation: RowOperation, { predictions, config, observer, limits }: RouteParts): Answer {
+function answerer(operation: RowOperation, { config, observer, limits }: RouteParts): Answer {
   const offered = offeredBy(operation);
   const { maxImagePixels } = config;
   return async (request, reply, named, { resize = false, outliers = false, region, ...frameQuery }) => {
     const stages = observer.predicting(reply, operation);
     const { caller, headers } = request;
+    const { predictions } = request.tenant;
     const content = request.body as RowsBody;
     if (operation === 'decode' && content.form === 'frame' && isPictureFrame(content.bytes)) {
       const type = negotiate<PictureType>(headers.accept, pictureTypes);

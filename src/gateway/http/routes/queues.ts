@@ -1,9 +1,9 @@
 /** What waits and runs, by the device that jobs need, and the workers that are there. */
 
-import type { App, RouteParts } from '../route-parts.ts';
+import type { App } from '../route-parts.ts';
 import { problem, ref } from '../schemas.ts';
 
-export function queueRoutes(app: App, { queue }: RouteParts): void {
+export function queueRoutes(app: App): void {
   app.get(
     '/v1/queues',
     {
@@ -17,7 +17,7 @@ export function queueRoutes(app: App, { queue }: RouteParts): void {
         },
       },
     },
-    async () => {
+    async ({ tenant: { queue } }) => {
       const [queues, jobs] = await Promise.all([queue.queues(), queue.counts()]);
       return { queues, jobs };
     },
@@ -33,6 +33,6 @@ export function queueRoutes(app: App, { queue }: RouteParts): void {
         response: { 200: ref('WorkerList', 'The workers'), 503: problem('The queue cannot be reached') },
       },
     },
-    async () => ({ workers: await queue.workers() }),
+    async ({ tenant }) => ({ workers: await tenant.queue.workers() }),
   );
 }

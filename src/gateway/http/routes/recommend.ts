@@ -5,7 +5,7 @@ import { json } from '../media.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { problem, type RecommendRequest, ReferenceParams, ref } from '../schemas.ts';
 
-export function recommendRoutes(app: App, { predictions, config, observer, limits }: RouteParts): void {
+export function recommendRoutes(app: App, { config, observer, limits }: RouteParts): void {
   app.post(
     '/v1/models/:model/recommend',
     {
@@ -32,10 +32,11 @@ export function recommendRoutes(app: App, { predictions, config, observer, limit
         },
       },
     },
-    async ({ caller, headers, params: { model }, body }, reply) => {
+    async ({ caller, tenant, headers, params: { model }, body }, reply) => {
       const stages = observer.predicting(reply, 'recommend');
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
-      const answer = await demand.meet(predictions.recommend(caller, { ...(body as RecommendRequest), model, demand }));
+      const question = { ...(body as RecommendRequest), model, demand };
+      const answer = await demand.meet(tenant.predictions.recommend(caller, question));
       stages.answering();
       return reply
         .header('cache-control', 'no-store')

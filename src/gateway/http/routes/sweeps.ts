@@ -15,7 +15,7 @@ const Listing = Type.Object(
   { additionalProperties: false },
 );
 
-export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): void {
+export function sweepRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/sweeps',
     {
@@ -39,7 +39,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
     },
     async (request, reply) => {
       const key = idempotencyKey(request.headers['idempotency-key']);
-      const sweep = await submitSweep({ queue, datasets, config }, request.caller, request.body, key);
+      const sweep = await submitSweep({ ...request.tenant, config }, request.caller, request.body, key);
       return reply.status(202).header('location', `/v1/sweeps/${sweep.id}`).send(sweep);
     },
   );
@@ -59,7 +59,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
         },
       },
     },
-    async ({ query }) => ({ sweeps: await queue.sweeps.list(query.limit) }),
+    async ({ query, tenant }) => ({ sweeps: await tenant.queue.sweeps.list(query.limit) }),
   );
 
   app.get(
@@ -73,7 +73,7 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
         response: { 200: ref('SweepView', 'The sweep'), 404: problem('No such sweep') },
       },
     },
-    async ({ params }) => queue.sweeps.get(params.id),
+    async ({ params, tenant }) => tenant.queue.sweeps.get(params.id),
   );
 
   app.post(
@@ -91,6 +91,6 @@ export function sweepRoutes(app: App, { queue, datasets, config }: RouteParts): 
         },
       },
     },
-    async ({ params }, reply) => reply.status(202).send(await queue.sweeps.cancel(params.id)),
+    async ({ params, tenant }, reply) => reply.status(202).send(await tenant.queue.sweeps.cancel(params.id)),
   );
 }

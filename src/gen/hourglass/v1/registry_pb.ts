@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/registry.proto.
  */
 export const file_hourglass_v1_registry: GenFile = /*@__PURE__*/
-  fileDesc("Chtob3VyZ2xhc3MvdjEvcmVnaXN0cnkucHJvdG8SDGhvdXJnbGFzcy52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI5ChJMaXN0TW9kZWxzUmVzcG9uc2USIwoGbW9kZWxzGAEgAygLMhMuaG91cmdsYXNzLnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjIKEUdldFZlcnNpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI/Cg9TZXRBbGlhc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVhbGlhcxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjEKEkRlbGV0ZUFsaWFzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWFsaWFzGAIgASgJIhUKE0RlbGV0ZUFsaWFzUmVzcG9uc2UiRAoURGVsZXRlVmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBWZvcmNlGAMgASgIIhcKFURlbGV0ZVZlcnNpb25SZXNwb25zZSIxChJEZWxldGVNb2RlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCCIVChNEZWxldGVNb2RlbFJlc3BvbnNlIj0KDkdldEZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRwYXRoGAMgASgJIkcKD0dldEZpbGVSZXNwb25zZRIlCgRmaWxlGAEgASgLMhcuaG91cmdsYXNzLnYxLkZpbGVFbnRyeRINCgVjaHVuaxgCIAEoDCLYAQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIxCgdhbGlhc2VzGAIgAygLMiAuaG91cmdsYXNzLnYxLk1vZGVsLkFsaWFzZXNFbnRyeRIsCgh2ZXJzaW9ucxgDIAMoCzIaLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24SMAoNYWxpYXNfY2hhbmdlcxgEIAMoCzIZLmhvdXJnbGFzcy52MS5BbGlhc0NoYW5nZRouCgxBbGlhc2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ASJyCgtBbGlhc0NoYW5nZRINCgVhbGlhcxgBIAEoCRIUCgd2ZXJzaW9uGAIgASgNSACIAQESJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgoKAmJ5GAQgASgJQgoKCF92ZXJzaW9uIjgKCUZpbGVFbnRyeRIMCgRwYXRoGAEgASgJEg0KBWJ5dGVzGAIgASgEEg4KBnNoYTI1NhgDIAEoCSKoBAoMTW9kZWxWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgpvcGVyYXRpb25zGAQgAygOMhcuaG91cmdsYXNzLnYxLk9wZXJhdGlvbhITCgtpbnB1dF9zaGFwZRgFIAMoDRISCgpjb2RlX3NoYXBlGAYgAygNEhMKC2lucHV0X3JhbmdlGAcgAygBEiYKB2xpbmVhZ2UYCCABKAsyFS5ob3VyZ2xhc3MudjEuTGluZWFnZRI4CgdtZXRyaWNzGAkgAygLMicuaG91cmdsYXNzLnYxLk1vZGVsVmVyc2lvbi5NZXRyaWNzRW50cnkSJgoFZmlsZXMYCiADKAsyFy5ob3VyZ2xhc3MudjEuRmlsZUVudHJ5Eg8KB2NsYXNzZXMYCyADKAkSNwoNcHJlcHJvY2Vzc2luZxgMIAEoCzIbLmhvdXJnbGFzcy52MS5QcmVwcm9jZXNzaW5nSACIAQESNgoNaW5wdXRfc2NhbGluZxgNIAEoCzIaLmhvdXJnbGFzcy52MS5JbnB1dFNjYWxpbmdIAYgBARouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4AUIQCg5fcHJlcHJvY2Vzc2luZ0IQCg5faW5wdXRfc2NhbGluZyIfCgxJbnB1dFNjYWxpbmcSDwoHZGl2aXNvchgBIAEoDSJRCg1QcmVwcm9jZXNzaW5nEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRILCgNmaXQYAyABKAkSFAoMdHJhbnNwYXJlbmN5GAQgASgJIs8BCgdMaW5lYWdlEg4KBmpvYl9pZBgBIAEoCRIlCgRzcGVjGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIMCgRzZWVkGAMgASgNEhQKDGRhdGFzZXRfbmFtZRgEIAEoCRIUCgxkYXRhc2V0X2hhc2gYBSABKAkSEQoJaG91cmdsYXNzGAYgASgJEg4KBmVuZ2luZRgHIAEoCRIcCg9lbmdpbmVfcmV2aXNpb24YCCABKA1IAIgBAUISChBfZW5naW5lX3JldmlzaW9uKuUBCglPcGVyYXRpb24SGQoVT1BFUkFUSU9OX1VOU1BFQ0lGSUVEEAASFAoQT1BFUkFUSU9OX0VOQ09ERRABEhQKEE9QRVJBVElPTl9ERUNPREUQAhIVChFPUEVSQVRJT05fREVOT0lTRRADEhkKFU9QRVJBVElPTl9SRUNPTlNUUlVDVBAEEhYKEk9QRVJBVElPTl9DTEFTU0lGWRAFEhYKEk9QRVJBVElPTl9HRU5FUkFURRAGEhYKEk9QRVJBVElPTl9PVVRMSUVSUxAHEhcKE09QRVJBVElPTl9SRUNPTU1FTkQQCDL5BAoPUmVnaXN0cnlTZXJ2aWNlEk8KCkxpc3RNb2RlbHMSHy5ob3VyZ2xhc3MudjEuTGlzdE1vZGVsc1JlcXVlc3QaIC5ob3VyZ2xhc3MudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEj4KCEdldE1vZGVsEh0uaG91cmdsYXNzLnYxLkdldE1vZGVsUmVxdWVzdBoTLmhvdXJnbGFzcy52MS5Nb2RlbBJJCgpHZXRWZXJzaW9uEh8uaG91cmdsYXNzLnYxLkdldFZlcnNpb25SZXF1ZXN0GhouaG91cmdsYXNzLnYxLk1vZGVsVmVyc2lvbhI+CghTZXRBbGlhcxIdLmhvdXJnbGFzcy52MS5TZXRBbGlhc1JlcXVlc3QaEy5ob3VyZ2xhc3MudjEuTW9kZWwSUgoLRGVsZXRlQWxpYXMSIC5ob3VyZ2xhc3MudjEuRGVsZXRlQWxpYXNSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkRlbGV0ZUFsaWFzUmVzcG9uc2USWAoNRGVsZXRlVmVyc2lvbhIiLmhvdXJnbGFzcy52MS5EZWxldGVWZXJzaW9uUmVxdWVzdBojLmhvdXJnbGFzcy52MS5EZWxldGVWZXJzaW9uUmVzcG9uc2USUgoLRGVsZXRlTW9kZWwSIC5ob3VyZ2xhc3MudjEuRGVsZXRlTW9kZWxSZXF1ZXN0GiEuaG91cmdsYXNzLnYxLkRlbGV0ZU1vZGVsUmVzcG9uc2USSAoHR2V0RmlsZRIcLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVxdWVzdBodLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chtob3VyZ2xhc3MvdjEvcmVnaXN0cnkucHJvdG8SDGhvdXJnbGFzcy52MSITChFMaXN0TW9kZWxzUmVxdWVzdCI5ChJMaXN0TW9kZWxzUmVzcG9uc2USIwoGbW9kZWxzGAEgAygLMhMuaG91cmdsYXNzLnYxLk1vZGVsIh8KD0dldE1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIjIKEUdldFZlcnNpb25SZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI/Cg9TZXRBbGlhc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVhbGlhcxgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjEKEVNoYXJlTW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2hhcmVkGAIgASgIIjEKEkRlbGV0ZUFsaWFzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWFsaWFzGAIgASgJIhUKE0RlbGV0ZUFsaWFzUmVzcG9uc2UiRAoURGVsZXRlVmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBWZvcmNlGAMgASgIIhcKFURlbGV0ZVZlcnNpb25SZXNwb25zZSIxChJEZWxldGVNb2RlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCCIVChNEZWxldGVNb2RlbFJlc3BvbnNlIj0KDkdldEZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRwYXRoGAMgASgJIkcKD0dldEZpbGVSZXNwb25zZRIlCgRmaWxlGAEgASgLMhcuaG91cmdsYXNzLnYxLkZpbGVFbnRyeRINCgVjaHVuaxgCIAEoDCLoAQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIxCgdhbGlhc2VzGAIgAygLMiAuaG91cmdsYXNzLnYxLk1vZGVsLkFsaWFzZXNFbnRyeRIsCgh2ZXJzaW9ucxgDIAMoCzIaLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24SMAoNYWxpYXNfY2hhbmdlcxgEIAMoCzIZLmhvdXJnbGFzcy52MS5BbGlhc0NoYW5nZRIOCgZzaGFyZWQYBSABKAgaLgoMQWxpYXNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEicgoLQWxpYXNDaGFuZ2USDQoFYWxpYXMYASABKAkSFAoHdmVyc2lvbhgCIAEoDUgAiAEBEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIKCgJieRgEIAEoCUIKCghfdmVyc2lvbiI4CglGaWxlRW50cnkSDAoEcGF0aBgBIAEoCRINCgVieXRlcxgCIAEoBBIOCgZzaGEyNTYYAyABKAkiqAQKDE1vZGVsVmVyc2lvbhIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoKb3BlcmF0aW9ucxgEIAMoDjIXLmhvdXJnbGFzcy52MS5PcGVyYXRpb24SEwoLaW5wdXRfc2hhcGUYBSADKA0SEgoKY29kZV9zaGFwZRgGIAMoDRITCgtpbnB1dF9yYW5nZRgHIAMoARImCgdsaW5lYWdlGAggASgLMhUuaG91cmdsYXNzLnYxLkxpbmVhZ2USOAoHbWV0cmljcxgJIAMoCzInLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24uTWV0cmljc0VudHJ5EiYKBWZpbGVzGAogAygLMhcuaG91cmdsYXNzLnYxLkZpbGVFbnRyeRIPCgdjbGFzc2VzGAsgAygJEjcKDXByZXByb2Nlc3NpbmcYDCABKAsyGy5ob3VyZ2xhc3MudjEuUHJlcHJvY2Vzc2luZ0gAiAEBEjYKDWlucHV0X3NjYWxpbmcYDSABKAsyGi5ob3VyZ2xhc3MudjEuSW5wdXRTY2FsaW5nSAGIAQEaLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAFCEAoOX3ByZXByb2Nlc3NpbmdCEAoOX2lucHV0X3NjYWxpbmciHwoMSW5wdXRTY2FsaW5nEg8KB2Rpdmlzb3IYASABKA0iUQoNUHJlcHJvY2Vzc2luZxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SCwoDZml0GAMgASgJEhQKDHRyYW5zcGFyZW5jeRgEIAEoCSLPAQoHTGluZWFnZRIOCgZqb2JfaWQYASABKAkSJQoEc3BlYxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSDAoEc2VlZBgDIAEoDRIUCgxkYXRhc2V0X25hbWUYBCABKAkSFAoMZGF0YXNldF9oYXNoGAUgASgJEhEKCWhvdXJnbGFzcxgGIAEoCRIOCgZlbmdpbmUYByABKAkSHAoPZW5naW5lX3JldmlzaW9uGAggASgNSACIAQFCEgoQX2VuZ2luZV9yZXZpc2lvbirlAQoJT3BlcmF0aW9uEhkKFU9QRVJBVElPTl9VTlNQRUNJRklFRBAAEhQKEE9QRVJBVElPTl9FTkNPREUQARIUChBPUEVSQVRJT05fREVDT0RFEAISFQoRT1BFUkFUSU9OX0RFTk9JU0UQAxIZChVPUEVSQVRJT05fUkVDT05TVFJVQ1QQBBIWChJPUEVSQVRJT05fQ0xBU1NJRlkQBRIWChJPUEVSQVRJT05fR0VORVJBVEUQBhIWChJPUEVSQVRJT05fT1VUTElFUlMQBxIXChNPUEVSQVRJT05fUkVDT01NRU5EEAgyvQUKD1JlZ2lzdHJ5U2VydmljZRJPCgpMaXN0TW9kZWxzEh8uaG91cmdsYXNzLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiAuaG91cmdsYXNzLnYxLkxpc3RNb2RlbHNSZXNwb25zZRI+CghHZXRNb2RlbBIdLmhvdXJnbGFzcy52MS5HZXRNb2RlbFJlcXVlc3QaEy5ob3VyZ2xhc3MudjEuTW9kZWwSSQoKR2V0VmVyc2lvbhIfLmhvdXJnbGFzcy52MS5HZXRWZXJzaW9uUmVxdWVzdBoaLmhvdXJnbGFzcy52MS5Nb2RlbFZlcnNpb24SPgoIU2V0QWxpYXMSHS5ob3VyZ2xhc3MudjEuU2V0QWxpYXNSZXF1ZXN0GhMuaG91cmdsYXNzLnYxLk1vZGVsElIKC0RlbGV0ZUFsaWFzEiAuaG91cmdsYXNzLnYxLkRlbGV0ZUFsaWFzUmVxdWVzdBohLmhvdXJnbGFzcy52MS5EZWxldGVBbGlhc1Jlc3BvbnNlElgKDURlbGV0ZVZlcnNpb24SIi5ob3VyZ2xhc3MudjEuRGVsZXRlVmVyc2lvblJlcXVlc3QaIy5ob3VyZ2xhc3MudjEuRGVsZXRlVmVyc2lvblJlc3BvbnNlElIKC0RlbGV0ZU1vZGVsEiAuaG91cmdsYXNzLnYxLkRlbGV0ZU1vZGVsUmVxdWVzdBohLmhvdXJnbGFzcy52MS5EZWxldGVNb2RlbFJlc3BvbnNlEkIKClNoYXJlTW9kZWwSHy5ob3VyZ2xhc3MudjEuU2hhcmVNb2RlbFJlcXVlc3QaEy5ob3VyZ2xhc3MudjEuTW9kZWwSSAoHR2V0RmlsZRIcLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVxdWVzdBodLmhvdXJnbGFzcy52MS5HZXRGaWxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hourglass.v1.ListModelsRequest
@@ -113,6 +113,30 @@ export const SetAliasRequestSchema: GenMessage<SetAliasRequest> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_registry, 4);
 
 /**
+ * @generated from message hourglass.v1.ShareModelRequest
+ */
+export type ShareModelRequest = Message<"hourglass.v1.ShareModelRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Whether other tenants can read the model and ask it. Only the tenant `default` shares models.
+   *
+   * @generated from field: bool shared = 2;
+   */
+  shared: boolean;
+};
+
+/**
+ * Describes the message hourglass.v1.ShareModelRequest.
+ * Use `create(ShareModelRequestSchema)` to create a new message.
+ */
+export const ShareModelRequestSchema: GenMessage<ShareModelRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_registry, 5);
+
+/**
  * @generated from message hourglass.v1.DeleteAliasRequest
  */
 export type DeleteAliasRequest = Message<"hourglass.v1.DeleteAliasRequest"> & {
@@ -132,7 +156,7 @@ export type DeleteAliasRequest = Message<"hourglass.v1.DeleteAliasRequest"> & {
  * Use `create(DeleteAliasRequestSchema)` to create a new message.
  */
 export const DeleteAliasRequestSchema: GenMessage<DeleteAliasRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 5);
+  messageDesc(file_hourglass_v1_registry, 6);
 
 /**
  * @generated from message hourglass.v1.DeleteAliasResponse
@@ -145,7 +169,7 @@ export type DeleteAliasResponse = Message<"hourglass.v1.DeleteAliasResponse"> & 
  * Use `create(DeleteAliasResponseSchema)` to create a new message.
  */
 export const DeleteAliasResponseSchema: GenMessage<DeleteAliasResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 6);
+  messageDesc(file_hourglass_v1_registry, 7);
 
 /**
  * @generated from message hourglass.v1.DeleteVersionRequest
@@ -174,7 +198,7 @@ export type DeleteVersionRequest = Message<"hourglass.v1.DeleteVersionRequest"> 
  * Use `create(DeleteVersionRequestSchema)` to create a new message.
  */
 export const DeleteVersionRequestSchema: GenMessage<DeleteVersionRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 7);
+  messageDesc(file_hourglass_v1_registry, 8);
 
 /**
  * @generated from message hourglass.v1.DeleteVersionResponse
@@ -187,7 +211,7 @@ export type DeleteVersionResponse = Message<"hourglass.v1.DeleteVersionResponse"
  * Use `create(DeleteVersionResponseSchema)` to create a new message.
  */
 export const DeleteVersionResponseSchema: GenMessage<DeleteVersionResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 8);
+  messageDesc(file_hourglass_v1_registry, 9);
 
 /**
  * @generated from message hourglass.v1.DeleteModelRequest
@@ -211,7 +235,7 @@ export type DeleteModelRequest = Message<"hourglass.v1.DeleteModelRequest"> & {
  * Use `create(DeleteModelRequestSchema)` to create a new message.
  */
 export const DeleteModelRequestSchema: GenMessage<DeleteModelRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 9);
+  messageDesc(file_hourglass_v1_registry, 10);
 
 /**
  * @generated from message hourglass.v1.DeleteModelResponse
@@ -224,7 +248,7 @@ export type DeleteModelResponse = Message<"hourglass.v1.DeleteModelResponse"> & 
  * Use `create(DeleteModelResponseSchema)` to create a new message.
  */
 export const DeleteModelResponseSchema: GenMessage<DeleteModelResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 10);
+  messageDesc(file_hourglass_v1_registry, 11);
 
 /**
  * @generated from message hourglass.v1.GetFileRequest
@@ -253,7 +277,7 @@ export type GetFileRequest = Message<"hourglass.v1.GetFileRequest"> & {
  * Use `create(GetFileRequestSchema)` to create a new message.
  */
 export const GetFileRequestSchema: GenMessage<GetFileRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 11);
+  messageDesc(file_hourglass_v1_registry, 12);
 
 /**
  * @generated from message hourglass.v1.GetFileResponse
@@ -277,7 +301,7 @@ export type GetFileResponse = Message<"hourglass.v1.GetFileResponse"> & {
  * Use `create(GetFileResponseSchema)` to create a new message.
  */
 export const GetFileResponseSchema: GenMessage<GetFileResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 12);
+  messageDesc(file_hourglass_v1_registry, 13);
 
 /**
  * @generated from message hourglass.v1.Model
@@ -306,6 +330,13 @@ export type Model = Message<"hourglass.v1.Model"> & {
    * @generated from field: repeated hourglass.v1.AliasChange alias_changes = 4;
    */
   aliasChanges: AliasChange[];
+
+  /**
+   * The tenant `default` shares it with all others, who can read it and ask it but not change it.
+   *
+   * @generated from field: bool shared = 5;
+   */
+  shared: boolean;
 };
 
 /**
@@ -313,7 +344,7 @@ export type Model = Message<"hourglass.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 13);
+  messageDesc(file_hourglass_v1_registry, 14);
 
 /**
  * @generated from message hourglass.v1.AliasChange
@@ -349,7 +380,7 @@ export type AliasChange = Message<"hourglass.v1.AliasChange"> & {
  * Use `create(AliasChangeSchema)` to create a new message.
  */
 export const AliasChangeSchema: GenMessage<AliasChange> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 14);
+  messageDesc(file_hourglass_v1_registry, 15);
 
 /**
  * @generated from message hourglass.v1.FileEntry
@@ -378,7 +409,7 @@ export type FileEntry = Message<"hourglass.v1.FileEntry"> & {
  * Use `create(FileEntrySchema)` to create a new message.
  */
 export const FileEntrySchema: GenMessage<FileEntry> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 15);
+  messageDesc(file_hourglass_v1_registry, 16);
 
 /**
  * The manifest of one version: what it is, where it came from, and the checksum of every file.
@@ -469,7 +500,7 @@ export type ModelVersion = Message<"hourglass.v1.ModelVersion"> & {
  * Use `create(ModelVersionSchema)` to create a new message.
  */
 export const ModelVersionSchema: GenMessage<ModelVersion> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 16);
+  messageDesc(file_hourglass_v1_registry, 17);
 
 /**
  * Value of a row = uploaded value / divisor.
@@ -490,7 +521,7 @@ export type InputScaling = Message<"hourglass.v1.InputScaling"> & {
  * Use `create(InputScalingSchema)` to create a new message.
  */
 export const InputScalingSchema: GenMessage<InputScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 17);
+  messageDesc(file_hourglass_v1_registry, 18);
 
 /**
  * One way from a picture to a row, the same on devices and on the server: docs/pictures.md.
@@ -530,7 +561,7 @@ export type Preprocessing = Message<"hourglass.v1.Preprocessing"> & {
  * Use `create(PreprocessingSchema)` to create a new message.
  */
 export const PreprocessingSchema: GenMessage<Preprocessing> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 18);
+  messageDesc(file_hourglass_v1_registry, 19);
 
 /**
  * Enough to train the same weights again.
@@ -595,7 +626,7 @@ export type Lineage = Message<"hourglass.v1.Lineage"> & {
  * Use `create(LineageSchema)` to create a new message.
  */
 export const LineageSchema: GenMessage<Lineage> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_registry, 19);
+  messageDesc(file_hourglass_v1_registry, 20);
 
 /**
  * @generated from enum hourglass.v1.Operation
@@ -735,6 +766,16 @@ export const RegistryService: GenService<{
     methodKind: "unary";
     input: typeof DeleteModelRequestSchema;
     output: typeof DeleteModelResponseSchema;
+  },
+  /**
+   * PUT or DELETE /v1/models/{name}/shared
+   *
+   * @generated from rpc hourglass.v1.RegistryService.ShareModel
+   */
+  shareModel: {
+    methodKind: "unary";
+    input: typeof ShareModelRequestSchema;
+    output: typeof ModelSchema;
   },
   /**
    * GET /v1/models/{name}/versions/{version}/files/{path}, in chunks; the first one names the size and the checksum.
