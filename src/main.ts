@@ -253,6 +253,7 @@ async function gateway(config: Config): Promise<void> {
     .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
   if (tracing) shutdown.add({ name: 'traces', limitMs: 3000, run: () => tracing.close() });
   const ports = await served.listen();
+  queue.announceGateway(release);
   log.info(ports, 'gateway is ready');
   // Past the log, which may be kept and shipped elsewhere.
   if (firstKey !== undefined) process.stdout.write(firstKeyText(firstKey));

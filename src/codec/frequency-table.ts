@@ -3,7 +3,7 @@
  * a model is published; integers only, so that coder and decoder agree on every device.
  */
 
-import { type RangeDecoder, type RangeEncoder, total } from './range-coder.ts';
+import { type RangeEncoder, total } from './range-coder.ts';
 
 /** No symbol is cheaper than log2(64/63) = 0.0227 bits, so that a payload's length bounds how many symbols it can hold. */
 export const maxFrequency = total - total / 64;
@@ -18,7 +18,8 @@ export class FrequencyTable {
   readonly min: number;
   /** of symbols min, min + 1, …, and at last the escape's */
   readonly frequencies: readonly number[];
-  readonly #cumulative: Uint16Array;
+  /** sum of the frequencies before each slot, and of all at last */
+  readonly cumulative: Uint16Array;
   /** by slot; made when first asked for: quantisers ask often, decoders never */
   #slotBits: Float64Array | undefined;
 
@@ -36,8 +37,8 @@ export class FrequencyTable {
     }
     this.min = min;
     this.frequencies = frequencies;
-    this.#cumulative = new Uint16Array(frequencies.length + 1);
-    for (const [i, f] of frequencies.entries()) this.#cumulative[i + 1] = (this.#cumulative[i] as number) + f;
+    this.cumulative = new Uint16Array(frequencies.length + 1);
+    for (const [i, f] of frequencies.entries()) this.cumulative[i + 1] = (this.cumulative[i] as number) + f;
   }
 
   get constant(): boolean {
@@ -63,25 +64,8 @@ export class FrequencyTable {
     const index = symbol - this.min;
     const inside = index >= 0 && index < escapeSlot;
     const slot = inside ? index : escapeSlot;
-    coder.encode(this.#cumulative[slot] as number, this.frequencies[slot] as number);
+    coder.encode(this.cumulative[slot] as number, this.frequencies[slot] as number);
     if (!inside) encodeGamma(coder, this.#excess(symbol));
-  }
-
-  decode(coder: RangeDecoder): number {
-    if (this.constant) return this.min;
-    const target = coder.peek();
-    let low = 0;
-    let high = this.frequencies.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.#cumulative[middle] as number) <= target) low = middle;
-      else high = middle - 1;
-    }
-    coder.consume(this.#cumulative[low] as number, this.frequencies[low] as number);
-    const escapeSlot = this.frequencies.length - 1;
-    if (low < escapeSlot) return this.min + low;
-    const excess = decodeGamma(coder);
-    return excess % 2 === 0 ? this.min - excess / 2 : this.min + escapeSlot - 1 + (excess + 1) / 2;
   }
 
   /** Escaped symbols count outwards: 1, 3, 5 … above the table, 2, 4, 6 … below. */
@@ -99,15 +83,6 @@ function encodeGamma(coder: RangeEncoder, value: number): void {
   for (let i = 1; i < length; i++) coder.encodeBits(0, 1);
   coder.encodeBits(1, 1);
   for (let bit = length - 2; bit >= 0; bit--) coder.encodeBits((value >>> bit) & 1, 1);
-}
-
-/** Reads at most 17 bits of value: symbols beyond that were never written, the checksum tells. */
-function decodeGamma(coder: RangeDecoder): number {
-  let length = 1;
-  while (length < 18 && coder.decodeBits(1) === 0) length++;
-  let value = 1;
-  for (let i = 1; i < length; i++) value = (value << 1) | coder.decodeBits(1);
-  return value;
 }
 
 /**

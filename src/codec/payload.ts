@@ -4,6 +4,7 @@
  */
 
 import { crc16, crc32 } from './crc.ts';
+import { decodeSymbol } from './decode-symbol.ts';
 import { type FrequencyTable, maxSymbol } from './frequency-table.ts';
 import { cheapestCoding, type Quality, tablesOf } from './profile.ts';
 import { RangeDecoder, RangeEncoder } from './range-coder.ts';
@@ -45,13 +46,13 @@ export function decodeSymbols(quality: Quality, order: Uint16Array, payload: Uin
   for (let from = 0, row = 0; from < symbols.length; from += width, row++) {
     let tables = plain;
     if (quality.clusters && clusters) {
-      const cluster = quality.clusters.table.decode(coder);
+      const cluster = decodeSymbol(quality.clusters.table, coder);
       if (cluster < 0 || cluster >= quality.clusters.units.length) return false;
       clusters[row] = cluster;
       tables = tablesOf(quality, cluster);
     }
     for (const unit of order) {
-      const symbol = (tables[unit] as FrequencyTable).decode(coder);
+      const symbol = decodeSymbol(tables[unit] as FrequencyTable, coder);
       if (symbol > maxSymbol || symbol < -maxSymbol) return false;
       symbols[from + unit] = symbol;
     }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Info } from '../sdk/index.ts';
 import { useLoaded } from './load.ts';
+import { ApiPage } from './pages/api.tsx';
 import { ComparePage } from './pages/compare.tsx';
 import { DatasetPage } from './pages/dataset.tsx';
 import { DatasetsPage } from './pages/datasets.tsx';
@@ -29,7 +30,7 @@ const titles: Readonly<Record<string, string>> = {
 
 /** Pages that belong to one of those in the navigation. */
 const parents: Readonly<Record<string, string>> = { new: 'jobs', sweeps: 'jobs', compare: 'models' };
-const others: Readonly<Record<string, string>> = { new: 'New job', sweeps: 'Sweeps', compare: 'Compare' };
+const others: Readonly<Record<string, string>> = { new: 'New job', sweeps: 'Sweeps', compare: 'Compare', api: 'API' };
 
 export function App() {
   const info = useLoaded((signal) => client.info({ signal }), []);
@@ -54,7 +55,8 @@ export function App() {
         <Page />
       </main>
       <footer>
-        <span>Hourglass {info.data?.version}</span> <a href="docs">API</a> <a href="openapi.yaml">openapi.yaml</a>
+        <span>Hourglass {info.data?.version}</span> <a href={href(['api'])}>API</a>{' '}
+        <a href="openapi.yaml">openapi.yaml</a>
         {storedKey() !== '' && (
           <button type="button" class="plain" onClick={() => useKey('')}>
             Forget the key
@@ -81,7 +83,7 @@ function Header({ section, info }: { section: string; info: Info | undefined }) 
       <nav aria-label="Pages">
         {Object.entries(titles).map(([name, title]) => link(name, title))}
         {info?.pages.includes('demo') && <a href="demo">Demo</a>}
-        <a href="docs">API</a>
+        {link('api', 'API')}
       </nav>
     </header>
   );
@@ -102,6 +104,8 @@ function Page() {
       return detail === undefined ? <ModelsPage /> : <ModelPage key={detail} name={detail} />;
     case 'compare':
       return <ComparePage />;
+    case 'api':
+      return <ApiPage />;
     case 'system':
       return <SystemPage />;
     default:

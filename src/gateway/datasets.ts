@@ -59,6 +59,8 @@ export interface DatasetSlice {
   readonly rows: number;
   readonly values: Float32Array;
   readonly labels?: readonly number[];
+  /** rows of each class, in the whole split */
+  readonly classCounts?: readonly number[];
 }
 
 /**
@@ -92,11 +94,20 @@ export async function readRows(
     const labels = await source.labels();
     return {
       ...{ info: dataset.info, split, offset, rows, values },
-      ...(labels && { labels: Array.from(labels.subarray(offset, offset + rows)) }),
+      ...(labels && {
+        labels: Array.from(labels.subarray(offset, offset + rows)),
+        classCounts: countsOf(labels, dataset.info.classes ?? 0),
+      }),
     };
   } finally {
     await dataset.close();
   }
+}
+
+function countsOf(labels: Uint8Array | Int32Array, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
 }
 
 /** Tells a set from another that has had the same name. */

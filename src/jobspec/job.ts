@@ -149,6 +149,15 @@ export const WorkerView = Type.Object({
 });
 export type WorkerView = Static<typeof WorkerView>;
 
+export const GatewayView = Type.Object({
+  id: Type.String(),
+  host: Type.String(),
+  pid: Type.Integer(),
+  release: Type.String(),
+  startedAt: Type.String({ format: 'date-time' }),
+});
+export type GatewayView = Static<typeof GatewayView>;
+
 /** Says that a sample is there. */
 export interface SampleNote {
   readonly phase: string;

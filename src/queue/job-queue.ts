@@ -1,6 +1,6 @@
 /** The queue contract of one tenant that both gateways and the sweep code use; redis-job-queue.ts implements it. */
 
-import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
+import type { GatewayView, JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { SubmitOptions } from './submit-options.ts';
 import type { SweepQueue } from './sweep-queue.ts';
@@ -82,6 +82,8 @@ export interface JobQueue {
   queues(): Promise<readonly QueueView[]>;
   /** the workers that are there; other tenants than `default` see neither their machines nor the jobs of others */
   workers(): Promise<readonly WorkerView[]>;
+  /** the gateways that are there */
+  gateways(): Promise<readonly GatewayView[]>;
   /** what the model made of some held-out rows, epoch after epoch, from the sample `after` on; throws `job-not-found` */
   samples(id: string, after?: number): Promise<JobSamples>;
   /** how many jobs have ended since the queue was made, whoever ended them: by outcome, failures also by reason; for metrics */

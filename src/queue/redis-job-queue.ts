@@ -9,11 +9,12 @@ import type { Redis } from 'ioredis';
 import { type Caller, defaultTenant } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import { traceFields } from '../base/traceparent.ts';
-import type { JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
+import type { GatewayView, JobEvent, JobSamples, JobSpec, JobState, JobView, WorkerView } from '../jobspec/job.ts';
 import { newJobId } from '../jobspec/job-id.ts';
 import type { Logger } from '../platform/log.ts';
 import { deviceQueues } from './bullmq-keys.ts';
 import { Delivery } from './delivery.ts';
+import { GatewayPresence, presentGateways } from './gateway-presence.ts';
 import { JobEventReader } from './job-event-reader.ts';
 import { StreamNotifier } from './job-events.ts';
 import { JobLister } from './job-lister.ts';
@@ -76,6 +77,7 @@ export class RedisJobQueue implements JobQueue {
   readonly #events: JobEventReader;
   readonly #lister: JobLister;
   readonly sweeps: SweepQueue;
+  #presence: GatewayPresence | undefined;
 
   private constructor(connections: Connections, tenant: string) {
     const { settings, client, notifier } = connections;
@@ -239,6 +241,20 @@ export class RedisJobQueue implements JobQueue {
     );
   }
 
+  /** Tells that this process is a gateway, until `close`. */
+  announceGateway(release: string): void {
+    this.#presence ??= new GatewayPresence(
+      { client: this.#client, base: this.#base, log: this.#connections.log },
+      release,
+    );
+  }
+
+  async gateways(): Promise<readonly GatewayView[]> {
+    const gateways = await this.#guarded(() => presentGateways(this.#client, this.#base));
+    if (this.#tenant === defaultTenant) return gateways;
+    return gateways.map((gateway) => ({ ...gateway, host: '', pid: 0 }));
+  }
+
   async samples(id: string, after = 0): Promise<JobSamples> {
     await this.#record(id);
     return this.#lister.samples(id, after);
@@ -277,6 +293,7 @@ export class RedisJobQueue implements JobQueue {
   }
 
   async close(): Promise<void> {
+    await this.#presence?.stop();
     this.#client.disconnect();
     this.#connections.subscriber.disconnect();
   }

@@ -29,7 +29,7 @@ svg text{fill:var(--quiet);font-size:12px}.rule{stroke:var(--line)}.chart polyli
 .chart .s0{stroke:var(--series-1)}.chart .s1{stroke:var(--series-2)}.chart circle.s0{fill:var(--series-1)}.chart circle.s1{fill:var(--series-2)}
 ${Array.from({ length: 12 }, (_, i) => `path.c${i + 1}{stroke:var(--series-${i + 1})}circle.c${i + 1},rect.c${i + 1}{fill:var(--series-${i + 1})}`).join('')}
 .key{display:flex;flex-wrap:wrap;gap:.125rem 1.125rem;font-size:.8125rem;margin:.25rem 0}
-main img{max-width:100%}pre{background:var(--page);border-radius:.5rem;padding:.875rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:.5rem 0 0}
+main img{max-width:100%}.behind b{color:var(--warn)}pre{background:var(--page);border-radius:.5rem;padding:.875rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:.5rem 0 0}
 dt{font-weight:600}dd{margin:0 0 .5rem;color:var(--quiet)}details{margin-top:.5rem}
 @media(max-width:40rem){thead{display:none}table,tbody,tr,td,td:first-child{display:block}tr{border-bottom:1px solid var(--line);padding:.5rem 0}
 td,td:first-child{border:0;padding:.125rem 0;text-align:left;white-space:normal}td:first-child{font-weight:600}td[data-head]{display:flex;justify-content:space-between;gap:.75rem}td[data-head]::before{color:var(--quiet);content:attr(data-head)}
@@ -253,7 +253,8 @@ export const card = (title: string, body: string): string => `<section class="ca
 
 function verdictPart(report: Report): string {
   const [first, ...rest] = verdictOf(report);
-  return first === undefined ? '' : `<p class="verdict"><b>${text(first)}</b>${text(rest.join(' '))}</p>`;
+  const kind = first?.includes(' below ') ? 'verdict behind' : 'verdict';
+  return first === undefined ? '' : `<p class="${kind}"><b>${text(first)}</b>${text(rest.join(' '))}</p>`;
 }
 
 /** Another page in the same style. */

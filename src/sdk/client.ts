@@ -60,7 +60,8 @@ export type Outlier = NonNullable<CodesAnswer['outliers']>[number];
 
 const octets = 'application/octet-stream';
 const frameType = 'application/vnd.hourglass.frame';
-const jsonType = { 'content-type': 'application/json' };
+const json = 'application/json';
+const jsonType = { 'content-type': json };
 const path = (...parts: readonly (string | number)[]): string =>
   `/${parts.map((part) => encodeURIComponent(part)).join('/')}`;
 
@@ -236,28 +237,20 @@ export class HourglassClient {
 
   /** By a model with a classifier on top. */
   async classify(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Classification> {
-    const response = await this.#send(path('v1', 'models', model, 'classify'), rows, 'application/json', options);
+    const response = await this.#send(path('v1', 'models', model, 'classify'), rows, json, options);
     return (await response.json()) as Classification;
   }
 
   /** How unusual each row is to a model. */
   async outliers(model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<readonly Outlier[]> {
     const url = path('v1', 'models', model, 'encode');
-    const response = await this.#send(url, rows, 'application/json', options, { outliers: true });
+    const response = await this.#send(url, rows, json, options, { outliers: true });
     return ((await response.json()) as CodesAnswer).outliers ?? [];
   }
 
   /** New rows from a variational model. */
   async generate(model: string, count: number, { seed, signal }: GenerateOptions = {}): Promise<Answer> {
-    const response = await this.#transport.send({
-      method: 'POST',
-      path: path('v1', 'models', model, 'generate'),
-      body: JSON.stringify({ count, seed }),
-      headers: { ...jsonType, accept: octets },
-      signal,
-      repeatable: true,
-    });
-    return answerOf(response);
+    return answerOf(await this.#ask(path('v1', 'models', model, 'generate'), { count, seed }, octets, signal));
   }
 
   /** What a person may like, the best first, from what the person has rated; and predicted ratings of `items`. */
@@ -266,15 +259,8 @@ export class HourglassClient {
     ratings: readonly GivenRating[],
     { signal, ...options }: RecommendOptions = {},
   ): Promise<Recommendations> {
-    const response = await this.#transport.send({
-      method: 'POST',
-      path: path('v1', 'models', model, 'recommend'),
-      body: JSON.stringify({ ratings, ...options }),
-      headers: { ...jsonType, accept: 'application/json' },
-      signal,
-      repeatable: true,
-    });
-    return (await response.json()) as Recommendations;
+    const url = path('v1', 'models', model, 'recommend');
+    return (await this.#ask(url, { ratings, ...options }, json, signal)).json() as Promise<Recommendations>;
   }
 
   /** Rows to a frame on the server, for devices that cannot run the encoder. */
@@ -290,15 +276,7 @@ export class HourglassClient {
 
   /** A frame to rows, by the version that it was made for. */
   async decodeFrame(frame: Uint8Array, { signal }: CallOptions = {}): Promise<Answer> {
-    const response = await this.#transport.send({
-      method: 'POST',
-      path: '/decode',
-      body: frame,
-      headers: { 'content-type': frameType, accept: octets },
-      signal,
-      repeatable: true,
-    });
-    return answerOf(response);
+    return answerOf(await this.#decode(frame, octets, signal));
   }
 
   /** A frame of a picture to the picture, by the version that it was made for. */
@@ -307,17 +285,34 @@ export class HourglassClient {
     { signal, region, type = 'image/png' }: DecodePictureOptions = {},
   ): Promise<DecodedPicture> {
     const part = region && [region.x, region.y, region.width, region.height].join(',');
-    const response = await this.#transport.send({
+    const response = await this.#decode(frame, type, signal, query({ region: part }));
+    const lost = response.headers.get('x-hourglass-lost')?.split(';') ?? [];
+    return { ...versionOf(response), picture: new Uint8Array(await response.arrayBuffer()), lost };
+  }
+
+  #decode(frame: Uint8Array, accept: string, signal: AbortSignal | undefined, asked = ''): Promise<HttpResponse> {
+    const headers = { 'content-type': frameType, accept };
+    return this.#transport.send({
       method: 'POST',
-      path: `/decode${query({ region: part })}`,
+      path: `/decode${asked}`,
       body: frame,
-      headers: { 'content-type': frameType, accept: type },
+      headers,
       signal,
       repeatable: true,
     });
-    const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
-    const lost = response.headers.get('x-hourglass-lost')?.split(';') ?? [];
-    return { model, version: Number(version), picture: new Uint8Array(await response.arrayBuffer()), lost };
+  }
+
+  /** JSON to a model. */
+  #ask(url: string, body: object, accept: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
+    const headers = { ...jsonType, accept };
+    return this.#transport.send({
+      method: 'POST',
+      path: url,
+      body: JSON.stringify(body),
+      headers,
+      signal,
+      repeatable: true,
+    });
   }
 
   async #predict(operation: string, model: string, rows: Rows | PictureFile, options?: CallOptions): Promise<Answer> {
@@ -378,9 +373,13 @@ export class HourglassClient {
   }
 }
 
+function versionOf({ headers }: HttpResponse): { readonly model: string; readonly version: number } {
+  const [model = '', version] = (headers.get('x-hourglass-model') ?? '').split('@');
+  return { model, version: Number(version) };
+}
+
 /** Rows of float32, their number and the model in headers. */
 async function answerOf(response: HttpResponse): Promise<Answer> {
-  const [model = '', version] = (response.headers.get('x-hourglass-model') ?? '').split('@');
   const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
-  return { model, version: Number(version), data: new Float32Array(await response.arrayBuffer()), rows };
+  return { ...versionOf(response), data: new Float32Array(await response.arrayBuffer()), rows };
 }

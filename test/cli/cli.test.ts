@@ -1,8 +1,10 @@
-// The command line as scripts use it: the built program against a real gateway and worker, its output, files, pipes and exit codes.
+// The command line as scripts use it, and the examples: against a real gateway and worker; output, files, pipes and exit codes.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import vm from 'node:vm';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image.ts';
 import { type Running, startUp } from '../helpers/running.ts';
@@ -119,6 +121,31 @@ describe('hourglass', () => {
     expect(load.requests).toBeGreaterThan(0);
   }, 120_000);
 
+  it('uploads a folder of pictures of any size, its folders as classes', async () => {
+    for (const [kind, side] of [
+      ['dark', 9],
+      ['light', 12],
+    ] as const) {
+      mkdirSync(inFolder(`My Pictures/${kind}`), { recursive: true });
+      for (let i = 0; i < 3; i++) {
+        const pixels = new Uint8Array(side * side).fill(side * 10 + i);
+        const png = await encodePng(pixels, { height: side, width: side, channels: 1 });
+        writeFileSync(inFolder(`My Pictures/${kind}/${i}.PNG`), png);
+      }
+    }
+    writeFileSync(inFolder('My Pictures/notes.txt'), 'not a picture');
+    const plain = await run(['datasets', 'add', 'My Pictures']);
+    expect([plain.code, plain.notes]).toEqual([1, expect.stringContaining('resize')]);
+    const added = await run(['datasets', 'add', 'My Pictures', '--resize', '8x6']);
+    expect([added.code, added.text]).toEqual([
+      0,
+      expect.stringMatching(/^my-pictures: \d training rows, \d test rows? of 6×8×1\n$/),
+    ]);
+    expect(await json('datasets', 'show', 'my-pictures')).toMatchObject({ classNames: ['dark', 'light'] });
+    const wrong = await run(['datasets', 'add', 'My Pictures', '--resize', '8']);
+    expect([wrong.code, wrong.notes]).toEqual([2, expect.stringContaining('32x32')]);
+  }, 60_000);
+
   it('tells what went wrong by its exit code, and how it is meant', async () => {
     const [missing, wrong, away, none, help] = await Promise.all([
       run(['models', 'show', 'nothing', '--json']),
@@ -144,6 +171,111 @@ describe('hourglass', () => {
     for (const shell of ['zsh', 'fish']) expect((await run(['completion', shell])).text).toContain('datasets');
     expect((await run(['completion', 'tcsh'])).code).toBe(2);
   });
+});
+
+describe('the examples', () => {
+  const examples = path.resolve(import.meta.dirname, '../../examples');
+  const env = { ...process.env, HOURGLASS_URL: '' };
+  const runExample = (program: string, words: readonly string[]) =>
+    spawnSync(program, words, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...env, HOURGLASS_URL: server.url },
+      timeout: 60_000,
+    });
+  /** One script of an example and the SDK, as somebody who has installed the package bundles it. */
+  const bundled = async (file: string, format: 'esm' | 'iife'): Promise<string> => {
+    const { outputFiles } = await build({
+      entryPoints: [path.join(examples, file)],
+      alias: { 'hourglass-sdk': path.resolve(examples, '../src/sdk/index.ts') },
+      ...{ bundle: true, format, globalName: 'example', write: false, platform: 'neutral' },
+    });
+    return outputFiles[0]?.text ?? '';
+  };
+
+  it('curl: uploads, trains, follows and moves an alias; then sends a picture as a frame', async () => {
+    writeFileSync(inFolder('drawn.npy'), npyOf(200, 8, 8));
+    const trained = runExample(path.join(examples, 'curl/train.sh'), ['drawn.npy', 'drawn']);
+    expect([trained.status, trained.stderr]).toEqual([0, '']);
+    expect(trained.stdout.match(/^epoch \{/gm)).toHaveLength(3);
+    expect(trained.stdout).toContain('drawn:stable is version 1; its report: ');
+    const again = runExample(path.join(examples, 'curl/train.sh'), ['drawn.npy', 'drawn']);
+    expect([again.status, again.stderr]).toEqual([22, expect.stringContaining('dataset-exists')]);
+    const words = ['img.png', 'drawn:stable', 'drawn.hgf', 'drawn.png'];
+    const sent = runExample(path.join(examples, 'curl/frame.sh'), words);
+    expect([sent.status, sent.stderr]).toEqual([0, '']);
+    expect(readFileSync(inFolder('drawn.hgf')).length).toBeLessThan(40);
+    expect(readFileSync(inFolder('drawn.png')).subarray(1, 4).toString()).toBe('PNG');
+  }, 90_000);
+
+  it('TypeScript: encodes on the device, sends and decodes', async () => {
+    writeFileSync(inFolder('send-frame.mjs'), await bundled('typescript/send-frame.ts', 'esm'));
+    const { status, stdout, stderr } = runExample(process.execPath, ['send-frame.mjs', 'drawn']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^\d+ bytes of picture in a frame of \d+, about [\d.]+ dB\ndecoded by drawn@1: 8 × 8\n0 frames wait\n$/,
+    );
+  }, 60_000);
+
+  it('React Native: in an engine without a platform, frames wait in storage and go out later', async () => {
+    const context = vm.createContext({ setTimeout, clearTimeout });
+    vm.runInContext(await bundled('react-native/frames.ts', 'iife'), context);
+    for (const name of ['Response', 'TextDecoder', 'atob', 'crypto', 'URL', 'fetch'])
+      expect(vm.runInContext(`typeof ${name}`, context)).toBe('undefined');
+    const { openFrameSender } = vm.runInContext(
+      'example',
+      context,
+    ) as typeof import('../../examples/react-native/frames.ts');
+    const kept = new Map<string, string>();
+    let isAway = false;
+    const answers: number[] = [];
+    const open = () =>
+      openFrameSender({
+        ...{ baseUrl: server.url, model: 'drawn' },
+        storage: {
+          getItem: async (key) => kept.get(key) ?? null,
+          setItem: async (key, value) => void kept.set(key, value),
+        },
+        fetch: async (url, request) => {
+          if (isAway && url.endsWith('/decode')) throw new TypeError('Network request failed');
+          const answer = await fetch(url, request as RequestInit);
+          return {
+            ...{ ok: answer.ok, status: answer.status, headers: answer.headers },
+            ...{ arrayBuffer: () => answer.arrayBuffer(), json: () => answer.json(), text: () => answer.text() },
+          };
+        },
+        onDelivered: ({ data }) => answers.push(data.length),
+        onRefused: (message) => expect(message).toBe(''),
+      });
+    const pixels = { width: 16, height: 16, data: new Uint8ClampedArray(4 * 256).fill(200) };
+    const sender = await open();
+    expect((await sender.send(pixels, 40)).waiting).toBe(0);
+    isAway = true;
+    const { bytes, waiting } = await sender.send(pixels, 40);
+    expect([bytes <= 40, waiting, answers]).toEqual([true, 1, [64]]);
+    isAway = false;
+    // the app was closed in between
+    expect(await (await open()).flush()).toBe(0);
+    expect(answers).toEqual([64, 64]);
+  }, 60_000);
+
+  const python = process.env.PYTHON ?? 'python3';
+  const hasModules = spawnSync(python, ['-c', 'import numpy, requests']).status === 0;
+  if (!hasModules) console.warn(`NOT RUN: ${python} has no numpy and requests for examples/python/explore.py`);
+  it.skipIf(!hasModules)(
+    'Python: codes, PCA beside the model, and a frame',
+    () => {
+      const { status, stdout, stderr } = runExample(python, [path.join(examples, 'python/explore.py'), 'drawn']);
+      expect([status, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(
+        /^drawn@1: 64 numbers to 4, [\d.]+ dB on \d+ rows\nPCA of these rows with 4 numbers: [\d.]+ dB\n/,
+      );
+      expect(stdout).toMatch(/a frame of \d+ bytes: [\d.]+ dB\n$/);
+      const wrong = runExample(python, [path.join(examples, 'python/explore.py'), 'nothing']);
+      expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringContaining('model-not-found: ')]);
+    },
+    60_000,
+  );
 });
 
 /** A .npy of uint8 pictures. */

@@ -144,7 +144,7 @@ describe('a job in training', () => {
       { phase: 'train', epoch: 2, at: 1 },
     ]);
     await consumer.drain();
-    expect(await both.rest.get('/v1/workers')).toEqual({ workers: [] });
+    expect(await both.rest.get('/v1/workers')).toEqual({ workers: [], gateways: [] });
     // Training again from the start shows new samples only, and a deleted job none.
     await both.rest.send('POST', `/v1/jobs/${id}/retry`);
     expect(await both.rest.get(`/v1/jobs/${id}/samples`)).toEqual({ samples: [], next: 0 });
@@ -167,9 +167,10 @@ describe('rows of a data set', () => {
         [5, 6],
       ],
       labels: [1, 0],
+      classCounts: [2, 1],
     });
     const grpc = await both.grpc.call(readRows, { name: 'table', offset: 1, limit: 5 });
-    expect([grpc.total, grpc.labels, grpc.rows?.shape]).toEqual([3, [1, 0], [2, 2]]);
+    expect([grpc.total, grpc.labels, grpc.classCounts, grpc.rows?.shape]).toEqual([3, [1, 0], [2, 1], [2, 2]]);
     const octets = { accept: 'application/octet-stream' };
     const raw = await both.rest.send('GET', '/v1/datasets/table/rows?offset=2', undefined, octets);
     expect(raw.headers.get('x-hourglass-shape')).toBe('1,2');

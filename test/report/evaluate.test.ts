@@ -140,7 +140,7 @@ describe('a closer look', () => {
     const html = Buffer.from(files['report.html']!).toString();
     const wanted = `${ahead > 0 ? '+' : ''}${Math.abs(ahead).toFixed(1)} dB ${ahead > 0 ? 'over' : 'below'} PCA at 3 numbers on noisy rows.`;
     expect(html).toContain(
-      `<p class="verdict"><b>${wanted}</b>20 bytes at 20.5 dB; WebP needs ${Math.round(webpAsGood?.bytes ?? 0)}, a lossless PNG ${Math.round(png)}.</p>`,
+      `<p class="${ahead > 0 ? 'verdict' : 'verdict behind'}"><b>${wanted}</b>20 bytes at 20.5 dB; WebP needs ${Math.round(webpAsGood?.bytes ?? 0)}, a lossless PNG ${Math.round(png)}.</p>`,
     );
     for (const title of [
       'Bytes and quality',

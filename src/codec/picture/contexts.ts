@@ -6,6 +6,7 @@
  *         L  ▣            earlier coefficients of the block: the last 4, 16 and 64, and up to three "parents"
  */
 
+import { decodeSymbol } from '../decode-symbol.ts';
 import type { RangeDecoder, RangeEncoder } from '../range-coder.ts';
 import {
   type Band,
@@ -233,7 +234,7 @@ export function encodeCount(coder: RangeEncoder, band: Band, level: number, coun
 }
 
 export function decodeCount(coder: RangeDecoder, band: Band, level: number): number {
-  const [least, bits] = countsOfClass((band.countTables[level] as Band['countTables'][number]).decode(coder));
+  const [least, bits] = countsOfClass(decodeSymbol(band.countTables[level] as Band['countTables'][number], coder));
   return bits > 0 ? least + coder.decodeBits(bits) : least;
 }
 

@@ -3,6 +3,7 @@
  * A tile needs no other tile, so that tiles decode in parallel, alone, and when their neighbours are lost.
  */
 
+import { decodeSymbol } from '../decode-symbol.ts';
 import { maxSymbol } from '../frequency-table.ts';
 import { RangeDecoder, RangeEncoder } from '../range-coder.ts';
 import { countLevelOf, decodeCount, encodeCount, TileContexts } from './contexts.ts';
@@ -102,7 +103,7 @@ export function decodeTile(codec: PictureCodec, band: Band, payload: Uint8Array,
       if (count < 0 || count > size) return false;
       contexts.begin(count);
       for (let k = 0; k < count; k++) {
-        const value = (band.tables[contexts.tableOf(k)] as Band['tables'][number]).decode(coder);
+        const value = decodeSymbol(band.tables[contexts.tableOf(k)] as Band['tables'][number], coder);
         const symbol = value + (predicted[k] as number);
         if (symbol > maxSymbol || symbol < -maxSymbol) return false;
         symbols[at + k] = symbol;

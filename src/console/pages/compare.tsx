@@ -155,7 +155,7 @@ function Summary({ of: { versions } }: { of: Comparison }) {
   return (
     <section class="card">
       <h2>Figures</h2>
-      <Table label="Figures of the versions" rows={shown} keyOf={({ name }) => name} columns={columns} />
+      <Table label="Figures of the versions" rows={shown} keyOf={({ name }) => name} columns={columns} isMatrix />
       {!isFair && <p class="quiet">Trained on different data sets: their figures are of different test rows.</p>}
       <details class="more">
         <summary>All figures</summary>

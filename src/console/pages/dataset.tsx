@@ -97,11 +97,9 @@ function Preview({ of, classNames }: { of: DatasetInfo; classNames: readonly str
     const offset = page * atOnce;
     const [values, labelled] = await Promise.all([
       rowsOf(name, split, offset, atOnce),
-      of.classes === undefined || !isPicture(shape)
-        ? undefined
-        : client.datasets.rows(name, { split, offset, limit: Math.min(atOnce, 12) }),
+      of.classes === undefined ? undefined : client.datasets.rows(name, { split, offset, limit: Math.min(atOnce, 12) }),
     ]);
-    return { values, labels: labelled?.labels };
+    return { values, labels: labelled?.labels, classCounts: labelled?.classCounts };
   }, [name, split, page]);
   const last = Math.max(0, Math.ceil(rows[split] / atOnce) - 1);
   return (
@@ -128,6 +126,7 @@ function Preview({ of, classNames }: { of: DatasetInfo; classNames: readonly str
           </button>
         </span>
       </div>
+      {loaded.data?.classCounts && <Classes counts={loaded.data.classCounts} names={classNames} />}
       <Shown of={loaded}>
         {({ values, labels }) =>
           values.rows === 0 ? (
@@ -152,6 +151,27 @@ function Preview({ of, classNames }: { of: DatasetInfo; classNames: readonly str
         }
       </Shown>
     </section>
+  );
+}
+
+const shownClasses = 60;
+
+/** How many rows of the split each class has. */
+function Classes({ counts, names }: { counts: readonly number[]; names: readonly string[] }) {
+  const most = Math.max(1, ...counts);
+  return (
+    <ul class="class-counts" aria-label="Rows of each class">
+      {counts.slice(0, shownClasses).map((count, i) => (
+        <li key={i}>
+          <span>{names[i] ?? i}</span>
+          <i class="bar">
+            <span style={{ width: `${(100 * count) / most}%` }} />
+          </i>
+          <span class="num">{number(count)}</span>
+        </li>
+      ))}
+      {counts.length > shownClasses && <li class="quiet">{counts.length - shownClasses} more</li>}
+    </ul>
   );
 }
 

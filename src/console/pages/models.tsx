@@ -108,19 +108,26 @@ function Models({ of }: { of: readonly ModelView[] }) {
           { head: 'Frame, bytes', isNumber: true, cell: ({ newest }) => frameBytes(newest) },
           {
             head: 'Aliases',
-            cell: ({ model }) => (
-              <span class="inline">
-                {Object.entries(model.aliases).map(([alias, version]) => (
-                  <span key={alias} class="state">
-                    {alias} → {version}
-                  </span>
-                ))}
-              </span>
-            ),
+            cell: ({ model }) => aliasesOf(model),
           },
           { head: 'Published', cell: ({ newest }) => ago(newest.createdAt) },
         ]}
       />
     </section>
+  );
+}
+
+/** Nothing where there are none: the cell is left out on a phone. */
+function aliasesOf({ aliases }: ModelView) {
+  const all = Object.entries(aliases);
+  if (all.length === 0) return null;
+  return (
+    <span class="inline">
+      {all.map(([alias, version]) => (
+        <span key={alias} class="state">
+          {alias} → {version}
+        </span>
+      ))}
+    </span>
   );
 }

@@ -7,7 +7,7 @@ import { useLoaded } from '../load.ts';
 import { Chart } from '../parts/chart.tsx';
 import { Shown, Warnings } from '../parts/notices.tsx';
 import { Parallel } from '../parts/parallel.tsx';
-import { Facts, State } from '../parts/small.tsx';
+import { Facts, State, Wide } from '../parts/small.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { ask, attempt } from '../parts/toasts.tsx';
 import { go, href } from '../router.ts';
@@ -140,7 +140,7 @@ function Plot({ of: { trials, best }, pointers, pointed, onPoint }: PlotProps) {
           label={`Held-out loss by ${parameterName(first)}`}
         />
       ) : (
-        <div class="wide">
+        <Wide label="Parameters and result">
           <Parallel
             axes={[
               ...pointers.map((pointer) => ({ name: parameterName(pointer) })),
@@ -155,7 +155,7 @@ function Plot({ of: { trials, best }, pointers, pointed, onPoint }: PlotProps) {
             label={`Lines from ${pointers.map(parameterName).join(', ')} to the held-out loss of ${measured.length} trials; the table below has the same`}
           />
           <p class="quiet">The least loss is at the top. Point at a line to find its trial, click to open it.</p>
-        </div>
+        </Wide>
       )}
     </section>
   );

@@ -1,6 +1,6 @@
 /** What runs: queues and the workers that take from them, this gateway, and where things are kept. */
 
-import type { QueueList } from '../../sdk/index.ts';
+import type { QueueList, WorkerList } from '../../sdk/index.ts';
 import { ago, bytes, duration, number } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
@@ -13,7 +13,7 @@ const everyMs = 3000;
 
 export function SystemPage() {
   const queues = useLoaded(() => getJson<QueueList>('v1/queues'), [], everyMs);
-  const workers = useLoaded((signal) => client.workers({ signal }), [], everyMs);
+  const present = useLoaded(() => getJson<WorkerList>('v1/workers'), [], everyMs);
   const info = useLoaded((signal) => client.info({ signal }), [], 10_000);
   const readiness = useLoaded((signal) => client.readiness({ signal }), [], everyMs);
   return (
@@ -68,8 +68,8 @@ export function SystemPage() {
       </section>
       <section class="card">
         <h2>Workers</h2>
-        <Shown of={workers}>
-          {(list) =>
+        <Shown of={present}>
+          {({ workers: list }) =>
             list.length === 0 ? (
               <p>
                 No worker is there, so queued jobs wait. Start one with <code>hourglass worker</code>.
@@ -116,6 +116,31 @@ export function SystemPage() {
         </Shown>
       </section>
       <section class="card">
+        <h2>Gateways</h2>
+        <Shown of={present}>
+          {({ gateways }) => (
+            <Table
+              label="Gateways"
+              rows={gateways}
+              keyOf={({ id }) => id}
+              columns={[
+                {
+                  head: 'Host',
+                  isName: true,
+                  cell: ({ host, pid }) => (
+                    <>
+                      {host} <small class="quiet">process {pid}</small>
+                    </>
+                  ),
+                },
+                { head: 'Started', cell: ({ startedAt }) => ago(startedAt) },
+                { head: 'Release', cell: ({ release }) => release },
+              ]}
+            />
+          )}
+        </Shown>
+      </section>
+      <section class="card">
         <h2>This gateway</h2>
         <Shown of={info}>
           {({ version, node, uptimeSeconds, defaultModel, store, limits }) => (
@@ -135,8 +160,8 @@ export function SystemPage() {
           )}
         </Shown>
         <p>
-          Metrics for Prometheus are on a port of their own (HOURGLASS_METRICS_PORT). The <a href="docs">API</a> is
-          described as <a href="openapi.yaml">openapi.yaml</a>.
+          Metrics for Prometheus are on a port of their own (HOURGLASS_METRICS_PORT). The{' '}
+          <a href={href(['api'])}>API</a> is described as <a href="openapi.yaml">openapi.yaml</a>.
         </p>
       </section>
     </>

@@ -20,10 +20,11 @@ export interface ParallelProps {
 }
 
 const height = 260;
-const axisGap = 190;
 const [left, right, top, bottom] = [70, 90, 34, 14];
 const inner = height - top - bottom;
 const longestText = 14;
+/** px between two marks of an axis, so that both can be read */
+const leastGap = 14;
 
 interface Scale {
   readonly ticks: readonly { readonly at: number; readonly text: string }[];
@@ -32,7 +33,9 @@ interface Scale {
 }
 
 export function Parallel({ axes, lines, best, pointed, onPoint, onChoose, label }: ParallelProps) {
-  const width = left + right + Math.max(1, axes.length - 1) * axisGap;
+  const gaps = Math.max(1, axes.length - 1);
+  const axisGap = Math.max(170, Math.min(360, 900 / gaps));
+  const width = left + right + gaps * axisGap;
   const scales = axes.map(({ isResult }, i) =>
     scaleOf(
       lines.map(({ values }) => values[i]),
@@ -48,7 +51,7 @@ export function Parallel({ axes, lines, best, pointed, onPoint, onChoose, label 
     <svg
       class="parallel"
       viewBox={`0 0 ${width} ${height}`}
-      style={{ maxWidth: `${width}px` }}
+      style={{ maxWidth: `${width}px`, minWidth: `${105 * axes.length}px` }}
       role="img"
       aria-label={label}
     >
@@ -69,7 +72,7 @@ export function Parallel({ axes, lines, best, pointed, onPoint, onChoose, label 
           <text x={x(i)} y={18} text-anchor="middle" class="axis-name">
             {name}
           </text>
-          {scales[i]?.ticks.map(({ at, text }) => (
+          {apart(scales[i]?.ticks ?? []).map(({ at, text }) => (
             <text
               key={text}
               x={x(i) + (isResult ? 8 : -8)}
@@ -84,6 +87,14 @@ export function Parallel({ axes, lines, best, pointed, onPoint, onChoose, label 
       ))}
     </svg>
   );
+}
+
+/** Marks from the ends inwards, without those that would cover another. */
+function apart(ticks: Scale['ticks']): Scale['ticks'] {
+  const shown: { at: number; text: string }[] = [];
+  const ends = [...ticks].sort((a, b) => Math.abs(b.at - 0.5) - Math.abs(a.at - 0.5));
+  for (const tick of ends) if (shown.every(({ at }) => Math.abs(at - tick.at) * inner >= leastGap)) shown.push(tick);
+  return shown;
 }
 
 /** Numbers on a line, logarithmic where they span a factor of 50; anything else in even steps. */

@@ -19,13 +19,15 @@ export interface TableProps<Row> {
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
   readonly isCurrent?: (row: Row) => boolean;
+  /** columns are compared with each other, so that a row stays a row on a phone as well */
+  readonly isMatrix?: boolean;
   readonly onHover?: (row: Row | undefined) => void;
 }
 
-export function Table<Row>({ label, rows, columns, keyOf, isCurrent, onHover }: TableProps<Row>) {
+export function Table<Row>({ label, rows, columns, keyOf, isCurrent, isMatrix = false, onHover }: TableProps<Row>) {
   return (
     <Wide label={label}>
-      <table class="stacked">
+      <table class={isMatrix ? undefined : 'stacked'}>
         <thead>
           <tr>
             {columns.map(({ head, isNumber }, i) => (

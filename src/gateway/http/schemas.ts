@@ -9,6 +9,7 @@ import { SourceFacts } from '../../data/source-facts.ts';
 import { UploadOptions } from '../../data/upload.ts';
 import {
   EpochSample,
+  GatewayView,
   idPattern,
   JobCheck,
   JobSamples,
@@ -89,6 +90,7 @@ export const QueueList = Type.Object({
 
 export const WorkerList = Type.Object({
   workers: Type.Array(WorkerView, { description: 'in the order of their start' }),
+  gateways: Type.Array(GatewayView, { description: 'in the order of their start' }),
 });
 
 export const DatasetRows = Type.Object({
@@ -99,6 +101,9 @@ export const DatasetRows = Type.Object({
   shape: Type.Array(Type.Integer({ minimum: 1 }), { description: 'of one row' }),
   rows: Type.Array(Type.Array(Type.Number()), { description: 'values of each row, flat' }),
   labels: Type.Optional(Type.Array(Type.Integer(), { description: 'class number of each row' })),
+  classCounts: Type.Optional(
+    Type.Array(Type.Integer({ minimum: 0 }), { description: 'rows of each class, in the whole split' }),
+  ),
 });
 
 export const DatasetInfo = Type.Object({
@@ -326,6 +331,7 @@ export const components = {
   EpochSample,
   JobSamples,
   WorkerView,
+  GatewayView,
   WorkerList,
   DatasetRows,
   SweepRequest,

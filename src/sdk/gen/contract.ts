@@ -147,9 +147,19 @@ export type WorkerView = {
   readonly jobs: readonly string[];
 };
 
+export type GatewayView = {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly release: string;
+  readonly startedAt: string;
+};
+
 export type WorkerList = {
   /** in the order of their start */
   readonly workers: readonly WorkerView[];
+  /** in the order of their start */
+  readonly gateways: readonly GatewayView[];
 };
 
 export type DatasetRows = {
@@ -165,6 +175,8 @@ export type DatasetRows = {
   readonly rows: readonly (readonly number[])[];
   /** class number of each row */
   readonly labels?: readonly number[];
+  /** rows of each class, in the whole split */
+  readonly classCounts?: readonly number[];
 };
 
 export type SweepRequest = {

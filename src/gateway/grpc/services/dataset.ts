@@ -68,11 +68,12 @@ export function datasetService({ metrics, uploads, stallMs }: DatasetParts): Imp
 
     async readRows({ name, split, offset, limit }, { tenant }) {
       const wanted = checkRequest(Wanted, { split: split || 'train', offset, limit: limit || 20 }) as Wanted;
-      const { info, rows, values, labels = [] } = await readRows(tenant.datasets, name, wanted);
+      const { info, rows, values, labels = [], classCounts = [] } = await readRows(tenant.datasets, name, wanted);
       return {
         total: info.rows[wanted.split],
         rows: tensorMessage(float32([rows, ...info.shape], values), true),
         labels: [...labels],
+        classCounts: [...classCounts],
       };
     },
 

@@ -99,8 +99,11 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
     },
 
     async listWorkers(_request, { tenant }) {
-      const workers = await tenant.queue.workers();
-      return { workers: workers.map((worker) => ({ ...worker, startedAt: timestamp(worker.startedAt) })) };
+      const [workers, gateways] = await Promise.all([tenant.queue.workers(), tenant.queue.gateways()]);
+      return {
+        workers: workers.map((worker) => ({ ...worker, startedAt: timestamp(worker.startedAt) })),
+        gateways: gateways.map((gateway) => ({ ...gateway, startedAt: timestamp(gateway.startedAt) })),
+      };
     },
 
     async listJobSamples({ id, after }, { tenant }) {

@@ -171,7 +171,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       const type = negotiate(headers.accept, [json, octets]);
       const { split = 'train', offset = 0, limit = 20 } = query;
       const slice = await readRows(tenant.datasets, params.name, { split, offset, limit });
-      const { values, rows, labels, info } = slice;
+      const { values, rows, labels, classCounts, info } = slice;
       reply.header('cache-control', 'no-store').header('vary', 'accept').type(type);
       if (type === octets) {
         const { buffer, byteOffset, byteLength } = values;
@@ -182,7 +182,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       return {
         ...{ dataset: info.name, split, offset, total: info.rows[split], shape: [...info.shape] },
         rows: Array.from({ length: rows }, (_, i) => Array.from(values.subarray(i * size, (i + 1) * size))),
-        ...(labels && { labels }),
+        ...(labels && { labels, classCounts }),
       };
     },
   );

@@ -29,10 +29,13 @@ export function queueRoutes(app: App): void {
       config: { scope: 'read' },
       schema: {
         tags: ['jobs'],
-        summary: 'List the workers that are there, and the jobs that each of them trains',
-        response: { 200: ref('WorkerList', 'The workers'), 503: problem('The queue cannot be reached') },
+        summary: 'List the workers and gateways that are there, and the jobs that each worker trains',
+        response: { 200: ref('WorkerList', 'The workers and gateways'), 503: problem('The queue cannot be reached') },
       },
     },
-    async ({ tenant }) => ({ workers: await tenant.queue.workers() }),
+    async ({ tenant }) => {
+      const [workers, gateways] = await Promise.all([tenant.queue.workers(), tenant.queue.gateways()]);
+      return { workers, gateways };
+    },
   );
 }
