@@ -2,7 +2,7 @@
 // `npm run build`, the set-up and the test runner use it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -49,6 +49,8 @@ export function build(onStart = () => undefined) {
   try {
     run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', fresh]);
     run([path.join(root, 'scripts/build-pages.mjs'), fresh]);
+    // `npx hourglass` runs it by its name
+    chmodSync(path.join(fresh, 'main.js'), 0o755);
     writeFileSync(path.join(fresh, '.sources'), hash);
     if (existsSync(path.join(root, 'dist'))) renameSync(path.join(root, 'dist'), old);
     renameSync(fresh, path.join(root, 'dist'));

@@ -164,6 +164,10 @@ describe('hourglass', () => {
     expect([help.code, help.text]).toEqual([0, expect.stringContaining('Examples:')]);
   }, 60_000);
 
+  it('can be run by its name, as npx does', () => {
+    expect(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
   it('completes commands and options in bash', async () => {
     const script = (await run(['completion', 'bash'])).text;
     const asked = `${script}\nCOMP_WORDS=(hourglass jobs --st); COMP_CWORD=2; _hourglass; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(hourglass den); COMP_CWORD=1; _hourglass; echo "\${COMPREPLY[@]}"`;
