@@ -94,14 +94,20 @@ export function admitStreams(server: Http2Server, options: AdmissionOptions): Ad
       const giveBack = calls.take(client);
       if (socket) connections.begin(socket);
       let isServed = false;
+      let isOver = false;
+      let isWaiting = true;
       stream.once('close', () => {
-        giveBack();
+        isOver = true;
+        // A call that waits for its turn keeps its place, so that no more wait than there are places.
+        if (!isWaiting) giveBack();
         if (socket) connections.end(socket);
         // A client that has its status may take back what it has not sent yet, such as the message of a refused call.
         const isCancelled = stream.rstCode === constants.NGHTTP2_CANCEL && stream.aborted && !hasStatus(stream);
         if (!isServed || isCancelled) cancelled(session);
       });
       run = () => {
+        isWaiting = false;
+        if (isOver) giveBack();
         // Node keeps a stream that is only closed, and so its place, until what has arrived is read.
         if (stream.closed) stream.destroy();
         if (session.destroyed || stream.destroyed) return;

@@ -1,9 +1,9 @@
 /** Numbers as JSON inside other text: short answers in one piece, long ones written as they are read. */
 
 import { Readable } from 'node:stream';
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { NdArray } from '../../base/ndarray.ts';
 import { numbersAPiece, writeNumbers } from '../json/write.ts';
+import { nextStep } from '../pace.ts';
 
 /** text that has been written and waits to be read: about two pieces */
 const textAheadBytes = 128 * 1024;
@@ -18,7 +18,7 @@ export function numbersAnswer(head: string, numbers: NdArray<'float32'>, tail: s
     yield Buffer.from(head);
     for (const piece of pieces) {
       yield piece;
-      await breathe();
+      await nextStep();
     }
     yield Buffer.from(tail);
   };

@@ -4,8 +4,8 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { setImmediate as breathe } from 'node:timers/promises';
 import type { NdArray } from '../../base/ndarray.ts';
+import { nextStep } from '../pace.ts';
 import { ascii, Cursor } from './cursor.ts';
 import { NumbersReader } from './numbers.ts';
 
@@ -20,8 +20,10 @@ export interface ReadOptions {
 }
 
 const maxDepth = 64;
-/** so much is read at a stretch, a few milliseconds */
-const stretch = 256 * 1024;
+/** of one object: no request needs nearly as many, and an object of 40,000 takes a hundred times the memory of its text */
+const maxNames = 4096;
+/** so much of a tensor is read at a stretch, about a millisecond */
+const stretch = 64 * 1024;
 
 /**
  * The value; members named in `tensors` are NdArrays. Throws `malformed-json` with the byte where reading stopped, and for
@@ -31,7 +33,7 @@ export async function readJson(bytes: Buffer, options: ReadOptions = {}): Promis
   const steps = stepsOf(bytes, options);
   for (let step = steps.next(); ; step = steps.next()) {
     if (step.done) return step.value;
-    await breathe();
+    await nextStep();
   }
 }
 
@@ -50,7 +52,7 @@ function* stepsOf(bytes: Buffer, options: ReadOptions): Steps<unknown> {
     throw cursor.malformed('The body begins with a byte order mark. Send UTF-8 without it.');
   }
   if (!isUtf8(bytes)) throw cursor.malformed('The body is not valid UTF-8.');
-  const value = cursor.peek() === ascii.openBrace ? yield* readTop(cursor, options) : readValue(cursor, 0);
+  const value = cursor.peek() === ascii.openBrace ? yield* readTop(cursor, options) : yield* readValue(cursor, 0);
   if (!Number.isNaN(cursor.peek())) throw cursor.unexpected('the end of the body');
   return value;
 }
@@ -65,7 +67,7 @@ function* readTop(
       set(result, name, yield* readNumbers(new NumbersReader(cursor, { name, maxRows })));
     } else if (listed?.member === name && cursor.peek() === ascii.open) {
       set(result, name, yield* readListed(cursor, name, listed.tensor));
-    } else set(result, name, readValue(cursor, 1));
+    } else set(result, name, yield* readValue(cursor, 1));
   }
   return result;
 }
@@ -93,7 +95,7 @@ function* readListed(cursor: Cursor, list: string, tensor: string): Steps<unknow
   const result: unknown[] = [];
   for (const _ of entriesOf(cursor)) {
     if (cursor.peek() !== ascii.openBrace) {
-      result.push(readValue(cursor, 2));
+      result.push(yield* readValue(cursor, 2));
       continue;
     }
     const entry: Record<string, unknown> = {};
@@ -101,7 +103,7 @@ function* readListed(cursor: Cursor, list: string, tensor: string): Steps<unknow
       const path = `${list}/${result.length}/${name}`;
       const options = { name: path, maxRows: Number.POSITIVE_INFINITY, flat: true };
       if (name === tensor) set(entry, name, yield* readNumbers(new NumbersReader(cursor, options)));
-      else set(entry, name, readValue(cursor, 3));
+      else set(entry, name, yield* readValue(cursor, 3));
     }
     result.push(entry);
   }
@@ -131,11 +133,12 @@ function* namesOf(cursor: Cursor, known: object): Generator<string> {
     cursor.at++;
     return;
   }
-  for (;;) {
+  for (let count = 1; ; count++) {
     if (cursor.peek() !== ascii.quote) throw cursor.unexpected('a name in quotes');
     const name = readString(cursor);
     if (Object.hasOwn(known, name))
       throw cursor.malformed(`The name ${JSON.stringify(name.slice(0, 100))} appears twice in an object.`);
+    if (count > maxNames) throw cursor.malformed(`An object of the body has more than ${maxNames} names.`);
     cursor.expect(ascii.colon);
     yield name;
     const next = cursor.peek();
@@ -151,26 +154,40 @@ function set(object: Record<string, unknown>, name: string, value: unknown): voi
   else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function readValue(cursor: Cursor, depth: number): unknown {
+/** Any value but a tensor. A body of 1 MiB may have 100,000 of them, so others have their turn in between. */
+function* readValue(cursor: Cursor, depth: number): Steps<unknown> {
   const byte = cursor.peek();
   if (depth > maxDepth) throw cursor.malformed(`The body is nested more than ${maxDepth} deep.`);
-  if (byte === ascii.quote) return readString(cursor);
   if (byte === ascii.openBrace) {
     const result = {};
-    for (const name of namesOf(cursor, result)) set(result, name, readValue(cursor, depth + 1));
+    for (const name of namesOf(cursor, result)) {
+      set(result, name, isNested(cursor) ? yield* readValue(cursor, depth + 1) : readScalar(cursor));
+      if (cursor.isDue()) yield;
+    }
     return result;
   }
-  if (byte === ascii.open) return readArray(cursor, depth);
+  if (byte === ascii.open) {
+    const result: unknown[] = [];
+    for (const _ of entriesOf(cursor)) {
+      result.push(isNested(cursor) ? yield* readValue(cursor, depth + 1) : readScalar(cursor));
+      if (cursor.isDue()) yield;
+    }
+    return result;
+  }
+  return readScalar(cursor);
+}
+
+function isNested(cursor: Cursor): boolean {
+  const byte = cursor.peek();
+  return byte === ascii.openBrace || byte === ascii.open;
+}
+
+function readScalar(cursor: Cursor): unknown {
+  if (cursor.peek() === ascii.quote) return readString(cursor);
   if (cursor.skipWord('true')) return true;
   if (cursor.skipWord('false')) return false;
   if (cursor.skipWord('null')) return null;
   return Number(cursor.number());
-}
-
-function readArray(cursor: Cursor, depth: number): unknown[] {
-  const result: unknown[] = [];
-  for (const _ of entriesOf(cursor)) result.push(readValue(cursor, depth + 1));
-  return result;
 }
 
 function readString(cursor: Cursor): string {

@@ -108,3 +108,13 @@ describe('readJson', () => {
     expect((await refusal('[é]')).message).toContain('"é"');
   });
 });
+
+it('refuses an object of more names than any request needs, wherever it is', async () => {
+  const many = (count: number): string =>
+    JSON.stringify({ a: [Object.fromEntries(Array.from({ length: count }, (_, i) => [`n${i}`, [1]]))] });
+  expect(await readJson(Buffer.from(many(4096)))).toEqual(JSON.parse(many(4096)));
+  await expect(readJson(Buffer.from(many(4097)))).rejects.toMatchObject({
+    code: 'malformed-json',
+    message: expect.stringContaining('more than 4096 names'),
+  });
+});
