@@ -121,7 +121,7 @@ async function checkValues(cluster: Cluster, helm: string, values: string): Prom
       }),
     );
   }
-  await step('install', () => release('install', 'r', chart, '-f', file, '--wait', '--timeout', '90s'));
+  await step('install', () => release('install', 'r', chart, '-f', file, '--wait', '--timeout', '150s'));
   const before = liveSpecs(must, namespace);
   await step('upgrade', () =>
     release(
@@ -134,14 +134,14 @@ async function checkValues(cluster: Cluster, helm: string, values: string): Prom
       'settings.HOURGLASS_LOG_LEVEL=debug',
       '--wait',
       '--timeout',
-      '90s',
+      '150s',
     ),
   );
   if (liveSpecs(must, namespace) === before) throw new Error(`${values}: the upgrade changed nothing`);
-  await step('rollback', () => release('rollback', 'r', '1', '--wait', '--timeout', '90s'));
+  await step('rollback', () => release('rollback', 'r', '1', '--wait', '--timeout', '150s'));
   if (liveSpecs(must, namespace) !== before)
     throw new Error(`${values}: the rollback did not bring back what was there`);
-  await step('uninstall', () => release('uninstall', 'r', '--wait', '--timeout', '90s'));
+  await step('uninstall', () => release('uninstall', 'r', '--wait', '--timeout', '150s'));
   const left = must([
     'get',
     'deployments,services,networkpolicies,pdb,hpa,serviceaccounts',

@@ -125,7 +125,7 @@ export async function startCluster(): Promise<Cluster> {
 
 function runLater(program: string, args: readonly string[], env: NodeJS.ProcessEnv, input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+    const child = execFile(program, args, { env, maxBuffer: 2 ** 26, timeout: 30_000 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${path.basename(program)} ${args.join(' ')} failed:\n${stdout}${stderr}`));
       else resolve(stdout);
     });
