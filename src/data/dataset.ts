@@ -5,8 +5,10 @@
 
 import type { Shape } from '../base/ndarray.ts';
 import type { SparseMatrix } from '../base/sparse.ts';
+import type { Vocabulary } from '../base/words.ts';
 import type { Raster } from '../codec/picture/transform.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
+import type { DocumentFacts, DocumentName } from './document-facts.ts';
 import type { RatedItem, RatingFacts } from './rating-facts.ts';
 import type { SourceFacts } from './source-facts.ts';
 import type { UploadOptions } from './upload.ts';
@@ -34,6 +36,8 @@ export interface DatasetInfo extends Partial<SourceFacts> {
   readonly preprocessing?: Preprocessing;
   /** of ratings: rows are people, values are items, 0 is "not rated" */
   readonly ratings?: RatingFacts;
+  /** of documents: rows are documents, values are how often they have each word */
+  readonly documents?: DocumentFacts;
   /** what the client may not have meant, one sentence or two each */
   readonly warnings: readonly string[];
   readonly builtIn: boolean;
@@ -93,9 +97,19 @@ export interface Ratings {
   items(): Promise<readonly RatedItem[]>;
 }
 
+/** What only a data set of documents has. */
+export interface Documents {
+  readonly train: SparseSplit;
+  readonly test: SparseSplit;
+  vocabulary(): Promise<Vocabulary>;
+  /** in the order of the rows */
+  names(split: SplitName): Promise<readonly DocumentName[]>;
+}
+
 export interface Dataset {
   readonly info: DatasetInfo;
   readonly ratings?: Ratings;
+  readonly documents?: Documents;
   split(name: SplitName): Split;
   /** there when the set's pictures keep their own sizes; such a set has no rows */
   pictures?(name: SplitName): Pictures;

@@ -7,66 +7,20 @@
  *   set/items.json   [{"id": "50", "name": "Star Wars (1977)"}, …] in the order of the columns
  */
 
-import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { entriesOf, filterSparse, type SparseMatrix, sparseFromTriples, sparseToBytes } from '../base/sparse.ts';
+import { entriesOf, filterSparse, type SparseMatrix, sparseToBytes } from '../base/sparse.ts';
 import { invalid, type ParseContext, type StoredPart } from './formats/source.ts';
 import { readItemNames, readTriples } from './formats/triples.ts';
 import { HoldOut } from './hold-out.ts';
 import type { StoredContent } from './manifest.ts';
 import type { RatedItem } from './rating-facts.ts';
+import { writeSynced } from './sparse-file.ts';
+import { Numbering, TripleList } from './triple-list.ts';
 
 export interface RatingParts {
   readonly rows: StoredPart;
   readonly testRows?: StoredPart | undefined;
   readonly items?: StoredPart | undefined;
-}
-
-/** Numbers of names, in the order of their first appearance. */
-class Numbering {
-  readonly names: string[] = [];
-  readonly #numbers = new Map<string, number>();
-
-  of(name: string): number {
-    const known = this.#numbers.get(name);
-    if (known !== undefined) return known;
-    this.#numbers.set(name, this.names.length);
-    return this.names.push(name) - 1;
-  }
-}
-
-/** Triples that are collected without an object for each. */
-class TripleList {
-  #rows = new Uint32Array(1024);
-  #columns = new Uint32Array(1024);
-  #values = new Float32Array(1024);
-  length = 0;
-
-  add(row: number, column: number, value: number): void {
-    if (this.length === this.#rows.length) {
-      this.#rows = grown(this.#rows, new Uint32Array(2 * this.length));
-      this.#columns = grown(this.#columns, new Uint32Array(2 * this.length));
-      this.#values = grown(this.#values, new Float32Array(2 * this.length));
-    }
-    this.#rows[this.length] = row;
-    this.#columns[this.length] = column;
-    this.#values[this.length++] = value;
-  }
-
-  matrix(rows: number, columns: number): SparseMatrix {
-    const of = <T extends Uint32Array | Float32Array>(values: T) => values.subarray(0, this.length) as T;
-    return sparseFromTriples(
-      { rows: of(this.#rows), columns: of(this.#columns), values: of(this.#values) },
-      rows,
-      columns,
-    );
-  }
-}
-
-function grown<T extends Uint32Array | Float32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 export async function importRatings(
@@ -119,7 +73,7 @@ export async function importRatings(
   }
   const entry = async (split: 'train' | 'test', matrix: SparseMatrix) => ({
     rows: size[0],
-    sha256: await write(path.join(folder, `${split}.rows`), sparseToBytes(matrix)),
+    sha256: await writeSynced(path.join(folder, `${split}.rows`), sparseToBytes(matrix)),
   });
   return {
     shape: [size[1]],
@@ -131,7 +85,7 @@ export async function importRatings(
       range,
       train: entriesOf(train),
       test: entriesOf(test),
-      itemsSha256: await write(path.join(folder, 'items.json'), Buffer.from(JSON.stringify(rated))),
+      itemsSha256: await writeSynced(path.join(folder, 'items.json'), Buffer.from(JSON.stringify(rated))),
     },
     source: { format: 'csv' },
   };
@@ -147,15 +101,4 @@ function sharedEntries(a: SparseMatrix, b: SparseMatrix): Set<number> {
     }
   }
   return shared;
-}
-
-async function write(file: string, bytes: Uint8Array): Promise<string> {
-  const handle = await open(file, 'wx');
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return createHash('sha256').update(bytes).digest('hex');
 }

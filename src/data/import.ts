@@ -14,6 +14,7 @@ import { LabelTable } from './formats/labels.ts';
 import { invalid, type ParseContext, type RowSource, type StoredPart } from './formats/source.ts';
 import { encodingNamed } from './formats/text.ts';
 import { HoldOut } from './hold-out.ts';
+import { importDocuments } from './import-documents.ts';
 import { importRatings } from './import-ratings.ts';
 import type { StoredContent } from './manifest.ts';
 import type { SourceFacts } from './source-facts.ts';
@@ -46,7 +47,18 @@ export async function importRows(
       { rows: rowsPart, testRows: parts['test-rows'], items: parts.items },
       context,
     );
-    return { ...content, ...(warnings.size > 0 && { warnings: [...warnings].slice(0, maxWarnings) }) };
+    return withWarnings(content, warnings);
+  }
+  if (options.kind === 'documents') {
+    if (parts.items) throw unused('items', 'documents have none');
+    const labels = parts.labels && (await readLabels(parts.labels, context));
+    const testLabels = parts['test-labels'] && (await readLabels(parts['test-labels'], context));
+    const content = await importDocuments(
+      folder,
+      { rows: rowsPart, testRows: parts['test-rows'], labels, testLabels },
+      context,
+    );
+    return withWarnings(content, warnings);
   }
   if (parts.items) throw unused('items', 'only ratings have items: say "kind": "ratings"');
   const source = await parsePart(rowsPart, context);
@@ -73,16 +85,17 @@ export async function importRows(
     const content = await finish(placer, rowsPart, !labels && source.labels === 'folders');
     const facts: SourceFacts = { ...source.facts, ...(header !== undefined && { labelsHeader: header }) };
     for (const text of writer.warnings()) warn(rowsPart, text);
-    return {
-      ...content,
-      ...(source.preprocessing && { preprocessing: source.preprocessing }),
-      source: facts,
-      ...(warnings.size > 0 && { warnings: [...warnings].slice(0, maxWarnings) }),
-    };
+    const { preprocessing } = source;
+    return withWarnings({ ...content, ...(preprocessing && { preprocessing }), source: facts }, warnings);
   } finally {
     await writer.close();
   }
 }
+
+const withWarnings = (content: StoredContent, warnings: ReadonlySet<string>): StoredContent => ({
+  ...content,
+  ...(warnings.size > 0 && { warnings: [...warnings].slice(0, maxWarnings) }),
+});
 
 const unused = (part: string, why: string): HourglassError =>
   new HourglassError('invalid-request', `The upload has a part "${part}", but ${why}.`, { field: part });

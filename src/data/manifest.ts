@@ -18,6 +18,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { Preprocessing } from '../picture/schema.ts';
 import type { DatasetInfo } from './dataset.ts';
+import { DocumentFacts } from './document-facts.ts';
 import { RatingFacts } from './rating-facts.ts';
 import { SourceFacts } from './source-facts.ts';
 
@@ -52,6 +53,10 @@ export const DatasetManifest = Type.Object({
   warnings: Type.Optional(Type.Array(Type.String())),
   /** rows are sparse: see import-ratings.ts for the files */
   ratings: Type.Optional(Type.Intersect([RatingFacts, Type.Object({ itemsSha256: sha256 })])),
+  /** rows are sparse: see import-documents.ts for the files */
+  documents: Type.Optional(
+    Type.Intersect([DocumentFacts, Type.Object({ vocabularySha256: sha256, namesSha256: sha256 })]),
+  ),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -61,13 +66,23 @@ export const rowBytes = (content: Pick<StoredContent, 'shape' | 'dtype'>): numbe
   sizeOf(content.shape) * (content.dtype === 'uint8' ? 1 : 4);
 
 /** sha256 over what the rows are, without the data set's name, age and where it came from. */
-export function contentHash({ shape, dtype, divisor, range, classNames, splits, ratings }: StoredContent): string {
+export function contentHash({
+  shape,
+  dtype,
+  divisor,
+  range,
+  classNames,
+  splits,
+  ratings,
+  documents,
+}: StoredContent): string {
   const entry = ({ rows, sha256, labelsSha256, sizesSha256 }: SplitEntry) => [
     ...[rows, sha256, labelsSha256 ?? null],
     ...(sizesSha256 === undefined ? [] : [sizesSha256]),
   ];
   const facts: unknown[] = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
   if (ratings) facts.push([ratings.range, ratings.train, ratings.test, ratings.itemsSha256]);
+  if (documents) facts.push([documents.vocabularySha256, documents.namesSha256]);
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
@@ -95,6 +110,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     warnings = [],
     createdAt,
     ratings,
+    documents,
   } = manifest;
   return {
     name,
@@ -108,6 +124,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
     ...source,
     ...(ratings && { ratings: { range: ratings.range, train: ratings.train, test: ratings.test } }),
+    ...(documents && { documents: { train: documents.train, test: documents.test } }),
     warnings,
     builtIn,
     ...(createdAt && { createdAt }),

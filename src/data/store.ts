@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
+import { type Vocabulary, vocabularyFile } from '../base/words.ts';
 import { namePattern } from '../jobspec/job.ts';
 import type { DatasetFiles, StoredSet } from '../store/contract.ts';
 import { diskError } from '../store/folder/disk.ts';
@@ -15,11 +16,13 @@ import {
   smallSplitBytes,
   type Upload,
 } from './dataset.ts';
+import type { DocumentName } from './document-facts.ts';
 import { ImportPool, type ImportPoolOptions } from './import-pool.ts';
 import { completeManifest, type DatasetManifest, infoOf, manifestBytes, parseManifest } from './manifest.ts';
 import { PictureFile } from './picture-file.ts';
-import { RatingFile, readItems } from './rating-file.ts';
+import type { RatedItem } from './rating-facts.ts';
 import { RowFile } from './row-file.ts';
+import { readFacts, SparseFile } from './sparse-file.ts';
 import { checkCancelled, spool } from './spool.ts';
 import { defaultUploadLimits, type UploadLimits } from './upload.ts';
 
@@ -128,6 +131,7 @@ class StoredDatasets implements DatasetStore {
   async #openFiles(info: DatasetInfo, { set, manifest }: Found): Promise<Dataset> {
     if (manifest.sizes) return this.#openPictures(info, { set, manifest });
     if (manifest.ratings) return openRatings(info, set, manifest);
+    if (manifest.documents) return openDocuments(info, set, manifest);
     const perRow = info.shape.reduce((size, dim) => size * dim, manifest.dtype === 'uint8' ? 1 : 4);
     const openSplit = (split: SplitName) => {
       const inMemory = manifest.splits[split].rows * perRow <= this.#cacheBytes;
@@ -203,13 +207,34 @@ class StoredDatasets implements DatasetStore {
 const isBuiltIn = (name: string): boolean => builtInSets.some((set) => set.name === name);
 
 function openRatings(info: DatasetInfo, set: StoredSet, manifest: DatasetManifest): Dataset {
-  const open = (split: SplitName) => new RatingFile({ set, dataset: info.name, split, manifest });
+  const open = (split: SplitName) =>
+    new SparseFile({ set, dataset: info.name, split, manifest, entries: manifest.ratings?.[split] ?? 0 });
   const ratings = { train: open('train'), test: open('test') };
-  const sha256 = manifest.ratings?.itemsSha256 ?? '';
   return {
     info,
-    ratings: { ...ratings, items: () => readItems(set, info.name, sha256) },
+    ratings: {
+      ...ratings,
+      items: () => readFacts<RatedItem[]>(set, info.name, 'items.json', manifest.ratings?.itemsSha256),
+    },
     split: (split) => ratings[split],
+    close: async () => {},
+  };
+}
+
+function openDocuments(info: DatasetInfo, set: StoredSet, manifest: DatasetManifest): Dataset {
+  const facts = manifest.documents;
+  const open = (split: SplitName) =>
+    new SparseFile({ set, dataset: info.name, split, manifest, entries: facts?.[split].entries ?? 0 });
+  const splits = { train: open('train'), test: open('test') };
+  type Names = Record<SplitName, readonly DocumentName[]>;
+  return {
+    info,
+    documents: {
+      ...splits,
+      vocabulary: () => readFacts<Vocabulary>(set, info.name, vocabularyFile, facts?.vocabularySha256),
+      names: async (split) => (await readFacts<Names>(set, info.name, 'documents.json', facts?.namesSha256))[split],
+    },
+    split: (split) => splits[split],
     close: async () => {},
   };
 }

@@ -8,10 +8,10 @@ const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 export const UploadOptions = Type.Object(
   {
     kind: Type.Optional(
-      Type.Enum(['rows', 'ratings'], {
+      Type.Enum(['rows', 'ratings', 'documents'], {
         default: 'rows',
         description:
-          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called',
+          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary',
       }),
     ),
     scale: Type.Optional(
@@ -30,6 +30,51 @@ export const UploadOptions = Type.Object(
       }),
     ),
     seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, default: 0, description: 'of the split' })),
+    textColumn: Type.Optional(
+      Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
+        description:
+          'documents: name or number (from 0) of the column that holds the texts; a column called text, body, message … when absent',
+      }),
+    ),
+    vocabulary: Type.Optional(
+      Type.Object(
+        {
+          stopWords: Type.Optional(
+            Type.Union([Type.Enum(['english', 'none']), Type.Array(Type.String(), { maxItems: 10_000 })], {
+              default: 'english',
+              description: 'words that are left out: those of a list, or your own in lower case',
+            }),
+          ),
+          minDocuments: Type.Optional(
+            Type.Integer({ minimum: 1, default: 3, description: 'documents to train on that must have a word' }),
+          ),
+          maxShare: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 0,
+              maximum: 1,
+              default: 0.5,
+              description: 'share of the documents that may have a word at most',
+            }),
+          ),
+          most: Type.Optional(
+            Type.Integer({
+              minimum: 2,
+              maximum: 50_000,
+              default: 2000,
+              description: 'words, those that most documents have',
+            }),
+          ),
+        },
+        { additionalProperties: false, description: 'documents: which words are counted' },
+      ),
+    ),
+    titles: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'documents: keep how each text begins, which answers show of the nearest documents; false keeps its name alone',
+      }),
+    ),
     shape: Type.Optional(
       Type.Array(side, { minItems: 1, maxItems: 4, description: 'shape of one row, such as [28, 28, 1]' }),
     ),

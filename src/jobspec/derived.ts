@@ -13,6 +13,8 @@ export interface DatasetFacts {
   readonly classes?: number;
   /** pictures keep their own sizes; `shape` is the largest height and width then */
   readonly sizes?: 'mixed';
+  /** of documents: how many words they have */
+  readonly documents?: { readonly train: { readonly entries: number }; readonly test: { readonly entries: number } };
   /** of ratings: how many there are */
   readonly ratings?: { readonly range: readonly [number, number]; readonly train: number; readonly test: number };
 }
@@ -57,6 +59,8 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
     case 'ease':
     case 'autorec':
     case 'mult-vae':
+    case 'topics':
+    case 'semantic-hashing':
       break;
     default:
       deriveOutput(model, unit);
@@ -75,12 +79,15 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /**
  * Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). Pictures:
  * a row is a crop of many blocks, so batches are small; twelve epochs take some minutes on two cores.
- * Ratings are few for each row, and all of them are needed.
+ * Ratings are few for each row, and all of them are needed. ProdLDA: a large β₁ and learning rate keep topics from falling into one
+ * (Srivastava & Sutton 2017, §3.3).
  */
 const trainingOf: Partial<Record<ModelType, object>> = {
   ease: { validation: { fraction: 0 } },
   autorec: { epochs: 80, batchSize: 128, validation: { fraction: 0 } },
   'mult-vae': { epochs: 30, batchSize: 128, validation: { fraction: 0 } },
+  topics: { epochs: 100, batchSize: 200, optimizer: { type: 'adam', learningRate: 0.002, beta1: 0.99 } },
+  'semantic-hashing': { epochs: 60, batchSize: 128 },
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
   picture: {
     epochs: 12,

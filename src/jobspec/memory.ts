@@ -45,12 +45,16 @@ export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts
   // Each value once going forward and once coming back.
   const activations = float * rows * 2 * (size.units + jacobian(model, row, size.code));
   const stored = float * row * facts.rows.train;
-  const data = stored <= keptDataBytes ? stored : windowBytes;
+  const data = facts.documents ? sparseData(facts.documents) : stored <= keptDataBytes ? stored : windowBytes;
   const { linearProbe, neighbours, codes } = training.evaluation;
   const keepsCodes = linearProbe || neighbours > 0 || codes !== 'none' || head > 0;
   const evaluation = keepsCodes ? float * size.code * facts.rows.train : 0;
   return { weights, activations, data, evaluation, total: weights + activations + data + evaluation };
 }
+
+/** Counts of words stay sparse, and are held several times over while they are prepared and measured. */
+const sparseData = ({ train, test }: NonNullable<DatasetFacts['documents']>): number =>
+  6 * 8 * (train.entries + test.entries);
 
 /** Crops with their margins in every layer of the decoder; sampled pictures with their coefficients while the codec is fitted. */
 function pictureMemory(model: PictureModel, training: TrainingSpec, { shape }: DatasetFacts): MemoryEstimate {
@@ -118,6 +122,19 @@ function sizeOf(model: Exclude<ModelSpec, PictureModel | RecommenderModel>, { sh
       return variational(model, row);
     case 'convolutional':
       return convolutional(model, shape);
+    case 'topics': {
+      const { weights, units, code } = chain([row, ...model.hidden], false);
+      // μ, ln σ² and the topics, and the row once more as a distribution
+      return {
+        weights: weights / 2 + (2 * code + row) * model.code + 2 * row,
+        units: units + 3 * row,
+        code: model.code,
+      };
+    }
+    case 'semantic-hashing': {
+      const { weights, units, code } = chain([row, ...model.hidden, model.code], false);
+      return { weights, units: units + 3 * row, code };
+    }
     case 'deep-belief':
       return chain([row, ...model.hidden, model.code], false);
     case 'dense':

@@ -7,6 +7,8 @@ import type { ModelOf, ModelSpec } from './model.ts';
 import type { Compression, Contraction, Corruption } from './model-members.ts';
 import { isRecommender, type RecommenderModel } from './recommender.ts';
 import { checkRecommender, refuseRatings } from './recommender-rules.ts';
+import { isTextModel, type TextModel } from './text-model.ts';
+import { checkTextModel, refuseDocuments } from './text-rules.ts';
 
 export const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
   new HourglassError('invalid-spec', message, { field, expected, found });
@@ -16,7 +18,9 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
   if (dataset) checkPictures(model, dataset);
   if (model.type === 'picture') return;
   if (isRecommender(model)) return checkRecommender(model, dataset);
+  if (isTextModel(model)) return checkTextModel(model, dataset);
   refuseRatings(model.type, dataset);
+  refuseDocuments(model.type, dataset);
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
   if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
@@ -282,7 +286,7 @@ function adviceForSize(height: number, width: number, depth: number): string {
 }
 
 function warnOfCopying(
-  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel>,
+  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel | TextModel>,
   dataset: DatasetFacts | undefined,
   warnings: string[],
 ): void {

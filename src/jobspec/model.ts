@@ -17,9 +17,9 @@ import {
   RbmPretraining,
   Sparsity,
 } from './model-members.ts';
-
 import { PictureModel } from './picture-model.ts';
 import { AutorecModel, EaseModel, MultVaeModel } from './recommender.ts';
+import { SemanticHashingModel, TopicsModel } from './text-model.ts';
 
 export { Activation, Corruption, Loss } from './model-members.ts';
 
@@ -272,6 +272,8 @@ export const ModelSpec = Type.Union([
   EaseModel,
   AutorecModel,
   MultVaeModel,
+  TopicsModel,
+  SemanticHashingModel,
 ]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];

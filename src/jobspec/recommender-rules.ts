@@ -15,9 +15,9 @@ export function checkRecommender(model: RecommenderModel, dataset: DatasetFacts 
   if (!dataset.ratings) {
     throw invalid(
       '/dataset',
-      `A model of type "${model.type}" recommends from ratings, but the data set holds rows. Upload lines of person, item and rating with "kind": "ratings", or use "dense".`,
+      `A model of type "${model.type}" recommends from ratings, but the data set holds ${dataset.documents ? 'documents' : 'rows'}. Upload lines of person, item and rating with "kind": "ratings", or use "${dataset.documents ? 'topics' : 'dense'}".`,
       'a data set of kind "ratings"',
-      'rows',
+      dataset.documents ? 'documents' : 'rows',
     );
   }
   const [items = 0] = dataset.shape;

@@ -13,7 +13,15 @@ import { type Layer, parameter } from './layers.ts';
 const epsilon = 1e-3;
 const memory = 0.95;
 
-export function batchNorm(name: string, channels: number): Layer {
+export interface BatchNormOptions {
+  /** γ is learned, else it is 1 */
+  readonly scale?: boolean;
+  /** β is learned, else it is 0 */
+  readonly shift?: boolean;
+}
+
+export function batchNorm(name: string, channels: number, learned: BatchNormOptions = {}): Layer {
+  const { scale: scales = true, shift: shifts = true } = learned;
   const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map((part) => `${name}/${part}`) as [
     string,
     string,
@@ -23,12 +31,14 @@ export function batchNorm(name: string, channels: number): Layer {
   const one = { shape: [channels], init: { type: 'constant', value: 1 } } as const;
   const zero = { shape: [channels], init: { type: 'zeros' } } as const;
   return {
-    parameters: { [scale]: one, [shift]: zero },
+    parameters: { ...(scales && { [scale]: one }), ...(shifts && { [shift]: zero }) },
     statistics: { [mean]: zero, [variance]: one },
     apply(p, x, pass) {
       const normalise = (mu: tf.Tensor, sigma2: tf.Tensor) => {
-        const factor = tf.mul(parameter(p, scale), tf.rsqrt(tf.add(sigma2, epsilon)));
-        return tf.add(tf.mul(tf.sub(x, mu), factor), parameter(p, shift));
+        const whitening = tf.rsqrt(tf.add(sigma2, epsilon));
+        const factor = scales ? tf.mul(parameter(p, scale), whitening) : whitening;
+        const normal = tf.mul(tf.sub(x, mu), factor);
+        return shifts ? tf.add(normal, parameter(p, shift)) : normal;
       };
       if (!pass) return normalise(parameter(p, mean), parameter(p, variance));
       const axes = x.shape.map((_, i) => i).slice(0, -1);

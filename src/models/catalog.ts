@@ -10,6 +10,7 @@ import { convolutionalAutoencoder } from './convolutional.ts';
 import { greedyPhases } from './deep.ts';
 import { beliefPhases } from './deep-belief.ts';
 import { type DenseOptions, denseAutoencoder } from './dense.ts';
+import { planDocuments } from './documents.ts';
 import { encodedUnits, stages } from './k-sparse.ts';
 import { parameter } from './layers.ts';
 import { linearAutoencoder } from './linear.ts';
@@ -48,6 +49,9 @@ export function planJob(context: PlanContext): Plan {
       return planDeepBelief(context, model);
     case 'picture':
       throw new Error('codecs for pictures are trained by train/picture');
+    case 'topics':
+    case 'semantic-hashing':
+      return planDocuments(context, model);
     case 'ease':
     case 'autorec':
     case 'mult-vae':

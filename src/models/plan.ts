@@ -10,6 +10,9 @@ import type { Phase } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 import type { Recommender } from './recommender.ts';
 
+/** What codes of a model of documents are: a mixture of topics, or bits. */
+export type TextCode = 'topics' | 'bits';
+
 export interface Plan {
   /** what gets published */
   readonly autoencoder: Autoencoder;
@@ -24,6 +27,8 @@ export interface Plan {
   readonly quantiser?: (weights: NdArrays) => TrainedQuantiser;
   /** measures −ln p(x) by importance sampling; not for training */
   readonly likelihoodPhase?: (samples: number) => Phase;
+  /** of documents: what its codes are */
+  readonly text?: TextCode;
   /** of ratings: published instead of encoder and decoder */
   readonly recommends?: Recommender;
 }

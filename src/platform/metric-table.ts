@@ -37,6 +37,7 @@ const operation = [
   'generate',
   'outliers',
   'recommend',
+  'analyse',
 ] as const;
 /** names of the router's own patterns and of RPC methods, never of a client's paths */
 const route = { atMost: 100 } as const;

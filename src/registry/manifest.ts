@@ -26,10 +26,11 @@ export const Operation = Type.Enum([
   'generate',
   'outliers',
   'recommend',
+  'analyse',
 ]);
 export type Operation = Static<typeof Operation>;
 /** operations that a client asks with rows or codes */
-export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend'>;
+export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend' | 'analyse'>;
 
 export const Codec = Type.Object(
   {
@@ -49,6 +50,17 @@ export const Codec = Type.Object(
   { description: 'how codes of this version become frames; absent when they cannot' },
 );
 export type Codec = Static<typeof Codec>;
+
+export const TextModelFacts = Type.Object(
+  {
+    vocabulary: Type.String({ description: 'file of the version and of its bundle: which word each value counts' }),
+    words: Type.Integer({ minimum: 1, description: 'of the vocabulary' }),
+    rules: Type.Integer({ minimum: 1, description: 'version of the rules that divide a text into words' }),
+    codes: Type.Enum(['topics', 'bits'], { description: 'what a code is: shares of topics, or bits' }),
+  },
+  { description: 'there when the rows of the model are counts of words in documents' },
+);
+export type TextModelFacts = Static<typeof TextModelFacts>;
 
 export const PictureCodecFacts = Type.Object(
   {
@@ -122,6 +134,7 @@ export const Manifest = Type.Object({
   }),
   /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
   metrics: Type.Record(Type.String(), Type.Number()),
+  text: Type.Optional(TextModelFacts),
   codec: Type.Optional(Codec),
   picture: Type.Optional(PictureCodecFacts),
   files: Type.Array(FileEntry),

@@ -4,6 +4,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import type { JobSpec } from '../jobspec/job.ts';
 import { themeCss } from '../theme/theme.ts';
 import { lineChart, type Series, shown } from './chart.ts';
+import { documentDefinitions, documentFacts, documentFigures } from './documents-html.ts';
 import { text } from './escape.ts';
 import { histogramPlot, mapPlot, type PlotCurve, ratePlot } from './plot.ts';
 import { ratingDefinitions, recommendationFacts, recommendationFigures } from './recommender-html.ts';
@@ -76,6 +77,7 @@ function scoreTable(lines: readonly ScoredLine[]): string {
 function facts(report: Report): string {
   const { model, dataset, reconstruction, denoising, baseline, frames, recommendation } = report;
   if (recommendation) return recommendationFacts(report, recommendation);
+  if (report.documents) return documentFacts(report, report.documents);
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
   const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs to ${code} numbers of code`]];
@@ -100,8 +102,9 @@ function facts(report: Report): string {
   return `<ul class="tiles">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
 }
 
-function figures({ reconstruction, denoising, baseline, recommendation }: Report): string {
+function figures({ reconstruction, denoising, baseline, recommendation, documents }: Report): string {
   if (recommendation) return recommendationFigures(recommendation);
+  if (documents) return documentFigures(documents);
   const pca = `PCA, ${baseline?.components ?? 0} components`;
   const parts: string[] = [];
   const lines = (scored: NonNullable<Report['reconstruction']>): ScoredLine[] => [
@@ -235,6 +238,9 @@ const definitions = `<details><summary>What the figures mean</summary><dl>
 <dt>BCE</dt><dd>Cross-entropy per value in nats. It has a floor above 0, since grey values are uncertain themselves.</dd>
 <dt>PCA</dt><dd>Principal component analysis of the training rows with as many components as the code has units: the best that a linear code can do.</dd></dl></details>`;
 
+const definitionsOf = ({ recommendation, documents }: Report): string =>
+  recommendation ? ratingDefinitions : documents ? documentDefinitions : definitions;
+
 /** Links are relative: the page is the file report.html of its version, /v1/models/NAME/versions/N/files/report.html. */
 function originLine({ origin, model }: Report): string {
   const links = `<a href="../../../../${encodeURIComponent(model.name)}">all versions</a> · <a href="report.json">figures as JSON</a> · <a href="../../../../../../demo?model=${encodeURIComponent(model.name)}">try it in the demo</a> · <a href="../../../../../../docs">API</a>`;
@@ -282,7 +288,7 @@ export function reportHtml(report: Report, spec: JobSpec, pictures: ReportPictur
   const heading = `${model.name}: ${model.type} autoencoder of ${dataset.name}`;
   const measured = report.recommendation
     ? `Measured on ${report.recommendation.ratings.toLocaleString('en')} held-out ratings of ${dataset.testRows.toLocaleString('en')} people. Seed ${report.seed}.`
-    : `Measured on ${dataset.testRows.toLocaleString('en')} test rows that no training saw. Seed ${report.seed}.`;
+    : `Measured on ${dataset.testRows.toLocaleString('en')} test ${report.documents ? 'documents' : 'rows'} that no training saw. Seed ${report.seed}.`;
   return reportPage(
     heading,
     `<h1>${text(model.name)}</h1><p class="soft">${text(heading)}. ${text(measured)}</p>
@@ -290,7 +296,7 @@ ${originLine(report)}
 ${verdictPart(report)}
 ${notes.map((note) => `<p class="notice warn">${text(note)}</p>`).join('')}
 ${facts(report)}${frameCosts(report)}${pictureParts(report, pictures)}${figures(report)}${classTable(report)}${latentMap(report, pictures.classNames)}${outlierPart(report)}${charts(report)}
-<section class="card">${report.recommendation ? ratingDefinitions : definitions}
+<section class="card">${definitionsOf(report)}
 <details><summary>Specification</summary><pre>${text(JSON.stringify(spec, null, 2))}</pre></details>
 <p class="soft">Data set ${text(dataset.name)}, content ${text(dataset.hash)}</p></section>`,
   );

@@ -99,6 +99,50 @@ export const Recommendation = Type.Object({
 });
 export type Recommendation = Static<typeof Recommendation>;
 
+const shownDocument = Type.Object({
+  document: Type.String(),
+  begins: Type.Optional(Type.String()),
+  class: Type.Optional(Type.String()),
+});
+/** Of a model of documents, on test documents. */
+export const DocumentScores = Type.Object({
+  codes: Type.Enum(['topics', 'bits']),
+  perplexity: Type.Optional(
+    Type.Number({ description: 'of a word; by the evidence bound, or of bits given the code' }),
+  ),
+  npmi: Type.Optional(
+    Type.Number({
+      description: 'coherence of the first ten words of a topic over training documents, mean over topics',
+    }),
+  ),
+  diversity: Type.Optional(Type.Number({ description: 'different words among the first ten of all topics' })),
+  /** where documents have classes: share of the nearest training documents that are of the same class */
+  neighbours: Type.Optional(
+    Type.Object({
+      counted: Type.Integer({ description: 'nearest documents of each' }),
+      documents: Type.Integer({ description: 'test documents' }),
+      model: Type.Number(),
+      tfidf: Type.Number(),
+      lsa: Type.Number({ description: 'of as many dimensions as the code has' }),
+      chance: Type.Number(),
+    }),
+  ),
+  topics: Type.Array(
+    Type.Object({
+      npmi: Type.Number(),
+      share: Type.Number({ description: 'of all training documents' }),
+      words: Type.Array(Type.String(), { description: 'the most probable first' }),
+    }),
+  ),
+  examples: Type.Array(
+    Type.Object({
+      document: shownDocument,
+      nearest: Type.Array(Type.Object({ ...shownDocument.properties, similarity: Type.Number() })),
+    }),
+  ),
+});
+export type DocumentScores = Static<typeof DocumentScores>;
+
 export const Report = Type.Object({
   schema: Type.Literal(reportSchemaVersion),
   model: Type.Object({
@@ -144,6 +188,7 @@ export const Report = Type.Object({
   denoising: Type.Optional(Type.Object({ corruption: Corruption, input: Scores, ...answers })),
   /** of a model of ratings, on held-out ratings of people who were trained on */
   recommendation: Type.Optional(Recommendation),
+  documents: Type.Optional(DocumentScores),
   pictures: Type.Optional(
     Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
   ),
@@ -171,5 +216,13 @@ export function metricsOf(report: Report): Record<string, number> {
   put('test', report.recommendation?.ranking.model);
   put('test.popularity', report.recommendation?.ranking.popularity);
   put('test.ease', report.recommendation?.ranking.ease);
+  const { perplexity, npmi, diversity, neighbours } = report.documents ?? {};
+  const documents = {
+    'test.perplexity': perplexity,
+    ...{ 'topics.npmi': npmi, 'topics.diversity': diversity },
+    ...{ 'test.precision10': neighbours?.model, 'test.tfidf.precision10': neighbours?.tfidf },
+    ...{ 'test.lsa.precision10': neighbours?.lsa, 'test.chance.precision10': neighbours?.chance },
+  };
+  for (const [name, value] of Object.entries(documents)) if (value !== undefined) metrics[name] = value;
   return metrics;
 }

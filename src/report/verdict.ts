@@ -1,4 +1,4 @@
-/** What a report comes to, in a sentence or two: how far the model is ahead of PCA, and what its frames take beside files. */
+/** What a report comes to, in a sentence or two: how far the model is ahead of PCA, popularity or TF-IDF, and what its frames take beside files. */
 
 import { sizeOf } from '../base/ndarray.ts';
 import type { Report } from './report.ts';
@@ -10,11 +10,12 @@ export function verdictOf(report: Report): readonly string[] {
   return [...besideBaseline(report), ...besideFiles(report)];
 }
 
-function besideBaseline({ reconstruction, denoising, baseline, recommendation }: Report): string[] {
+function besideBaseline({ reconstruction, denoising, baseline, recommendation, documents }: Report): string[] {
   if (recommendation) {
     const { model, popularity } = recommendation.ranking;
     return [`Recall at 20 of ${percent(model.recall20)}; popularity alone reaches ${percent(popularity.recall20)}.`];
   }
+  if (documents) return besideTfIdf(documents);
   const scored = denoising ?? reconstruction;
   if (!scored) return [];
   const what = denoising ? ' on noisy rows' : '';
@@ -24,6 +25,16 @@ function besideBaseline({ reconstruction, denoising, baseline, recommendation }:
   const size = Math.abs(ahead).toFixed(1);
   if (size === '0.0') return [`As good as ${beside}${what}.`];
   return [ahead > 0 ? `+${size} dB over ${beside}${what}.` : `${size} dB below ${beside}${what}.`];
+}
+
+function besideTfIdf({ neighbours, npmi }: NonNullable<Report['documents']>): string[] {
+  if (neighbours) {
+    const { counted, model, tfidf } = neighbours;
+    return [
+      `Of the ${counted} nearest documents ${percent(model)} are of the same class; by all words (TF-IDF) ${percent(tfidf)}.`,
+    ];
+  }
+  return npmi === undefined ? [] : [`Topics with a coherence (NPMI) of ${npmi.toFixed(2)}.`];
 }
 
 function besideFiles({ frames, rates, dataset }: Report): string[] {

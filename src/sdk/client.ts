@@ -6,6 +6,7 @@
 import type { FrameReceipt } from '../codec/receipt.ts';
 import { randomKey } from './environment.ts';
 import type {
+  Analysis,
   ClassesAnswer,
   CodesAnswer,
   DatasetInfo,
@@ -28,6 +29,7 @@ import type {
 import { followJob, type JobEvent } from './job-events.ts';
 import { ProblemError } from './problem.ts';
 import type {
+  AnalyseOptions,
   Answer,
   BundleOptions,
   CallOptions,
@@ -49,7 +51,7 @@ import type {
 } from './requests.ts';
 import { type Call, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
-export type { Recommendations } from './gen/contract.ts';
+export type { Analysis, Recommendations } from './gen/contract.ts';
 export type * from './requests.ts';
 
 /** A model with its aliases and versions. */
@@ -261,6 +263,16 @@ export class HourglassClient {
   ): Promise<Recommendations> {
     const url = path('v1', 'models', model, 'recommend');
     return (await this.#ask(url, { ratings, ...options }, json, signal)).json() as Promise<Recommendations>;
+  }
+
+  /** Topics or bits of texts, and the documents nearest to them, by a model of documents. */
+  async analyse(
+    model: string,
+    texts: readonly string[],
+    { signal, ...options }: AnalyseOptions = {},
+  ): Promise<Analysis> {
+    const url = path('v1', 'models', model, 'analyse');
+    return (await this.#ask(url, { texts, ...options }, json, signal)).json() as Promise<Analysis>;
   }
 
   /** Rows to a frame on the server, for devices that cannot run the encoder. */

@@ -45,15 +45,16 @@ export interface EncodedRows {
 /**
  * Throws `model-corrupt` when the bundle is damaged, `unsupported-schema` when a newer release made it, `device-unavailable`
  * when the encoder needs a runtime that was not given, `operation-not-supported` when the bundle lacks the weights
- * or is of a codec for pictures.
+ * or is of a codec for pictures or a model of documents.
  */
 export async function loadEncoder(bundle: Uint8Array, options: EncoderOptions = {}): Promise<Encoder> {
   const { manifest, bytes, json } = openBundle(bundle);
   if ('kind' in manifest) {
-    throw new HourglassError(
-      'operation-not-supported',
-      `${manifest.model} is a codec for pictures. Load its bundle with loadPictureEncoder.`,
-    );
+    const instead =
+      manifest.kind === 'text'
+        ? 'encodes texts. Count the words of vocabulary.json and run encoder.onnx, or send texts to analyse.'
+        : 'is a codec for pictures. Load its bundle with loadPictureEncoder.';
+    throw new HourglassError('operation-not-supported', `${manifest.model} ${instead}`);
   }
   const variant = variantOf(manifest, options.weights ?? 'float32');
   const model = await bytes(variant.encoder);

@@ -97,6 +97,13 @@ export interface RecommendOptions extends CallOptions {
   readonly items?: readonly string[];
 }
 
+export interface AnalyseOptions extends CallOptions {
+  /** documents to find for each text; default 10 */
+  readonly nearest?: number;
+  /** words of each topic, and words expected in each text; default 10 */
+  readonly words?: number;
+}
+
 /** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
 export interface EncodeFrameOptions extends CallOptions {
   readonly kind?: FrameKind;

@@ -12,6 +12,7 @@ export function answerShape(manifest: Manifest, operation: Operation, asked: Sha
     case 'classify':
     case 'outliers':
     case 'recommend':
+    case 'analyse':
       return [rows, ...outputShapeOf(manifest, operation)];
     case 'decode':
     case 'generate':

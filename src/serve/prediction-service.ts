@@ -10,6 +10,7 @@ import type { NdArray } from '../base/ndarray.ts';
 import type { Operation, RowOperation } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { WebpCoder } from './alternatives.ts';
+import { type AnalyseRequest, type Analysis, AnalysisService } from './analyse.ts';
 import type { FrameTarget } from './frame-choice.ts';
 import { type EncodedFrame, FrameCodec } from './frame-codec.ts';
 import { drawSeed, generate } from './generate.ts';
@@ -87,6 +88,7 @@ export class PredictionService {
   readonly #frames: FrameCodec;
   readonly #rater: OutlierRater;
   readonly #recommendations: RecommendationService;
+  readonly #analyses: AnalysisService;
   readonly #statistics = new StatisticsTable();
 
   constructor(options: PredictionServiceOptions) {
@@ -95,6 +97,7 @@ export class PredictionService {
     this.#frames = new FrameCodec(options);
     this.#rater = new OutlierRater(options);
     this.#recommendations = new RecommendationService(options);
+    this.#analyses = new AnalysisService(options);
   }
 
   /** Waits for pictures that are being coded, of tenants with which it shares a thread too. */
@@ -172,6 +175,11 @@ export class PredictionService {
   /** Throws what `RecommendationService.recommend` throws. */
   recommend(caller: Caller, request: RecommendRequest): Promise<Recommendation> {
     return this.#recommendations.recommend(caller, request);
+  }
+
+  /** Throws what `AnalysisService.analyse` throws. */
+  analyse(caller: Caller, request: AnalyseRequest): Promise<Analysis> {
+    return this.#analyses.analyse(caller, request);
   }
 
   /** Throws what `FrameCodec.encode` and `question.rows` throw. */

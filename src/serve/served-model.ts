@@ -21,6 +21,7 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
   generate: ['decoder'],
   outliers: ['outliers'],
   recommend: ['recommender'],
+  analyse: ['encoder'],
 };
 
 const fileOf = (part: Part): string => `${part}.onnx`;
@@ -173,6 +174,7 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
   const { inputShape, codeShape, classes = [] } = manifest;
   switch (operation) {
     case 'encode':
+    case 'analyse':
       return codeShape;
     case 'decode':
     case 'denoise':

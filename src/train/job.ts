@@ -14,6 +14,7 @@ import { planJob } from '../models/catalog.ts';
 import type { TrainedQuantiser } from '../models/compression.ts';
 import type { Phase, WeightChange } from '../models/objective.ts';
 import { countOf, initialise } from '../models/parameters.ts';
+import type { TextCode } from '../models/plan.ts';
 import type { CheckpointFiles } from '../store/contract.ts';
 import { assess } from './assess.ts';
 import { Checkpoints, type Position } from './checkpoint.ts';
@@ -67,12 +68,15 @@ export interface TrainedModel {
     | 'generate'
     | 'outliers'
     | 'recommend'
+    | 'analyse'
   )[];
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
   readonly codeShape: Shape;
   /** of a model that recommends: whether its scores are ratings, or only an order */
   readonly scores?: 'ratings' | 'preferences';
+  /** of a model of documents: what its codes are */
+  readonly text?: TextCode;
   /** of a training for compression: what its codes are to be quantised with */
   readonly quantiser?: TrainedQuantiser;
   /** `train.loss`, `heldOut.loss`, `train.seconds`, `parameters` */
@@ -96,7 +100,8 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     : splitRows(spec, dataset.info.rows.train);
   const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
-  const sampler = options.onSample && !ratings ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
+  const sampler =
+    options.onSample && !ratings && !plan.text ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
   const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints, sampler });
   const labels = await dataset.split('train').labels();
 
@@ -156,7 +161,9 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     };
   }
   const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training, tick });
-  const outliers = await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
+  const outliers = plan.text
+    ? undefined
+    : await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
   return {
     weights,
     files: {
@@ -172,9 +179,11 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
       ...(classifier ? (['classify'] as const) : []),
       ...(plan.generates ? (['generate'] as const) : []),
       ...(outliers ? (['outliers'] as const) : []),
+      ...(plan.text ? (['analyse'] as const) : []),
     ],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,
+    ...(plan.text && { text: plan.text }),
     ...(plan.quantiser && { quantiser: plan.quantiser(state.weights) }),
     metrics: {
       ...lossesOf(last),

@@ -9,13 +9,18 @@ import { HourglassError } from '../base/errors.ts';
 import type { OutlierCalibration } from '../base/outliers.ts';
 import { type RecommenderFacts, recommenderFile } from '../base/recommender.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
+import { textFiles } from '../base/text-index.ts';
+import { vocabularyFile, wordRules } from '../base/words.ts';
 import { type Bundle, buildBundle } from '../bundle/bundle.ts';
+import { buildTextBundle } from '../bundle/text-bundle.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import { engineRevision } from '../engine/engine.ts';
 import type { JobProgress } from '../jobspec/job.ts';
+import type { TextCode } from '../models/plan.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
+import { evaluateDocuments } from '../report/documents.ts';
 import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { evaluateRecommender } from '../report/recommender.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
@@ -121,9 +126,13 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
       }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
-      const bundle = trained.scores ? undefined : await bundleOf(assignment, dataset, trained);
+      const bundle = trained.scores || trained.text ? undefined : await bundleOf(assignment, dataset, trained);
       const parts = { assignment, stores, dataset, trained, bundle, signal };
-      const evaluation = trained.scores ? await evaluateScores(parts, trained.scores) : await evaluate(parts);
+      const evaluation = trained.scores
+        ? await evaluateScores(parts, trained.scores)
+        : trained.text
+          ? await evaluateTexts(parts, trained.text)
+          : await evaluate(parts);
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
@@ -142,6 +151,7 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
           inputScaling: { ...dataset.info.scaling },
           ...(dataset.info.preprocessing && { preprocessing: dataset.info.preprocessing }),
           ...(trained.operations.includes('classify') && { classes: classNamesOf(dataset.info) }),
+          ...(trained.text && { text: textFactsOf(trained, trained.text) }),
           lineage: {
             jobId: id,
             spec,
@@ -233,6 +243,31 @@ async function evaluateScores(
     files: { ...evaluated.files, [recommenderFile]: Buffer.from(JSON.stringify(facts)) },
   };
 }
+
+/** The same of a model of documents, with what `analyse` needs to know of its words and documents. */
+async function evaluateTexts(
+  { assignment, dataset, trained, signal }: EvaluationParts,
+  codes: TextCode,
+): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { documents, info } = dataset;
+  const { 'encoder.onnx': encoder, 'decoder.onnx': decoder } = trained.files;
+  if (!documents || !encoder || !decoder) throw new Error('a model of documents was trained without documents');
+  const { id: jobId, spec, release: hourglass, engine } = assignment;
+  const { inputShape, codeShape, epochs, metrics } = trained;
+  const evaluated = await evaluateDocuments({
+    ...{ spec, info, documents, codes, encoder, decoder, epochs, metrics, signal, threads: engine.threads },
+    codeSize: codeShape[0] ?? 0,
+    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+  });
+  const carried = [vocabularyFile, textFiles.facts].map((name) => [name, evaluated.files[name] as Uint8Array]);
+  const files = { 'encoder.onnx': encoder, ...Object.fromEntries(carried) };
+  const bundle = await buildTextBundle({ name: spec.name, inputShape, codeShape, codes, files });
+  return { metrics: evaluated.metrics, files: { ...evaluated.files, 'bundle.tar': bundle } };
+}
+
+const textFactsOf = ({ inputShape }: TrainedModel, codes: TextCode) => ({
+  ...{ vocabulary: vocabularyFile, words: inputShape[0] ?? 0, rules: wordRules, codes },
+});
 
 /** Undefined, with a warning in the job's log, when codes of this model cannot be sent as frames: it is published all the same. */
 async function bundleOf(

@@ -1,13 +1,15 @@
 // What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RecommenderFacts } from '../../src/base/recommender.ts';
+import { TextIndex, textFiles } from '../../src/base/text-index.ts';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
 import { headed, reversing } from '../helpers/onnx-models.ts';
 import { metaOf, times } from '../serve/serving.ts';
 import { type Both, startBoth } from './both.ts';
 
-const { encode, classify, generate, recommend } = InferenceService.method;
+const { encode, classify, generate, recommend, analyse } = InferenceService.method;
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 let both: Both;
 beforeAll(async () => {
   both = await startBoth({ maxBatch: 1000 });
@@ -23,6 +25,21 @@ beforeAll(async () => {
   await both.registry.publish('films', {
     files: { 'recommender.onnx': reversing(4), 'recommender.json': Buffer.from(JSON.stringify(facts)) },
     meta: metaOf('job-3', { operations: ['recommend'] }),
+  });
+  const index = { codes: 'bits', size: 2 } as const;
+  const documents = [
+    { document: 'a.txt', class: 'sea' },
+    { document: 'b.txt', begins: 'Blue' },
+  ];
+  await both.registry.publish('texts', {
+    files: {
+      ...times(1),
+      'vocabulary.json': json({ rules: 1, words: ['ship', 'cat', 'wind', 'dog'], documents: [1, 1, 1, 1] }),
+      [textFiles.facts]: json(index),
+      [textFiles.codes]: TextIndex.bytesOf('bits', Float32Array.of(1, 0, 1, 1), 2),
+      [textFiles.names]: json(documents),
+    },
+    meta: metaOf('job-4', { operations: ['encode', 'decode', 'analyse'] }),
   });
   await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
 });
@@ -241,5 +258,49 @@ describe('recommend', () => {
     expect(await rest('/v1/models/plain/recommend', { ratings })).toMatchObject({ code: 'operation-not-supported' });
     expect(await refusal(both.grpc.call(recommend, { model: 'plain', ratings }))).toBe('operation-not-supported');
     expect(await rest('/v1/models/films/recommend', { ratings, many: 1 })).toMatchObject({ code: 'unknown-field' });
+  });
+});
+
+describe('analyse', () => {
+  it('gives code, expected words and nearest documents of each text, alike over both', async () => {
+    const question = { texts: ['Ship, ship and a cat', 'nothing known'], nearest: 2, words: 1 };
+    const answer = (await rest('/v1/models/texts/analyse', question)) as { texts: { code: string }[] };
+    expect(answer).toEqual({
+      ...{ model: 'texts', version: 1, codes: 'bits' },
+      texts: [
+        {
+          ...{ known: 3, unknown: 1, code: '03', expected: [{ word: 'ship', probability: 2 }] },
+          nearest: [
+            { document: 'b.txt', begins: 'Blue', similarity: 1 },
+            { document: 'a.txt', class: 'sea', similarity: 0.5 },
+          ],
+        },
+        {
+          ...{ known: 0, unknown: 2, code: '00', expected: [{ word: 'ship', probability: 0 }] },
+          nearest: [
+            { document: 'a.txt', class: 'sea', similarity: 0.5 },
+            { document: 'b.txt', begins: 'Blue', similarity: 0 },
+          ],
+        },
+      ],
+    });
+    const same = await both.grpc.call(analyse, { model: 'texts', ...question });
+    const plain = JSON.parse(JSON.stringify(same, (key, value) => (key === '$typeName' ? undefined : value)));
+    const texts = same.texts.map(({ code, topics }, i) => {
+      const { code: _, topics: __, ...text } = plain.texts[i];
+      expect(topics).toEqual([]);
+      return { ...text, code: Buffer.from(code).toString('hex') };
+    });
+    expect({ ...plain, texts }).toEqual(answer);
+  });
+
+  it('is refused for too much at once, and by models of rows', async () => {
+    const texts = new Array(65).fill('word');
+    expect(await rest('/v1/models/texts/analyse', { texts })).toMatchObject({ field: '/texts' });
+    expect(await refusal(both.grpc.call(analyse, { model: 'texts', texts }))).toBe('invalid-request');
+    expect(await refusal(both.grpc.call(analyse, { model: 'texts', texts: [] }))).toBe('empty-batch');
+    expect(await rest('/v1/models/plain/analyse', { texts: ['a'] })).toMatchObject({ code: 'operation-not-supported' });
+    expect(await refusal(both.grpc.call(analyse, { model: 'plain', texts: ['a'] }))).toBe('operation-not-supported');
+    expect(await rest('/v1/models/texts/analyse', { texts: [1] })).toMatchObject({ code: 'invalid-type' });
   });
 });

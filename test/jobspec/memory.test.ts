@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { HourglassError } from '../../src/base/errors.ts';
 import { checkMemory, estimateMemory } from '../../src/jobspec/memory.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
-import { films } from './films.ts';
+import { factsOf } from './dataset-facts.ts';
 
 const mnist = { shape: [28, 28, 1], range: [0, 1] as const, rows: { train: 60_000 }, classes: 10 };
 const gib = 2 ** 30;
@@ -62,8 +62,8 @@ it('lets every recipe pass under the default limit', () => {
   expect(recipes.length).toBeGreaterThan(5);
   for (const file of recipes) {
     const recipe = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
-    const facts = recipe.dataset === 'movielens-100k' ? films : mnist;
-    for (const job of Object.values(recipe.jobs)) {
+    for (const job of Object.values(recipe.jobs as Record<string, { dataset: string }>)) {
+      const facts = factsOf(job.dataset);
       const { spec } = resolveJobSpec(job, { dataset: facts });
       expect(() => checkMemory(spec, facts, gib), file).not.toThrow();
     }

@@ -3,20 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ModelSpec } from '../../src/jobspec/model.ts';
-import { type DatasetFacts, resolveJobSpec } from '../../src/jobspec/resolve.ts';
-import { films } from './films.ts';
+import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
+import { factsOf } from './dataset-facts.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../recipes');
 const recipes = readdirSync(folder).map(
   (file) => [file, JSON.parse(readFileSync(path.join(folder, file), 'utf8'))] as const,
 );
-const pictures: DatasetFacts = { shape: [28, 28, 1], range: [0, 1], rows: { train: 60_000 }, classes: 10 };
 describe('recipes', () => {
   it.each(recipes)('%s is a job that works', (_, recipe) => {
-    for (const job of Object.values(recipe.jobs)) {
-      const { spec, warnings } = resolveJobSpec(job, {
-        dataset: recipe.dataset === 'movielens-100k' ? films : pictures,
-      });
+    for (const job of Object.values(recipe.jobs as Record<string, { dataset: string }>)) {
+      const { spec, warnings } = resolveJobSpec(job, { dataset: factsOf(job.dataset) });
       expect(warnings).toEqual([]);
       expect(spec.training.maxSamples).toBeUndefined();
     }

@@ -11,12 +11,14 @@ import type { SplitName } from '../../src/data/dataset.ts';
 import type { JobView } from '../../src/jobspec/job.ts';
 import { ModelSpec, type ModelType } from '../../src/jobspec/model.ts';
 import type { RecommenderModel } from '../../src/jobspec/recommender.ts';
+import type { TextModel } from '../../src/jobspec/text-model.ts';
 import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
 import { csvOf, films } from '../train/ratings.ts';
+import { linesOf, words } from '../train/texts.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
@@ -26,7 +28,7 @@ const small = { hidden: [20, 12], code: 6 };
 const head = { epochs: 1 };
 
 /** One job for each type whose inputs are rows, some with a classifier on top. For pictures: test/pictures. */
-const models: Readonly<Record<Exclude<ModelType, 'picture' | RecommenderModel['type']>, object>> = {
+const models: Readonly<Record<Exclude<ModelType, 'picture' | RecommenderModel['type'] | TextModel['type']>, object>> = {
   linear: { code: 6 },
   dense: { ...small, head },
   tied: small,
@@ -47,6 +49,12 @@ const ratingModels: Readonly<Record<RecommenderModel['type'], object>> = {
   ease: { regularisation: 5, positive: 4 },
   autorec: { code: 4 },
   'mult-vae': { code: 3, hidden: [8], positive: 4 },
+};
+
+/** The same of documents. */
+const textModels: Readonly<Record<TextModel['type'], object>> = {
+  topics: { code: 4, hidden: [10], dropout: 0.1 },
+  'semantic-hashing': { code: 32, hidden: [12] },
 };
 
 let up: ChildProcess;
@@ -83,6 +91,13 @@ beforeAll(async () => {
   for (const [type, model] of Object.entries(ratingModels)) {
     const training = { epochs: 40, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
     const job = { name: type, dataset: 'tastes', model: { type, ...model }, training };
+    jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
+  }
+  const texts = await fetch(`${url}/v1/datasets`, { method: 'POST', body: textsForm() });
+  expect(texts.status, await texts.text()).toBe(201);
+  for (const [type, model] of Object.entries(textModels)) {
+    const training = { epochs: 40, batchSize: 20, optimizer: { type: 'adam', learningRate: 0.02 } };
+    const job = { name: type, dataset: 'texts', model: { type, ...model }, training };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
 }, 60_000);
@@ -151,6 +166,16 @@ function ratingsForm(): FormData {
   upload.set('test-rows', new Blob([csvOf(true)]), 'test.csv');
   const names = Array.from({ length: films }, (_, i) => `f${i},Film ${i}\n`);
   upload.set('items', new Blob([`item,name\n${names.join('')}`]), 'items.csv');
+  return upload;
+}
+
+function textsForm(): FormData {
+  const upload = new FormData();
+  upload.set('name', 'texts');
+  const vocabulary = { stopWords: 'none', minDocuments: 1, maxShare: 1 };
+  upload.set('options', JSON.stringify({ kind: 'documents', labelColumn: 'topic', vocabulary }));
+  upload.set('rows', new Blob([linesOf('train')]), 'train.tsv');
+  upload.set('test-rows', new Blob([linesOf('test')]), 'test.tsv');
   return upload;
 }
 
@@ -238,7 +263,9 @@ it('no type is left out', () => {
   const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
     (member) => member.properties.type.const,
   );
-  expect([...Object.keys({ ...models, ...ratingModels }), 'picture'].toSorted()).toEqual(types.toSorted());
+  expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), 'picture'].toSorted()).toEqual(
+    types.toSorted(),
+  );
 });
 
 describe.each(Object.keys(ratingModels))('%s', (type) => {
@@ -279,5 +306,69 @@ describe.each(Object.keys(ratingModels))('%s', (type) => {
     await call(400, `/v1/models/${type}/recommend`, { ratings: [{ item: 'f0', rating: 6 }] });
     await call(409, '/v1/models/dense/recommend', { ratings: [] });
     await call(409, `/v1/models/${type}/reconstruct`, { inputs: [new Array(films).fill(0)] });
+  });
+});
+
+describe.each(Object.keys(textModels))('%s', (type) => {
+  it('tells by a job over HTTP what texts are about, and which documents are like them', {
+    timeout: 240_000,
+  }, async () => {
+    await until(async () => {
+      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
+      jobs.set(type, job);
+      return job.state !== 'queued' && job.state !== 'running';
+    });
+    const job = jobs.get(type);
+    expect(job).toMatchObject({ state: 'succeeded', model: type, version: 1 });
+    expect(job?.metrics).toMatchObject({
+      'test.perplexity': expect.any(Number),
+      'test.lsa.precision10': expect.any(Number),
+    });
+    const manifest = await call<Manifest>(200, `/v1/models/${type}/versions/1`);
+    const codes = type === 'topics' ? 'topics' : 'bits';
+    expect(manifest.text).toEqual({ vocabulary: 'vocabulary.json', words: words.length, rules: 1, codes });
+
+    const client = new HourglassClient({ baseUrl: url });
+    const texts = ['The ship: sails, sea and wind! SHIP sea', 'a cat, a dog, fur'];
+    const answer = await client.analyse(type, texts, { nearest: 5, words: 3 });
+    expect(answer).toMatchObject({ model: type, version: 1, codes });
+    const kinds = answer.texts.map(({ nearest }) => nearest.map((near) => near.class));
+    expect(kinds).toEqual([new Array(5).fill('sea'), new Array(5).fill('animals')]);
+    expect(answer.texts.map(({ known, unknown }) => [known, unknown])).toEqual([
+      [5, 3],
+      [3, 0],
+    ]);
+    for (const { nearest, expected, topics, code } of answer.texts) {
+      const similarities = nearest.map(({ similarity }) => similarity);
+      expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));
+      expect(nearest[0]?.begins).toEqual(expect.any(String));
+      expect(expected).toHaveLength(3);
+      if (codes === 'topics') {
+        expect(topics).toHaveLength(4);
+        expect(topics?.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 4);
+        expect(topics?.[0]?.words).toHaveLength(3);
+      } else expect(code).toMatch(/^[0-9a-f]{8}$/);
+    }
+
+    // What is answered is what was published: counts by the vocabulary of the bundle, through its encoder.
+    const bundle = await client.models.bundle(type);
+    expect(Buffer.from(bundle).toString('latin1')).toContain('vocabulary.json');
+    const vocabulary = JSON.parse(Buffer.from(await client.models.file(type, 1, 'vocabulary.json')).toString()) as {
+      words: string[];
+    };
+    const row = Float32Array.from(vocabulary.words, (word) => ({ ship: 2, sea: 2, wind: 1 })[word] ?? 0);
+    const z = await answerOf(type, 'encoder.onnx', float32([1, words.length], row));
+    if (codes === 'topics') {
+      for (const { topic, share } of answer.texts[0]?.topics ?? []) expect(share).toBeCloseTo(z[topic] as number, 5);
+    } else {
+      const bytes = Buffer.from(answer.texts[0]?.code ?? '', 'hex');
+      expect(Array.from(z, (_, i) => ((bytes[i >> 3] as number) >> (i & 7)) & 1)).toEqual([...z]);
+    }
+    const { codes: rows } = await call<{ codes: number[][] }>(200, `/v1/models/${type}/encode`, { inputs: [[...row]] });
+    expectClose(rows.flat(), z);
+
+    await call(400, `/v1/models/${type}/analyse`, { texts: [] });
+    await call(409, '/v1/models/dense/analyse', { texts });
+    await call(409, `/v1/models/${type}/recommend`, { ratings: [] });
   });
 });

@@ -21,7 +21,7 @@ export const unsafe = (part: StoredPart, what: string): HourglassError =>
   new HourglassError('unsafe-archive', `${part.label}: ${what} Pack plain files in plain folders.`);
 
 export const tooLarge = (part: StoredPart, name: string, limit: number): HourglassError =>
-  invalid(part, `the file ${shown(name)} has more than the ${limit} bytes that a picture may have.`);
+  invalid(part, `the file ${shown(name)} has more than the ${limit} bytes that a file of an archive may have.`);
 
 export const shown = (name: string): string => JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 

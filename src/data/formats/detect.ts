@@ -1,5 +1,6 @@
 /** Which format an upload has, by its bytes alone: names and media types are not believed. */
 
+import type { ArchiveFile, ArchiveNotes } from './archive.ts';
 import { binaryLabels } from './binary-rows.ts';
 import { parseCsv } from './csv.ts';
 import { isIdx, parseIdx, readIdxHeader } from './idx.ts';
@@ -77,6 +78,27 @@ export async function openTextPart(part: StoredPart, context: ParseContext): Pro
   const found = await detect(part, context);
   if (found.format === 'csv') return found.text;
   throw unsupported(part, `it is ${found.format}, but ratings and names of items are tables in text, such as CSV.`);
+}
+
+type OpenedDocuments =
+  | { readonly format: 'csv'; readonly text: Text }
+  | { readonly format: 'zip' | 'tar'; readonly read: (notes: ArchiveNotes) => AsyncIterable<ArchiveFile> };
+
+/** A part that holds documents: text, or an archive of text files. Throws `unsupported-dataset` for the other formats. */
+export async function openDocumentPart(part: StoredPart, context: ParseContext): Promise<OpenedDocuments> {
+  const found = await detect(part, context);
+  const { limits, options } = context;
+  const encoding = options.encoding === undefined ? undefined : encodingNamed(options.encoding);
+  switch (found.format) {
+    case 'csv':
+      return found;
+    case 'zip':
+      return { format: 'zip', read: (notes) => readZip(part, { limits, encoding, notes }) };
+    case 'tar':
+      return { format: 'tar', read: (notes) => readTar(part, { limits, encoding, notes }) };
+    default:
+      throw unsupported(part, `it is ${found.format}, but documents are text, or a zip or tar of text files.`);
+  }
 }
 
 /** The classes of a labels part, one per row: whole numbers or text of a one-dimensional npy or idx, or one column of CSV. */

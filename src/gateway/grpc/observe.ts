@@ -44,6 +44,7 @@ const operations = {
   classify: 'classify',
   generate: 'generate',
   recommend: 'recommend',
+  analyse: 'analyse',
   encodeFrame: 'encode',
   decodeFrame: 'decode',
 } as const satisfies Record<keyof typeof InferenceService.method, LabelsOf<'stageDuration'>['operation']>;

@@ -41,6 +41,7 @@ export const inferenceScopes: Scopes<typeof InferenceService> = {
   classify: 'infer',
   generate: 'infer',
   recommend: 'infer',
+  analyse: 'infer',
   encodeFrame: 'infer',
   decodeFrame: 'infer',
 };

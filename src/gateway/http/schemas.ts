@@ -4,6 +4,7 @@ import { type Static, type TInteger, type TSchema, Type } from 'typebox';
 import { KeyRequest, KeyView } from '../../access/key-record.ts';
 import { scopes } from '../../base/caller.ts';
 import { errorTable } from '../../base/errors.ts';
+import { DocumentFacts } from '../../data/document-facts.ts';
 import { RatingFacts } from '../../data/rating-facts.ts';
 import { SourceFacts } from '../../data/source-facts.ts';
 import { UploadOptions } from '../../data/upload.ts';
@@ -31,6 +32,8 @@ import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
 import { FrameAnswer, RangeWarnings } from './frame-answer.ts';
+import { Recommendations, RecommendRequest } from './recommend-schemas.ts';
+import { AnalyseRequest, Analysis } from './text-schemas.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -125,6 +128,7 @@ export const DatasetInfo = Type.Object({
   classNames: Type.Optional(Type.Array(Type.String())),
   preprocessing: Type.Optional(Preprocessing),
   ratings: Type.Optional(RatingFacts),
+  documents: Type.Optional(DocumentFacts),
   ...Type.Partial(SourceFacts).properties,
   warnings: Type.Array(Type.String(), { description: 'what may not have been meant: guesses, and what was left out' }),
   builtIn: Type.Boolean(),
@@ -134,7 +138,10 @@ export const DatasetInfo = Type.Object({
 export const UploadForm = Type.Object({
   name: Type.Optional(Type.String()),
   options: Type.Optional(Type.String({ description: 'UploadOptions as JSON' })),
-  rows: Type.String({ format: 'binary', description: '.npy, idx (also .gz), .csv, or a zip or tar of pictures' }),
+  rows: Type.String({
+    format: 'binary',
+    description: '.npy, idx (also .gz), .csv, text, or a zip or tar of pictures or texts',
+  }),
   labels: Type.Optional(Type.String({ format: 'binary', description: 'one class a row' })),
   'test-rows': Type.Optional(Type.String({ format: 'binary' })),
   'test-labels': Type.Optional(Type.String({ format: 'binary' })),
@@ -220,53 +227,6 @@ export const GenerateRequest = Type.Object(
   closed,
 );
 export type GenerateRequest = Static<typeof GenerateRequest>;
-const itemId = { minLength: 1, maxLength: 1000 } as const;
-export const RecommendRequest = Type.Object(
-  {
-    ratings: Type.Array(
-      Type.Object(
-        {
-          item: Type.String({ ...itemId, description: 'as the data set calls it' }),
-          rating: Type.Optional(
-            Type.Number({ description: 'on the scale of the data set; default: its highest, for what is liked' }),
-          ),
-        },
-        closed,
-      ),
-      { maxItems: 20_000, description: 'of one person; none: what suits everybody' },
-    ),
-    count: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000, default: 10, description: 'items to recommend' })),
-    includeSeen: Type.Optional(
-      Type.Boolean({ default: false, description: 'also recommend items that the person has rated' }),
-    ),
-    items: Type.Optional(
-      Type.Array(Type.String(itemId), {
-        maxItems: 1000,
-        description: 'items whose scores are wanted, recommended or not',
-      }),
-    ),
-  },
-  closed,
-);
-export type RecommendRequest = Static<typeof RecommendRequest>;
-const ScoredItems = (description: string) =>
-  Type.Array(
-    Type.Object({
-      item: Type.String(),
-      name: Type.Optional(Type.String({ description: 'from the data set' })),
-      score: Type.Number(),
-    }),
-    { description },
-  );
-export const Recommendations = Type.Object({
-  ...answered,
-  scores: Type.Enum(['ratings', 'preferences'], {
-    description: 'ratings: a score is the rating that the person is expected to give; preferences: it is only an order',
-  }),
-  recommended: ScoredItems('the best first'),
-  asked: ScoredItems('of "items", in their order'),
-  unknown: Type.Array(Type.String(), { description: 'items of the request that the model does not know' }),
-});
 export const OutputsAnswer = Type.Object({ ...answered, outputs: Rows, warnings: RangeWarnings });
 export const GeneratedAnswer = Type.Object({
   ...answered,
@@ -355,6 +315,8 @@ export const components = {
   GeneratedAnswer,
   RecommendRequest,
   Recommendations,
+  AnalyseRequest,
+  Analysis,
   FrameAnswer,
   Readiness,
   Info,

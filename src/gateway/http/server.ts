@@ -32,6 +32,7 @@ import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
 import { requestIdOf } from './request-id.ts';
 import { enforceSchemas } from './request-schemas.ts';
 import type { App, HttpParts, RouteParts } from './route-parts.ts';
+import { analyseRoutes } from './routes/analyse.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
@@ -198,6 +199,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
     predictionRoutes(routes, routeParts);
     generateRoutes(routes, routeParts);
     recommendRoutes(routes, routeParts);
+    analyseRoutes(routes, routeParts);
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);

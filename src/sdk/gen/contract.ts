@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -277,6 +277,7 @@ export type DatasetInfo = {
   readonly classNames?: readonly string[];
   readonly preprocessing?: Preprocessing;
   readonly ratings?: Ratings;
+  readonly documents?: Documents;
   /** of the rows */
   readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar';
   /** CSV: of the text, such as utf-8 or windows-1252 */
@@ -302,14 +303,29 @@ export type DatasetList = {
 };
 
 export type UploadOptions = {
-  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called; default "rows" */
-  readonly kind?: 'rows' | 'ratings';
+  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary; default "rows" */
+  readonly kind?: 'rows' | 'ratings' | 'documents';
   /** auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does; default "auto" */
   readonly scale?: 'auto' | '8-bit' | 'none';
   /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
   readonly testFraction?: number;
   /** of the split; default 0; 0 to 4294967295 */
   readonly seed?: number;
+  /** documents: name or number (from 0) of the column that holds the texts; a column called text, body, message … when absent */
+  readonly textColumn?: string | number;
+  /** documents: which words are counted */
+  readonly vocabulary?: {
+    /** words that are left out: those of a list, or your own in lower case; default "english" */
+    readonly stopWords?: 'english' | 'none' | readonly string[];
+    /** documents to train on that must have a word; default 3; from 1 */
+    readonly minDocuments?: number;
+    /** share of the documents that may have a word at most; default 0.5; up to 1 */
+    readonly maxShare?: number;
+    /** words, those that most documents have; default 2000; 2 to 50000 */
+    readonly most?: number;
+  };
+  /** documents: keep how each text begins, which answers show of the nearest documents; false keeps its name alone; default true */
+  readonly titles?: boolean;
   /** shape of one row, such as [28, 28, 1] */
   readonly shape?: readonly number[];
   /** CSV: whether the first line of each file names its columns; found out when absent */
@@ -345,7 +361,7 @@ export type UploadForm = {
   readonly name?: string;
   /** UploadOptions as JSON */
   readonly options?: string;
-  /** .npy, idx (also .gz), .csv, or a zip or tar of pictures */
+  /** .npy, idx (also .gz), .csv, text, or a zip or tar of pictures or texts */
   readonly rows: string;
   /** one class a row */
   readonly labels?: string;
@@ -361,7 +377,7 @@ export type Manifest = {
   /** from 1 */
   readonly version: number;
   readonly createdAt: string;
-  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend')[];
+  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend' | 'analyse')[];
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
@@ -371,6 +387,7 @@ export type Manifest = {
   readonly classes?: readonly string[];
   readonly lineage: Lineage;
   readonly metrics: { readonly [name: string]: number };
+  readonly text?: Text;
   readonly codec?: Codec;
   readonly picture?: Picture;
   readonly files: readonly Files[];
@@ -507,6 +524,56 @@ export type Recommendations = {
   }[];
   /** items of the request that the model does not know */
   readonly unknown: readonly string[];
+};
+
+export type AnalyseRequest = {
+  readonly texts: readonly string[];
+  /** documents that the model was trained on to find for each text; default 10; 0 to 100 */
+  readonly nearest?: number;
+  /** words of each topic (of which 20 are kept), and words expected in each text; default 10; 0 to 100 */
+  readonly words?: number;
+};
+
+export type Analysis = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** what a code of the model is */
+  readonly codes: 'topics' | 'bits';
+  /** in the order of the request */
+  readonly texts: readonly {
+    /** words that are in the vocabulary, with repetitions; from 0 */
+    readonly known: number;
+    /** words that are not, stop words among them; from 0 */
+    readonly unknown: number;
+    /** of a model of topics: those with the largest shares, which come first */
+    readonly topics?: readonly {
+      /** from 0 */
+      readonly topic: number;
+      /** 0 to 1 */
+      readonly share: number;
+      /** the most probable first */
+      readonly words: readonly string[];
+    }[];
+    /** of a model of bits: its bytes, the first bit lowest in the first byte */
+    readonly code?: string;
+    /** the most probable words by the code */
+    readonly expected: readonly {
+      readonly word: string;
+      /** 0 to 1 */
+      readonly probability: number;
+    }[];
+    /** of the documents that the model was trained on, the nearest first */
+    readonly nearest: readonly {
+      /** its path in the archive, its title in the table, or its number */
+      readonly document: string;
+      /** how its text begins, where the data set keeps that */
+      readonly begins?: string;
+      readonly class?: string;
+      /** 1 is the same code */
+      readonly similarity: number;
+    }[];
+  }[];
 };
 
 export type FrameAnswer = {
@@ -1262,6 +1329,30 @@ export type ModelSpecMultVae = {
   readonly positive: number;
 };
 
+export type ModelSpecTopics = {
+  readonly type: 'topics';
+  /** number of topics; default 50; 2 to 1000 */
+  readonly code: number;
+  /** softplus units of the encoder; the decoder is one layer from topics to words; default [100,100] */
+  readonly hidden: readonly number[];
+  /** α of the Dirichlet prior that the mixtures of documents come from; less of it gives fewer topics each; default 1; up to 1000 */
+  readonly concentration: number;
+  /** share of the hidden units, and of the topics of a mixture, left out in each step; default 0.2; from 0 */
+  readonly dropout: number;
+};
+
+export type ModelSpecSemanticHashing = {
+  readonly type: 'semantic-hashing';
+  /** bits of a code, a multiple of 8; default 64; 32 to 128 */
+  readonly code: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [500] */
+  readonly hidden: readonly number[];
+  /** deviation of the noise on the input of a code unit, against which only values near 0 and 1 stand; 4 in the paper; default 1; 0 to 100 */
+  readonly noise: number;
+  /** share of the words of a document left out in each step; default 0.2; from 0 */
+  readonly dropout: number;
+};
+
 export type CorruptionMaskingRequest = {
   readonly type: 'masking';
   /** default 0.5 */
@@ -1818,7 +1909,31 @@ export type ModelMultVaeRequest = {
   readonly positive?: number;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest;
+export type ModelTopicsRequest = {
+  readonly type: 'topics';
+  /** number of topics; default 50; 2 to 1000 */
+  readonly code?: number;
+  /** softplus units of the encoder; the decoder is one layer from topics to words; default [100,100] */
+  readonly hidden?: readonly number[];
+  /** α of the Dirichlet prior that the mixtures of documents come from; less of it gives fewer topics each; default 1; up to 1000 */
+  readonly concentration?: number;
+  /** share of the hidden units, and of the topics of a mixture, left out in each step; default 0.2; from 0 */
+  readonly dropout?: number;
+};
+
+export type ModelSemanticHashingRequest = {
+  readonly type: 'semantic-hashing';
+  /** bits of a code, a multiple of 8; default 64; 32 to 128 */
+  readonly code?: number;
+  /** units of the encoder layers before the code; the decoder mirrors them; default [500] */
+  readonly hidden?: readonly number[];
+  /** deviation of the noise on the input of a code unit, against which only values near 0 and 1 stand; 4 in the paper; default 1; 0 to 100 */
+  readonly noise?: number;
+  /** share of the words of a document left out in each step; default 0.2; from 0 */
+  readonly dropout?: number;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest;
 
 /** default {} */
 export type ValidationRequest = {
@@ -1935,6 +2050,28 @@ export type Ratings = {
   readonly test: number;
 };
 
+/** documents to train on */
+export type Train = {
+  /** words in the vocabulary, with repetitions; from 0 */
+  readonly words: number;
+  /** different words, added up over the documents; from 0 */
+  readonly entries: number;
+};
+
+/** documents held out for testing */
+export type Test = {
+  /** words in the vocabulary, with repetitions; from 0 */
+  readonly words: number;
+  /** different words, added up over the documents; from 0 */
+  readonly entries: number;
+};
+
+/** of a data set of documents: its rows are documents, value i of a row is how often word i is in it */
+export type Documents = {
+  readonly train: Train;
+  readonly test: Test;
+};
+
 /** what was done to the values of the data set: value of a row = uploaded value / divisor; rows of numbers are sent scaled alike. Absent in versions of older releases */
 export type InputScaling = {
   /** 1 or 255 */
@@ -1956,6 +2093,18 @@ export type Lineage = {
   readonly engine: string;
   /** revision of the engine's arithmetic: another one gives other bits from the same seed; absent for versions trained before revisions were counted; from 1 */
   readonly engineRevision?: number;
+};
+
+/** there when the rows of the model are counts of words in documents */
+export type Text = {
+  /** file of the version and of its bundle: which word each value counts */
+  readonly vocabulary: string;
+  /** of the vocabulary; from 1 */
+  readonly words: number;
+  /** version of the rules that divide a text into words; from 1 */
+  readonly rules: number;
+  /** what a code is: shares of topics, or bits */
+  readonly codes: 'topics' | 'bits';
 };
 
 export type Qualities = {

@@ -178,6 +178,8 @@ describe('answers are as the contract says', () => {
     ['post', '/v1/models/{model}/generate', '/v1/models/tiny/generate', { count: 2 }, 200],
     ['post', '/v1/models/{model}/generate', '/v1/models/digits/generate', {}, 409],
     ['post', '/v1/models/{model}/recommend', '/v1/models/digits/recommend', { ratings: [] }, 409],
+    ['post', '/v1/models/{model}/analyse', '/v1/models/digits/analyse', { texts: ['words'] }, 409],
+    ['post', '/v1/models/{model}/analyse', '/v1/models/digits/analyse', { texts: [] }, 400],
     ['post', '/encode', '/encode?model=tiny&outliers=true', rows, 200],
     ['post', '/decode', '/decode?model=tiny', { codes: [[1, 2]] }, 200],
     ['post', '/reconstruct', '/reconstruct?model=tiny', rows, 200],

@@ -23,6 +23,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     createdAt,
     sizes: _sizes,
     ratings,
+    documents,
     ...same
   } = info;
   return {
@@ -31,6 +32,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     range: [...range],
     rows: { ...rows },
     ...(ratings && { ratings: { ...ratings, range: [...ratings.range] } }),
+    ...(documents && { documents: { train: countsOf(documents.train), test: countsOf(documents.test) } }),
     classNames: [...classNames],
     columns: [...columns],
     ...(labelColumn !== undefined && { labelColumn: fromJson(ValueSchema, labelColumn) }),
@@ -38,6 +40,11 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     ...(createdAt !== undefined && { createdAt: timestampFromDate(new Date(createdAt)) }),
   };
 }
+
+const countsOf = ({ words, entries }: { words: number; entries: number }) => ({
+  words: BigInt(words),
+  entries: BigInt(entries),
+});
 
 const roles: Readonly<Record<number, UploadPart['role']>> = {
   [DatasetRole.UNSPECIFIED]: 'rows',

@@ -20,6 +20,7 @@ const operationNumbers = {
   generate: OperationNumber.GENERATE,
   outliers: OperationNumber.OUTLIERS,
   recommend: OperationNumber.RECOMMEND,
+  analyse: OperationNumber.ANALYSE,
 } as const satisfies Record<Operation, OperationNumber>;
 
 export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShape<typeof FileEntrySchema> => ({

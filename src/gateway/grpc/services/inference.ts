@@ -1,4 +1,4 @@
-/** InferenceService: encode, decode, denoise, reconstruct, classify and generate with a trained model; frames of devices. */
+/** InferenceService: what trained models answer to rows, ratings and texts; frames of devices. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
+import { checkAnalysis } from '../../../serve/analyse.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { Answer, PredictAnswer, RowSource } from '../../../serve/prediction-service.ts';
 import { encodePictureFrame } from '../../picture-frames.ts';
@@ -123,6 +124,26 @@ export function inferenceService({
       const question = { model, ratings, count, includeSeen, items, demand };
       const { recommended, asked, unknown, ...answer } = await predictions.recommend(caller, question);
       return { ...answer, recommended: [...recommended], asked: [...asked], unknown: [...unknown] };
+    },
+
+    async analyse({ model, texts, nearest, words }, call) {
+      call.limit(deadlineMs);
+      checkAnalysis({ texts: texts.length, nearest: nearest ?? 0, words: words ?? 0 });
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
+      const analysis = await predictions.analyse(caller, { model, texts, nearest, words, demand });
+      return {
+        ...analysis,
+        texts: analysis.texts.map(({ topics = [], expected, nearest: near, ...text }) => ({
+          ...text,
+          topics: topics.map((topic) => ({ ...topic, words: [...topic.words] })),
+          expected: [...expected],
+          nearest: [...near],
+        })),
+      };
     },
 
     async decode({ model, codes, outputFormat }, call) {

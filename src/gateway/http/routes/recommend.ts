@@ -2,8 +2,9 @@
 
 import { Demand, timeoutOf } from '../demand.ts';
 import { json } from '../media.ts';
+import type { RecommendRequest } from '../recommend-schemas.ts';
 import type { App, RouteParts } from '../route-parts.ts';
-import { problem, type RecommendRequest, ReferenceParams, ref } from '../schemas.ts';
+import { problem, ReferenceParams, ref } from '../schemas.ts';
 
 export function recommendRoutes(app: App, { config, observer, limits }: RouteParts): void {
   app.post(

@@ -1,17 +1,22 @@
-/** Reads one split of stored ratings: the whole sparse matrix at its first use; rows are written out dense only where they are asked for. */
+/** Sparse rows as they are stored: ratings of people, counts of words in documents. Read whole at the first use; dense only where they are asked for. */
 
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { type SparseMatrix, scatterRow, sparseBytes, sparseFromBytes } from '../base/sparse.ts';
 import { ShortFileError, type StoredSet } from '../store/contract.ts';
 import type { SparseSplit, SplitName } from './dataset.ts';
 import { corrupt, type DatasetManifest } from './manifest.ts';
-import type { RatedItem } from './rating-facts.ts';
 
-export interface RatingFileOptions {
-  readonly set: StoredSet;
-  readonly dataset: string;
-  readonly split: SplitName;
-  readonly manifest: DatasetManifest;
+/** Writes a new file and answers its SHA-256. */
+export async function writeSynced(file: string, bytes: Uint8Array): Promise<string> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** Throws `dataset-corrupt` when the file is missing, cut or changed. */
@@ -31,20 +36,35 @@ async function readChecked(set: StoredSet, dataset: string, file: string, sha256
   throw corrupt(dataset, `${file} does not match its checksum`);
 }
 
-export class RatingFile implements SparseSplit {
+/** A stored JSON file, checked against its checksum. */
+export async function readFacts<T>(set: StoredSet, dataset: string, file: string, sha256 = ''): Promise<T> {
+  return JSON.parse(Buffer.from(await readChecked(set, dataset, file, sha256)).toString()) as T;
+}
+
+export interface SparseFileOptions {
+  readonly set: StoredSet;
+  readonly dataset: string;
+  readonly split: SplitName;
+  readonly manifest: DatasetManifest;
+  /** values that are not 0 */
+  readonly entries: number;
+}
+
+export class SparseFile implements SparseSplit {
   readonly length: number;
   readonly rowSize: number;
   readonly storedBytes: number;
   readonly inMemory = true;
-  readonly #options: RatingFileOptions;
+  readonly #options: SparseFileOptions;
   #matrix: Promise<SparseMatrix> | undefined;
+  #labels: Promise<Int32Array | undefined> | undefined;
 
-  constructor(options: RatingFileOptions) {
-    const { manifest, split } = options;
+  constructor(options: SparseFileOptions) {
+    const { manifest, split, entries } = options;
     this.#options = options;
     this.length = manifest.splits[split].rows;
     this.rowSize = manifest.shape[0] ?? 0;
-    this.storedBytes = sparseBytes(this.length, manifest.ratings?.[split] ?? 0);
+    this.storedBytes = sparseBytes(this.length, entries);
   }
 
   matrix(): Promise<SparseMatrix> {
@@ -62,23 +82,28 @@ export class RatingFile implements SparseSplit {
     for (const [i, row] of rows.entries()) scatterRow(matrix, row, out, i * this.rowSize);
   }
 
-  labels(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  labels(): Promise<Int32Array | undefined> {
+    this.#labels ??= this.#readLabels();
+    return this.#labels;
+  }
+
+  async #readLabels(): Promise<Int32Array | undefined> {
+    const { set, dataset, split, manifest } = this.#options;
+    const { labelsSha256, rows } = manifest.splits[split];
+    if (labelsSha256 === undefined) return undefined;
+    const bytes = await readChecked(set, dataset, `${split}.labels`, labelsSha256);
+    if (bytes.length === 4 * rows) return new Int32Array(bytes.slice().buffer);
+    throw corrupt(dataset, `${split}.labels has another number of labels than there are rows`);
   }
 
   async #read(): Promise<SparseMatrix> {
-    const { set, dataset, split, manifest } = this.#options;
+    const { set, dataset, split, manifest, entries } = this.#options;
     const bytes = await readChecked(set, dataset, `${split}.rows`, manifest.splits[split].sha256);
     try {
-      return sparseFromBytes(bytes, this.length, this.rowSize, manifest.ratings?.[split] ?? 0);
+      return sparseFromBytes(bytes, this.length, this.rowSize, entries);
     } catch (thrown) {
       if (!(thrown instanceof RangeError)) throw thrown;
       throw corrupt(dataset, `${split}.rows holds ${thrown.message}`, thrown);
     }
   }
-}
-
-export async function readItems(set: StoredSet, dataset: string, sha256: string): Promise<readonly RatedItem[]> {
-  const bytes = await readChecked(set, dataset, 'items.json', sha256);
-  return JSON.parse(Buffer.from(bytes).toString()) as RatedItem[];
 }
