@@ -52,6 +52,7 @@ const queueSettings = (config: Config, url: string | null): QueueSettings => ({
   keepEvents: config.eventHistory,
   maxWaiting: config.maxQueuedJobs,
   maxWaitingPerClient: config.maxQueuedJobsPerClient,
+  tenantJobs: { waiting: config.tenantQueuedJobs, running: config.tenantRunningJobs },
 });
 
 /** Undefined, and nothing loaded, where nobody wants spans. */

@@ -140,6 +140,19 @@ export const settings = {
     'jobs that may wait of one client address; behind a proxy all clients have its address',
   ),
 
+  tenantQueuedJobs: queue(
+    'HOURGLASS_TENANT_QUEUED_JOBS',
+    optional(integer(1, 1_000_000)),
+    null,
+    'jobs that may wait of each tenant other than default; without it as many as all may have',
+  ),
+  tenantRunningJobs: queue(
+    'HOURGLASS_TENANT_RUNNING_JOBS',
+    optional(integer(1, 1_000_000)),
+    null,
+    'jobs that may run at once of each tenant other than default; without it as many as there are workers',
+  ),
+
   engine: training(
     'HOURGLASS_ENGINE',
     choice('onnx', 'eager', 'tensorflow'),

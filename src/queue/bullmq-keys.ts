@@ -3,6 +3,8 @@
  * and test/queue/bullmq-keys.test.ts holds this file against the installed one.
  *
  *   <base>training…:<delivery>          hash    one delivery of a job; `:lock` at its end: the token of the worker that has it
+ *   <base>training…:wait                list    deliveries without a priority, which are taken first
+ *   <base>training…:prioritized         sorted  deliveries that wait, by priority
  *   <base>training…:active              list    deliveries that a worker has taken
  *   <base>training…:stalled             set     deliveries that were active at the last check; renewing takes one out
  *   <base>training…:stalled-check       string  while it is there, nobody checks again
@@ -28,6 +30,8 @@ local function bullDelivery(queue, delivered) return bull(queue) .. delivered en
 local function bullLock(queue, delivered) return bull(queue) .. delivered .. ':lock' end
 local function bullActive(queue) return bull(queue) .. 'active' end
 local function bullStalled(queue) return bull(queue) .. 'stalled' end
+local function bullIsNext(queue) return redis.call('LLEN', bull(queue) .. 'wait') > 0 end
+local function bullWaits(queue) return redis.call('ZCARD', bull(queue) .. 'prioritized') > 0 end
 local function bullStalledCheck(queue) return bull(queue) .. 'stalled-check' end
 -- Server time in ms at which a delayed delivery is due; nil when it is not delayed.
 local function bullDueAt(queue, delivered)

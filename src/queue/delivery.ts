@@ -11,7 +11,7 @@ import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
 import { bullKeys, bullQueueName, deviceQueues } from './bullmq-keys.ts';
 import { recountScript } from './job-scripts.ts';
-import { deliveredScript, orphansScript, takenScript } from './lease-scripts.ts';
+import { deliveredScript, orphansScript, takenScript, turnScript } from './lease-scripts.ts';
 import { keyBase, type RedisSettings } from './redis.ts';
 import { Script } from './script.ts';
 
@@ -99,7 +99,7 @@ export class Delivery {
 
   /** Hands over one job or sweep. */
   async handOverOne(id: string): Promise<void> {
-    const { delivery, priority, trials, queue } = await this.#record(id);
+    const { delivery, priority, trials, queue, tenant } = await this.#record(id);
     if (delivery === null) {
       await this.#client.zrem(`${this.#base}pending`, id);
       return;
@@ -110,15 +110,15 @@ export class Delivery {
       data: {},
       opts: {
         jobId: deliveryId(of, number),
-        // BullMQ: 1 is the highest, 0 would mean none
-        priority: 1001 - Number(priority ?? 0),
+        // BullMQ: 1 is the highest. One whose tenant has its turn has none, and is taken before all others.
+        ...(tenant === undefined && { priority: 1001 - Number(priority ?? 0) }),
         removeOnComplete: true,
         removeOnFail: true,
       },
     });
     const own = node(id, delivery, queue);
     const children: FlowJob[] = [];
-    for (const trial of JSON.parse(trials ?? '[]') as string[]) {
+    for (const trial of tenant === undefined ? (JSON.parse(trials ?? '[]') as string[]) : []) {
       const record = await this.#record(trial);
       if (record.delivery !== null && !isFinal(record.state)) children.push(node(trial, record.delivery, record.queue));
     }
@@ -143,6 +143,8 @@ export class Delivery {
 
   /** The next delivery of a queue; undefined when there is none. `token` must be new. */
   async take(name: Device, token: string): Promise<Taken | undefined> {
+    const turn = await turnScript.run(this.#client, this.#base, name);
+    if (turn !== 'bull') await this.handOverOne(String(turn));
     const [data, id] = await this.#queue(name).backend.moveToActive(token);
     return data && id ? this.#taken(name, id, token) : undefined;
   }
@@ -222,13 +224,20 @@ export class Delivery {
   }
 
   async #record(id: string) {
-    const fields = ['delivery', 'priority', 'trials', 'state', 'queue'] as const;
-    const [delivery = null, priority, trials, state, queue] = await this.#client.hmget(
+    const fields = ['delivery', 'priority', 'trials', 'state', 'queue', 'tenant'] as const;
+    const [delivery = null, priority, trials, state, queue, tenant] = await this.#client.hmget(
       `${this.#base}job:${id}`,
       ...fields,
     );
     // Records of earlier releases name no queue.
-    return { delivery, priority, trials, state, queue: deviceQueues.find((name) => name === queue) ?? 'any' };
+    return {
+      delivery,
+      priority,
+      trials,
+      state,
+      queue: deviceQueues.find((name) => name === queue) ?? 'any',
+      tenant: tenant ?? undefined,
+    };
   }
 }
 

@@ -2,10 +2,13 @@
 
 import { recordScript } from './record-script.ts';
 
-/** With `tenant`: whose lists are meant from here on. */
+/** With `tenant` and `mostRunning`: whose lists are meant from here on. */
 const enterTenant = `
 local own = homeOf(tenant)
-if own ~= base then redis.call('SADD', base .. 'tenants', tenant) end
+if own ~= base then
+  redis.call('SADD', base .. 'tenants', tenant)
+  redis.call(unpack(mostRunning ~= '' and {'HSET', base .. 'limits', tenant, mostRunning} or {'HDEL', base .. 'limits', tenant}))
+end
 `;
 
 /** With `idem` and `fingerprint`: answers a key that was used before. */
@@ -26,7 +29,7 @@ end
 `;
 
 /**
- * With `client`, `most`, `mostOfClient`, `dataset` and `identity`: refuses what would be one job too many, and a job for a
+ * With `client`, `most`, `mostOfClient`, `mostOfTenant`, `dataset` and `identity`: refuses what would be one job too many, and a job for a
  * data set that is being deleted. `wanted` is the number of jobs.
  */
 const refuseWithoutRoom = `
@@ -36,6 +39,8 @@ local function refusal(wanted)
   if waiting + wanted > tonumber(most) then return {'full', waiting} end
   local mine = client ~= '' and redis.call('ZCARD', own .. 'client:' .. client) or 0
   if mine + wanted > tonumber(mostOfClient) then return {'client-full', mine} end
+  local queued = redis.call('ZCARD', own .. 'jobs:queued')
+  if own ~= base and mostOfTenant ~= '' and queued + wanted > tonumber(mostOfTenant) then return {'tenant-full', queued} end
   if identity ~= '' and redis.call('GET', own .. 'retired:' .. dataset) == identity then return {'retired'} end
 end
 `;
@@ -43,13 +48,13 @@ end
 /**
  * ARGV: id, spec, warnings, priority, deadline ms or '', kept events, kept jobs, idempotency key or '', fingerprint of
  * the request, lifetime of the key in ms, queue, client or '', limit of waiting jobs, limit of the client's, data set and its
- * identity or '', position of the submission in its trace or '', the request as it was sent or '', tenant. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
+ * identity or '', position of the submission in its trace or '', the request as it was sent or '', tenant, its limits of waiting and of running jobs or ''. → ['ok', record] · ['reused'] · ['full', waiting] · ['client-full', waiting] · ['retired']
  */
 export const submitScript = recordScript(`
 local id, spec, warnings, priority, deadline = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local keepEvents, keepJobs, idem, fingerprint, lifetime = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local queue, client, most, mostOfClient, dataset, identity = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16]
-local traceparent, asked, tenant = ARGV[17], ARGV[18], ARGV[19]
+local traceparent, asked, tenant, mostOfTenant, mostRunning = ARGV[17], ARGV[18], ARGV[19], ARGV[20], ARGV[21]
 ${enterTenant}
 ${answerKnownKey}
 ${refuseWithoutRoom}
@@ -138,15 +143,15 @@ return {'ok'}
 /**
  * ARGV: id, search, warnings, priority, kept events, kept jobs, idempotency key or '', fingerprint, lifetime of the key in
  * ms, client or '', limit of waiting jobs, limit of the client's, data set, its identity or '', queue of the sweep itself,
- * ids of the trials as JSON, position of the submission in its trace or '', tenant, then (id, spec, parameters, queue) for each trial. → as for a job
+ * ids of the trials as JSON, position of the submission in its trace or '', tenant, its limits of waiting and of running jobs or '', then (id, spec, parameters, queue) for each trial. → as for a job
  * Only the sweep is noted for delivery: it takes its trials along as a flow.
  */
 export const submitSweepScript = recordScript(`
 local id, search, warnings, priority = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local keepEvents, keepJobs, idem, fingerprint, lifetime = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local client, most, mostOfClient, dataset, identity, queue = ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15]
-local traceparent, tenant = ARGV[17], ARGV[18]
-local first = 19
+local traceparent, tenant, mostOfTenant, mostRunning = ARGV[17], ARGV[18], ARGV[19], ARGV[20]
+local first = 21
 ${enterTenant}
 ${answerKnownKey}
 ${refuseWithoutRoom}
@@ -175,6 +180,7 @@ for i = first, #ARGV, 4 do
   redis.call('ZADD', own .. 'jobs', 0, trial)
   move(trial, 'queued')
   tell(trial)
+  if own ~= base then deliver(trial) end
 end
 move(id, 'queued')
 tell(id)

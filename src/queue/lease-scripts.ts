@@ -258,6 +258,43 @@ return false
 `);
 
 /**
+ * Whose turn it is when a worker wants a job. ARGV: queue. → 'bull': what BullMQ has next · the id of a job that has to be handed
+ * to BullMQ now, ahead of what waits there
+ *
+ * Start-time fair queueing (Goyal, Vin, Cheng 1996) with jobs of weight one: each tenant with a job to begin has the virtual time
+ * of its next turn, the smallest is served and moves on by one, and who comes back is not served before the time of the last
+ * turn. So a tenant with many jobs delays another's next one by one job of each tenant, however many it has.
+ */
+export const turnScript = recordScript(`
+local queue = ARGV[1]
+if redis.call('EXISTS', base .. 'tenants') == 0 or bullIsNext(queue) then return 'bull' end
+local turns = base .. 'turns:' .. queue
+local clock = tonumber(redis.call('HGET', base .. 'clocks', queue) or 0)
+local first, firstTime
+local function stand(tenant)
+  local at = math.max(clock, tonumber(redis.call('ZSCORE', turns, tenant) or 0))
+  if not first or at < firstTime then first, firstTime = tenant, at end
+end
+local function mayRun(tenant)
+  local most = tonumber(redis.call('HGET', base .. 'limits', tenant) or '')
+  if not most then return true end
+  local own = homeOf(tenant)
+  return redis.call('ZCARD', own .. 'jobs:running') + redis.call('ZCARD', own .. 'jobs:cancelling') < most
+end
+if bullWaits(queue) then stand('default') end
+for _, tenant in ipairs(redis.call('SMEMBERS', base .. 'tenants')) do
+  if redis.call('EXISTS', homeOf(tenant) .. 'backlog:' .. queue) == 1 and mayRun(tenant) then stand(tenant) end
+end
+if not first then return 'bull' end
+redis.call('HSET', base .. 'clocks', queue, firstTime)
+redis.call('ZADD', turns, firstTime + 1, first)
+if first == 'default' then return 'bull' end
+local id = redis.call('ZPOPMIN', homeOf(first) .. 'backlog:' .. queue)[1]
+redis.call('ZADD', base .. 'pending', now, id)
+return id
+`);
+
+/**
  * A delivery that BullMQ has taken over leaves the list, and idle workers hear of it. ARGV: id, delivery.
  * A job that was started anew meanwhile stays in the list.
  */
@@ -307,7 +344,12 @@ local function isOver(trials)
   return true
 end
 local function look(id)
-  local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep', 'queue')
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'delivery', 'trials', 'sweep', 'queue', 'tenant')
+  local own = homeOf(record[5])
+  if own ~= base then
+    if redis.call('ZSCORE', own .. 'backlog:' .. (record[4] or 'any'), id) then return end
+    if record[2] and not isOver(cjson.decode(record[2])) then return end
+  end
   local delivered = id .. '-' .. record[1]
   local sweepWaits = record[3] and redis.call('ZSCORE', base .. 'pending', record[3])
   if redis.call('ZSCORE', base .. 'pending', id) or sweepWaits then return end

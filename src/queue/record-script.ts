@@ -27,6 +27,10 @@ import { Script } from './script.ts';
  *   <base>delivered     channel   a delivery may be there to take
  *   <home>idem:<key>    hash      idempotency key → job
  *   <home>retired:<name>  text    identity of a data set that is being deleted
+ *   <home>backlog:<device>  sorted by priority, highest first, then id: jobs of another tenant than default whose turn has
+ *                                 not come
+ *   <base>turns:<device>  sorted    tenant → virtual time of its next turn; <base>clocks: device → that of the last one
+ *   <base>limits        hash      tenant → jobs that may run at once
  *   <base>tenants       set       names of all tenants that have submitted something, but for `default`
  *
  * <home> is <base> for the tenant `default`, whose keys therefore have the names of earlier releases, and
@@ -123,6 +127,19 @@ local function count(id)
   if client then keep(own .. 'client:' .. client, waits, 0) end
 end
 
+-- Jobs of the tenant default go to BullMQ at once. Those of others wait in lists of their own and go there one by one, when
+-- it is the tenant's turn (turnScript); a sweep of theirs when its trials are over.
+local function deliver(id)
+  local record = redis.call('HMGET', base .. 'job:' .. id, 'tenant', 'queue', 'priority', 'trials')
+  local own = homeOf(record[1])
+  if own == base then
+    redis.call('ZADD', base .. 'pending', now, id)
+  elseif not record[4] or trialsAreOver(record[4]) then
+    redis.call('ZADD', own .. 'backlog:' .. (record[2] or 'any'), -tonumber(record[3] or 0), id)
+    redis.call('PUBLISH', base .. 'delivered', '')
+  end
+end
+
 local function move(id, to)
   local key = base .. 'job:' .. id
   local record = redis.call('HMGET', key, 'state', 'sweep')
@@ -132,15 +149,15 @@ local function move(id, to)
   if to == 'queued' then redis.call('HSET', key, 'queuedAt', now) end
   count(id)
   -- The end of its last trial makes a sweep wait for a worker; a trial that is started again takes that back.
-  if record[2] and record[1] and (isFinal(to) or isFinal(record[1])) then count(record[2]) end
+  if record[2] and record[1] and (isFinal(to) or isFinal(record[1])) then
+    count(record[2])
+    local isWaiting = redis.call('HGET', base .. 'job:' .. record[2], 'state') == 'queued'
+    if isFinal(to) and isWaiting and home(id) ~= base then deliver(record[2]) end
+  end
 end
 
 local function tell(id)
   emit(id, 'state', '{"state":"' .. redis.call('HGET', base .. 'job:' .. id, 'state') .. '"}')
-end
-
-local function deliver(id)
-  redis.call('ZADD', base .. 'pending', now, id)
 end
 
 -- A job that has ended takes its events with it when it is dropped, and out of the sum when it is started again.
@@ -182,6 +199,7 @@ local function finish(id, to)
   redis.call('HDEL', key, 'owner', 'waitingFor')
   redis.call('ZREM', base .. 'pending', id)
   local own = home(id)
+  redis.call('ZREM', own .. 'backlog:' .. (redis.call('HGET', key, 'queue') or 'any'), id)
   redis.call('ZADD', own .. 'finished', now, id)
   tell(id)
   redis.call('HSET', key, 'endEvent', emit(id, 'end', ''))

@@ -168,6 +168,8 @@ export class RedisJobQueue implements JobQueue {
       caller?.traceparent ?? '',
       options.asked === undefined ? '' : JSON.stringify(options.asked),
       this.#tenant,
+      this.#settings.tenantJobs?.waiting ?? '',
+      this.#settings.tenantJobs?.running ?? '',
     );
     const job = viewOf(this.#recordIn(reply));
     this.#logQueued(job, caller);
@@ -312,6 +314,8 @@ export class RedisJobQueue implements JobQueue {
 
   /** Hands a job to BullMQ. When that does not work now, the next worker's heartbeat does it. */
   #handOver(id: string): void {
+    // Those of other tenants wait for their turn.
+    if (this.#tenant !== defaultTenant) return;
     this.#deliver((delivery) => delivery.handOverOne(id));
   }
 

@@ -92,6 +92,8 @@ export class RedisSweepQueue implements SweepQueue {
       JSON.stringify(ids),
       caller?.traceparent ?? '',
       tenant,
+      settings.tenantJobs?.waiting ?? '',
+      settings.tenantJobs?.running ?? '',
       ...trials.flatMap(({ spec, parameters }, i) => [
         ids[i] as string,
         JSON.stringify(spec),

@@ -28,6 +28,8 @@ export interface QueueSettings extends RedisSettings {
   /** jobs that may wait, in all and of one client */
   readonly maxWaiting: number;
   readonly maxWaitingPerClient: number;
+  /** jobs of each tenant other than `default` that may wait and run; null: as many as it likes */
+  readonly tenantJobs?: { readonly waiting: number | null; readonly running: number | null };
 }
 
 /** What every key begins with; the braces keep them together in a cluster. */

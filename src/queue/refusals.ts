@@ -30,6 +30,12 @@ export const refusals: Readonly<Record<string, (about: unknown, settings: QueueS
       waiting,
       maxWaitingPerClient,
     ),
+  'tenant-full': (waiting, { tenantJobs }) =>
+    quota(
+      `${waiting} jobs of your tenant wait already, and HOURGLASS_TENANT_QUEUED_JOBS allows ${tenantJobs?.waiting}. Submit again when some have begun, or cancel some.`,
+      waiting,
+      tenantJobs?.waiting ?? 0,
+    ),
   retired: () => new HourglassError('dataset-not-found', 'The data set has just been deleted.', { field: '/dataset' }),
   used: (job) =>
     new HourglassError(

@@ -118,9 +118,10 @@ it('tells a worker whose job it is, finds the lost jobs of all, and shows others
   const acme = queue.forTenant('acme');
   const { id: own } = await queue.submit(jobSpec());
   const { id } = await acme.submit(jobSpec());
-  // A server that lost its last writes: BullMQ knows nothing of the jobs.
-  await until(async () => (await client.zcard('{worker}:training:prioritized')) === 2);
+  // A server that lost its last writes: neither BullMQ nor the list of the tenant knows of the jobs.
+  await until(async () => (await client.zcard('{worker}:training:prioritized')) === 1);
   const lost = await client.keys('{worker}:training:*');
+  expect(await client.del('{worker}:tenant:acme:backlog:any')).toBe(1);
   await client.del('{worker}:pending', ...lost);
   const leases: Lease[] = [];
   let finish = (): void => undefined;
@@ -150,4 +151,116 @@ it('tells a worker whose job it is, finds the lost jobs of all, and shows others
   await until(async () => (await acme.get(id)).state === 'succeeded');
   await consumer.drain();
   await queue.close();
+});
+
+describe('turns', () => {
+  /** The tenants in the order in which one worker began their jobs, after `submit`; as long as it wants more. */
+  async function orderOf(
+    prefix: string,
+    jobs: number,
+    submit: (queue: RedisJobQueue) => Promise<void>,
+    changes: Parameters<typeof openQueue>[1] = {},
+  ): Promise<string[]> {
+    const queue = await openQueue(redis.url, { prefix, ...changes });
+    await submit(queue);
+    const begun: string[] = [];
+    const train = async ({ claim }: Lease) => {
+      begun.push(`${claim.tenant} ${claim.spec.name}`);
+      return { kind: 'succeeded', metrics: { 'heldOut.loss': 1 } } as const;
+    };
+    const consumer = await JobConsumer.open(consumerSettings(redis.url, { prefix }), train, quiet);
+    await until(() => begun.length >= jobs);
+    await consumer.drain();
+    await queue.close();
+    return begun;
+  }
+  const many = async (of: JobQueue, count: number, name: string): Promise<void> => {
+    for (let i = 0; i < count; i++) await of.submit(jobSpec(name));
+  };
+
+  it('are taken by all tenants, however many jobs one of them has', async () => {
+    const begun = await orderOf('fair', 120, async (queue) => {
+      await many(queue.forTenant('flood'), 100, 'many');
+      await many(queue.forTenant('acme'), 10, 'few');
+      await many(queue, 10, 'own');
+    });
+    // Three tenants: the tenth job of each begins as the thirtieth of all at the latest.
+    expect(begun.lastIndexOf('acme few')).toBeLessThan(30);
+    expect(begun.lastIndexOf('default own')).toBeLessThan(30);
+    expect(begun.filter((name) => name === 'flood many')).toHaveLength(100);
+  });
+
+  it('are not gained by coming back again and again', async () => {
+    const prefix = 'back';
+    const queue = await openQueue(redis.url, { prefix });
+    const acme = queue.forTenant('acme');
+    await many(queue.forTenant('flood'), 30, 'many');
+    await acme.submit(jobSpec('one'));
+    const begun: string[] = [];
+    const train = async ({ claim }: Lease) => {
+      begun.push(claim.tenant);
+      if (claim.tenant === 'acme') await acme.submit(jobSpec('one'));
+      return { kind: 'succeeded', metrics: {} } as const;
+    };
+    const consumer = await JobConsumer.open(consumerSettings(redis.url, { prefix }), train, quiet);
+    await until(() => begun.length >= 40);
+    await consumer.drain();
+    await queue.close();
+    const floods = begun.slice(0, 40).filter((tenant) => tenant === 'flood').length;
+    expect(floods).toBeGreaterThanOrEqual(19);
+    expect(floods).toBeLessThanOrEqual(21);
+  });
+
+  it('of a tenant go to its most urgent job, and a cancelled one has none', async () => {
+    const begun = await orderOf('urgent', 3, async (queue) => {
+      const acme = queue.forTenant('acme');
+      await acme.submit(jobSpec('usual'));
+      const { id } = await acme.submit(jobSpec('gone'), { priority: 9 });
+      await acme.submit(jobSpec('urgent'), { priority: 5 });
+      await acme.cancel(id);
+      await queue.submit(jobSpec('own'));
+    });
+    expect(begun.filter((name) => name.startsWith('acme'))).toEqual(['acme urgent', 'acme usual']);
+  });
+
+  it('are taken by the trials of a sweep one by one, and then by the sweep', async () => {
+    const prefix = 'trials';
+    const queue = await openQueue(redis.url, { prefix });
+    const acme = queue.forTenant('acme');
+    const { id } = await acme.sweeps.submit(sweepOf());
+    await many(queue, 2, 'own');
+    const train = async ({ claim }: Lease) =>
+      claim.isTrial
+        ? ({ kind: 'succeeded', metrics: { 'heldOut.loss': 1 } } as const)
+        : ({ kind: 'succeeded', published: { model: 'digits', version: 1 }, metrics: {} } as const);
+    const consumer = await JobConsumer.open(consumerSettings(redis.url, { prefix }), train, quiet);
+    await until(async () => (await acme.sweeps.get(id)).state === 'succeeded');
+    await consumer.drain();
+    await queue.close();
+  });
+
+  it('are not taken beyond the jobs that a tenant may run, nor queued beyond those that may wait', async () => {
+    const prefix = 'limits';
+    const queue = await openQueue(redis.url, { prefix, tenantJobs: { waiting: 4, running: 1 } });
+    const acme = queue.forTenant('acme');
+    await many(acme, 4, 'theirs');
+    expect(await codeOf(acme.submit(jobSpec()))).toBe('quota-exceeded');
+    expect(await codeOf(acme.sweeps.submit(sweepOf()))).toBe('quota-exceeded');
+    await many(queue, 6, 'own');
+    let running = 0;
+    let most = 0;
+    const train = async ({ claim }: Lease) => {
+      if (claim.tenant === 'default') return { kind: 'succeeded', metrics: {} } as const;
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running--;
+      return { kind: 'succeeded', metrics: {} } as const;
+    };
+    const settings = consumerSettings(redis.url, { prefix, concurrency: 3 });
+    const consumer = await JobConsumer.open(settings, train, quiet);
+    await until(async () => (await queue.countsOfAll()).succeeded === 10);
+    expect(most).toBe(1);
+    await consumer.drain();
+    await queue.close();
+  });
 });
