@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GuardedAccess } from '../../src/access/access.ts';
 import { TokenVerifier } from '../../src/access/tokens.ts';
 import { HourglassError } from '../../src/base/errors.ts';
@@ -120,5 +120,23 @@ describe('a token', () => {
   it('of a discovery document that names another issuer is not checked against its keys', async () => {
     const access = open({ issuer: `${issuer}/other` });
     expect(await codeOf(access, await sign({ claims: { iss: `${issuer}/other` } }))).toBe('access-unavailable');
+  });
+
+  it('signed with a key that the provider has just begun to use is taken, and one of a key that it withdrew is not', async () => {
+    const access = open();
+    const [before] = keys;
+    const old = await sign();
+    expect(await codeOf(access, old)).toBe('admitted');
+    const next = await newSigner('two');
+    keys = [next];
+    // The keys are fetched again for an unknown one, but not more often than every 30 s; and a token is believed for a minute.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 70_000 });
+    try {
+      expect(await codeOf(access, await sign({ by: next }))).toBe('admitted');
+      expect(await codeOf(access, old)).toBe('unauthenticated');
+    } finally {
+      vi.useRealTimers();
+      keys = before ? [before] : keys;
+    }
   });
 });
