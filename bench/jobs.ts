@@ -13,6 +13,7 @@ import { descendants } from './faults/fleet.ts';
 import { missing, type PeerName, peers, type Ran, runPeer } from './jobs/peers.ts';
 import { followToEnd, parts, type Timeline } from './jobs/timeline.ts';
 import { Instance } from './recipes/instance.ts';
+import { processSeconds } from './stream/processor-time.ts';
 
 const { values } = parseArgs({
   options: {
@@ -43,17 +44,18 @@ async function writeRows(): Promise<{ train: string; test: string }> {
   return files;
 }
 
-/** Highest resident memory that the processes below this one have reached, by what is in /proc. */
-function watchMemory(ancestor: number): { stop(): number } {
-  let peak = 0;
+/** Peak resident memory and processor time of the training process below this one, from /proc. */
+function watchTraining(ancestor: number): { stop(): Pick<Ran, 'megabytes' | 'processorSeconds'> } {
+  let [megabytes, processorSeconds] = [0, 0];
   const look = async (): Promise<void> => {
     for (const pid of await descendants(ancestor)) {
       try {
-        const isTraining = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/child.js');
-        const status = isTraining ? readFileSync(`/proc/${pid}/status`, 'utf8') : '';
-        peak = Math.max(peak, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000);
+        if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/child.js')) continue;
+        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+        megabytes = Math.max(megabytes, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000);
+        processorSeconds = Math.max(processorSeconds, processSeconds(pid));
       } catch {
-        // ended meanwhile
+        // The process has ended.
       }
     }
   };
@@ -61,18 +63,18 @@ function watchMemory(ancestor: number): { stop(): number } {
   return {
     stop: () => {
       clearInterval(timer);
-      return peak;
+      return { megabytes, processorSeconds };
     },
   };
 }
 
 async function runJob(instance: Instance, round: number): Promise<Ran & { parts: Timeline['parts'] }> {
-  const memory = watchMemory(instance.pid);
+  const watched = watchTraining(instance.pid);
   const model = { type: 'dense', ...net, activation: 'relu', outputActivation: 'sigmoid', loss: 'bce' } as const;
   const optimizer = { type: 'adam', learningRate: 1e-3 } as const;
   const training = { epochs, batchSize: batch, seed: 1, optimizer, validation: { fraction: heldOut / 60_000 } };
   const timeline = await followToEnd(instance.url, { name: `job-${round}`, dataset: 'mnist', model, training });
-  return { ...timeline, megabytes: memory.stop() };
+  return { ...timeline, ...watched.stop() };
 }
 
 const median = (all: readonly number[]): number =>
@@ -112,7 +114,7 @@ try {
   const perEpoch = ({ epochs: all }: Ran): number => median(all);
   const rows = [...results.keys()].map(
     (name) =>
-      `| ${name} | ${of(name, ({ seconds }) => seconds).toFixed(1)} s | ${of(name, perEpoch).toFixed(2)} s | ${of(name, ({ megabytes }) => megabytes).toFixed(0)} MB | ${of(name, ({ testMse }) => testMse).toFixed(5)} |`,
+      `| ${name} | ${of(name, ({ seconds }) => seconds).toFixed(1)} s | ${of(name, perEpoch).toFixed(2)} s | ${of(name, ({ processorSeconds }) => processorSeconds).toFixed(1)} s | ${of(name, ({ megabytes }) => megabytes).toFixed(0)} MB | ${of(name, ({ testMse }) => testMse).toFixed(5)} |`,
   );
   const fastest = Math.min(...there.map((name) => of(name, ({ seconds }) => seconds)));
   const ratio = of('Hourglass', ({ seconds }) => seconds) / fastest;
@@ -122,10 +124,10 @@ Written by \`npm run bench:jobs -- --epochs ${epochs} --rounds ${rounds} --threa
 Node ${process.versions.node}. 784-1000-500-250-30-250-500-1000-784 on MNIST (57,000 rows to train on, 3,000 held out), batches of ${batch}, Adam; ${epochs} epochs,
 each with held-out rows and a checkpoint. Medians of ${rounds} rounds in turn. For Hourglass a job is everything from its submission to
 the published version, with ONNX files, codec and a report beside PCA; for the peers a script from its start to the saved model, with the
-error on the test rows. Memory is the peak of the process that trains.
+error on the test rows. Memory (peak) and processor time are those of the process that trains.
 
-| | whole job | an epoch | peak memory | test MSE |
-| --- | ---: | ---: | ---: | ---: |
+| | whole job | an epoch | processor time | peak memory | test MSE |
+| --- | ---: | ---: | ---: | ---: | ---: |
 ${rows.join('\n')}
 
 ${there.length > 0 ? `Hourglass takes ${ratio.toFixed(2)} × the time of the faster peer (aim: 1.0).` : notes.join('\n')}

@@ -10,6 +10,8 @@ export interface Ran {
   readonly epochs: readonly number[];
   /** peak resident memory of the process that trains */
   readonly megabytes: number;
+  /** processor time of that process, all threads */
+  readonly processorSeconds: number;
   /** reconstruction error on the test rows, squared and averaged over values */
   readonly testMse: number;
 }

@@ -52,5 +52,7 @@ model.fit(
 )
 mse = float(np.mean((model.predict(test, batch_size=task["batch"], verbose=0) - test) ** 2))
 model.save(os.path.join(task["folder"], "model.keras"))
-megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-print(json.dumps({"epochs": times.seconds, "megabytes": megabytes, "testMse": mse}))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+megabytes = usage.ru_maxrss / 1000
+processor = usage.ru_utime + usage.ru_stime
+print(json.dumps({"epochs": times.seconds, "megabytes": megabytes, "processorSeconds": processor, "testMse": mse}))

@@ -53,5 +53,7 @@ for epoch in range(task["epochs"]):
 with torch.no_grad():
     errors = [((torch.sigmoid(model(x)) - x) ** 2).mean(dim=1) for x in test.split(batch)]
 torch.save(model.state_dict(), os.path.join(task["folder"], "model.pt"))
-megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-print(json.dumps({"epochs": seconds, "megabytes": megabytes, "testMse": float(torch.cat(errors).mean())}))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+megabytes = usage.ru_maxrss / 1000
+processor = usage.ru_utime + usage.ru_stime
+print(json.dumps({"epochs": seconds, "megabytes": megabytes, "processorSeconds": processor, "testMse": float(torch.cat(errors).mean())}))

@@ -76,9 +76,19 @@ function quantiseWeight({ name, dims, rawData }: TensorProto): QuantisedWeight {
   const weights = new Float32Array(rawData.slice().buffer);
   const channels = Number(dims.at(-1));
   const scales = new Float32Array(channels);
-  for (const [i, w] of weights.entries()) scales[i % channels] = Math.max(scales[i % channels] as number, Math.abs(w));
+  // Plain loops over rows of channels: there are millions of weights.
+  for (let at = 0; at < weights.length; at += channels) {
+    for (let channel = 0; channel < channels; channel++) {
+      const size = Math.abs(weights[at + channel] as number);
+      if (size > (scales[channel] as number)) scales[channel] = size;
+    }
+  }
   for (const [channel, most] of scales.entries()) scales[channel] = most > 0 ? most / largest : 1;
-  const values = Int8Array.from(weights, (w, i) => Math.round(w / (scales[i % channels] as number)));
+  const values = new Int8Array(weights.length);
+  for (let at = 0; at < weights.length; at += channels) {
+    for (let channel = 0; channel < channels; channel++)
+      values[at + channel] = Math.round((weights[at + channel] as number) / (scales[channel] as number));
+  }
   const tensor = (suffix: string, dataType: number, shape: readonly bigint[], data: Int8Array | Float32Array) =>
     create(TensorProtoSchema, {
       name: `${name}/${suffix}`,

@@ -48,10 +48,9 @@ export class Answers {
     const [low, high] = this.#range;
     const pca = reconstructByPca(this.#baseline.pca, this.#baseline.components, inputs, this.#baseline.gemm);
     this.#pca.add(targets, pca);
-    this.#pcaClipped.add(
-      targets,
-      pca.map((value) => Math.min(Math.max(value, low), high)),
-    );
+    const clipped = new Float32Array(pca.length);
+    for (let i = 0; i < pca.length; i++) clipped[i] = Math.min(Math.max(pca[i] as number, low), high);
+    this.#pcaClipped.add(targets, clipped);
     return { model, pca };
   }
 

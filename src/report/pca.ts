@@ -74,10 +74,11 @@ function chooseBlocks(rows: number, size: number, work: number): Block[] {
 async function meanOf(split: Split, blocks: readonly Block[], onBlock: FitOptions['onBlock']) {
   const size = split.rowSize;
   const mean = new Float64Array(size);
+  const memory = new Float32Array(blockRows * size);
   let fittedRows = 0;
   for (const [start, end] of blocks) {
     await onBlock?.();
-    const rows = new Float32Array((end - start) * size);
+    const rows = memory.subarray(0, (end - start) * size);
     await split.readRange(start, end, rows);
     for (let at = 0; at < rows.length; at += size) for (let j = 0; j < size; j++) mean[j]! += rows[at + j]!;
     fittedRows += end - start;
@@ -96,9 +97,10 @@ async function covarianceOf(
 ): Promise<Float64Array> {
   const size = split.rowSize;
   const sum = new Float64Array(size * size);
+  const memory = new Float32Array(blockRows * size);
   for (const [start, end] of blocks) {
     await onBlock?.();
-    const data = new Float32Array((end - start) * size);
+    const data = memory.subarray(0, (end - start) * size);
     await split.readRange(start, end, data);
     for (let at = 0; at < data.length; at += size) for (let j = 0; j < size; j++) data[at + j]! -= mean[j]!;
     const block = { rows: end - start, columns: size, data };

@@ -56,10 +56,11 @@ function lineThrough(x: readonly number[], y: readonly number[]): [alpha: number
   return [my - beta * mx, beta];
 }
 
+/** The same memory each time: what is left from the block before lies behind the rows of a shorter last one. */
 async function* blocks(split: Split, { start, end }: RowRange): AsyncGenerator<{ data: Float32Array; rows: number }> {
+  const data = new Float32Array(batch * split.rowSize);
   for (let at = start; at < end; at += batch) {
     const rows = Math.min(batch, end - at);
-    const data = new Float32Array(batch * split.rowSize);
     await split.readRange(at, at + rows, data);
     yield { data, rows };
   }
@@ -70,10 +71,12 @@ async function meanAndSpread(split: Split, training: RowRange): Promise<NdArrays
   const range = { start: training.start, end: Math.min(training.end, training.start + maxRows) };
   const [sums, squares] = [new Float64Array(size), new Float64Array(size)];
   for await (const { data, rows } of blocks(split, range)) {
-    for (let i = 0; i < rows * size; i++) {
-      const value = data[i] as number;
-      sums[i % size] = (sums[i % size] as number) + value;
-      squares[i % size] = (squares[i % size] as number) + value * value;
+    for (let row = 0; row < rows * size; row += size) {
+      for (let i = 0; i < size; i++) {
+        const value = data[row + i] as number;
+        sums[i] = (sums[i] as number) + value;
+        squares[i] = (squares[i] as number) + value * value;
+      }
     }
   }
   const count = range.end - range.start;

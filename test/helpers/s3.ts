@@ -48,6 +48,8 @@ export function buildS3Server(): void {
 
 export interface TestBucket {
   readonly port: number;
+  /** of the server's process */
+  readonly pid: number;
   /** `s3://bucket/prefix` */
   readonly url: string;
   readonly endpoint: string;
@@ -106,6 +108,9 @@ export async function startBucket(): Promise<TestBucket> {
   const url = 's3://test/hourglass';
   return {
     ...{ port, url, endpoint, start, kill },
+    get pid() {
+      return server?.pid ?? 0;
+    },
     folder: path.join(root, 'test', 'hourglass'),
     environment: {
       ...credentials,

@@ -51,6 +51,17 @@ function affine(sizes: readonly (readonly number[])[], numbers: readonly number[
   return exact ? { base, slopes } : undefined;
 }
 
+/** Weights have millions of elements, and each recording usually holds the very same array of them. */
+function isSame(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  if (a instanceof Float32Array && b instanceof Float32Array) return Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+  return Array.prototype.every.call(a, (x, i) => Object.is(x, b[i]));
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 class Merger {
   readonly #name: string;
   readonly #axes: readonly DynamicAxis[];
@@ -122,9 +133,7 @@ class Merger {
   #constant(values: readonly Value[], isTarget: boolean): Value {
     const [first] = values as [Value];
     const data = values.map((value) => constantData(value)!);
-    const same = data.every(
-      (d) => d.length === data[0]!.length && Array.prototype.every.call(d, (x, i) => Object.is(x, data[0]![i])),
-    );
+    const same = data.every((other) => isSame(other, data[0]!));
     const rank = first.shape.length;
     const sameShape = values.every((v) => v.shape.length === rank && v.shape.every((dim, i) => dim === first.shape[i]));
     const g = this.#graph;
