@@ -4,7 +4,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import sharp from 'sharp';
+import type sharp from 'sharp';
 import { HourglassError } from '../base/errors.ts';
 import { type Shape, showShape } from '../base/ndarray.ts';
 import { fromPixels, grayScale, toPixels } from '../picture/gray-scale.ts';
@@ -19,9 +19,18 @@ import { findPngDamage } from './png-check.ts';
 
 export type { PictureShape };
 
-// pictures are small and many: caches only hold memory, and parallel work comes from decoding several at once
-sharp.cache(false);
-sharp.concurrency(1);
+let loading: Promise<typeof sharp> | undefined;
+
+/** Loaded with the first picture: a service whose rows are numbers does without its memory. */
+function loadSharp(): Promise<typeof sharp> {
+  loading ??= import('sharp').then(({ default: loaded }) => {
+    // pictures are small and many: caches only hold memory, and parallel work comes from decoding several at once
+    loaded.cache(false);
+    loaded.concurrency(1);
+    return loaded;
+  });
+  return loading;
+}
 
 export interface DecodeOptions {
   /** the row that is wanted */
@@ -62,7 +71,7 @@ const longestSide = 65_535;
 /** Size and channels as shown (turned as its EXIF says), from the header alone. Throws `image-too-large`, `image-unreadable`. */
 export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promise<PictureShape> {
   if (!imageFormat(bytes)) throw unreadable('This is not a PNG, JPEG or WebP picture.');
-  const facts = await sharp(bytes, { limitInputPixels: false })
+  const facts = await (await loadSharp())(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause) => {
       throw unreadable('The header of the picture is damaged.', cause);
@@ -136,7 +145,7 @@ export async function decodePicture(
 
 /** As it is shown: turned as EXIF says, in sRGB, 8 bits a value (of 16 the upper ones, which only sRGB gives exactly). */
 async function decodeRaster(bytes: Uint8Array, maxPixels: number): Promise<Raster> {
-  const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
+  const { data, info } = await (await loadSharp())(bytes, { limitInputPixels: maxPixels, failOn: 'error' })
     .autoOrient()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
@@ -205,7 +214,10 @@ export async function encodeWhole(
 ): Promise<Uint8Array> {
   if (type === 'image/png')
     return encodePng(data instanceof Uint8Array ? data : new Uint8Array(data), { width, height, channels });
-  const picture = sharp(data, { raw: { width, height, channels: channels as 1 | 3 | 4 }, limitInputPixels: false });
+  const picture = (await loadSharp())(data, {
+    raw: { width, height, channels: channels as 1 | 3 | 4 },
+    limitInputPixels: false,
+  });
   return type === 'image/webp'
     ? picture.webp({ quality: 95 }).toBuffer()
     : picture.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer();
@@ -218,7 +230,7 @@ export async function compressPicture(
   quality: number,
 ): Promise<{ readonly bytes: number; readonly raster: WholePicture }> {
   const raw = { width, height, channels: channels as 1 | 3 | 4 };
-  const picture = sharp(data, { raw, limitInputPixels: false });
+  const picture = (await loadSharp())(data, { raw, limitInputPixels: false });
   const options = format === 'webp' ? { quality, effort: 6 } : { quality, mozjpeg: true };
   const file = await (format === 'webp' ? picture.webp(options) : picture.jpeg(options)).toBuffer();
   const back = await decodeWhole(file, channels as 1 | 3 | 4, width * height);
@@ -227,7 +239,10 @@ export async function compressPicture(
 
 /** 8-bit values as a PNG. */
 export async function encodePng(pixels: Uint8Array, { height, width, channels }: PictureShape): Promise<Uint8Array> {
-  return sharp(pixels, { raw: { width, height, channels: channels as 1 | 3 | 4 }, limitInputPixels: false })
+  return (await loadSharp())(pixels, {
+    raw: { width, height, channels: channels as 1 | 3 | 4 },
+    limitInputPixels: false,
+  })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .png({ compressionLevel: 6 })
     .toBuffer();
@@ -282,7 +297,7 @@ async function measureWebp(
   const raw = { width, height, channels: channels as 1 | 3 | 4 };
   let [bytes, error, values] = [0, 0, 0];
   for (const pixels of pictures) {
-    const file = await sharp(pixels, { raw, limitInputPixels: false }).webp({ quality }).toBuffer();
+    const file = await (await loadSharp())(pixels, { raw, limitInputPixels: false }).webp({ quality }).toBuffer();
     const back = await decodeImage(file, { shape, maxPixels: height * width });
     bytes += file.length;
     values += pixels.length;

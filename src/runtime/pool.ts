@@ -1,5 +1,5 @@
 /**
- * Models in worker threads, so that the caller's event loop never blocks. A model is loaded into every thread; how many
+ * Models in worker threads, so that the caller's event loop never blocks. Each thread starts with its first model; how many models
  * stay is bounded, and the one unused for longest goes first. A model that is run after it had to go is loaded again.
  * Small models are also loaded on the caller's own thread (`loadHere`), where a run costs no way to a thread and back.
  *
@@ -71,10 +71,19 @@ export class ModelPool {
   }
 
   /**
-   * Loads a model into every thread and runs it once, one thread after the other: the rest goes on with other models. Throws
-   * what `source.read` throws, `model-corrupt`, `shutting-down`.
+   * Loads a model into one thread and runs it there once; the others load it when a run comes to them, or with `loadEverywhere`.
+   * Throws what `source.read` throws, `model-corrupt`, `shutting-down`.
    */
-  async load(source: ModelSource): Promise<ModelShapes> {
+  load(source: ModelSource): Promise<ModelShapes> {
+    return this.#loadInto(source, this.#threads.slice(0, 1));
+  }
+
+  /** Loads a model into every thread, one after the other: the rest goes on with other models. Throws as `load` does. */
+  async loadEverywhere(source: ModelSource): Promise<void> {
+    await this.#loadInto(source, this.#threads);
+  }
+
+  async #loadInto(source: ModelSource, threads: readonly ModelThread[]): Promise<ModelShapes> {
     this.#use(source);
     try {
       let parts: Promise<ModelParts> | undefined;
@@ -83,7 +92,7 @@ export class ModelPool {
         return parts;
       };
       let shapes: ModelShapes = {};
-      for (const thread of this.#threads) shapes = await thread.load({ key: source.key, bytes: source.bytes, read });
+      for (const thread of threads) shapes = await thread.load({ key: source.key, bytes: source.bytes, read });
       return shapes;
     } catch (error) {
       await this.unload(source.key);

@@ -80,7 +80,10 @@ export class ServedModel {
       if (!finite) throw model.damaged(`its answers to ${operation} are not finite numbers`);
       await model.#time(lane);
     }
-    if ([...model.#lanes.values()].some((lane) => lane.isShort)) await pool.loadHere(model.#source);
+    const lanes = [...model.#lanes.values()];
+    if (lanes.some((lane) => lane.isShort)) await pool.loadHere(model.#source);
+    // Runs of such a model come to a thread once in a while only: one thread for them, the others load it when they are needed.
+    if (!lanes.every((lane) => lane.isShort)) await pool.loadEverywhere(model.#source);
     return model;
   }
 

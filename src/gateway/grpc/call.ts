@@ -8,6 +8,7 @@ import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import { keyRevoked } from '../../access/access.ts';
 import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
+import { type Timeout, TimerWheel } from '../../platform/timer-wheel.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientOf } from '../places.ts';
@@ -84,6 +85,109 @@ export interface ServerCall {
   once(event: 'cancelled', listener: () => void): unknown;
 }
 
+/** Limits on time are checked by one interval for all calls. */
+const timers = new TimerWheel(100);
+/** Work that is done sooner needs no signal: nobody listens for the end of its call. */
+const promptMs = 100;
+
+/** A call at work. The signal is made when something has to wait: it costs more than most answers. */
+class OpenCall implements Call, Demand {
+  readonly requestId: string;
+  readonly caller: Caller;
+  readonly #call: ServerCall;
+  readonly #drain: Drain;
+  readonly #tenant: Tenant | undefined;
+  #controller: AbortController | undefined;
+  #limit: { readonly ms: number; readonly until: number } | undefined;
+  #timeout: Timeout | undefined;
+
+  constructor(call: ServerCall, drain: Drain) {
+    this.requestId = requestIdOf(call.metadata);
+    const { identity, tenant } = admittedOf(call.metadata);
+    this.caller = identify(identity, call.getPeer(), call.metadata.get('traceparent')[0]);
+    this.#tenant = tenant;
+    this.#call = call;
+    this.#drain = drain;
+  }
+
+  get tenant(): Tenant {
+    if (!this.#tenant) throw new Error('a call that is open to everybody has no tenant');
+    return this.#tenant;
+  }
+
+  get client(): string {
+    return clientOf(this.#call.getPeer().replace(/:\d+$/, ''));
+  }
+
+  get demand(): Demand {
+    return this;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#listen();
+    return this.#controller.signal;
+  }
+
+  /** The reason of the signal, without making one. */
+  readonly isOver = (): HourglassError | undefined => {
+    if (this.#controller?.signal.aborted) return normaliseError(this.#controller.signal.reason);
+    // grpc-js tells of a lost client and of a passed deadline alike.
+    if (isLate(this.#call)) return deadlineExceeded();
+    if (this.#call.cancelled) return clientGone();
+    if (this.caller.revoked?.aborted) return keyRevoked();
+    return this.#limit && performance.now() >= this.#limit.until ? tooLong(this.#limit.ms) : undefined;
+  };
+
+  reserve(bytes: number): void {
+    reserveAnswer(this.#call.metadata, bytes);
+  }
+
+  limit(ms: number): void {
+    this.#limit = { ms, until: performance.now() + ms };
+    if (this.#controller) this.#startTimeout();
+  }
+
+  endOnDrain(): void {
+    this.#controller ??= this.#listen();
+    this.#drain.add(this.#controller);
+  }
+
+  /** The work's result, or the reason why nobody waits for it any more. */
+  meet<T>(work: Promise<T>): Promise<T> {
+    if (this.#controller) return orAborted(work, this.signal);
+    return new Promise((resolve, reject) => {
+      const takesLong = timers.add(promptMs, () => orAborted(work, this.signal).then(resolve, reject));
+      work.then(resolve, reject).finally(() => timers.cancel(takesLong));
+    });
+  }
+
+  close(): void {
+    if (!this.#controller) return;
+    if (this.#timeout) timers.cancel(this.#timeout);
+    this.caller.revoked?.removeEventListener('abort', this.#end);
+    this.#drain.delete(this.#controller);
+  }
+
+  #listen(): AbortController {
+    const controller = new AbortController();
+    this.#controller = controller;
+    const over = this.isOver();
+    if (over) controller.abort(over);
+    else {
+      this.#call.once('cancelled', this.#end);
+      this.caller.revoked?.addEventListener('abort', this.#end, { once: true });
+      this.#startTimeout();
+    }
+    return controller;
+  }
+
+  #startTimeout(): void {
+    if (this.#limit) this.#timeout = timers.add(this.#limit.until - performance.now(), this.#end);
+  }
+
+  readonly #end = (): void => this.#controller?.abort(this.isOver() ?? clientGone());
+}
+
 /**
  * Does the work of a call and ends it with a status when that fails. The work is not begun when nobody waits for it any
  * more. Never rejects.
@@ -92,49 +196,20 @@ export async function conduct(
   path: string,
   call: ServerCall,
   runtime: CallRuntime,
-  work: (context: Call) => Promise<unknown>,
+  work: (context: OpenCall) => Promise<unknown>,
   fail: (status: StatusObject & Error) => void,
 ): Promise<void> {
-  const requestId = requestIdOf(call.metadata);
-  const { identity, tenant } = admittedOf(call.metadata);
-  const caller = identify(identity, call.getPeer(), call.metadata.get('traceparent')[0]);
-  const controller = new AbortController();
-  const { signal } = controller;
-  // grpc-js tells of a lost client and of a passed deadline alike.
-  const abort = (): void => controller.abort(isLate(call) ? deadlineExceeded() : clientGone());
-  if (call.cancelled || isLate(call)) abort();
-  else call.once('cancelled', abort);
-  const expelled = (): void => controller.abort(keyRevoked());
-  caller.revoked?.addEventListener('abort', expelled, { once: true });
-  let timer: NodeJS.Timeout | undefined;
-  const limit = (ms: number): void => {
-    timer = setTimeout(() => controller.abort(tooLong(ms)), ms);
-  };
+  const open = new OpenCall(call, runtime.drain);
   try {
-    signal.throwIfAborted();
-    const demand: Demand = {
-      signal,
-      isOver: () => (signal.aborted ? normaliseError(signal.reason) : undefined),
-      reserve: (bytes) => reserveAnswer(call.metadata, bytes),
-    };
-    await work({
-      ...{ requestId, signal, demand, limit },
-      caller,
-      get tenant() {
-        if (!tenant) throw new Error(`${path} is open to everybody and has no tenant`);
-        return tenant;
-      },
-      client: clientOf(call.getPeer().replace(/:\d+$/, '')),
-      endOnDrain: () => runtime.drain.add(controller),
-    });
+    const over = open.isOver();
+    if (over) throw over;
+    await work(open);
   } catch (thrown) {
-    const error = normaliseError(signal.aborted ? signal.reason : thrown);
-    if (error.code === 'internal') runtime.failed(error, path, requestId, caller.traceparent);
-    if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, requestId)));
+    const error = open.isOver() ?? normaliseError(thrown);
+    if (error.code === 'internal') runtime.failed(error, path, open.requestId, open.caller.traceparent);
+    if (!call.cancelled) fail(Object.assign(new Error(error.message), toStatus(error, open.requestId)));
   } finally {
-    clearTimeout(timer);
-    caller.revoked?.removeEventListener('abort', expelled);
-    runtime.drain.delete(controller);
+    open.close();
   }
 }
 

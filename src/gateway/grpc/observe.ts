@@ -9,6 +9,7 @@ import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import { InferenceService } from '../../gen/hourglass/v1/inference_pb.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { TimerWheel } from '../../platform/timer-wheel.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { asker } from '../identify.ts';
 import type { RequestLog } from '../request-log.ts';
@@ -31,6 +32,7 @@ export interface Observation {
 }
 
 const transport = 'grpc';
+const timers = new TimerWheel(100);
 
 /** Codes that tell of trouble on our side; the rest is the client's. */
 const serverFaults = new Set(Object.entries(errorTable).flatMap(([code, { http }]) => (http >= 500 ? [code] : [])));
@@ -94,7 +96,10 @@ export function observe(options: Observation): ServerInterceptor {
 
     // A conversation (requests and answers interleaved) has no length of its own.
     const limitMs = !requestStream ? options.requestTimeoutMs : responseStream ? undefined : options.uploadTimeoutMs;
-    const timer = limitMs === undefined ? undefined : setTimeout(() => call.sendStatus(late(limitMs)), limitMs);
+    const timeout = limitMs === undefined ? undefined : timers.add(limitMs, () => call.sendStatus(late(limitMs)));
+    const arrived = (): void => {
+      if (timeout) timers.cancel(timeout);
+    };
     const late = (ms: number) =>
       toStatus(
         new HourglassError('request-timeout', `The request did not arrive within ${ms} ms. Send it without pauses.`),
@@ -124,12 +129,12 @@ export function observe(options: Observation): ServerInterceptor {
             proceed(message);
           },
           onReceiveHalfClose(proceed) {
-            clearTimeout(timer);
+            arrived();
             proceed();
           },
           /** the end of every call, whatever it was */
           onCancel() {
-            clearTimeout(timer);
+            arrived();
             if (answeredAt !== undefined) stage('write', answeredAt);
             const seconds = (performance.now() - begun) / 1000;
             requests.ended(path, outcome, seconds, traceparent);

@@ -132,11 +132,13 @@ function handlerOf(method: DescMethod, implementation: unknown, runtime: CallRun
     case 'unary': {
       const unary = implementation as Kinds<Message, Init>['unary'];
       return (call: ServerUnaryCall<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
-        const work = async (context: Call) => {
-          const answer = await orAborted(unary(open(call.request), context), context.signal);
-          respond(null, write(answer));
-        };
-        void conduct(path, call, runtime, work, respond);
+        void conduct(
+          path,
+          call,
+          runtime,
+          async (context) => respond(null, write(await context.meet(unary(open(call.request), context)))),
+          respond,
+        );
       };
     }
     case 'client_streaming': {

@@ -50,7 +50,8 @@ export function settleUnread(request: IncomingMessage, reply: FastifyReply): voi
   }
   // Fastify closes the connection of every body that is refused, and loses the requests that were pipelined behind it. While a
   // body still arrives, it would also reset the connection under the answer.
-  reply.removeHeader('connection');
+  // Only then: Node leaves the header out of an answer from which it was removed, and the client is not told how long we keep idle connections.
+  if (reply.hasHeader('connection')) reply.removeHeader('connection');
   if (request.complete) return;
   request.resume();
   const { socket } = request;
