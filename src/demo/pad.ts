@@ -87,11 +87,13 @@ export class Pad {
 
   /** A row of a data set, which the model gets as it is. */
   drawRow(row: Pixels): void {
+    const image = new ImageData(new Uint8ClampedArray(row.data), row.width, row.height);
     const picture = document.createElement('canvas');
     Object.assign(picture, { width: row.width, height: row.height });
-    context(picture).putImageData(new ImageData(new Uint8ClampedArray(row.data), row.width, row.height), 0, 0);
+    context(picture).putImageData(image, 0, 0);
     this.#wipe();
-    this.#picture = row;
+    // four bytes a pixel, whatever the channels of the row were
+    this.#picture = image;
     this.#isBlank = false;
     this.wasUsed = true;
     const scale = Math.min(side / row.width, side / row.height);

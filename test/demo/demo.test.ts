@@ -7,7 +7,7 @@ import { choicesOf, denoiserFor, type Version } from '../../src/demo/models.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
 import { chromiumPath, startBrowser, type TestBrowser } from '../helpers/browser.ts';
 import { metaOf } from '../serve/serving.ts';
-import { dense, publishTrained } from './trained.ts';
+import { dense, publishTrained, testDigits } from './trained.ts';
 
 const frameType = 'application/vnd.hourglass.frame';
 let gateway: TestGateway;
@@ -168,6 +168,25 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     await page.locator('#camera-take').click();
     await eventually(() => sentFrames().length).toBe(before + 1);
     await expectShown();
+  });
+
+  it('shows a test row of the data set as the model gets it', async () => {
+    const digits = await testDigits(20);
+    const facts = "{'descr': '|u1', 'fortran_order': False, 'shape': (20, 28, 28), }".padEnd(117);
+    const npy = Buffer.concat([
+      Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1'),
+      Buffer.from(`${facts}\n`),
+      Buffer.from(digits.map((value) => Math.round(255 * value))),
+    ]);
+    // the data set that the lineage of the models here names
+    const options = encodeURIComponent('{"testFraction":0.5}');
+    const octets = { 'content-type': 'application/octet-stream' };
+    const made = await gateway.rest.send('POST', `/v1/datasets?name=none&options=${options}`, npy, octets);
+    expect(made.status).toBe(201);
+    const { rows } = (await gateway.rest.get('/v1/datasets/none/rows?split=test&limit=1')) as { rows: number[][] };
+    await page.locator('#test-row').click();
+    await expectShown();
+    expect(await pixelsOf('x')).toEqual(rows[0]?.map((value) => Math.round(255 * value)));
   });
 
   it('keeps a frame while offline, and sends it later', async () => {
