@@ -5,6 +5,7 @@
 
 import { pino } from 'pino';
 import type { Config } from './config.ts';
+import { LogOutput } from './log-output.ts';
 import { type Setting, settings } from './settings.ts';
 
 export type Logger = pino.Logger;
@@ -25,20 +26,18 @@ export interface LogOptions {
 }
 
 const hidden = '[redacted]';
-const bufferBytes = 4096;
-const flushMs = 100;
+const buffering = { fd: 1, bufferBytes: 4096, flushMs: 100, maxBytes: 4 * 1024 * 1024 } as const;
 
 export function createLog(options: LogOptions): Logger {
   const hideSecrets = redactor(options.secrets ?? []);
-  const isText = options.format === 'auto' ? process.stdout.isTTY : options.format === 'text';
+  // Asked in any case: with that, Node.js opens a pipe such that a write returns when it is full.
+  const { isTTY } = process.stdout;
+  const isText = options.format === 'auto' ? isTTY : options.format === 'text';
   const format = isText ? textLine : (line: string) => line;
   // Synchronous unless buffered, so that the last line before an exit is not lost. What is buffered is written at an exit as
-  // well, and at once with a line that matters: of a process that is killed, the last lines of at most `flushMs` are lost.
-  const output = options.buffered
-    ? pino.destination({ dest: 1, sync: false, minLength: bufferBytes, periodicFlush: flushMs })
-    : pino.destination({ dest: 1, sync: true });
-  const destination = options.destination ?? output;
-  const isBuffered = options.buffered === true && options.destination === undefined;
+  // well, and at once with a line that matters: of a process that is killed, the last lines of at most a tenth of a second are lost.
+  const buffer = options.buffered && options.destination === undefined ? new LogOutput(buffering) : undefined;
+  const destination = options.destination ?? buffer ?? pino.destination({ dest: 1, sync: true });
   return pino(
     {
       level: options.level,
@@ -48,10 +47,10 @@ export function createLog(options: LogOptions): Logger {
       serializers: { err: pino.stdSerializers.err },
       hooks: {
         streamWrite: (line) => format(hideSecrets(line)),
-        ...(isBuffered && {
+        ...(buffer && {
           logMethod(args, method, level) {
             method.apply(this, args);
-            if (level >= pino.levels.values.warn!) output.flushSync();
+            if (level >= pino.levels.values.warn!) buffer.flushSync();
           },
         }),
       },

@@ -134,7 +134,7 @@ export class FastCall implements PredictionReceiver {
     const { route, given, caller, predictions } = this.#asked;
     const { observer, config, memory } = this.#parts;
     const { operation } = route;
-    observer.requests.stage('read', operation, (performance.now() - this.#begun) / 1000);
+    const readSeconds = (performance.now() - this.#begun) / 1000;
     try {
       const options = { tensors: [inputOf(operation)], maxRows: config.maxBatch };
       const content =
@@ -144,7 +144,8 @@ export class FastCall implements PredictionReceiver {
       const { model, rows } = numbersOf(content, operation, route.model);
       const demand = new Demand(this.#response, config.deadlineMs, memory);
       const request = { operation, model, inputs: rows, demand, mostValues };
-      if (!predictions.predictInTurn(caller, request, this)) this.#passOn({ body });
+      if (predictions.predictInTurn(caller, request, this)) observer.requests.stage('read', operation, readSeconds);
+      else this.#passOn({ body });
     } catch (error) {
       this.#passOn({ error });
     }

@@ -19,7 +19,8 @@ export function queueRoutes(app: App): void {
     },
     async ({ tenant: { queue } }) => {
       const [queues, jobs] = await Promise.all([queue.queues(), queue.counts()]);
-      return { queues, jobs };
+      const shown = queues.map(({ name, waiting, running, workers }) => ({ name, waiting, running, workers }));
+      return { queues: shown, jobs };
     },
   );
 

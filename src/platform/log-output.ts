@@ -1,0 +1,118 @@
+/**
+ * Standard output for many lines: they wait for a moment and are written together. When nobody reads any more, lines are dropped
+ * and the process goes on. pino's own output (sonic-boom 4.2) tries a synchronous write again for ever when its reader has ended.
+ */
+
+import { write, writeSync } from 'node:fs';
+
+export interface LogOutputOptions {
+  readonly fd: number;
+  /** so many bytes are written at once */
+  readonly bufferBytes: number;
+  /** no line waits longer */
+  readonly flushMs: number;
+  /** what waits for a slow reader; lines beyond are dropped */
+  readonly maxBytes: number;
+}
+
+/** a synchronous write waits so long for a slow reader */
+const patienceMs = 500;
+const retryMs = 20;
+
+const isFull = (error: unknown): boolean => ['EAGAIN', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+export class LogOutput {
+  readonly #options: LogOutputOptions;
+  #waiting: Buffer[] = [];
+  #bytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #writing = false;
+  /** the last synchronous write ran out of patience: the next ones do not wait */
+  #isStuck = false;
+  #readerEnded = false;
+  #dropped = 0;
+
+  constructor(options: LogOutputOptions) {
+    this.#options = options;
+    process.on('exit', () => this.flushSync());
+  }
+
+  write(line: string): void {
+    if (this.#readerEnded) return;
+    if (this.#bytes > this.#options.maxBytes) {
+      this.#dropped++;
+      return;
+    }
+    this.#add(line);
+    if (this.#bytes >= this.#options.bufferBytes) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), this.#options.flushMs).unref();
+  }
+
+  /** Writes what waits before it returns, unless the reader is slow. Never throws. */
+  flushSync(): void {
+    const until = performance.now() + (this.#isStuck ? 0 : patienceMs);
+    while (this.#bytes > 0) {
+      const all = this.#take();
+      try {
+        this.#putBack(all.subarray(writeSync(this.#options.fd, all)));
+      } catch (error) {
+        if (!isFull(error)) return this.#end();
+        this.#putBack(all);
+        this.#isStuck = performance.now() >= until;
+        if (this.#isStuck) return;
+        Atomics.wait(pause, 0, 0, retryMs);
+      }
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#writing || this.#bytes === 0) return;
+    const all = this.#take();
+    this.#writing = true;
+    write(this.#options.fd, all, (error, written) => {
+      this.#writing = false;
+      if (error && !isFull(error)) return this.#end();
+      this.#putBack(error ? all : all.subarray(written));
+      if (!error) this.#goesOn();
+      if (this.#bytes > 0) this.#timer ??= setTimeout(() => this.#flush(), retryMs).unref();
+    });
+  }
+
+  /** The reader has taken something. */
+  #goesOn(): void {
+    this.#isStuck = false;
+    if (this.#dropped === 0) return;
+    const msg = `${this.#dropped} lines of the log were dropped: its reader was too slow`;
+    this.#add(`${JSON.stringify({ level: 'warn', time: new Date().toISOString(), pid: process.pid, msg })}\n`);
+    this.#dropped = 0;
+  }
+
+  #end(): void {
+    this.#readerEnded = true;
+    this.#waiting = [];
+    this.#bytes = 0;
+  }
+
+  #add(line: string): void {
+    const bytes = Buffer.from(line);
+    this.#waiting.push(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  #take(): Buffer {
+    const all = Buffer.concat(this.#waiting, this.#bytes);
+    this.#waiting = [];
+    this.#bytes = 0;
+    return all;
+  }
+
+  #putBack(rest: Buffer): void {
+    if (rest.length === 0) return;
+    this.#waiting.unshift(rest);
+    this.#bytes += rest.length;
+  }
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
