@@ -122,6 +122,7 @@ describe('REST', () => {
     if (last === 'decode') return { codes: [[0, 0]] };
     if (last === 'generate') return { count: 1 };
     if (last === 'recommend') return { ratings: [] };
+    if (last === 'analyse') return { texts: ['words'] };
     if (['encode', 'denoise', 'reconstruct', 'classify'].includes(last)) return { inputs: [[0, 0, 0, 0]] };
     if (['{model}', '{version}', '{label}'].includes(last)) return { instances: [[0, 0, 0, 0]] };
     return last === 'rotate' || last === 'load' || last === 'unload' ? {} : undefined;

@@ -328,9 +328,11 @@ describe('predictions', () => {
 
 describe('data sets', () => {
   const { listDatasets, getDataset, createDataset, deleteDataset } = DatasetService.method;
+  // JSON of protobuf writes uint64 as text.
+  const numbers = (name: string, value: unknown) => (name === 'words' || name === 'entries' ? Number(value) : value);
   const datasetOf = (message: Parameters<typeof toJson<typeof DatasetSchema>>[1]) => ({
     ...{ builtIn: false, warnings: [] },
-    ...(plain(toJson(DatasetSchema, message)) as object),
+    ...(plain(JSON.parse(JSON.stringify(toJson(DatasetSchema, message)), numbers)) as object),
   });
   const table = Buffer.from(Array.from({ length: 20 }, (_, i) => `${i / 20},${i % 3},0.5\n`).join(''));
 
