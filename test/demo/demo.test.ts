@@ -185,8 +185,8 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     expect(made.status).toBe(201);
     const { rows } = (await gateway.rest.get('/v1/datasets/none/rows?split=test&limit=1')) as { rows: number[][] };
     await page.locator('#test-row').click();
+    await eventually(() => pixelsOf('x')).toEqual(rows[0]?.map((value) => Math.round(255 * value)));
     await expectShown();
-    expect(await pixelsOf('x')).toEqual(rows[0]?.map((value) => Math.round(255 * value)));
   });
 
   it('keeps a frame while offline, and sends it later', async () => {
