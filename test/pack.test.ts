@@ -69,7 +69,7 @@ describe('hourglass-sdk', () => {
     expect(
       files.filter((file) => /test|gateway|\.map$|^(?!sdk|base|codec|picture|package|LICENSE|README)/.test(file)),
     ).toEqual([]);
-    expect(statSync(sdkFile).size).toBeLessThan(90_000);
+    expect(statSync(sdkFile).size).toBeLessThan(100_000);
   });
 
   it.each([
