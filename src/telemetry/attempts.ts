@@ -45,10 +45,11 @@ export class AttemptTrace {
   /** The phase that a message of the training process names; the one before has ended. */
   phase(name: string): void {
     if (this.#phase?.name === name) return;
-    this.#endPhase();
+    const now = Date.now();
+    this.#endPhase(now);
     if (name === 'done') return;
     const attributes = { 'hourglass.phase': name };
-    this.#phase = { name, span: this.#tracing.start(name, { parent: this.traceparent, attributes }) };
+    this.#phase = { name, span: this.#tracing.start(name, { parent: this.traceparent, attributes, start: now }) };
   }
 
   /** Something that happened at one moment of the phase. */
@@ -59,14 +60,16 @@ export class AttemptTrace {
   /** `failure` of an attempt that failed or died. */
   end(outcome: string, attributes: Attributes, failure?: { readonly reason: string; readonly message: string }): void {
     if (failure && this.#phase) markFailed(this.#phase.span, failure.reason, failure.message);
-    this.#endPhase();
+    const now = Date.now();
+    this.#endPhase(now);
     this.#attempt.setAttributes({ 'hourglass.job.outcome': outcome, ...attributes });
     if (failure) markFailed(this.#attempt, failure.reason, failure.message);
-    this.#attempt.end();
+    this.#attempt.end(now);
   }
 
-  #endPhase(): void {
-    this.#phase?.span.end();
+  /** By one clock for all: the library's own measures an end more finely than the next start, which would lie before it. */
+  #endPhase(now: number): void {
+    this.#phase?.span.end(now);
     this.#phase = undefined;
   }
 }
