@@ -184,8 +184,11 @@ describe.skipIf(!chromiumPath)('the demo page', () => {
     const made = await gateway.rest.send('POST', `/v1/datasets?name=none&options=${options}`, npy, octets);
     expect(made.status).toBe(201);
     const { rows } = (await gateway.rest.get('/v1/datasets/none/rows?split=test&limit=1')) as { rows: number[][] };
+    const before = sentFrames().length;
     await page.locator('#test-row').click();
     await eventually(() => pixelsOf('x')).toEqual(rows[0]?.map((value) => Math.round(255 * value)));
+    await eventually(() => sentFrames().length).toBeGreaterThan(before);
+    await eventually(async () => Number(await text('wire-bytes'))).toBe(sentFrames().at(-1)?.length);
     await expectShown();
   });
 
