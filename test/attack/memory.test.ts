@@ -88,8 +88,8 @@ it('half-sent gRPC messages count, and the idle ones are cut for those who send'
   await expect.poll(encodeMany, { timeout: 20_000 }).toBe(200);
   session.destroy();
   await expect.poll(() => held(target)).toBe(0);
-  // Given back at once, not at some garbage collection; the large request above is in what is left.
-  expect(buffers()).toBeLessThan(20);
+  // Given back at once, not at some garbage collection, which would leave 56; the large requests above are in what is left.
+  expect(buffers()).toBeLessThan(32);
 });
 
 it('what gRPC messages decompress to counts, and a few are decompressed at a time', async () => {
