@@ -161,10 +161,10 @@ export class ModelPredictor implements Predictor {
       },
       unloaded: () => {
         limit.leave();
-        this.#answer(served, operation, inputs, demand, traceparent).then(
-          (prediction) => receiver.answered(prediction),
-          (error) => receiver.failed(error),
-        );
+        // An answer that finds no room is refused as one that fails.
+        this.#answer(served, operation, inputs, demand, traceparent)
+          .then((prediction) => receiver.answered(prediction))
+          .catch((error: unknown) => receiver.failed(error));
       },
       failed: (error) => {
         limit.leave();

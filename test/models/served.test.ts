@@ -199,16 +199,22 @@ function expectClose(found: readonly number[], wanted: ArrayLike<number>): void 
 
 const count = 3;
 
+/** The job of a model, once it has succeeded and published its version 1. */
+async function published(type: string): Promise<JobView> {
+  await until(async () => {
+    jobs.set(type, await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`));
+    return !['queued', 'running'].includes(jobs.get(type)?.state ?? '');
+  });
+  const job = jobs.get(type) as JobView;
+  expect(job).toMatchObject({ state: 'succeeded', model: type, version: 1 });
+  return job;
+}
+
 describe.each(Object.keys(models))('%s', (type) => {
   it('is trained by a job over HTTP, published, and answers with what was published', {
     timeout: 240_000,
   }, async () => {
-    await until(async () => {
-      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
-      jobs.set(type, job);
-      return job.state !== 'queued' && job.state !== 'running';
-    });
-    expect(jobs.get(type)).toMatchObject({ state: 'succeeded', model: type, version: 1 });
+    await published(type);
     const manifest = await call<Manifest>(200, `/v1/models/${type}/versions/1`);
 
     const rows = await rowsOf('test', count);
@@ -270,14 +276,8 @@ it('no type is left out', () => {
 
 describe.each(Object.keys(ratingModels))('%s', (type) => {
   it('recommends by a job over HTTP what a person of a known taste likes', { timeout: 240_000 }, async () => {
-    await until(async () => {
-      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
-      jobs.set(type, job);
-      return job.state !== 'queued' && job.state !== 'running';
-    });
-    const job = jobs.get(type);
-    expect(job).toMatchObject({ state: 'succeeded', model: type, version: 1 });
-    expect(job?.metrics).toMatchObject({
+    const job = await published(type);
+    expect(job.metrics).toMatchObject({
       'test.ndcg100': expect.any(Number),
       'test.popularity.recall20': expect.any(Number),
     });
@@ -313,14 +313,8 @@ describe.each(Object.keys(textModels))('%s', (type) => {
   it('tells by a job over HTTP what texts are about, and which documents are like them', {
     timeout: 240_000,
   }, async () => {
-    await until(async () => {
-      const job = await call<JobView>(200, `/v1/jobs/${jobs.get(type)?.id}`);
-      jobs.set(type, job);
-      return job.state !== 'queued' && job.state !== 'running';
-    });
-    const job = jobs.get(type);
-    expect(job).toMatchObject({ state: 'succeeded', model: type, version: 1 });
-    expect(job?.metrics).toMatchObject({
+    const job = await published(type);
+    expect(job.metrics).toMatchObject({
       'test.perplexity': expect.any(Number),
       'test.lsa.precision10': expect.any(Number),
     });

@@ -5,11 +5,22 @@ import { ago, bytes, duration, number } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
 import { Facts } from '../parts/small.tsx';
-import { Table } from '../parts/table.tsx';
+import { type Column, Table } from '../parts/table.tsx';
 import { href } from '../router.ts';
 import { client, getJson } from '../server.ts';
 
 const everyMs = 3000;
+
+/** Of what is one process: a worker, a gateway. */
+const hostColumn: Column<{ readonly host: string; readonly pid: number }> = {
+  head: 'Host',
+  isName: true,
+  cell: ({ host, pid }) => (
+    <>
+      {host} <small class="quiet">process {pid}</small>
+    </>
+  ),
+};
 
 export function SystemPage() {
   const queues = useLoaded(() => getJson<QueueList>('v1/queues'), [], everyMs);
@@ -80,15 +91,7 @@ export function SystemPage() {
                 rows={list}
                 keyOf={({ id }) => id}
                 columns={[
-                  {
-                    head: 'Host',
-                    isName: true,
-                    cell: ({ host, pid }) => (
-                      <>
-                        {host} <small class="quiet">process {pid}</small>
-                      </>
-                    ),
-                  },
+                  hostColumn,
                   { head: 'Engine', cell: ({ engine }) => engine },
                   { head: 'Queues', cell: ({ queues: names }) => names.join(', ') },
                   {
@@ -124,15 +127,7 @@ export function SystemPage() {
               rows={gateways}
               keyOf={({ id }) => id}
               columns={[
-                {
-                  head: 'Host',
-                  isName: true,
-                  cell: ({ host, pid }) => (
-                    <>
-                      {host} <small class="quiet">process {pid}</small>
-                    </>
-                  ),
-                },
+                hostColumn,
                 { head: 'Started', cell: ({ startedAt }) => ago(startedAt) },
                 { head: 'Release', cell: ({ release }) => release },
               ]}
