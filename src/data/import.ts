@@ -16,6 +16,7 @@ import { encodingNamed } from './formats/text.ts';
 import { HoldOut } from './hold-out.ts';
 import { importDocuments } from './import-documents.ts';
 import { importRatings } from './import-ratings.ts';
+import { importSeries } from './import-series.ts';
 import type { StoredContent } from './manifest.ts';
 import type { SourceFacts } from './source-facts.ts';
 import { openSpooled, type SpooledPart } from './spool.ts';
@@ -54,6 +55,17 @@ export async function importRows(
     const labels = parts.labels && (await readLabels(parts.labels, context));
     const testLabels = parts['test-labels'] && (await readLabels(parts['test-labels'], context));
     const content = await importDocuments(
+      folder,
+      { rows: rowsPart, testRows: parts['test-rows'], labels, testLabels },
+      context,
+    );
+    return withWarnings(content, warnings);
+  }
+  if (options.kind === 'series') {
+    if (parts.items) throw unused('items', 'series have none');
+    const labels = parts.labels && (await readLabels(parts.labels, context));
+    const testLabels = parts['test-labels'] && (await readLabels(parts['test-labels'], context));
+    const content = await importSeries(
       folder,
       { rows: rowsPart, testRows: parts['test-rows'], labels, testLabels },
       context,

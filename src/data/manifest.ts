@@ -15,6 +15,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
+import { SeriesFacts } from '../jobspec/series-facts.ts';
 import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { Preprocessing } from '../picture/schema.ts';
 import type { DatasetInfo } from './dataset.ts';
@@ -57,6 +58,8 @@ export const DatasetManifest = Type.Object({
   documents: Type.Optional(
     Type.Intersect([DocumentFacts, Type.Object({ vocabularySha256: sha256, namesSha256: sha256 })]),
   ),
+  /** rows are series: values that were not observed are NaN */
+  series: Type.Optional(SeriesFacts),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -75,6 +78,7 @@ export function contentHash({
   splits,
   ratings,
   documents,
+  series,
 }: StoredContent): string {
   const entry = ({ rows, sha256, labelsSha256, sizesSha256 }: SplitEntry) => [
     ...[rows, sha256, labelsSha256 ?? null],
@@ -83,6 +87,7 @@ export function contentHash({
   const facts: unknown[] = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
   if (ratings) facts.push([ratings.range, ratings.train, ratings.test, ratings.itemsSha256]);
   if (documents) facts.push([documents.vocabularySha256, documents.namesSha256]);
+  if (series) facts.push([series.train, series.test]);
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
@@ -91,7 +96,7 @@ export function completeManifest(content: StoredContent, createdAt?: string): Da
     schema: datasetSchemaVersion,
     ...(createdAt && { createdAt }),
     hash: contentHash(content),
-    ...(pictureShapeOf(content.shape) && { preprocessing: currentPreprocessing }),
+    ...(!content.series && pictureShapeOf(content.shape) && { preprocessing: currentPreprocessing }),
     ...content,
   };
 }
@@ -111,6 +116,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     createdAt,
     ratings,
     documents,
+    series,
   } = manifest;
   return {
     name,
@@ -121,10 +127,11 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     ...(sizes && { sizes }),
     rows: { train: splits.train.rows, test: splits.test.rows },
     ...(classNames && { classes: classNames.length, classNames }),
-    ...(pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
+    ...(!series && pictureShapeOf(shape) && { preprocessing: preprocessing ?? firstPreprocessing }),
     ...source,
     ...(ratings && { ratings: { range: ratings.range, train: ratings.train, test: ratings.test } }),
     ...(documents && { documents: { train: documents.train, test: documents.test } }),
+    ...(series && { series }),
     warnings,
     builtIn,
     ...(createdAt && { createdAt }),

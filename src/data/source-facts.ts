@@ -3,7 +3,7 @@
 import { type Static, Type } from 'typebox';
 
 export const SourceFacts = Type.Object({
-  format: Type.Enum(['npy', 'idx', 'csv', 'zip', 'tar'], { description: 'of the rows' }),
+  format: Type.Enum(['npy', 'idx', 'csv', 'zip', 'tar', 'jsonl'], { description: 'of the rows' }),
   encoding: Type.Optional(Type.String({ description: 'CSV: of the text, such as utf-8 or windows-1252' })),
   delimiter: Type.Optional(Type.String({ description: 'CSV' })),
   header: Type.Optional(

@@ -8,10 +8,10 @@ const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 export const UploadOptions = Type.Object(
   {
     kind: Type.Optional(
-      Type.Enum(['rows', 'ratings', 'documents'], {
+      Type.Enum(['rows', 'ratings', 'documents', 'series'], {
         default: 'rows',
         description:
-          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary',
+          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps',
       }),
     ),
     scale: Type.Optional(
@@ -66,6 +66,35 @@ export const UploadOptions = Type.Object(
           ),
         },
         { additionalProperties: false, description: 'documents: which words are counted' },
+      ),
+    ),
+    seriesColumn: Type.Optional(
+      Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
+        description:
+          'series in CSV: name or number (from 0) of the column that says which series a line belongs to; each line is a time step then, each further column a channel. When absent a line is a whole series',
+      }),
+    ),
+    timeColumn: Type.Optional(
+      Type.Union([Type.String(), Type.Integer({ minimum: 0 })], {
+        description: 'series in CSV, a time step a line: the column that orders them; as they come when absent',
+      }),
+    ),
+    window: Type.Optional(
+      Type.Object(
+        {
+          steps: Type.Integer({ minimum: 2, maximum: 65_536, description: 'time steps of a window' }),
+          stride: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              description: 'time steps from one window to the next; default: a quarter of it',
+            }),
+          ),
+        },
+        {
+          additionalProperties: false,
+          description:
+            'series: cuts long ones into windows that overlap; what is held out for testing is then the end of each series',
+        },
       ),
     ),
     titles: Type.Optional(

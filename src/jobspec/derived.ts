@@ -4,6 +4,8 @@
  */
 
 import type { ModelOf, ModelType } from './model.ts';
+import { usualPatch } from './sequence-model.ts';
+import type { SeriesFacts } from './series-facts.ts';
 
 /** What a check may know of the data set; DatasetInfo of src/data is one of these. */
 export interface DatasetFacts {
@@ -11,13 +13,21 @@ export interface DatasetFacts {
   readonly range: readonly [number, number];
   readonly rows: { readonly train: number };
   readonly classes?: number;
+  readonly classNames?: readonly string[];
   /** pictures keep their own sizes; `shape` is the largest height and width then */
   readonly sizes?: 'mixed';
   /** of documents: how many words they have */
   readonly documents?: { readonly train: { readonly entries: number }; readonly test: { readonly entries: number } };
+  /** of series, whose rows are [time steps, channels] */
+  readonly series?: SeriesFacts;
   /** of ratings: how many there are */
   readonly ratings?: { readonly range: readonly [number, number]; readonly train: number; readonly test: number };
 }
+
+/** What the rows of a data set are, as an upload says it in `kind`; and a type of model that learns from such. */
+export const kindOf = (facts: DatasetFacts): keyof typeof usualTypes =>
+  facts.ratings ? 'ratings' : facts.documents ? 'documents' : facts.series ? 'series' : 'rows';
+export const usualTypes = { ratings: 'autorec', documents: 'topics', series: 'sequence', rows: 'dense' } as const;
 
 export const isUnitRange = (facts: DatasetFacts | undefined): boolean =>
   facts === undefined || (facts.range[0] >= 0 && facts.range[1] <= 1);
@@ -28,6 +38,7 @@ export const derivedMembers: readonly string[] = [
   '/model/outputActivation',
   '/model/likelihood',
   '/model/visibleUnits',
+  '/model/patch',
 ];
 
 /** A model whose derived fields may be missing. */
@@ -45,6 +56,9 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
       model.loss ??= 'mse';
       break;
     case 'picture':
+      break;
+    case 'sequence':
+      model.patch ??= usualPatch(facts?.shape[0] ?? 1);
       break;
     case 'variational':
       model.likelihood ??= unit ? 'bernoulli' : 'gaussian';
@@ -80,7 +94,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
  * Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). Pictures:
  * a row is a crop of many blocks, so batches are small; twelve epochs take some minutes on two cores.
  * Ratings are few for each row, and all of them are needed. ProdLDA: a large β₁ and learning rate keep topics from falling into one
- * (Srivastava & Sutton 2017, §3.3).
+ * (Srivastava & Sutton 2017, §3.3). Recurrent units need many small steps.
  */
 const trainingOf: Partial<Record<ModelType, object>> = {
   ease: { validation: { fraction: 0 } },
@@ -88,6 +102,12 @@ const trainingOf: Partial<Record<ModelType, object>> = {
   'mult-vae': { epochs: 30, batchSize: 128, validation: { fraction: 0 } },
   topics: { epochs: 100, batchSize: 200, optimizer: { type: 'adam', learningRate: 0.002, beta1: 0.99 } },
   'semantic-hashing': { epochs: 60, batchSize: 128 },
+  sequence: {
+    epochs: 60,
+    batchSize: 32,
+    optimizer: { type: 'adam', learningRate: 0.003, schedule: { type: 'cosine', warmupEpochs: 1, final: 0.02 } },
+    validation: { fraction: 0.1 },
+  },
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
   picture: {
     epochs: 12,

@@ -135,6 +135,8 @@ function sizeOf(model: Exclude<ModelSpec, PictureModel | RecommenderModel>, { sh
       const { weights, units, code } = chain([row, ...model.hidden, model.code], false);
       return { weights, units: units + 3 * row, code };
     }
+    case 'sequence':
+      return recurrent(model, shape);
     case 'deep-belief':
       return chain([row, ...model.hidden, model.code], false);
     case 'dense':
@@ -157,6 +159,14 @@ function chain(sizes: readonly number[], tied: boolean): Size {
   for (let i = 1; i < sizes.length; i++) weights += (sizes[i - 1] ?? 0) * (sizes[i] ?? 0);
   const biases = 2 * sum(sizes);
   return { weights: weights * (tied ? 1 : 2) + biases, units: 2 * sum(sizes), code: sizes.at(-1) ?? 0 };
+}
+
+/** Each gate of each step is kept for the way back: about ten vectors of units. */
+function recurrent({ code, units, patch }: ModelOf<'sequence'>, [steps = 1, channels = 1]: readonly number[]): Size {
+  const patches = Math.ceil(steps / patch);
+  const tokens = patch * channels;
+  const weights = 3 * units * (2 * tokens + code + patches + 2 * units) + units * (2 * code + tokens);
+  return { weights, units: 2 * patches * (12 * units + 4 * tokens), code };
 }
 
 /** Mean and variance of the code, and everything after it once for each sample. */

@@ -7,6 +7,8 @@ import type { ModelOf, ModelSpec } from './model.ts';
 import type { Compression, Contraction, Corruption } from './model-members.ts';
 import { isRecommender, type RecommenderModel } from './recommender.ts';
 import { checkRecommender, refuseRatings } from './recommender-rules.ts';
+import { isSequenceModel, type SequenceModel } from './sequence-model.ts';
+import { checkSequenceModel, refuseSeries } from './sequence-rules.ts';
 import { isTextModel, type TextModel } from './text-model.ts';
 import { checkTextModel, refuseDocuments } from './text-rules.ts';
 
@@ -19,8 +21,10 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
   if (model.type === 'picture') return;
   if (isRecommender(model)) return checkRecommender(model, dataset);
   if (isTextModel(model)) return checkTextModel(model, dataset);
+  if (isSequenceModel(model)) return checkSequenceModel(model, dataset);
   refuseRatings(model.type, dataset);
   refuseDocuments(model.type, dataset);
+  refuseSeries(model.type, dataset);
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
   if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
@@ -286,7 +290,7 @@ function adviceForSize(height: number, width: number, depth: number): string {
 }
 
 function warnOfCopying(
-  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel | TextModel>,
+  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel | TextModel | SequenceModel>,
   dataset: DatasetFacts | undefined,
   warnings: string[],
 ): void {

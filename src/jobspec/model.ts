@@ -19,6 +19,7 @@ import {
 } from './model-members.ts';
 import { PictureModel } from './picture-model.ts';
 import { AutorecModel, EaseModel, MultVaeModel } from './recommender.ts';
+import { SequenceModel } from './sequence-model.ts';
 import { SemanticHashingModel, TopicsModel } from './text-model.ts';
 
 export { Activation, Corruption, Loss } from './model-members.ts';
@@ -274,6 +275,7 @@ export const ModelSpec = Type.Union([
   MultVaeModel,
   TopicsModel,
   SemanticHashingModel,
+  SequenceModel,
 ]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];

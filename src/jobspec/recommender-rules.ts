@@ -2,7 +2,7 @@
 
 import { mostEaseItems } from '../base/ease.ts';
 import { HourglassError } from '../base/errors.ts';
-import type { DatasetFacts } from './derived.ts';
+import { type DatasetFacts, kindOf, usualTypes } from './derived.ts';
 import type { RecommenderModel } from './recommender.ts';
 import type { TrainingSpec } from './training.ts';
 
@@ -15,9 +15,9 @@ export function checkRecommender(model: RecommenderModel, dataset: DatasetFacts 
   if (!dataset.ratings) {
     throw invalid(
       '/dataset',
-      `A model of type "${model.type}" recommends from ratings, but the data set holds ${dataset.documents ? 'documents' : 'rows'}. Upload lines of person, item and rating with "kind": "ratings", or use "${dataset.documents ? 'topics' : 'dense'}".`,
+      `A model of type "${model.type}" recommends from ratings, but the data set holds ${kindOf(dataset)}. Upload lines of person, item and rating with "kind": "ratings", or use "${usualTypes[kindOf(dataset)]}".`,
       'a data set of kind "ratings"',
-      dataset.documents ? 'documents' : 'rows',
+      kindOf(dataset),
     );
   }
   const [items = 0] = dataset.shape;

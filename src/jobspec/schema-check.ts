@@ -40,6 +40,7 @@ const keywords: Readonly<Record<string, readonly string[]>> = {
   integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
   string: ['pattern', 'minLength', 'maxLength'],
   boolean: [],
+  null: [],
 };
 
 const verified = new WeakSet<object>();
@@ -115,6 +116,9 @@ function check(schema: Schema, value: unknown, pointer: string, options: CheckOp
       return checkString(schema, value, pointer);
     case 'boolean':
       if (typeof value !== 'boolean') throw wrongType(pointer, 'true or false', value);
+      return value;
+    case 'null':
+      if (value !== null) throw wrongType(pointer, 'null', value);
       return value;
     default:
       throw new Error(`no check for schema type ${schema.type}`);
@@ -271,13 +275,15 @@ const kindOf = (schema: Schema): string =>
 const fitsKind = (schema: Schema, value: unknown): boolean =>
   schema.type === 'array'
     ? Array.isArray(value)
-    : schema.type === 'integer'
-      ? typeof value === 'number'
-      : 'const' in schema
-        ? schema.const === value
-        : schema.enum
-          ? schema.enum.includes(value)
-          : schema.type === typeof value;
+    : schema.type === 'null'
+      ? value === null
+      : schema.type === 'integer'
+        ? typeof value === 'number'
+        : 'const' in schema
+          ? schema.const === value
+          : schema.enum
+            ? schema.enum.includes(value)
+            : schema.type === typeof value;
 
 /** What a schema lets through, in words. */
 function allowedBy(schema: Schema): string {

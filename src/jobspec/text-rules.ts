@@ -1,7 +1,7 @@
 /** Whether a model of documents can work with a data set. */
 
 import { HourglassError } from '../base/errors.ts';
-import type { DatasetFacts } from './derived.ts';
+import { type DatasetFacts, kindOf, usualTypes } from './derived.ts';
 import type { TextModel } from './text-model.ts';
 
 const invalid = (field: string, message: string, expected: unknown, found: unknown): HourglassError =>
@@ -21,9 +21,9 @@ export function checkTextModel(model: TextModel, dataset: DatasetFacts | undefin
   if (!dataset || dataset.documents) return;
   throw invalid(
     '/dataset',
-    `A model of type "${model.type}" is trained on counts of words, but the data set holds ${dataset.ratings ? 'ratings' : 'rows'}. Upload texts with "kind": "documents", or use "${dataset.ratings ? 'autorec' : 'dense'}".`,
+    `A model of type "${model.type}" is trained on counts of words, but the data set holds ${kindOf(dataset)}. Upload texts with "kind": "documents", or use "${usualTypes[kindOf(dataset)]}".`,
     'a data set of kind "documents"',
-    dataset.ratings ? 'ratings' : 'rows',
+    kindOf(dataset),
   );
 }
 

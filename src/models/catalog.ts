@@ -20,6 +20,7 @@ import { type Plan, type PlanContext, planOf } from './plan.ts';
 import { planRatings } from './rating-plan.ts';
 import { contrastiveDivergence, meanActivation } from './rbm.ts';
 import { type Penalty, reconstruction, statisticsFor } from './reconstruction.ts';
+import { planSequence } from './sequence.ts';
 import { sparsityPenalty } from './sparse.ts';
 import { variationalAutoencoder, variationalObjective } from './variational.ts';
 
@@ -52,6 +53,8 @@ export function planJob(context: PlanContext): Plan {
     case 'topics':
     case 'semantic-hashing':
       return planDocuments(context, model);
+    case 'sequence':
+      return planSequence(context, model);
     case 'ease':
     case 'autorec':
     case 'mult-vae':

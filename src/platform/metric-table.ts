@@ -38,6 +38,7 @@ const operation = [
   'outliers',
   'recommend',
   'analyse',
+  'series',
 ] as const;
 /** names of the router's own patterns and of RPC methods, never of a client's paths */
 const route = { atMost: 100 } as const;

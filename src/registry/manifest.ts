@@ -27,10 +27,11 @@ export const Operation = Type.Enum([
   'outliers',
   'recommend',
   'analyse',
+  'series',
 ]);
 export type Operation = Static<typeof Operation>;
 /** operations that a client asks with rows or codes */
-export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend' | 'analyse'>;
+export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend' | 'analyse' | 'series'>;
 
 export const Codec = Type.Object(
   {

@@ -10,6 +10,7 @@ import { histogramPlot, mapPlot, type PlotCurve, ratePlot } from './plot.ts';
 import { ratingDefinitions, recommendationFacts, recommendationFigures } from './recommender-html.ts';
 import type { Report } from './report.ts';
 import type { Scores } from './scores.ts';
+import { seriesDefinitions, seriesFacts, seriesFigures } from './series-html.ts';
 import { framing, verdictOf } from './verdict.ts';
 
 /** What a report needs besides the style sheet of all pages. */
@@ -78,6 +79,7 @@ function facts(report: Report): string {
   const { model, dataset, reconstruction, denoising, baseline, frames, recommendation } = report;
   if (recommendation) return recommendationFacts(report, recommendation);
   if (report.documents) return documentFacts(report, report.documents);
+  if (report.series) return seriesFacts(report, report.series);
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
   const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs to ${code} numbers of code`]];
@@ -102,9 +104,10 @@ function facts(report: Report): string {
   return `<ul class="tiles">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
 }
 
-function figures({ reconstruction, denoising, baseline, recommendation, documents }: Report): string {
+function figures({ reconstruction, denoising, baseline, recommendation, documents, series }: Report): string {
   if (recommendation) return recommendationFigures(recommendation);
   if (documents) return documentFigures(documents);
+  if (series) return seriesFigures(series);
   const pca = `PCA, ${baseline?.components ?? 0} components`;
   const parts: string[] = [];
   const lines = (scored: NonNullable<Report['reconstruction']>): ScoredLine[] => [
@@ -238,8 +241,11 @@ const definitions = `<details><summary>What the figures mean</summary><dl>
 <dt>BCE</dt><dd>Cross-entropy per value in nats. It has a floor above 0, since grey values are uncertain themselves.</dd>
 <dt>PCA</dt><dd>Principal component analysis of the training rows with as many components as the code has units: the best that a linear code can do.</dd></dl></details>`;
 
-const definitionsOf = ({ recommendation, documents }: Report): string =>
-  recommendation ? ratingDefinitions : documents ? documentDefinitions : definitions;
+function definitionsOf({ recommendation, documents, series }: Report): string {
+  if (recommendation) return ratingDefinitions;
+  if (documents) return documentDefinitions;
+  return series ? seriesDefinitions : definitions;
+}
 
 /** Links are relative: the page is the file report.html of its version, /v1/models/NAME/versions/N/files/report.html. */
 function originLine({ origin, model }: Report): string {
@@ -282,13 +288,15 @@ export interface ReportPictures {
 
 const noPictures: ReportPictures = { picture: undefined, extremes: undefined, classNames: [] };
 
+const nounOf = ({ documents, series }: Report): string => (documents ? 'documents' : series ? 'series' : 'rows');
+
 /** `spec` is shown as it was resolved; pictures go into the page. */
 export function reportHtml(report: Report, spec: JobSpec, pictures: ReportPictures = noPictures): string {
   const { model, dataset, notes } = report;
   const heading = `${model.name}: ${model.type} autoencoder of ${dataset.name}`;
   const measured = report.recommendation
     ? `Measured on ${report.recommendation.ratings.toLocaleString('en')} held-out ratings of ${dataset.testRows.toLocaleString('en')} people. Seed ${report.seed}.`
-    : `Measured on ${dataset.testRows.toLocaleString('en')} test ${report.documents ? 'documents' : 'rows'} that no training saw. Seed ${report.seed}.`;
+    : `Measured on ${dataset.testRows.toLocaleString('en')} test ${nounOf(report)} that no training saw. Seed ${report.seed}.`;
   return reportPage(
     heading,
     `<h1>${text(model.name)}</h1><p class="soft">${text(heading)}. ${text(measured)}</p>

@@ -143,6 +143,63 @@ export const DocumentScores = Type.Object({
 });
 export type DocumentScores = Static<typeof DocumentScores>;
 
+export const AnomalyScores = Type.Object({
+  precision: Type.Number({ description: 'share of those called anomalous that are' }),
+  recall: Type.Number({ description: 'share of the anomalous ones that are called so' }),
+  f1: Type.Number({ description: 'harmonic mean of both' }),
+  falseAlarms: Type.Number({ description: 'share of the ordinary ones that are called anomalous' }),
+  auroc: Type.Number({ description: 'how often an anomalous one scores higher than an ordinary one' }),
+});
+
+const shownStep = Type.Union([Type.Number(), Type.Null()]);
+/** Of a model of series, on test series. Errors are in standard deviations of a channel. */
+export const SeriesScores = Type.Object({
+  rmse: Type.Object({
+    model: Type.Number(),
+    mean: Type.Number({ description: 'of the mean series of the training' }),
+    pca: Type.Optional(Type.Number({ description: 'of as many components as the code has numbers' })),
+  }),
+  forecast: Type.Optional(
+    Type.Object({
+      share: Type.Number({ description: 'of each series, at its end, that was foretold from what is before' }),
+      season: Type.Integer({ minimum: 0, description: 'time steps after which series repeat; 0: not found' }),
+      model: Type.Number(),
+      lastValue: Type.Number(),
+      seasonal: Type.Number({ description: 'the value one season before; the last one where there is no season' }),
+      mean: Type.Number({ description: 'of the mean series of the training' }),
+    }),
+  ),
+  threshold: Type.Number({ description: 'score above which a series is called anomalous' }),
+  calibrated: Type.Integer({ description: 'ordinary series that the threshold was set on' }),
+  /** where the job says which classes are ordinary */
+  anomalies: Type.Optional(
+    Type.Object({
+      ordinary: count,
+      anomalous: count,
+      model: AnomalyScores,
+      pca: Type.Optional(AnomalyScores),
+      classes: Type.Array(Type.Object({ name: Type.String(), series: count, flagged: count })),
+      /** how the scores lie: equal steps of their logarithm */
+      histogram: Type.Object({
+        from: Type.Number(),
+        to: Type.Number(),
+        ordinary: Type.Array(count),
+        anomalous: Type.Array(count),
+      }),
+    }),
+  ),
+  examples: Type.Array(
+    Type.Object({
+      what: Type.String(),
+      score: Type.Number(),
+      values: Type.Array(shownStep, { description: 'of the first channel' }),
+      model: Type.Array(Type.Number()),
+      seen: Type.Integer({ description: 'time steps that the model was shown' }),
+    }),
+  ),
+});
+export type SeriesScores = Static<typeof SeriesScores>;
+
 export const Report = Type.Object({
   schema: Type.Literal(reportSchemaVersion),
   model: Type.Object({
@@ -189,6 +246,7 @@ export const Report = Type.Object({
   /** of a model of ratings, on held-out ratings of people who were trained on */
   recommendation: Type.Optional(Recommendation),
   documents: Type.Optional(DocumentScores),
+  series: Type.Optional(SeriesScores),
   pictures: Type.Optional(
     Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
   ),
@@ -202,7 +260,10 @@ export type Report = Static<typeof Report>;
 /** The figures by the names under which a version's manifest and a finished job show them. */
 export function metricsOf(report: Report): Record<string, number> {
   const metrics: Record<string, number> = {};
-  const put = (prefix: string, scores: Scores | RankingScores | RatingScores | undefined) => {
+  const put = (
+    prefix: string,
+    scores: Scores | RankingScores | RatingScores | Static<typeof AnomalyScores> | undefined,
+  ) => {
     for (const [name, value] of Object.entries(scores ?? {})) metrics[`${prefix}.${name}`] = value;
   };
   put('test', report.reconstruction?.model);
@@ -223,6 +284,15 @@ export function metricsOf(report: Report): Record<string, number> {
     ...{ 'test.precision10': neighbours?.model, 'test.tfidf.precision10': neighbours?.tfidf },
     ...{ 'test.lsa.precision10': neighbours?.lsa, 'test.chance.precision10': neighbours?.chance },
   };
-  for (const [name, value] of Object.entries(documents)) if (value !== undefined) metrics[name] = value;
+  const { rmse, forecast, anomalies } = report.series ?? {};
+  const series = {
+    ...{ 'test.seriesRmse': rmse?.model, 'test.mean.seriesRmse': rmse?.mean, 'test.pca.seriesRmse': rmse?.pca },
+    ...{ 'test.forecastRmse': forecast?.model, 'test.mean.forecastRmse': forecast?.mean },
+    ...{ 'test.lastValue.forecastRmse': forecast?.lastValue, 'test.seasonal.forecastRmse': forecast?.seasonal },
+  };
+  put('test', anomalies?.model);
+  put('test.pca', anomalies?.pca);
+  for (const [name, value] of Object.entries({ ...documents, ...series }))
+    if (value !== undefined) metrics[name] = value;
   return metrics;
 }

@@ -10,12 +10,13 @@ export function verdictOf(report: Report): readonly string[] {
   return [...besideBaseline(report), ...besideFiles(report)];
 }
 
-function besideBaseline({ reconstruction, denoising, baseline, recommendation, documents }: Report): string[] {
+function besideBaseline({ reconstruction, denoising, baseline, recommendation, documents, series }: Report): string[] {
   if (recommendation) {
     const { model, popularity } = recommendation.ranking;
     return [`Recall at 20 of ${percent(model.recall20)}; popularity alone reaches ${percent(popularity.recall20)}.`];
   }
   if (documents) return besideTfIdf(documents);
+  if (series) return ofSeries(series);
   const scored = denoising ?? reconstruction;
   if (!scored) return [];
   const what = denoising ? ' on noisy rows' : '';
@@ -35,6 +36,17 @@ function besideTfIdf({ neighbours, npmi }: NonNullable<Report['documents']>): st
     ];
   }
   return npmi === undefined ? [] : [`Topics with a coherence (NPMI) of ${npmi.toFixed(2)}.`];
+}
+
+function ofSeries({ anomalies, forecast, rmse }: NonNullable<Report['series']>): string[] {
+  const told = anomalies
+    ? `Tells ${percent(anomalies.model.recall)} of the anomalous series, with ${percent(anomalies.model.falseAlarms)} false alarms: F1 ${anomalies.model.f1.toFixed(3)}${anomalies.pca ? `, PCA ${anomalies.pca.f1.toFixed(3)}` : ''}.`
+    : `Series come back with an error of ${rmse.model.toFixed(3)} standard deviations; the mean series alone leaves ${rmse.mean.toFixed(3)}.`;
+  if (!forecast) return [told];
+  return [
+    told,
+    `Forecasts are ${forecast.model.toFixed(3)} standard deviations off, the last value ${forecast.lastValue.toFixed(3)}.`,
+  ];
 }
 
 function besideFiles({ frames, rates, dataset }: Report): string[] {

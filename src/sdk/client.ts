@@ -4,6 +4,7 @@
  */
 
 import type { FrameReceipt } from '../codec/receipt.ts';
+import { answerOf, versionOf } from './answers.ts';
 import { randomKey } from './environment.ts';
 import type {
   Analysis,
@@ -22,11 +23,13 @@ import type {
   QueueList,
   Readiness,
   Recommendations,
+  SeriesAnswer,
   SweepRequest,
   SweepView,
   WorkerList,
 } from './gen/contract.ts';
 import { followJob, type JobEvent } from './job-events.ts';
+import { path, query } from './paths.ts';
 import { ProblemError } from './problem.ts';
 import type {
   AnalyseOptions,
@@ -39,6 +42,7 @@ import type {
   EncodeFrameOptions,
   GenerateOptions,
   GivenRating,
+  GivenSeries,
   ListJobsOptions,
   ListSweepsOptions,
   PictureFile,
@@ -46,12 +50,13 @@ import type {
   ReadRowsOptions,
   RecommendOptions,
   Rows,
+  SeriesOptions,
   SubmitOptions,
   UploadCallOptions,
 } from './requests.ts';
 import { type Call, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
-export type { Analysis, Recommendations } from './gen/contract.ts';
+export type { Analysis, Recommendations, SeriesAnswer } from './gen/contract.ts';
 export type * from './requests.ts';
 
 /** A model with its aliases and versions. */
@@ -64,15 +69,6 @@ const octets = 'application/octet-stream';
 const frameType = 'application/vnd.hourglass.frame';
 const json = 'application/json';
 const jsonType = { 'content-type': json };
-const path = (...parts: readonly (string | number)[]): string =>
-  `/${parts.map((part) => encodeURIComponent(part)).join('/')}`;
-
-function query(values: Readonly<Record<string, unknown>>): string {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  const pairs = given.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`);
-  return pairs.length > 0 ? `?${pairs.join('&')}` : '';
-}
-
 export class HourglassClient {
   readonly #transport: Transport;
 
@@ -275,6 +271,16 @@ export class HourglassClient {
     return (await this.#ask(url, { texts, ...options }, json, signal)).json() as Promise<Analysis>;
   }
 
+  /** What a model of series makes of each: as it comes back, how unusual it is, how it may go on. Null where a value is missing. */
+  async series(
+    model: string,
+    series: readonly GivenSeries[],
+    { signal, ...options }: SeriesOptions = {},
+  ): Promise<SeriesAnswer> {
+    const url = path('v1', 'models', model, 'series');
+    return (await this.#ask(url, { series, ...options }, json, signal)).json() as Promise<SeriesAnswer>;
+  }
+
   /** Rows to a frame on the server, for devices that cannot run the encoder. */
   async encodeFrame(
     model: string,
@@ -383,15 +389,4 @@ export class HourglassClient {
       });
     }
   }
-}
-
-function versionOf({ headers }: HttpResponse): { readonly model: string; readonly version: number } {
-  const [model = '', version] = (headers.get('x-hourglass-model') ?? '').split('@');
-  return { model, version: Number(version) };
-}
-
-/** Rows of float32, their number and the model in headers. */
-async function answerOf(response: HttpResponse): Promise<Answer> {
-  const rows = Number((response.headers.get('x-hourglass-shape') ?? '').split(',')[0]);
-  return { ...versionOf(response), data: new Float32Array(await response.arrayBuffer()), rows };
 }

@@ -104,6 +104,14 @@ export interface AnalyseOptions extends CallOptions {
   readonly words?: number;
 }
 
+/** Time steps: a number each, or one for each channel; null where a value is missing. */
+export type GivenSeries = readonly (number | null)[] | readonly (readonly (number | null)[])[];
+
+export interface SeriesOptions extends CallOptions {
+  /** time steps after the end that are wanted; default none */
+  readonly forecast?: number;
+}
+
 /** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
 export interface EncodeFrameOptions extends CallOptions {
   readonly kind?: FrameKind;

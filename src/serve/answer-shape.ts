@@ -19,6 +19,7 @@ export function answerShape(manifest: Manifest, operation: Operation, asked: Sha
       return [rows, sizeOf(outputShapeOf(manifest, operation))];
     case 'denoise':
     case 'reconstruct':
+    case 'series':
       return asked;
     default:
       return operation satisfies never;

@@ -262,7 +262,10 @@ export class ModelPredictor implements Predictor {
     const noun = takesCodes(operation) ? 'code' : 'input';
     const shape = inputShapeOf(model.manifest, operation);
     const range = expectedRange(model.manifest, operation);
-    const rule = { model: model.key, noun, shape, maxBatch: this.maxBatch, ...(range && { range }) } as const;
+    const rule: RowRule = {
+      ...{ model: model.key, noun, shape, maxBatch: this.maxBatch, mayMiss: operation === 'series' },
+      ...(range && { range }),
+    };
     const facts = { rule, target: targetOf(model.manifest, operation) };
     this.#facts.set(lane, facts);
     return facts;

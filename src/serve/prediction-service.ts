@@ -19,6 +19,7 @@ import { PictureCodecs } from './pictures.ts';
 import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
 import type { Demand, Prediction, PredictionReceiver, Predictor, PredictTarget, TurnRequest } from './predictor.ts';
 import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
+import { type SeriesAnswer, type SeriesRequest, SeriesService } from './series.ts';
 
 type Rows = NdArray<'float32'>;
 
@@ -89,6 +90,7 @@ export class PredictionService {
   readonly #rater: OutlierRater;
   readonly #recommendations: RecommendationService;
   readonly #analyses: AnalysisService;
+  readonly #series: SeriesService;
   readonly #statistics = new StatisticsTable();
 
   constructor(options: PredictionServiceOptions) {
@@ -98,6 +100,7 @@ export class PredictionService {
     this.#rater = new OutlierRater(options);
     this.#recommendations = new RecommendationService(options);
     this.#analyses = new AnalysisService(options);
+    this.#series = new SeriesService(options);
   }
 
   /** Waits for pictures that are being coded, of tenants with which it shares a thread too. */
@@ -180,6 +183,11 @@ export class PredictionService {
   /** Throws what `AnalysisService.analyse` throws. */
   analyse(caller: Caller, request: AnalyseRequest): Promise<Analysis> {
     return this.#analyses.analyse(caller, request);
+  }
+
+  /** Throws what `SeriesService.answer` throws. */
+  series(caller: Caller, request: SeriesRequest): Promise<SeriesAnswer> {
+    return this.#series.answer(caller, request);
   }
 
   /** Throws what `FrameCodec.encode` and `question.rows` throw. */

@@ -13,6 +13,8 @@ export interface RowRule {
   readonly noun: 'input' | 'code';
   readonly shape: Shape;
   readonly maxBatch: number;
+  /** NaN stands for what was not observed, and is no fault */
+  readonly mayMiss?: boolean;
   /** values outside of it are reported; default: every finite float32 is inside */
   readonly range?: ValueRange;
 }
@@ -62,9 +64,9 @@ export function checkRows({ shape, data }: NdArray<'float32'>, rule: RowRule): C
   }
   if (data.length !== rows * size) throw new TypeError(`${data.length} values for ${showShape(shape)}`);
   const range = rule.range ?? everyFinite;
-  const first = findOutside(data, range);
+  const first = rule.mayMiss ? findObservedOutside(data, range) : findOutside(data, range);
   if (first < 0) return { rows };
-  const bad = findNonFinite(data, first);
+  const bad = rule.mayMiss ? data.findIndex((value) => Math.abs(value) > largest) : findNonFinite(data, first);
   if (bad >= 0) {
     const [r, column] = [Math.floor(bad / size), bad % size];
     throw new HourglassError(
@@ -91,7 +93,11 @@ function findOutside(values: Float32Array, [low, high]: ValueRange): number {
   return -1;
 }
 
-/** Of finite values, of which the one at `first` is outside. */
+/** The same, where NaN is a gap. */
+const findObservedOutside = (values: Float32Array, [low, high]: ValueRange): number =>
+  values.findIndex((value) => value < low || value > high);
+
+/** Of values that are finite or gaps, of which the one at `first` is outside. */
 function extremesOutside(values: Float32Array, range: ValueRange, first: number): { low: number; high: number } {
   let low = values[first] as number;
   let high = low;

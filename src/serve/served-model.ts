@@ -22,6 +22,7 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
   outliers: ['outliers'],
   recommend: ['recommender'],
   analyse: ['encoder'],
+  series: ['encoder', 'decoder'],
 };
 
 const fileOf = (part: Part): string => `${part}.onnx`;
@@ -184,6 +185,7 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
     case 'reconstruct':
     case 'generate':
     case 'recommend':
+    case 'series':
       return inputShape;
     case 'classify':
       return [classes.length];

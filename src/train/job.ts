@@ -5,8 +5,10 @@
  */
 
 import { createHash } from 'node:crypto';
+import { HourglassError } from '../base/errors.ts';
 import { float32, type NdArray, type NdArrays, type Shape } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { rowsOfClasses } from '../data/rows-of-classes.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { EpochMetrics, JobProgress, JobSpec } from '../jobspec/job.ts';
 import { allParameters } from '../models/autoencoder.ts';
@@ -69,6 +71,7 @@ export interface TrainedModel {
     | 'outliers'
     | 'recommend'
     | 'analyse'
+    | 'series'
   )[];
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
@@ -94,7 +97,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const { seed, earlyStopping } = spec.training;
   const plan = planJob({ spec, data: options.dataset.info });
   const ratings = options.dataset.ratings && (await ratingRows(spec, options.dataset, options.dataset.ratings));
-  const dataset = ratings?.dataset ?? options.dataset;
+  const dataset = ratings?.dataset ?? (await ordinaryRows(spec, options.dataset));
   const rows = ratings
     ? { training: ratings.training, heldOut: ratings.heldOut }
     : splitRows(spec, dataset.info.rows.train);
@@ -161,9 +164,11 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
     };
   }
   const assessed = await assess({ plan, spec, dataset, engine, weights: state.weights, training: rows.training, tick });
-  const outliers = plan.text
-    ? undefined
-    : await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
+  const isSeries = dataset.info.series !== undefined;
+  const outliers =
+    plan.text || isSeries
+      ? undefined
+      : await fitOutliers({ engine, dataset, model: autoencoder, weights, tick, ...rows });
   return {
     weights,
     files: {
@@ -180,6 +185,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
       ...(plan.generates ? (['generate'] as const) : []),
       ...(outliers ? (['outliers'] as const) : []),
       ...(plan.text ? (['analyse'] as const) : []),
+      ...(isSeries ? (['series'] as const) : []),
     ],
     inputShape: autoencoder.inputShape,
     codeShape: autoencoder.codeShape,
@@ -222,6 +228,19 @@ function transpose({ shape, data }: NdArray<'float32'>): NdArray {
     for (let j = 0; j < columns; j++) values[j * rows + i] = data[i * columns + j] as number;
   }
   return float32([columns, rows], values);
+}
+
+/** Without the series of classes that are anomalies. Throws `invalid-dataset` where less than two are left. */
+export async function ordinaryRows({ model }: JobSpec, dataset: Dataset): Promise<Dataset> {
+  if (model.type !== 'sequence' || !model.normal) return dataset;
+  const ordinary = await rowsOfClasses(dataset, model.normal);
+  const { train } = ordinary.info.rows;
+  if (train >= 2) return ordinary;
+  throw new HourglassError(
+    'invalid-dataset',
+    `${train} of the series to train on are of the classes that "model.normal" names; at least 2 are needed.`,
+    { field: '/model/normal', expected: 2, found: train },
+  );
 }
 
 /** Held-out rows come from the end of the training split, the rows to train on from its beginning. */

@@ -17,6 +17,7 @@ import type { Dataset, DatasetInfo } from '../data/dataset.ts';
 import { createDatasetStore } from '../data/store.ts';
 import { engineRevision } from '../engine/engine.ts';
 import type { JobProgress } from '../jobspec/job.ts';
+import type { SequenceModel } from '../jobspec/sequence-model.ts';
 import type { TextCode } from '../models/plan.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
@@ -24,10 +25,11 @@ import { evaluateDocuments } from '../report/documents.ts';
 import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { evaluateRecommender } from '../report/recommender.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
+import { evaluateSeries } from '../report/series.ts';
 import type { Stores } from '../store/contract.ts';
 import { openStores } from '../store/open.ts';
 import { RequestTally } from '../store/request-metrics.ts';
-import { type TrainedModel, trainJob } from '../train/job.ts';
+import { ordinaryRows, type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
 import { trainPictures } from './picture-training.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
@@ -126,13 +128,18 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
       }
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
-      const bundle = trained.scores || trained.text ? undefined : await bundleOf(assignment, dataset, trained);
+      const { model } = spec;
+      const isSeries = model.type === 'sequence';
+      const bundle =
+        trained.scores || trained.text || isSeries ? undefined : await bundleOf(assignment, dataset, trained);
       const parts = { assignment, stores, dataset, trained, bundle, signal };
       const evaluation = trained.scores
         ? await evaluateScores(parts, trained.scores)
         : trained.text
           ? await evaluateTexts(parts, trained.text)
-          : await evaluate(parts);
+          : isSeries
+            ? await evaluateSequences(parts, model)
+            : await evaluate(parts);
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
@@ -263,6 +270,21 @@ async function evaluateTexts(
   const files = { 'encoder.onnx': encoder, ...Object.fromEntries(carried) };
   const bundle = await buildTextBundle({ name: spec.name, inputShape, codeShape, codes, files });
   return { metrics: evaluated.metrics, files: { ...evaluated.files, 'bundle.tar': bundle } };
+}
+
+/** The same of a model of series, with what `series` needs to know of its data. */
+async function evaluateSequences(
+  { assignment, dataset, trained, signal }: EvaluationParts,
+  model: SequenceModel,
+): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { 'encoder.onnx': encoder, 'decoder.onnx': decoder } = trained.files;
+  if (!encoder || !decoder) throw new Error('a trained model of series has an encoder and a decoder');
+  const { id: jobId, spec, release: hourglass, engine } = assignment;
+  return evaluateSeries({
+    ...{ spec, model, dataset, ordinary: await ordinaryRows(spec, dataset), encoder, decoder, signal },
+    ...{ epochs: trained.epochs, parameters: trained.metrics.parameters ?? 0, threads: engine.threads },
+    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+  });
 }
 
 const textFactsOf = ({ inputShape }: TrainedModel, codes: TextCode) => ({

@@ -1,14 +1,15 @@
 // What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RecommenderFacts } from '../../src/base/recommender.ts';
+import type { SeriesModelFacts } from '../../src/base/series.ts';
 import { TextIndex, textFiles } from '../../src/base/text-index.ts';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
-import { headed, reversing } from '../helpers/onnx-models.ts';
+import { fillingGaps, headed, reversing } from '../helpers/onnx-models.ts';
 import { metaOf, times } from '../serve/serving.ts';
 import { type Both, startBoth } from './both.ts';
 
-const { encode, classify, generate, recommend, analyse } = InferenceService.method;
+const { encode, classify, generate, recommend, analyse, series } = InferenceService.method;
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 let both: Both;
 beforeAll(async () => {
@@ -40,6 +41,16 @@ beforeAll(async () => {
       [textFiles.names]: json(documents),
     },
     meta: metaOf('job-4', { operations: ['encode', 'decode', 'analyse'] }),
+  });
+  // Rows of two time steps and two channels, of which the model keeps the first step.
+  const deviations = [1, 2];
+  const seriesFacts: SeriesModelFacts = {
+    ...{ steps: 2, channels: 2, deviations, forecasts: true, threshold: 1 },
+    calibration: { rows: 9, quantiles: [0, 1, 2] },
+  };
+  await both.registry.publish('waves', {
+    files: { ...fillingGaps(4, 2), 'series.json': json(seriesFacts) },
+    meta: metaOf('job-5', { operations: ['encode', 'series'], inputShape: [2, 2] }),
   });
   await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
 });
@@ -302,5 +313,66 @@ describe('analyse', () => {
     expect(await rest('/v1/models/plain/analyse', { texts: ['a'] })).toMatchObject({ code: 'operation-not-supported' });
     expect(await refusal(both.grpc.call(analyse, { model: 'plain', texts: ['a'] }))).toBe('operation-not-supported');
     expect(await rest('/v1/models/texts/analyse', { texts: [1] })).toMatchObject({ code: 'invalid-type' });
+  });
+});
+
+describe('series', () => {
+  it('come back with score and forecast, gaps and all, alike over both', async () => {
+    const given = [
+      [[1, 2]],
+      [
+        [3, 4],
+        [2, 6],
+      ],
+    ];
+    const answer = await rest('/v1/models/waves/series', { series: given });
+    expect(answer).toEqual({
+      ...{ model: 'waves', version: 1, threshold: 1 },
+      series: [
+        { reconstruction: [[1, 2]], score: 0, pValue: 1, anomalous: false, forecast: [] },
+        {
+          reconstruction: [
+            [3, 4],
+            [0, 0],
+          ],
+          score: (4 + 9) / 4,
+          pValue: 0.1,
+          anomalous: true,
+          forecast: [],
+        },
+      ],
+    });
+    const same = await both.grpc.call(series, { model: 'waves', series: given.map((one) => ({ values: one.flat() })) });
+    expect(same).toMatchObject({ model: 'waves', version: 1, channels: 2, threshold: 1 });
+    expect(
+      same.series.map(({ reconstruction, score, pValue, anomalous }) => ({ reconstruction, score, pValue, anomalous })),
+    ).toEqual([
+      { reconstruction: [1, 2], score: 0, pValue: 1, anomalous: false },
+      { reconstruction: [3, 4, 0, 0], score: 3.25, pValue: 0.1, anomalous: true },
+    ]);
+    expect(await rest('/v1/models/waves/series', { series: [[[1, 2]]], forecast: 1 })).toMatchObject({
+      series: [{ reconstruction: [[1, 2]], forecast: [[0, 0]] }],
+    });
+  });
+
+  it('are refused where they do not fit, and by models of rows', async () => {
+    const ask = (body: object) => rest('/v1/models/waves/series', body);
+    expect(await ask({ series: [[1, 2]] })).toMatchObject({ code: 'shape-mismatch', field: '/series/0' });
+    expect(await ask({ series: [[[1, 2], [3]]] })).toMatchObject({ code: 'shape-mismatch', field: '/series/0' });
+    expect(await ask({ series: [new Array(3).fill([1, 2])] })).toMatchObject({ code: 'shape-mismatch', expected: 2 });
+    expect(await ask({ series: [[[1, 2]]], forecast: 2 })).toMatchObject({
+      code: 'shape-mismatch',
+      field: '/forecast',
+    });
+    expect(await ask({ series: [[[null, null]]] })).toMatchObject({ code: 'empty-batch', field: '/series/0' });
+    expect(await ask({ series: [[['1', 2]]] })).toMatchObject({ code: 'invalid-type' });
+    const values = [1, 2];
+    expect(await refusal(both.grpc.call(series, { model: 'waves', series: [] }))).toBe('empty-batch');
+    const many = new Array(65).fill({ values });
+    expect(await refusal(both.grpc.call(series, { model: 'waves', series: many }))).toBe('invalid-request');
+    expect(await refusal(both.grpc.call(series, { model: 'waves', series: [{ values: [1] }] }))).toBe('shape-mismatch');
+    const infinite = [{ values: [1, Number.POSITIVE_INFINITY] }];
+    expect(await refusal(both.grpc.call(series, { model: 'waves', series: infinite }))).toBe('non-finite');
+    expect(await rest('/v1/models/plain/series', { series: [[1]] })).toMatchObject({ code: 'operation-not-supported' });
   });
 });

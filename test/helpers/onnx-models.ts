@@ -49,6 +49,23 @@ export function scaling(input: number, code: number, factor: number): ModelFiles
   };
 }
 
+/** As `scaling` by 1, of rows in which NaN stands for what was not observed: it counts as 0. */
+export function fillingGaps(input: number, code: number): ModelFiles {
+  const encoder = exportOnnx(
+    {
+      name: 'encoder',
+      inputs: { x: { dtype: 'float32', shape: [input] } },
+      weights: { W: matrix(input, code, (row, column) => (row === column ? 1 : 0)) },
+      call({ x }, { W }) {
+        const there = tf.where(tf.isNaN(x as tf.Tensor), tf.zerosLike(x as tf.Tensor), x as tf.Tensor);
+        return { z: tf.matMul(there as tf.Tensor2D, W as tf.Tensor2D) };
+      },
+    },
+    metadata,
+  );
+  return { ...scaling(input, code, 1), 'encoder.onnx': encoder };
+}
+
 /**
  * What a version with a head has besides: p = softmax of the first `classes` values of x; the score of a row is the sum of its
  * values, calibrated on held-out rows whose scores were 0, 1, … 100.

@@ -1,4 +1,4 @@
-// What is known of the data sets that recipes of ratings and of documents train on.
+// What is known of the data sets that recipes of ratings, documents and series train on.
 import type { DatasetFacts } from '../../src/jobspec/resolve.ts';
 
 const films: DatasetFacts = {
@@ -14,10 +14,22 @@ const mails: DatasetFacts = {
   classes: 5,
   documents: { train: { entries: 374_614 }, test: { entries: 45_161 } },
 };
+const beats: DatasetFacts = {
+  shape: [140, 1],
+  range: [-7.1, 7.4],
+  rows: { train: 500 },
+  classes: 5,
+  classNames: ['1', '2', '3', '4', '5'],
+  series: {
+    ...{ shortest: 140, longest: 140, train: 70_000, test: 630_000, missing: 0 },
+    ...{ means: [0], deviations: [1] },
+  },
+};
 const pictures: DatasetFacts = { shape: [28, 28, 1], range: [0, 1], rows: { train: 60_000 }, classes: 10 };
 
 /** By the data set of a job. */
 export function factsOf(dataset: string): DatasetFacts {
   if (dataset.startsWith('movielens')) return films;
+  if (dataset === 'ecg5000') return beats;
   return dataset === 'brown' || dataset === 'spam-assassin' ? mails : pictures;
 }

@@ -19,6 +19,7 @@ import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
 import { csvOf, films } from '../train/ratings.ts';
 import { linesOf, words } from '../train/texts.ts';
+import { longest, waveLines } from '../train/waves.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
@@ -28,7 +29,9 @@ const small = { hidden: [20, 12], code: 6 };
 const head = { epochs: 1 };
 
 /** One job for each type whose inputs are rows, some with a classifier on top. For pictures: test/pictures. */
-const models: Readonly<Record<Exclude<ModelType, 'picture' | RecommenderModel['type'] | TextModel['type']>, object>> = {
+const models: Readonly<
+  Record<Exclude<ModelType, 'picture' | 'sequence' | RecommenderModel['type'] | TextModel['type']>, object>
+> = {
   linear: { code: 6 },
   dense: { ...small, head },
   tied: small,
@@ -100,6 +103,11 @@ beforeAll(async () => {
     const job = { name: type, dataset: 'texts', model: { type, ...model }, training };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
+  const series = await fetch(`${url}/v1/datasets`, { method: 'POST', body: seriesForm() });
+  expect(series.status, await series.text()).toBe(201);
+  const training = { epochs: 60, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
+  const model = { type: 'sequence', code: 4, units: 12, patch: 4, normal: ['wave'], falseAlarms: 0.2 };
+  jobs.set('sequence', await call<JobView>(202, '/v1/jobs', { name: 'sequence', dataset: 'waves', model, training }));
 }, 60_000);
 
 afterAll(async () => {
@@ -176,6 +184,15 @@ function textsForm(): FormData {
   upload.set('options', JSON.stringify({ kind: 'documents', labelColumn: 'topic', vocabulary }));
   upload.set('rows', new Blob([linesOf('train')]), 'train.tsv');
   upload.set('test-rows', new Blob([linesOf('test')]), 'test.tsv');
+  return upload;
+}
+
+function seriesForm(): FormData {
+  const upload = new FormData();
+  upload.set('name', 'waves');
+  upload.set('options', JSON.stringify({ kind: 'series' }));
+  upload.set('rows', new Blob([waveLines('train')]), 'train.jsonl');
+  upload.set('test-rows', new Blob([waveLines('test')]), 'test.jsonl');
   return upload;
 }
 
@@ -269,7 +286,7 @@ it('no type is left out', () => {
   const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
     (member) => member.properties.type.const,
   );
-  expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), 'picture'].toSorted()).toEqual(
+  expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), 'picture', 'sequence'].toSorted()).toEqual(
     types.toSorted(),
   );
 });
@@ -365,4 +382,37 @@ describe.each(Object.keys(textModels))('%s', (type) => {
     await call(409, '/v1/models/dense/analyse', { texts });
     await call(409, `/v1/models/${type}/recommend`, { ratings: [] });
   });
+});
+
+it('sequence reconstructs, scores and goes on with series, by a job over HTTP', { timeout: 240_000 }, async () => {
+  const job = await published('sequence');
+  expect(job.metrics).toMatchObject({
+    'test.auroc': expect.any(Number),
+    'test.seasonal.forecastRmse': expect.any(Number),
+  });
+  const { rows } = await call<{ rows: (number | null)[][] }>(200, '/v1/datasets/waves/rows?split=test&limit=4');
+  expect(rows[1]?.slice(-2)).toEqual([null, null]);
+  const client = new HourglassClient({ baseUrl: url });
+  // The third is of the class that the model has never seen.
+  const given = [rows[0], rows[1]?.slice(0, 18), rows[3]].map((row) => (row ?? []).slice(0, longest - 6));
+  const answer = await client.series('sequence', given, { forecast: 6 });
+  expect(answer).toMatchObject({ model: 'sequence', version: 1 });
+  for (const [i, { reconstruction, forecast, score, pValue, anomalous }] of answer.series.entries()) {
+    expect(reconstruction).toHaveLength(given[i]?.length ?? 0);
+    expect(forecast).toHaveLength(6);
+    expect(anomalous).toBe(score > answer.threshold);
+    expect(pValue).toBeGreaterThan(0);
+  }
+  expect(answer.series[2]).toMatchObject({ anomalous: true });
+  const x = float32([1, longest, 1], new Float32Array(longest).fill(Number.NaN));
+  x.data.set((given[0] ?? []).map((value) => value ?? Number.NaN));
+  const z = await answerOf('sequence', 'encoder.onnx', x);
+  const whole = await answerOf('sequence', 'decoder.onnx', float32([1, z.length], z));
+  const [first] = answer.series;
+  expectClose([...(first?.reconstruction ?? []), ...(first?.forecast ?? [])] as number[], whole);
+  const complete = rows.find((row) => !row.includes(null)) ?? [];
+  await call(200, '/v1/models/sequence/encode', { inputs: [complete] });
+  await call(409, '/v1/models/dense/series', { series: given });
+  const report = await fetch(`${url}/v1/models/sequence/versions/1/files/report.html`);
+  expect(await report.text()).toContain('Forecasts');
 });

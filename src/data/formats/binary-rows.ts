@@ -44,12 +44,13 @@ export async function readHeader(
   }
 }
 
-/** Throws `invalid-dataset` when the data is shorter or longer than its header says, `non-finite`. */
+/** Throws `invalid-dataset` when the data is shorter or longer than its header says, `non-finite`; NaN may be a gap of a series. */
 export function binaryRows(
   part: StoredPart,
   header: ArrayHeader,
   facts: SourceFacts,
   context: ParseContext,
+  nan?: 'gaps',
 ): RowSource {
   const { kind } = header.type;
   if (kind === 'text') {
@@ -59,7 +60,7 @@ export function binaryRows(
   const shape = rowShape(header.dims);
   const rows = header.dims[0] ?? 0;
   checkExtent(part, rows, shape, context);
-  return { kind, shape, facts, blocks: blocks(part, header, rows, sizeOf(shape)) };
+  return { kind, shape, facts, blocks: blocks(part, header, { rows, rowSize: sizeOf(shape), nan }) };
 }
 
 function checkRank(part: StoredPart, dims: readonly number[]): void {
@@ -76,12 +77,22 @@ function rowShape(dims: readonly number[]): Shape {
   return shape.length === 0 ? [1] : shape.length === 2 ? [...shape, 1] : shape;
 }
 
-async function* blocks(part: StoredPart, header: ArrayHeader, rows: number, rowSize: number): AsyncGenerator<RowBlock> {
+interface Extent {
+  readonly rows: number;
+  readonly rowSize: number;
+  readonly nan: 'gaps' | undefined;
+}
+
+async function* blocks(
+  part: StoredPart,
+  header: ArrayHeader,
+  { rows, rowSize, nan }: Extent,
+): AsyncGenerator<RowBlock> {
   const { type, littleEndian } = header;
   let row = 0;
   for await (const bytes of rowBytes(part, header, rows, rowSize)) {
     const values = decodeElements(bytes, type, littleEndian);
-    if (values instanceof Float32Array) checkFinite(part, values, row, rowSize);
+    if (values instanceof Float32Array) checkFinite(part, values, row, rowSize, nan);
     yield { values };
     row += values.length / rowSize;
   }

@@ -101,6 +101,27 @@ export async function openDocumentPart(part: StoredPart, context: ParseContext):
   }
 }
 
+type OpenedSeries =
+  | { readonly format: 'npy'; readonly rows: RowSource }
+  | { readonly format: 'csv' | 'jsonl'; readonly text: Text };
+
+/** A part that holds series: an array, a table, or JSON Lines. Throws `unsupported-dataset` for the other formats. */
+export async function openSeriesPart(part: StoredPart, context: ParseContext): Promise<OpenedSeries> {
+  const head = await readHead(part);
+  if (/^\s*[[{]/.test(Buffer.from(head).toString('utf8'))) {
+    return { format: 'jsonl', text: openText(part, head, context.options.encoding) };
+  }
+  const found = await detect(part, context);
+  switch (found.format) {
+    case 'csv':
+      return found;
+    case 'npy':
+      return { format: 'npy', rows: await parseNpy(part, context, 'gaps') };
+    default:
+      throw unsupported(part, `it is ${found.format}, but series are .npy, CSV or JSON Lines.`);
+  }
+}
+
 /** The classes of a labels part, one per row: whole numbers or text of a one-dimensional npy or idx, or one column of CSV. */
 export async function readLabels(part: StoredPart, context: ParseContext): Promise<LabelColumn> {
   const found = await detect(part, context);

@@ -7,6 +7,7 @@ import type { SourceFacts } from '../source-facts.ts';
 import { type ArchiveFile, ArchiveNotes, shown } from './archive.ts';
 import { readRecords, readTextHead } from './csv-records.ts';
 import { openDocumentPart } from './detect.ts';
+import { linesOf } from './lines.ts';
 import { invalid, type ParseContext, type StoredPart } from './source.ts';
 import { encodingNamed, type Text } from './text.ts';
 
@@ -79,18 +80,6 @@ function lined(part: StoredPart, text: Text, { limits }: ParseContext): Document
     }
   }
   return { facts: { format: 'csv', encoding: text.encoding }, documents: documents() };
-}
-
-async function* linesOf(part: StoredPart, text: Text, most: number): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of text.stream()) {
-    const pieces = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-    rest = pieces.pop() ?? '';
-    if (rest.length > most) throw invalid(part, `it has a line of more than ${most} characters.`);
-    yield* pieces;
-  }
-  if (rest !== '') yield rest;
 }
 
 interface Table {

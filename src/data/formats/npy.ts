@@ -48,8 +48,8 @@ export async function readNpyHeader(part: StoredPart): Promise<ArrayHeader> {
   });
 }
 
-export async function parseNpy(part: StoredPart, context: ParseContext): Promise<RowSource> {
-  return binaryRows(part, await readNpyHeader(part), { format: 'npy' }, context);
+export async function parseNpy(part: StoredPart, context: ParseContext, nan?: 'gaps'): Promise<RowSource> {
+  return binaryRows(part, await readNpyHeader(part), { format: 'npy' }, context, nan);
 }
 
 function headerOf(part: StoredPart, text: string): Omit<ArrayHeader, 'dataAt'> {

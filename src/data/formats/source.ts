@@ -72,10 +72,16 @@ export function nonFinite(part: StoredPart, where: string, found: number): Hourg
   });
 }
 
-/** Throws `non-finite` with row and place in the row for the first value that is NaN or infinite. */
-export function checkFinite(part: StoredPart, values: Float32Array, firstRow: number, rowSize: number): void {
+/** Throws `non-finite` with row and place in the row for the first value that is infinite, or NaN where that is no gap. */
+export function checkFinite(
+  part: StoredPart,
+  values: Float32Array,
+  firstRow: number,
+  rowSize: number,
+  nan?: 'gaps',
+): void {
   for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue;
+    if (Number.isFinite(values[i]) || (nan === 'gaps' && Number.isNaN(values[i]))) continue;
     const row = firstRow + Math.floor(i / rowSize);
     throw nonFinite(part, `row ${row}, value ${i % rowSize}`, values[i]!);
   }

@@ -68,6 +68,8 @@ class Merger {
   readonly #sizes: readonly (readonly number[])[];
   readonly #graph = new Graph();
   readonly #merged = new Map<Value, Value>();
+  /** by the first recording's value: weights that are used in many places are written once */
+  readonly #constants = new Map<Value, { readonly values: readonly Value[]; readonly made: Value }>();
   /** Where each value stands in its own recording. */
   readonly #places: readonly Map<Value, string>[];
   /** of the first input, by axis */
@@ -158,7 +160,11 @@ class Merger {
     }
     if (values.some((value) => value.source.kind !== 'constant'))
       this.refuse('it takes another way for another batch.');
-    return this.#constant(values, isTarget);
+    const kept = isTarget ? undefined : this.#constants.get(values[0]!);
+    if (kept?.values.every((value, i) => value === values[i])) return kept.made;
+    const made = this.#constant(values, isTarget);
+    if (!isTarget) this.#constants.set(values[0]!, { values, made });
+    return made;
   }
 
   node(nodes: readonly Node[]): void {

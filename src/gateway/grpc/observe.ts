@@ -47,6 +47,7 @@ const operations = {
   generate: 'generate',
   recommend: 'recommend',
   analyse: 'analyse',
+  series: 'series',
   encodeFrame: 'encode',
   decodeFrame: 'decode',
 } as const satisfies Record<keyof typeof InferenceService.method, LabelsOf<'stageDuration'>['operation']>;

@@ -42,6 +42,7 @@ export const inferenceScopes: Scopes<typeof InferenceService> = {
   generate: 'infer',
   recommend: 'infer',
   analyse: 'infer',
+  series: 'infer',
   encodeFrame: 'infer',
   decodeFrame: 'infer',
 };

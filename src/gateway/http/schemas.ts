@@ -33,6 +33,7 @@ import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
 import { FrameAnswer, RangeWarnings } from './frame-answer.ts';
 import { Recommendations, RecommendRequest } from './recommend-schemas.ts';
+import { SeriesAnswer, SeriesRequest } from './series-schemas.ts';
 import { AnalyseRequest, Analysis } from './text-schemas.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -102,7 +103,9 @@ export const DatasetRows = Type.Object({
   offset: Type.Integer({ minimum: 0, description: 'number of the first row' }),
   total: Type.Integer({ minimum: 0, description: 'rows of the split' }),
   shape: Type.Array(Type.Integer({ minimum: 1 }), { description: 'of one row' }),
-  rows: Type.Array(Type.Array(Type.Number()), { description: 'values of each row, flat' }),
+  rows: Type.Array(Type.Array(Type.Union([Type.Number(), Type.Null()])), {
+    description: 'values of each row, flat; null where a series has none',
+  }),
   labels: Type.Optional(Type.Array(Type.Integer(), { description: 'class number of each row' })),
   classCounts: Type.Optional(
     Type.Array(Type.Integer({ minimum: 0 }), { description: 'rows of each class, in the whole split' }),
@@ -317,6 +320,8 @@ export const components = {
   Recommendations,
   AnalyseRequest,
   Analysis,
+  SeriesRequest,
+  SeriesAnswer,
   FrameAnswer,
   Readiness,
   Info,

@@ -48,6 +48,7 @@ import { predictionRoutes } from './routes/predictions.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { recommendRoutes } from './routes/recommend.ts';
 import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
+import { seriesRoutes } from './routes/series.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
 
 export interface HttpServer {
@@ -200,6 +201,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
     generateRoutes(routes, routeParts);
     recommendRoutes(routes, routeParts);
     analyseRoutes(routes, routeParts);
+    seriesRoutes(routes, routeParts);
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);

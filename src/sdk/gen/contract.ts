@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing | ModelSpecSequence;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -171,8 +171,8 @@ export type DatasetRows = {
   readonly total: number;
   /** of one row */
   readonly shape: readonly number[];
-  /** values of each row, flat */
-  readonly rows: readonly (readonly number[])[];
+  /** values of each row, flat; null where a series has none */
+  readonly rows: readonly (readonly (number | null)[])[];
   /** class number of each row */
   readonly labels?: readonly number[];
   /** rows of each class, in the whole split */
@@ -279,7 +279,7 @@ export type DatasetInfo = {
   readonly ratings?: Ratings;
   readonly documents?: Documents;
   /** of the rows */
-  readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar';
+  readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar' | 'jsonl';
   /** CSV: of the text, such as utf-8 or windows-1252 */
   readonly encoding?: string;
   /** CSV */
@@ -303,8 +303,8 @@ export type DatasetList = {
 };
 
 export type UploadOptions = {
-  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary; default "rows" */
-  readonly kind?: 'rows' | 'ratings' | 'documents';
+  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps; default "rows" */
+  readonly kind?: 'rows' | 'ratings' | 'documents' | 'series';
   /** auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does; default "auto" */
   readonly scale?: 'auto' | '8-bit' | 'none';
   /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
@@ -323,6 +323,17 @@ export type UploadOptions = {
     readonly maxShare?: number;
     /** words, those that most documents have; default 2000; 2 to 50000 */
     readonly most?: number;
+  };
+  /** series in CSV: name or number (from 0) of the column that says which series a line belongs to; each line is a time step then, each further column a channel. When absent a line is a whole series */
+  readonly seriesColumn?: string | number;
+  /** series in CSV, a time step a line: the column that orders them; as they come when absent */
+  readonly timeColumn?: string | number;
+  /** series: cuts long ones into windows that overlap; what is held out for testing is then the end of each series */
+  readonly window?: {
+    /** time steps of a window; 2 to 65536 */
+    readonly steps: number;
+    /** time steps from one window to the next; default: a quarter of it; from 1 */
+    readonly stride?: number;
   };
   /** documents: keep how each text begins, which answers show of the nearest documents; false keeps its name alone; default true */
   readonly titles?: boolean;
@@ -377,7 +388,7 @@ export type Manifest = {
   /** from 1 */
   readonly version: number;
   readonly createdAt: string;
-  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend' | 'analyse')[];
+  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend' | 'analyse' | 'series')[];
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
@@ -574,6 +585,34 @@ export type Analysis = {
       readonly similarity: number;
     }[];
   }[];
+};
+
+export type SeriesRequest = {
+  /** each of any length up to that of the model */
+  readonly series: readonly (readonly (number | null | readonly (number | null)[])[])[];
+  /** time steps after the end that are wanted, as far as the longest series of the training goes; default 0; 0 to 65536 */
+  readonly forecast?: number;
+};
+
+export type SeriesAnswer = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** above it a series is called anomalous */
+  readonly threshold: number;
+  /** in the order of the request */
+  readonly series: readonly ({
+    /** what the model makes of it, missing values filled; in the form of the request */
+    readonly reconstruction: readonly (number | readonly number[])[];
+    /** mean squared error of the reconstruction where values are, in standard deviations of the channel */
+    readonly score: number;
+    /** share of ordinary series that come back as badly; 0 to 1 */
+    readonly pValue: number;
+    /** whether the score is above the threshold */
+    readonly anomalous: boolean;
+    /** time steps after the end, as many as were asked for */
+    readonly forecast: readonly (number | readonly number[])[];
+  })[];
 };
 
 export type FrameAnswer = {
@@ -1353,6 +1392,22 @@ export type ModelSpecSemanticHashing = {
   readonly dropout: number;
 };
 
+export type ModelSpecSequence = {
+  readonly type: 'sequence';
+  /** numbers of a code; default 16; 1 to 4096 */
+  readonly code: number;
+  /** gated recurrent units of the encoder, and of the decoder; default 64; 1 to 2048 */
+  readonly units: number;
+  /** time steps that the units take at once; default: so many that the longest series has 32 patches; 1 to 4096 */
+  readonly patch: number;
+  /** share of the series of a step whose end the encoder does not see, so that the decoder learns to go on; 0: the model reconstructs only; default 0.5; 0 to 1 */
+  readonly hiddenEnds: number;
+  /** classes to train on; the others are anomalies, which the model is tested on */
+  readonly normal?: readonly string[];
+  /** share of ordinary series that may be called anomalous: where the threshold is set; default 0.05; up to 0.5 */
+  readonly falseAlarms: number;
+};
+
 export type CorruptionMaskingRequest = {
   readonly type: 'masking';
   /** default 0.5 */
@@ -1933,7 +1988,23 @@ export type ModelSemanticHashingRequest = {
   readonly dropout?: number;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest;
+export type ModelSequenceRequest = {
+  readonly type: 'sequence';
+  /** numbers of a code; default 16; 1 to 4096 */
+  readonly code?: number;
+  /** gated recurrent units of the encoder, and of the decoder; default 64; 1 to 2048 */
+  readonly units?: number;
+  /** time steps that the units take at once; default: so many that the longest series has 32 patches; 1 to 4096 */
+  readonly patch?: number;
+  /** share of the series of a step whose end the encoder does not see, so that the decoder learns to go on; 0: the model reconstructs only; default 0.5; 0 to 1 */
+  readonly hiddenEnds?: number;
+  /** classes to train on; the others are anomalies, which the model is tested on */
+  readonly normal?: readonly string[];
+  /** share of ordinary series that may be called anomalous: where the threshold is set; default 0.05; up to 0.5 */
+  readonly falseAlarms?: number;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest | ModelSequenceRequest;
 
 /** default {} */
 export type ValidationRequest = {

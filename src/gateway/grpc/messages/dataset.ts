@@ -10,6 +10,7 @@ import {
   type DatasetSchema,
   type DatasetUpload,
 } from '../../../gen/hourglass/v1/dataset_pb.ts';
+import type { SeriesFacts } from '../../../jobspec/series-facts.ts';
 
 export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof DatasetSchema> {
   const {
@@ -24,6 +25,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     sizes: _sizes,
     ratings,
     documents,
+    series,
     ...same
   } = info;
   return {
@@ -33,6 +35,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     rows: { ...rows },
     ...(ratings && { ratings: { ...ratings, range: [...ratings.range] } }),
     ...(documents && { documents: { train: countsOf(documents.train), test: countsOf(documents.test) } }),
+    ...(series && { series: seriesMessage(series) }),
     classNames: [...classNames],
     columns: [...columns],
     ...(labelColumn !== undefined && { labelColumn: fromJson(ValueSchema, labelColumn) }),
@@ -44,6 +47,12 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
 const countsOf = ({ words, entries }: { words: number; entries: number }) => ({
   words: BigInt(words),
   entries: BigInt(entries),
+});
+
+const seriesMessage = ({ train, test, missing, means, deviations, channels = [], ...lengths }: SeriesFacts) => ({
+  ...lengths,
+  ...{ train: BigInt(train), test: BigInt(test), missing: BigInt(missing) },
+  ...{ means: [...means], deviations: [...deviations], channels: [...channels] },
 });
 
 const roles: Readonly<Record<number, UploadPart['role']>> = {

@@ -21,6 +21,7 @@ const operationNumbers = {
   outliers: OperationNumber.OUTLIERS,
   recommend: OperationNumber.RECOMMEND,
   analyse: OperationNumber.ANALYSE,
+  series: OperationNumber.SERIES,
 } as const satisfies Record<Operation, OperationNumber>;
 
 export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShape<typeof FileEntrySchema> => ({

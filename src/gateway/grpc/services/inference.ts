@@ -16,6 +16,7 @@ import type { RowOperation } from '../../../registry/manifest.ts';
 import { checkAnalysis } from '../../../serve/analyse.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { Answer, PredictAnswer, RowSource } from '../../../serve/prediction-service.ts';
+import { checkSeriesRequest } from '../../../serve/series.ts';
 import { encodePictureFrame } from '../../picture-frames.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
@@ -142,6 +143,23 @@ export function inferenceService({
           topics: topics.map((topic) => ({ ...topic, words: [...topic.words] })),
           expected: [...expected],
           nearest: [...near],
+        })),
+      };
+    },
+
+    async series({ model, series, forecast }, call) {
+      call.limit(deadlineMs);
+      checkSeriesRequest({ series: series.length, forecast: forecast ?? 0 });
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
+      const answer = await predictions.series(caller, { model, series, forecast, demand });
+      return {
+        ...answer,
+        series: answer.series.map(({ reconstruction, forecast: after, ...one }) => ({
+          ...{ ...one, reconstruction: [...reconstruction], forecast: [...after] },
         })),
       };
     },

@@ -181,7 +181,9 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       const size = rows === 0 ? 0 : values.length / rows;
       return {
         ...{ dataset: info.name, split, offset, total: info.rows[split], shape: [...info.shape] },
-        rows: Array.from({ length: rows }, (_, i) => Array.from(values.subarray(i * size, (i + 1) * size))),
+        rows: Array.from({ length: rows }, (_, i) =>
+          Array.from(values.subarray(i * size, (i + 1) * size), (value) => (Number.isNaN(value) ? null : value)),
+        ),
         ...(labels && { labels, classCounts }),
       };
     },

@@ -18,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJrChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBRIUCgxjbGFzc19jb3VudHMYBCADKA0ijAEKFENyZWF0ZURhdGFzZXRSZXF1ZXN0Ei0KBnVwbG9hZBgBIAEoCzIbLmhvdXJnbGFzcy52MS5EYXRhc2V0VXBsb2FkSAASKQoEcGFydBgCIAEoCzIZLmhvdXJnbGFzcy52MS5EYXRhc2V0UGFydEgAEg8KBWNodW5rGAMgASgMSABCCQoHY29udGVudCJVCg1EYXRhc2V0VXBsb2FkEhEKBG5hbWUYASABKAlIAIgBARIoCgdvcHRpb25zGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfbmFtZSJJCgtEYXRhc2V0UGFydBInCgRyb2xlGAEgASgOMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRSb2xlEhEKCWZpbGVfbmFtZRgCIAEoCSIkChREZWxldGVEYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhcKFURlbGV0ZURhdGFzZXRSZXNwb25zZSKbBgoHRGF0YXNldBIMCgRuYW1lGAEgASgJEgwKBGhhc2gYAiABKAkSDQoFc2hhcGUYAyADKA0SDQoFcmFuZ2UYBCADKAESLQoEcm93cxgFIAMoCzIfLmhvdXJnbGFzcy52MS5EYXRhc2V0LlJvd3NFbnRyeRIUCgdjbGFzc2VzGAYgASgNSACIAQESEAoIYnVpbHRfaW4YByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2xhc3NfbmFtZXMYCSADKAkSLQoHc2NhbGluZxgKIAEoCzIcLmhvdXJnbGFzcy52MS5EYXRhc2V0U2NhbGluZxIQCgh3YXJuaW5ncxgLIAMoCRITCgZmb3JtYXQYDCABKAlIAYgBARIVCghlbmNvZGluZxgNIAEoCUgCiAEBEhYKCWRlbGltaXRlchgOIAEoCUgDiAEBEhMKBmhlYWRlchgPIAEoCEgEiAEBEg8KB2NvbHVtbnMYECADKAkSLAoMbGFiZWxfY29sdW1uGBEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhoKDWxhYmVsc19oZWFkZXIYEiABKAhIBYgBARI3Cg1wcmVwcm9jZXNzaW5nGBQgASgLMhsuaG91cmdsYXNzLnYxLlByZXByb2Nlc3NpbmdIBogBARIvCgdyYXRpbmdzGBUgASgLMhkuaG91cmdsYXNzLnYxLlJhdGluZ0ZhY3RzSAeIAQESMwoJZG9jdW1lbnRzGBYgASgLMhsuaG91cmdsYXNzLnYxLkRvY3VtZW50RmFjdHNICIgBARorCglSb3dzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIKCghfY2xhc3Nlc0IJCgdfZm9ybWF0QgsKCV9lbmNvZGluZ0IMCgpfZGVsaW1pdGVyQgkKB19oZWFkZXJCEAoOX2xhYmVsc19oZWFkZXJCEAoOX3ByZXByb2Nlc3NpbmdCCgoIX3JhdGluZ3NCDAoKX2RvY3VtZW50cyJoCg1Eb2N1bWVudEZhY3RzEisKBXRyYWluGAEgASgLMhwuaG91cmdsYXNzLnYxLkRvY3VtZW50Q291bnRzEioKBHRlc3QYAiABKAsyHC5ob3VyZ2xhc3MudjEuRG9jdW1lbnRDb3VudHMiMAoORG9jdW1lbnRDb3VudHMSDQoFd29yZHMYASABKAQSDwoHZW50cmllcxgCIAEoBCI5CgtSYXRpbmdGYWN0cxINCgVyYW5nZRgBIAMoARINCgV0cmFpbhgCIAEoDRIMCgR0ZXN0GAMgASgNIiEKDkRhdGFzZXRTY2FsaW5nEg8KB2Rpdmlzb3IYASABKA0qrQEKC0RhdGFzZXRSb2xlEhwKGERBVEFTRVRfUk9MRV9VTlNQRUNJRklFRBAAEhUKEURBVEFTRVRfUk9MRV9ST1dTEAESFwoTREFUQVNFVF9ST0xFX0xBQkVMUxACEhoKFkRBVEFTRVRfUk9MRV9URVNUX1JPV1MQAxIcChhEQVRBU0VUX1JPTEVfVEVTVF9MQUJFTFMQBBIWChJEQVRBU0VUX1JPTEVfSVRFTVMQBTKgAwoORGF0YXNldFNlcnZpY2USVQoMTGlzdERhdGFzZXRzEiEuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1JlcXVlc3QaIi5ob3VyZ2xhc3MudjEuTGlzdERhdGFzZXRzUmVzcG9uc2USRAoKR2V0RGF0YXNldBIfLmhvdXJnbGFzcy52MS5HZXREYXRhc2V0UmVxdWVzdBoVLmhvdXJnbGFzcy52MS5EYXRhc2V0EkwKDUNyZWF0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuQ3JlYXRlRGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldCgBEkkKCFJlYWRSb3dzEh0uaG91cmdsYXNzLnYxLlJlYWRSb3dzUmVxdWVzdBoeLmhvdXJnbGFzcy52MS5SZWFkUm93c1Jlc3BvbnNlElgKDURlbGV0ZURhdGFzZXQSIi5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlcXVlc3QaIy5ob3VyZ2xhc3MudjEuRGVsZXRlRGF0YXNldFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJrChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBRIUCgxjbGFzc19jb3VudHMYBCADKA0ijAEKFENyZWF0ZURhdGFzZXRSZXF1ZXN0Ei0KBnVwbG9hZBgBIAEoCzIbLmhvdXJnbGFzcy52MS5EYXRhc2V0VXBsb2FkSAASKQoEcGFydBgCIAEoCzIZLmhvdXJnbGFzcy52MS5EYXRhc2V0UGFydEgAEg8KBWNodW5rGAMgASgMSABCCQoHY29udGVudCJVCg1EYXRhc2V0VXBsb2FkEhEKBG5hbWUYASABKAlIAIgBARIoCgdvcHRpb25zGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfbmFtZSJJCgtEYXRhc2V0UGFydBInCgRyb2xlGAEgASgOMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRSb2xlEhEKCWZpbGVfbmFtZRgCIAEoCSIkChREZWxldGVEYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhcKFURlbGV0ZURhdGFzZXRSZXNwb25zZSLWBgoHRGF0YXNldBIMCgRuYW1lGAEgASgJEgwKBGhhc2gYAiABKAkSDQoFc2hhcGUYAyADKA0SDQoFcmFuZ2UYBCADKAESLQoEcm93cxgFIAMoCzIfLmhvdXJnbGFzcy52MS5EYXRhc2V0LlJvd3NFbnRyeRIUCgdjbGFzc2VzGAYgASgNSACIAQESEAoIYnVpbHRfaW4YByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2xhc3NfbmFtZXMYCSADKAkSLQoHc2NhbGluZxgKIAEoCzIcLmhvdXJnbGFzcy52MS5EYXRhc2V0U2NhbGluZxIQCgh3YXJuaW5ncxgLIAMoCRITCgZmb3JtYXQYDCABKAlIAYgBARIVCghlbmNvZGluZxgNIAEoCUgCiAEBEhYKCWRlbGltaXRlchgOIAEoCUgDiAEBEhMKBmhlYWRlchgPIAEoCEgEiAEBEg8KB2NvbHVtbnMYECADKAkSLAoMbGFiZWxfY29sdW1uGBEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhoKDWxhYmVsc19oZWFkZXIYEiABKAhIBYgBARI3Cg1wcmVwcm9jZXNzaW5nGBQgASgLMhsuaG91cmdsYXNzLnYxLlByZXByb2Nlc3NpbmdIBogBARIvCgdyYXRpbmdzGBUgASgLMhkuaG91cmdsYXNzLnYxLlJhdGluZ0ZhY3RzSAeIAQESMwoJZG9jdW1lbnRzGBYgASgLMhsuaG91cmdsYXNzLnYxLkRvY3VtZW50RmFjdHNICIgBARIuCgZzZXJpZXMYFyABKAsyGS5ob3VyZ2xhc3MudjEuU2VyaWVzRmFjdHNICYgBARorCglSb3dzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIKCghfY2xhc3Nlc0IJCgdfZm9ybWF0QgsKCV9lbmNvZGluZ0IMCgpfZGVsaW1pdGVyQgkKB19oZWFkZXJCEAoOX2xhYmVsc19oZWFkZXJCEAoOX3ByZXByb2Nlc3NpbmdCCgoIX3JhdGluZ3NCDAoKX2RvY3VtZW50c0IJCgdfc2VyaWVzIpMBCgtTZXJpZXNGYWN0cxIQCghzaG9ydGVzdBgBIAEoDRIPCgdsb25nZXN0GAIgASgNEg0KBXRyYWluGAMgASgEEgwKBHRlc3QYBCABKAQSDwoHbWlzc2luZxgFIAEoBBINCgVtZWFucxgGIAMoARISCgpkZXZpYXRpb25zGAcgAygBEhAKCGNoYW5uZWxzGAggAygJImgKDURvY3VtZW50RmFjdHMSKwoFdHJhaW4YASABKAsyHC5ob3VyZ2xhc3MudjEuRG9jdW1lbnRDb3VudHMSKgoEdGVzdBgCIAEoCzIcLmhvdXJnbGFzcy52MS5Eb2N1bWVudENvdW50cyIwCg5Eb2N1bWVudENvdW50cxINCgV3b3JkcxgBIAEoBBIPCgdlbnRyaWVzGAIgASgEIjkKC1JhdGluZ0ZhY3RzEg0KBXJhbmdlGAEgAygBEg0KBXRyYWluGAIgASgNEgwKBHRlc3QYAyABKA0iIQoORGF0YXNldFNjYWxpbmcSDwoHZGl2aXNvchgBIAEoDSqtAQoLRGF0YXNldFJvbGUSHAoYREFUQVNFVF9ST0xFX1VOU1BFQ0lGSUVEEAASFQoRREFUQVNFVF9ST0xFX1JPV1MQARIXChNEQVRBU0VUX1JPTEVfTEFCRUxTEAISGgoWREFUQVNFVF9ST0xFX1RFU1RfUk9XUxADEhwKGERBVEFTRVRfUk9MRV9URVNUX0xBQkVMUxAEEhYKEkRBVEFTRVRfUk9MRV9JVEVNUxAFMqADCg5EYXRhc2V0U2VydmljZRJVCgxMaXN0RGF0YXNldHMSIS5ob3VyZ2xhc3MudjEuTGlzdERhdGFzZXRzUmVxdWVzdBoiLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXNwb25zZRJECgpHZXREYXRhc2V0Eh8uaG91cmdsYXNzLnYxLkdldERhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQSTAoNQ3JlYXRlRGF0YXNldBIiLmhvdXJnbGFzcy52MS5DcmVhdGVEYXRhc2V0UmVxdWVzdBoVLmhvdXJnbGFzcy52MS5EYXRhc2V0KAESSQoIUmVhZFJvd3MSHS5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXF1ZXN0Gh4uaG91cmdsYXNzLnYxLlJlYWRSb3dzUmVzcG9uc2USWAoNRGVsZXRlRGF0YXNldBIiLmhvdXJnbGFzcy52MS5EZWxldGVEYXRhc2V0UmVxdWVzdBojLmhvdXJnbGFzcy52MS5EZWxldGVEYXRhc2V0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -408,6 +408,13 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
    * @generated from field: optional hourglass.v1.DocumentFacts documents = 22;
    */
   documents?: DocumentFacts | undefined;
+
+  /**
+   * Of a data set of series: rows are [time steps, channels], NaN where nothing was observed.
+   *
+   * @generated from field: optional hourglass.v1.SeriesFacts series = 23;
+   */
+  series?: SeriesFacts | undefined;
 };
 
 /**
@@ -416,6 +423,70 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_dataset, 10);
+
+/**
+ * @generated from message hourglass.v1.SeriesFacts
+ */
+export type SeriesFacts = Message<"hourglass.v1.SeriesFacts"> & {
+  /**
+   * Time steps.
+   *
+   * @generated from field: uint32 shortest = 1;
+   */
+  shortest: number;
+
+  /**
+   * Time steps; a row is as long.
+   *
+   * @generated from field: uint32 longest = 2;
+   */
+  longest: number;
+
+  /**
+   * Values that were observed.
+   *
+   * @generated from field: uint64 train = 3;
+   */
+  train: bigint;
+
+  /**
+   * @generated from field: uint64 test = 4;
+   */
+  test: bigint;
+
+  /**
+   * Values before the end of their series that were not observed.
+   *
+   * @generated from field: uint64 missing = 5;
+   */
+  missing: bigint;
+
+  /**
+   * Of each channel, over the series to train on.
+   *
+   * @generated from field: repeated double means = 6;
+   */
+  means: number[];
+
+  /**
+   * @generated from field: repeated double deviations = 7;
+   */
+  deviations: number[];
+
+  /**
+   * What the channels are called.
+   *
+   * @generated from field: repeated string channels = 8;
+   */
+  channels: string[];
+};
+
+/**
+ * Describes the message hourglass.v1.SeriesFacts.
+ * Use `create(SeriesFactsSchema)` to create a new message.
+ */
+export const SeriesFactsSchema: GenMessage<SeriesFacts> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 11);
 
 /**
  * @generated from message hourglass.v1.DocumentFacts
@@ -437,7 +508,7 @@ export type DocumentFacts = Message<"hourglass.v1.DocumentFacts"> & {
  * Use `create(DocumentFactsSchema)` to create a new message.
  */
 export const DocumentFactsSchema: GenMessage<DocumentFacts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 11);
+  messageDesc(file_hourglass_v1_dataset, 12);
 
 /**
  * @generated from message hourglass.v1.DocumentCounts
@@ -463,7 +534,7 @@ export type DocumentCounts = Message<"hourglass.v1.DocumentCounts"> & {
  * Use `create(DocumentCountsSchema)` to create a new message.
  */
 export const DocumentCountsSchema: GenMessage<DocumentCounts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 12);
+  messageDesc(file_hourglass_v1_dataset, 13);
 
 /**
  * @generated from message hourglass.v1.RatingFacts
@@ -496,7 +567,7 @@ export type RatingFacts = Message<"hourglass.v1.RatingFacts"> & {
  * Use `create(RatingFactsSchema)` to create a new message.
  */
 export const RatingFactsSchema: GenMessage<RatingFacts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 13);
+  messageDesc(file_hourglass_v1_dataset, 14);
 
 /**
  * What was done to the values: value of a row = uploaded value / divisor.
@@ -517,7 +588,7 @@ export type DatasetScaling = Message<"hourglass.v1.DatasetScaling"> & {
  * Use `create(DatasetScalingSchema)` to create a new message.
  */
 export const DatasetScalingSchema: GenMessage<DatasetScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 14);
+  messageDesc(file_hourglass_v1_dataset, 15);
 
 /**
  * @generated from enum hourglass.v1.DatasetRole
