@@ -28,8 +28,6 @@ export interface ShuffledRowsOptions {
 
 const blockBytes = 2 ** 18;
 const windowBytes = 64 * 2 ** 20;
-/** blocks of a window that are read at the same time: a store behind a network answers each after a while */
-const readsAtOnce = 8;
 
 interface Window {
   /** position in the epoch of its first row */
@@ -163,15 +161,12 @@ export class ShuffledRows {
       filled += read.count;
       return read;
     });
-    let next = 0;
-    const lane = async (): Promise<void> => {
-      for (let read = reads[next++]; read; read = reads[next++]) {
-        const { start, count, place } = read;
-        await split.readRange(start, start + count, values.subarray(place * split.rowSize));
-        for (let i = 0; i < count; i++) rows[place + i] = start + i;
-      }
-    };
-    await Promise.all(Array.from({ length: readsAtOnce }, lane));
+    // All are asked for at once: the thread that trains looks at what has arrived only between its steps.
+    const arriving = reads.map(async ({ start, count, place }) => {
+      await split.readRange(start, start + count, values.subarray(place * split.rowSize));
+      for (let i = 0; i < count; i++) rows[place + i] = start + i;
+    });
+    await Promise.all(arriving);
     return { first: firsts[at]!, order: this.#random(`${epoch}/${at}`).permutation(size), rows, values };
   }
 }

@@ -42,6 +42,8 @@ export class FileCache {
   readonly #loading = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
   readonly #touched = new Map<string, number>();
   readonly #verified = new Set<string>();
+  /** folders that are there: one for each first byte of a name */
+  readonly #made = new Set<string>();
 
   constructor({ root, maxBytes, nameSpace }: FileCacheOptions) {
     this.root = root;
@@ -163,11 +165,15 @@ export class FileCache {
   async #write(file: string, bytes: Uint8Array): Promise<boolean> {
     if (bytes.length > this.#maxBytes) return false;
     const unfinished = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.partial`;
+    const folder = path.dirname(file);
     try {
-      await mkdir(path.dirname(file), { recursive: true });
+      if (!this.#made.has(folder)) await mkdir(folder, { recursive: true });
+      this.#made.add(folder);
       await writeFile(unfinished, bytes);
       await rename(unfinished, file);
     } catch {
+      // Somebody may have emptied the cache.
+      this.#made.delete(folder);
       await rm(unfinished, { force: true }).catch(() => undefined);
       return false;
     }

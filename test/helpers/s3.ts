@@ -76,7 +76,7 @@ export async function startBucket(): Promise<TestBucket> {
   Object.assign(process.env, credentials, { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' });
   let server: ReturnType<typeof spawn> | undefined;
   const start = async (): Promise<void> => {
-    const child = spawn(program, ['--port', `127.0.0.1:${port}`, '--quiet', 'posix', root], {
+    const child = spawn(program, ['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', 'posix', root], {
       env: { PATH: process.env.PATH, ROOT_ACCESS_KEY: 'testaccess', ROOT_SECRET_KEY: 'testsecret123' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });

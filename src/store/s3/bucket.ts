@@ -15,6 +15,7 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import type { BucketOperation, ObserveRequests } from '../contract.ts';
+import { readBody } from './body.ts';
 import { bucketError, isConflict, isMissing, isNotModified, isPreconditionFailed } from './errors.ts';
 
 export interface BucketSettings {
@@ -115,12 +116,7 @@ export class BucketClient {
           // Whoever asks whether something changed asks for little.
           etag === undefined ? {} : small(),
         );
-        // A body that is not read keeps its connection.
-        const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-        return {
-          bytes: new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.length),
-          etag: answer.ETag ?? '',
-        };
+        return { bytes: await readBody(answer.Body, answer.ContentLength), etag: answer.ETag ?? '' };
       } catch (error) {
         if (isMissing(error)) return undefined;
         if (isNotModified(error)) return 'unchanged';

@@ -23,17 +23,21 @@ export interface FileIndex {
   readonly shards: readonly Shard[];
 }
 
-/** chunks fetched at the same time for one read */
+/** reads that are worked on at the same time, and chunks of one read */
+const readsAtOnce = 8;
 const fetchedAtOnce = 8;
 /** chunks that stay in memory, for reads of neighbouring rows and for a machine whose disk has no room for a cache */
 const keptInMemory = 16;
 /** From so many chunks read on, the rest of the file is fetched as well. */
 const fillAfter = 8;
-/** chunks of one request, and requests at the same time, when the rest is fetched */
-const chunksPerRun = 8;
+/** chunks of one request once all will be fetched, of one shard: a request costs as much as its first few MiB */
+const chunksPerRun = 4;
+/** requests at the same time for what nobody waits for yet */
 const runsAtOnce = 2;
 const retryMs = 2000;
 const giveWayMs = 5;
+
+const runOf = (chunk: number): number => Math.floor(chunk / chunksPerRun);
 
 /** SHA-256 of the chunks of a shard. */
 export function cut(shard: Uint8Array): string[] {
@@ -54,11 +58,14 @@ export class BucketRows implements StoredRows {
   readonly #objects: Objects;
   readonly #index: FileIndex;
   readonly #memory = new Map<number, Promise<Uint8Array>>();
-  /** chunks on their way for the rest of the file; undefined: another process brought it into the cache */
-  readonly #coming = new Map<number, Promise<Uint8Array | undefined>>();
+  /** runs of chunks on their way, by number; the chunks that were missing, by number: none when another process fetches them */
+  readonly #runs = new Map<number, Promise<ReadonlyMap<number, Uint8Array>>>();
   readonly #wanted = new Set<number>();
   /** reads that wait for the bucket */
   #waiting = 0;
+  #reading = 0;
+  /** reads whose turn it is not yet */
+  readonly #queue: (() => void)[] = [];
   #isFilling = false;
   #isClosed = false;
 
@@ -71,6 +78,18 @@ export class BucketRows implements StoredRows {
   async read(into: Uint8Array, position: number): Promise<void> {
     if (position + into.length > this.bytes) throw new ShortFileError(`the file ends at ${this.bytes}`);
     if (into.length === 0) return;
+    if (this.#reading === readsAtOnce) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    else this.#reading++;
+    try {
+      await this.#readNow(into, position);
+    } finally {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#reading--;
+    }
+  }
+
+  async #readNow(into: Uint8Array, position: number): Promise<void> {
     const first = Math.floor(position / chunkBytes);
     const last = Math.floor((position + into.length - 1) / chunkBytes);
     this.#fillWhenUsed(first, last);
@@ -92,12 +111,24 @@ export class BucketRows implements StoredRows {
     const end = Math.min(position + into.length, (number + 1) * chunkBytes);
     const target = into.subarray(start - position, end - position);
     const offset = start - number * chunkBytes;
-    const { sha256 } = this.#chunk(number);
-    const coming = this.#coming.get(number);
-    const came = coming && (await coming.catch(() => undefined));
-    if (came) return target.set(came.subarray(offset, offset + target.length));
-    if (!this.#memory.has(number) && (await this.#objects.readCached(sha256, target, offset))) return;
-    target.set((await this.#fetch(number)).subarray(offset, offset + target.length));
+    const coming = this.#runs.get(runOf(number));
+    const isThere =
+      !coming && !this.#memory.has(number) && (await this.#objects.readCached(this.#chunk(number).sha256, target, offset));
+    if (isThere) return;
+    const chunk = (coming || this.#isFilling) && (await this.#fromRun(number));
+    target.set((chunk || (await this.#fetch(number))).subarray(offset, offset + target.length));
+  }
+
+  /** A chunk from the run that brings its neighbours as well; undefined when it has to be fetched alone, and errors told then. */
+  async #fromRun(number: number): Promise<Uint8Array | undefined> {
+    this.#waiting++;
+    try {
+      return (await this.#run(runOf(number))).get(number);
+    } catch {
+      return undefined;
+    } finally {
+      this.#waiting--;
+    }
   }
 
   #fetch(number: number): Promise<Uint8Array> {
@@ -127,42 +158,42 @@ export class BucketRows implements StoredRows {
     if (this.#wanted.size < fillAfter) return;
     this.#isFilling = true;
     this.#wanted.clear();
-    const count = Math.ceil(this.bytes / chunkBytes);
+    const count = runOf(Math.ceil(this.bytes / chunkBytes) - 1) + 1;
     let next = 0;
     const lane = async (): Promise<void> => {
       while (!this.#isClosed && next < count) {
-        const run = next;
-        next = Math.min(run + chunksPerRun, count);
+        const run = next++;
+        // What a read waits for comes first.
+        while (this.#waiting > 0 && !this.#isClosed) await delay(giveWayMs);
         // A failure is reported by the read that needs the chunk.
-        await this.#fetchRun(run, next).catch(() => delay(retryMs, undefined, { ref: false }));
+        if (!this.#isClosed) await this.#run(run).catch(() => delay(retryMs, undefined, { ref: false }));
       }
     };
     for (let i = 0; i < runsAtOnce; i++) void lane();
   }
 
-  /** Brings chunks [first, end) of one shard into the cache, but for those at either end that are there already. */
-  async #fetchRun(first: number, end: number): Promise<void> {
-    // What a read waits for comes first.
-    while (this.#waiting > 0 && !this.#isClosed) await delay(giveWayMs);
+  /** Brings the chunks of a run into the cache, but for those at either end that are there already; answers those it fetched. */
+  #run(run: number): Promise<ReadonlyMap<number, Uint8Array>> {
+    let coming = this.#runs.get(run);
+    if (!coming) {
+      coming = this.#fetchRun(run).finally(() => this.#runs.delete(run));
+      this.#runs.set(run, coming);
+    }
+    return coming;
+  }
+
+  async #fetchRun(run: number): Promise<ReadonlyMap<number, Uint8Array>> {
     const isThere = (number: number): Promise<boolean> | boolean =>
       this.#memory.has(number) || this.#objects.hasCached(this.#chunk(number).sha256);
-    let [from, to] = [first, end];
+    let from = run * chunksPerRun;
+    let to = Math.min(from + chunksPerRun, Math.ceil(this.bytes / chunkBytes));
     while (from < to && (await isThere(from))) from++;
     while (from < to && (await isThere(to - 1))) to--;
-    if (from === to || this.#isClosed) return;
+    if (from === to) return new Map();
     const chunks = Array.from({ length: to - from }, (_, i) => this.#chunk(from + i));
     const [{ shard, start }] = chunks as [Chunk];
-    const run = this.#objects.fetchRanges(shard, start, chunks);
-    for (let number = from; number < to; number++) {
-      const coming = run.then((parts) => parts?.[number - from]);
-      coming.catch(() => undefined);
-      this.#coming.set(number, coming);
-    }
-    try {
-      await run;
-    } finally {
-      for (let number = from; number < to; number++) this.#coming.delete(number);
-    }
+    const parts = (await this.#objects.fetchRanges(shard, start, chunks)) ?? [];
+    return new Map(parts.map((part, i) => [from + i, part]));
   }
 
   #chunk(number: number): Chunk {
