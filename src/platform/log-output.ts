@@ -23,7 +23,9 @@ const isFull = (error: unknown): boolean => ['EAGAIN', 'EBUSY'].includes((error 
 
 export class LogOutput {
   readonly #options: LogOutputOptions;
-  #waiting: Buffer[] = [];
+  /** lines, and what a write left of earlier ones */
+  #waiting: (string | Buffer)[] = [];
+  /** of all that waits; of a line at least its length */
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
@@ -96,13 +98,21 @@ export class LogOutput {
   }
 
   #add(line: string): void {
-    const bytes = Buffer.from(line);
-    this.#waiting.push(bytes);
-    this.#bytes += bytes.length;
+    this.#waiting.push(line);
+    this.#bytes += line.length;
   }
 
   #take(): Buffer {
-    const all = Buffer.concat(this.#waiting, this.#bytes);
+    const parts: Buffer[] = [];
+    let lines = '';
+    for (const part of this.#waiting) {
+      if (typeof part === 'string') lines += part;
+      else {
+        parts.push(Buffer.from(lines), part);
+        lines = '';
+      }
+    }
+    const all = parts.length > 0 ? Buffer.concat([...parts, Buffer.from(lines)]) : Buffer.from(lines);
     this.#waiting = [];
     this.#bytes = 0;
     return all;

@@ -27,9 +27,9 @@ export interface ModelCacheOptions {
 const maxPatient = 100;
 
 /** How long a look at the registry counts as current for what other processes publish, name and delete. */
-const freshMs = 20;
+const freshMs = 50;
 /** A reference that is still asked for after this is looked up again meanwhile, so that no request has to wait for that. */
-const renewMs = 10;
+const renewMs = 20;
 
 /** references and versions remembered; a forgotten one is looked up and loaded again */
 const maxRemembered = 1000;
