@@ -113,7 +113,9 @@ export class BucketRows implements StoredRows {
     const offset = start - number * chunkBytes;
     const coming = this.#runs.get(runOf(number));
     const isThere =
-      !coming && !this.#memory.has(number) && (await this.#objects.readCached(this.#chunk(number).sha256, target, offset));
+      !coming &&
+      !this.#memory.has(number) &&
+      (await this.#objects.readCached(this.#chunk(number).sha256, target, offset));
     if (isThere) return;
     const chunk = (coming || this.#isFilling) && (await this.#fromRun(number));
     target.set((chunk || (await this.#fetch(number))).subarray(offset, offset + target.length));
