@@ -1,13 +1,14 @@
 /** The body of an answer as one array, written in place: the SDK's own way gathers the pieces first and then copies them. */
 
 import { Readable } from 'node:stream';
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+
+/** As the SDK gives it: a stream of Node.js with this method. */
+interface Body {
+  transformToByteArray(): Promise<Uint8Array>;
+}
 
 /** Throws when the body is shorter or longer than `bytes` declares. A body that is not read keeps its connection busy. */
-export async function readBody(
-  body: GetObjectCommandOutput['Body'],
-  bytes: number | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(body: Body | undefined, bytes: number | undefined): Promise<Uint8Array<ArrayBuffer>> {
   if (!(body instanceof Readable) || bytes === undefined) {
     const whole = (await body?.transformToByteArray()) ?? new Uint8Array();
     return new Uint8Array(whole.buffer as ArrayBuffer, whole.byteOffset, whole.length);
