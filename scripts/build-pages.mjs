@@ -39,8 +39,11 @@ writeFileSync(path.join(to, 'theme/theme.css'), theme);
 /** Style sheets that a page loads as one, the shared one first. */
 const writeStyle = (page, ...own) => writeFileSync(path.join(to, page, 'style.css'), [theme, ...own].join(''));
 
-await bundle(from('demo/demo.ts'), path.join(to, 'demo/demo.js'));
-for (const file of ['index.html', 'icon.svg']) copyFileSync(from('demo', file), path.join(to, 'demo', file));
+for (const script of ['demo', 'photos', 'photo-worker']) {
+  await bundle(from(`demo/${script}.ts`), path.join(to, `demo/${script}.js`));
+}
+for (const file of ['index.html', 'photos.html', 'icon.svg'])
+  copyFileSync(from('demo', file), path.join(to, 'demo', file));
 
 await bundle(from('console/main.tsx'), path.join(to, 'console/console.js'));
 for (const file of ['index.html', 'icon.svg']) copyFileSync(from('console', file), path.join(to, 'console', file));

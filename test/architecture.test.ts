@@ -19,7 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   data: ['base', 'picture', 'codec', 'platform', 'jobspec', 'store'],
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'jobspec', 'engine'],
-  train: ['base', 'codec', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
+  train: ['base', 'picture', 'codec', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
   report: ['base', 'theme', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],

@@ -67,8 +67,17 @@ export interface RatePoint {
 
 export type LossyType = 'image/webp' | 'image/jpeg';
 
+/** What a file costs, and the picture that it holds. */
+export interface LossyPicture extends RatePoint {
+  readonly pixels: ImageData;
+}
+
 /** Writes a picture as a file of this browser and reads it back; undefined where the browser writes no such files. */
-async function lossy(pixels: Pixels, type: LossyType, quality: number): Promise<RatePoint | undefined> {
+export async function lossyPicture(
+  pixels: Pixels,
+  type: LossyType,
+  quality: number,
+): Promise<LossyPicture | undefined> {
   const { width, height, data } = pixels;
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width, height });
@@ -78,10 +87,8 @@ async function lossy(pixels: Pixels, type: LossyType, quality: number): Promise<
   const file = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, type, quality));
   if (file?.type !== type) return undefined;
   context.drawImage(await createImageBitmap(file), 0, 0);
-  return {
-    bytes: await imageBytes(file, type),
-    psnr: psnrOfPixels(data, context.getImageData(0, 0, width, height).data),
-  };
+  const back = context.getImageData(0, 0, width, height);
+  return { bytes: await imageBytes(file, type), psnr: psnrOfPixels(data, back.data), pixels: back };
 }
 
 /**
@@ -117,7 +124,7 @@ export async function webpBytes(pixels: Pixels, psnr: number): Promise<number | 
   let found: number | undefined;
   for (let [low, high] = [1, 101]; low < high; ) {
     const quality = (low + high) >> 1;
-    const point = await lossy(pixels, 'image/webp', quality / 100);
+    const point = await lossyPicture(pixels, 'image/webp', quality / 100);
     if (!point) return undefined;
     const reaches = point.psnr >= psnr;
     if (reaches) found = point.bytes;
@@ -132,7 +139,7 @@ const qualities = [0.01, 0.2, 0.4, 0.6, 0.8, 0.92];
 export async function ratesOf(pictures: readonly Pixels[], type: LossyType): Promise<readonly RatePoint[]> {
   const points: RatePoint[] = [];
   for (const quality of qualities) {
-    const found = await Promise.all(pictures.map((picture) => lossy(picture, type, quality)));
+    const found = await Promise.all(pictures.map((picture) => lossyPicture(picture, type, quality)));
     const known = found.filter((point) => point !== undefined);
     if (known.length < pictures.length || known.length === 0) return [];
     const mean = (of: (point: RatePoint) => number): number =>
@@ -152,7 +159,7 @@ export async function meanPngBytes(pictures: readonly Pixels[], isGray: boolean)
 }
 
 /** dB over the colours, alpha aside */
-function psnrOfPixels(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function psnrOfPixels(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let error = 0;
   for (let i = 0; i < a.length; i++) if (i % 4 !== 3) error += ((a[i] as number) - (b[i] as number)) ** 2;
   return 10 * Math.log10((255 ** 2 * a.length * 0.75) / error);

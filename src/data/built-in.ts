@@ -7,12 +7,14 @@
  * rows, the others training rows; classes are interleaved. This is the split of that source, not the one of the idx files that
  * the data set was published as: figures are comparable, single rows are not.
  *
- * SpamAssassin: its package has 12,000 files and needs many others, so it is not among those that are installed by default.
+ * SpamAssassin: its package has 12,000 files and needs many others, so it is not among those that are installed by default. Nor is that of
+ * the emoji, which takes 82 MB.
  */
 
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { emojiSide, unpackEmoji } from './built-in-emoji.ts';
 import { unpackBrown, unpackSpamAssassin } from './built-in-texts.ts';
 import type { SplitName } from './dataset.ts';
 import { importRows } from './import.ts';
@@ -149,6 +151,39 @@ export const builtInSets: readonly BuiltInSet[] = [
       },
     }),
     unpack: unpackBrown,
+  },
+  {
+    name: 'emoji',
+    package: 'emoji-datasource-google',
+    manifest: completeManifest({
+      ...pictures,
+      shape: [emojiSide, emojiSide, 4],
+      classNames: [
+        'Activities',
+        'Animals & Nature',
+        'Component',
+        'Flags',
+        'Food & Drink',
+        'Objects',
+        'People & Body',
+        'Smileys & Emotion',
+        'Symbols',
+        'Travel & Places',
+      ],
+      splits: {
+        train: {
+          rows: 3415,
+          sha256: '64a3fc7f01947abe5e3800770de25f55dd23b68b1b5ea1e4d9ba2fd15df9cfa2',
+          labelsSha256: '02ff8d3771ebc5b03d78b6e21667144ddbec796a7de20bf67a3ba46ad8e2739a',
+        },
+        test: {
+          rows: 371,
+          sha256: 'ac93c89eb2d02d10f6327c2493d25acf9559a4616b71c18c27c98f892f7d6204',
+          labelsSha256: 'ce9c42be40b938126126c22336af4fae43ac3fdceed354055fd85a12a7d8f5d4',
+        },
+      },
+    }),
+    unpack: unpackEmoji,
   },
   {
     name: 'fashion-mnist',

@@ -77,7 +77,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const open = async (name: string): Promise<Tenant> => {
     if (!parts.openTenant) throw new Error(`there is no tenant ${name} here`);
     const own = await parts.openTenant(name);
-    return { ...own, predictions: new PredictionService({ ...own, webp: rowsToWebp, pictures: predictions.pictures }) };
+    return { ...own, predictions: new PredictionService({ ...own, webp: rowsToWebp, others: predictions }) };
   };
   const tenants = new Tenants({ ...parts, predictions }, open);
   const shared = { ...parts, tenants, readiness, limits, ...(traces && { traces }) };

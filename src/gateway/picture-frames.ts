@@ -1,11 +1,12 @@
 /** A picture as a file becomes a frame of a codec for pictures: what both transports do alike. */
 
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { PictureTarget } from '../codec/picture/choose-step.ts';
 import { decodeWhole } from '../data/image.ts';
 import type { PictureCodecs, PictureManifest, ServedFrame } from '../serve/pictures.ts';
 
-/** What is asked of the frame; kind and search are of frames of rows. */
+/** The picture, and what is asked of its frame; kind and search are of frames of rows. */
 export interface PictureQuestion extends PictureTarget {
   readonly kind?: unknown;
   readonly search?: boolean | undefined;
@@ -15,7 +16,7 @@ export interface PictureQuestion extends PictureTarget {
 /** Throws `invalid-request` for what only rows have, and what `PictureCodecs.encode` throws. */
 export async function encodePictureFrame(
   codecs: PictureCodecs,
-  manifest: PictureManifest,
+  asked: { readonly caller: Caller; readonly model: string | undefined; readonly found: PictureManifest },
   bytes: Uint8Array,
   { kind, search, receipt: _, ...target }: PictureQuestion,
   maxPixels: number,
@@ -29,6 +30,13 @@ export async function encodePictureFrame(
       { field: name },
     );
   }
-  const channels = manifest.picture.channels as 1 | 3 | 4;
-  return codecs.encode(manifest, await decodeWhole(bytes, channels, maxPixels), target);
+  return codecs.encode(asked, (channels) => decodeWhole(bytes, channels, maxPixels), target);
+}
+
+/** Throws `invalid-request` where bits a pixel are asked of a model for rows; `name`: as this transport calls the member. */
+export function refuseBitsPerPixel(bpp: number | undefined, name: string): void {
+  if (bpp === undefined) return;
+  throw new HourglassError('invalid-request', `${name} is for codecs of pictures. Ask for maxBytes, psnr or quality.`, {
+    field: 'bpp',
+  });
 }

@@ -56,6 +56,7 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
       model.loss ??= 'mse';
       break;
     case 'picture':
+    case 'restoration':
       break;
     case 'sequence':
       model.patch ??= usualPatch(facts?.shape[0] ?? 1);
@@ -92,7 +93,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /**
  * Contrastive divergence is not a gradient of a loss: it takes plain steps, as its literature does (Hinton 2010, §8 and §9). Pictures:
- * a row is a crop of many blocks, so batches are small; twelve epochs take some minutes on two cores.
+ * a row is a crop of many pixels, so batches are small; twelve epochs take some minutes on two cores.
  * Ratings are few for each row, and all of them are needed. ProdLDA: a large β₁ and learning rate keep topics from falling into one
  * (Srivastava & Sutton 2017, §3.3). Recurrent units need many small steps.
  */
@@ -113,6 +114,11 @@ const trainingOf: Partial<Record<ModelType, object>> = {
     epochs: 12,
     batchSize: 8,
     optimizer: { type: 'adam', learningRate: 0.0015, schedule: { type: 'cosine', warmupEpochs: 0.2, final: 0.02 } },
+  },
+  restoration: {
+    epochs: 12,
+    batchSize: 16,
+    optimizer: { type: 'adam', learningRate: 0.001, schedule: { type: 'cosine', warmupEpochs: 0.2, final: 0.01 } },
   },
 };
 

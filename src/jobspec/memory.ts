@@ -10,6 +10,7 @@ import type { JobSpec } from './job.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
 import type { PictureModel } from './picture-model.ts';
 import { isRecommender, type RecommenderModel } from './recommender.ts';
+import type { RestorationModel } from './restoration-model.ts';
 import type { OptimizerSpec, TrainingSpec } from './training.ts';
 
 export interface MemoryEstimate {
@@ -35,6 +36,7 @@ interface Size {
 /** Bytes. `facts` is of the data set that the specification names. */
 export function estimateMemory({ model, training }: JobSpec, facts: DatasetFacts): MemoryEstimate {
   if (model.type === 'picture') return pictureMemory(model, training, facts);
+  if (model.type === 'restoration') return restorationMemory(model, training, facts);
   if (isRecommender(model)) return recommenderMemory(model, training, facts);
   const size = sizeOf(model, facts);
   const head = headSize(model, size.code, facts.classes ?? 1);
@@ -64,6 +66,17 @@ function pictureMemory(model: PictureModel, training: TrainingSpec, { shape }: D
   const weights = float * count * copies(training.optimizer);
   const blocks = (crop + 2 * (layers + 1)) ** 2;
   const activations = float * training.batchSize * blocks * 2 * (4 * coefficients + 3 * layers * maps);
+  const data = windowBytes;
+  return { weights, activations, data, evaluation: 0, total: weights + activations + data };
+}
+
+/** Crops in every layer. */
+function restorationMemory(model: RestorationModel, training: TrainingSpec, { shape }: DatasetFacts): MemoryEstimate {
+  const { stride, maps, blocks, crop } = model;
+  const values = stride ** 2 * (shape[2] ?? 3);
+  const count = 9 * maps * (3 * values + 2 * blocks * maps);
+  const weights = float * count * copies(training.optimizer);
+  const activations = float * training.batchSize * (crop / stride) ** 2 * 2 * (6 * values + 5 * blocks * maps);
   const data = windowBytes;
   return { weights, activations, data, evaluation: 0, total: weights + activations + data };
 }
@@ -109,7 +122,10 @@ function copies(optimizer: OptimizerSpec): number {
   return 2 * (1 + moments) + 1 + 1;
 }
 
-function sizeOf(model: Exclude<ModelSpec, PictureModel | RecommenderModel>, { shape }: DatasetFacts): Size {
+function sizeOf(
+  model: Exclude<ModelSpec, PictureModel | RestorationModel | RecommenderModel>,
+  { shape }: DatasetFacts,
+): Size {
   const row = shape.reduce((product, side) => product * side, 1);
   switch (model.type) {
     case 'linear':

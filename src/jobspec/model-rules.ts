@@ -18,6 +18,7 @@ export const invalid = (field: string, message: string, expected: unknown, found
 /** Throws `invalid-spec`; what is odd but allowed goes to `warnings`. */
 export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, warnings: string[]): void {
   if (dataset) checkPictures(model, dataset);
+  if (model.type === 'restoration') return checkRestoration(model);
   if (model.type === 'picture') return;
   if (isRecommender(model)) return checkRecommender(model, dataset);
   if (isTextModel(model)) return checkTextModel(model, dataset);
@@ -60,14 +61,14 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
   warnOfCopying(model, dataset, warnings);
 }
 
-/** A codec for pictures needs pictures; everything else needs rows of one shape. */
+/** Codecs and restoration need pictures; everything else needs rows of one shape. */
 function checkPictures(model: ModelSpec, { sizes, shape }: DatasetFacts): void {
-  if (model.type !== 'picture') {
+  if (model.type !== 'picture' && model.type !== 'restoration') {
     if (sizes === undefined) return;
     throw invalid(
       '/model/type',
-      `The pictures of the data set keep their own sizes, which only models of type "picture" are trained on, not "${model.type}". Upload them with "resize" instead of "keepSizes".`,
-      'picture',
+      `The pictures of the data set keep their own sizes, which only models of type "picture" and "restoration" are trained on, not "${model.type}". Upload them with "resize" instead of "keepSizes".`,
+      ['picture', 'restoration'],
       model.type,
     );
   }
@@ -75,10 +76,29 @@ function checkPictures(model: ModelSpec, { sizes, shape }: DatasetFacts): void {
   if (shape.length === 3 && [1, 3, 4].includes(channels) && Math.min(height, width) >= 8) return;
   throw invalid(
     '/dataset',
-    `A model of type "picture" is trained on pictures of at least 8 × 8 pixels, but a row of the data set has shape [${shape.join(', ')}]. Upload a zip or tar of pictures, with "keepSizes" where they differ.`,
+    `A model of type "${model.type}" is trained on pictures of at least 8 × 8 pixels, but a row of the data set has shape [${shape.join(', ')}]. Upload a zip or tar of pictures, with "keepSizes" where they differ.`,
     '[height, width, channels]',
     shape,
   );
+}
+
+function checkRestoration({ crop, stride, corruption }: ModelOf<'restoration'>): void {
+  if (crop % stride !== 0) {
+    throw invalid(
+      '/model/crop',
+      `"model.crop" is ${crop}, but the network sees squares of ${stride} × ${stride} pixels. Use a multiple of ${stride}.`,
+      `a multiple of ${stride}`,
+      crop,
+    );
+  }
+  if (corruption.type === 'hole' && corruption.size > crop - 2) {
+    throw invalid(
+      '/model/corruption/size',
+      `The hole's side is ${corruption.size}, but crops are ${crop} × ${crop} pixels. Use larger crops: what is around a hole tells what was in it.`,
+      `at most ${crop - 2}`,
+      corruption.size,
+    );
+  }
 }
 
 /** Cross-entropy, Bernoulli likelihoods and binary units are about values in [0,1]. */
@@ -290,7 +310,7 @@ function adviceForSize(height: number, width: number, depth: number): string {
 }
 
 function warnOfCopying(
-  model: Exclude<ModelSpec, { type: 'picture' } | RecommenderModel | TextModel | SequenceModel>,
+  model: Exclude<ModelSpec, { type: 'picture' | 'restoration' } | RecommenderModel | TextModel | SequenceModel>,
   dataset: DatasetFacts | undefined,
   warnings: string[],
 ): void {

@@ -19,6 +19,7 @@ import {
 } from './model-members.ts';
 import { PictureModel } from './picture-model.ts';
 import { AutorecModel, EaseModel, MultVaeModel } from './recommender.ts';
+import { RestorationModel } from './restoration-model.ts';
 import { SequenceModel } from './sequence-model.ts';
 import { SemanticHashingModel, TopicsModel } from './text-model.ts';
 
@@ -270,6 +271,7 @@ export const ModelSpec = Type.Union([
   RbmModel,
   DeepBeliefModel,
   PictureModel,
+  RestorationModel,
   EaseModel,
   AutorecModel,
   MultVaeModel,

@@ -61,10 +61,11 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
     );
   }
   const { linearProbe, neighbours, codes } = training.evaluation;
-  if (model.type === 'picture' && (linearProbe || neighbours > 0 || codes !== 'none')) {
+  const isCropped = model.type === 'picture' || model.type === 'restoration';
+  if (isCropped && (linearProbe || neighbours > 0 || codes !== 'none')) {
     throw invalid(
       '/training/evaluation',
-      'A model of type "picture" has no codes of one size to evaluate. Leave linearProbe, neighbours and codes out.',
+      `A model of type "${model.type}" has no codes of one size to evaluate. Leave linearProbe, neighbours and codes out.`,
       'no evaluation of codes',
       training.evaluation,
     );
@@ -104,7 +105,7 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
     warnings.push(`${what}, and no held-out loss is measured.`);
   }
   // Batches of crops, of which there are as many as the model says.
-  const used = model.type === 'picture' ? model.crops : Math.min(training.maxSamples ?? rows, rows - heldOut);
+  const used = isCropped ? model.crops : Math.min(training.maxSamples ?? rows, rows - heldOut);
   if (training.batchSize > used) {
     warnings.push(
       `"training.batchSize" is ${training.batchSize}, but there are ${used} rows to train on: batches have ${used} rows.`,

@@ -49,7 +49,8 @@ export function planJob(context: PlanContext): Plan {
     case 'deep-belief':
       return planDeepBelief(context, model);
     case 'picture':
-      throw new Error('codecs for pictures are trained by train/picture');
+    case 'restoration':
+      throw new Error('models for pictures of any size are trained by train/picture');
     case 'topics':
     case 'semantic-hashing':
       return planDocuments(context, model);

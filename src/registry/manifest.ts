@@ -90,6 +90,20 @@ export const PictureCodecFacts = Type.Object(
 );
 export type PictureCodecFacts = Static<typeof PictureCodecFacts>;
 
+export const RestorerFacts = Type.Object(
+  {
+    channels: Type.Integer({ description: 'of its pictures: 1, 3 or 4' }),
+    stride: Type.Integer({ minimum: 1, description: 'side in pixels of the squares that restorer.onnx takes' }),
+    margin: Type.Integer({ minimum: 0, description: 'squares around each square that it looks at' }),
+    hasMask: Type.Boolean({ description: 'it fills holes: transparent pixels of a picture that is sent' }),
+  },
+  {
+    description:
+      'there when the version restores pictures of any size, which denoise takes and answers in place of rows',
+  },
+);
+export type RestorerFacts = Static<typeof RestorerFacts>;
+
 export const Manifest = Type.Object({
   schema: Type.Literal(manifestSchemaVersion),
   name: Type.String(),
@@ -138,6 +152,7 @@ export const Manifest = Type.Object({
   text: Type.Optional(TextModelFacts),
   codec: Type.Optional(Codec),
   picture: Type.Optional(PictureCodecFacts),
+  restorer: Type.Optional(RestorerFacts),
   files: Type.Array(FileEntry),
 });
 export type Manifest = Static<typeof Manifest>;

@@ -5,6 +5,7 @@ import { text } from './escape.ts';
 import { pictureGrid } from './grid.ts';
 import { card, dataUrl, reportPage } from './html.ts';
 import { ratePlot } from './plot.ts';
+import { decibels } from './restoration-report.ts';
 
 /** A picture as it came back, and what it took. */
 export interface CodedPicture {
@@ -67,18 +68,6 @@ async function point(
     psnr += decibels(raster, coded.raster) / pictures.length;
   }
   return { quality, bpp: Math.round(bpp * 1e4) / 1e4, psnr: Math.round(psnr * 100) / 100 };
-}
-
-function decibels(wanted: WholePicture, found: WholePicture): number {
-  let squares = 0;
-  const pixels = wanted.width * wanted.height;
-  for (let i = 0; i < pixels; i++) {
-    for (let c = 0; c < found.channels; c++) {
-      squares +=
-        ((wanted.data[i * wanted.channels + c] as number) - (found.data[i * found.channels + c] as number)) ** 2;
-    }
-  }
-  return squares === 0 ? 99 : 10 * Math.log10(255 ** 2 / (squares / (pixels * found.channels)));
 }
 
 /** Three lines: the picture, the frame's, and WebP in at least as many bytes. */

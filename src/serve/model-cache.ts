@@ -72,7 +72,7 @@ export class ModelCache {
     const { registry } = this.#options;
     const look = { since: performance.now(), revision: registry.revision };
     const manifest = await registry.resolve(reference, kind === 'newest' ? this.#damagedVersions(name) : undefined);
-    const model = this.#slots.get(`${manifest.name}@${manifest.version}`)?.loaded;
+    const model = this.#slots.get(keyOf(manifest))?.loaded;
     if (model) {
       // Whoever asks for the version goes on to ask it by its number.
       for (const known of new Set([reference, model.key])) remember(this.#current, known, { model, ...look });
@@ -119,25 +119,25 @@ export class ModelCache {
 
   /** Forgets a loaded version and frees its memory, after the runs that are queued. */
   async unload(manifest: Manifest): Promise<void> {
-    const key = `${manifest.name}@${manifest.version}`;
-    const model = this.#slots.get(key)?.loaded;
-    if (!model) return;
-    this.#forget(model);
-    await this.#options.pool.unload(poolKeyOf(this.#options.registry, model.manifest));
+    const key = keyOf(manifest);
+    if (!this.#slots.get(key)?.loaded) return;
+    this.#forget(key);
+    await this.#options.pool.unload(poolKeyOf(this.#options.registry, manifest));
   }
 
-  #forget(model: ServedModel): void {
-    this.#slots.delete(model.key);
-    for (const [reference, last] of this.#last) if (last === model) this.#last.delete(reference);
-    for (const [reference, { model: known }] of this.#current) if (known === model) this.#current.delete(reference);
+  #forget(key: string): void {
+    this.#slots.delete(key);
+    for (const [reference, last] of this.#last) if (last.key === key) this.#last.delete(reference);
+    for (const [reference, { model: known }] of this.#current) if (known.key === key) this.#current.delete(reference);
   }
 
-  /** Sets a version aside that answered with numbers that are not finite. */
-  setAside(model: ServedModel, error: HourglassError): void {
-    this.#forget(model);
-    this.#markDamaged(model.key, error);
+  /** Passes over a version for a while that answered with numbers that are not finite, or whose files turned out to be damaged. */
+  setAside(manifest: Manifest, error: HourglassError): void {
+    const key = keyOf(manifest);
+    this.#forget(key);
+    this.#markDamaged(key, error);
     // unload() waits for runs that are already queued.
-    this.#options.pool.unload(poolKeyOf(this.#options.registry, model.manifest)).catch(() => {});
+    this.#options.pool.unload(poolKeyOf(this.#options.registry, manifest)).catch(() => {});
   }
 
   async #ready(manifest: Manifest, before: ServedModel | undefined): Promise<ServedModel> {
@@ -158,7 +158,7 @@ export class ModelCache {
   }
 
   #slot(manifest: Manifest): Slot {
-    const key = `${manifest.name}@${manifest.version}`;
+    const key = keyOf(manifest);
     const known = this.#slots.get(key);
     if (known) return known;
     const slot: Slot = { loading: this.#load(manifest, key), patient: 0 };
@@ -204,6 +204,8 @@ export class ModelCache {
     return versions;
   }
 }
+
+const keyOf = ({ name, version }: Manifest): string => `${name}@${version}`;
 
 export const isDamage = (error: unknown): error is HourglassError =>
   error instanceof HourglassError && error.code === 'model-corrupt';

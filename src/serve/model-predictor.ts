@@ -118,11 +118,18 @@ export class ModelPredictor implements Predictor {
     return new ModelPredictor({ ...others, registry, config: { ...config, defaultModel: null } }, this.#runs);
   }
 
-  async resolve(_caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
-    const known = this.#current(model);
-    const manifest = known ? known.manifest : await this.#models.resolve(await this.#reference(model));
+  async resolve(caller: Caller, operation: Operation, model?: string): Promise<PredictTarget> {
+    const manifest = await this.versionOf(caller, model);
     if (!manifest.operations.includes(operation)) throw operationError(manifest, operation);
     return targetOf(manifest, operation);
+  }
+
+  async versionOf(_caller: Caller, model?: string): Promise<Manifest> {
+    return this.#current(model)?.manifest ?? this.#models.resolve(await this.#reference(model));
+  }
+
+  setAside(_caller: Caller, damaged: Manifest, error: HourglassError): void {
+    this.#models.setAside(damaged, error);
   }
 
   predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
@@ -193,7 +200,7 @@ export class ModelPredictor implements Predictor {
       } catch (error) {
         if (!isDamage(error)) throw error;
         // The pool had dropped the model, and its files could not be read again.
-        this.#models.setAside(served, error);
+        this.#models.setAside(served.manifest, error);
         if (kind !== 'newest') throw error;
       }
     }
@@ -303,7 +310,7 @@ export class ModelPredictor implements Predictor {
         { expected: served.manifest.inputRange },
       );
     }
-    this.#models.setAside(served, served.damaged('it gave numbers that are not finite'));
+    this.#models.setAside(served.manifest, served.damaged('it gave numbers that are not finite'));
     return new HourglassError(
       'internal',
       `${served.key} gave numbers that are not finite and is out of service. Try again: an earlier version may answer.`,

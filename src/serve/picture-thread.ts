@@ -1,4 +1,4 @@
-/** The thread that codes pictures: entropy coding and the decoder's network, one request after the other. Started by picture-worker.ts. */
+/** The thread for pictures of any size: entropy coding, decoders and restorers, one request after the other. Started by picture-worker.ts. */
 
 import { parentPort } from 'node:worker_threads';
 import { type ErrorCode, type ErrorFacts, HourglassError, normaliseError } from '../base/errors.ts';
@@ -9,17 +9,29 @@ import { pictureCodecFromBytes } from '../codec/picture/picture-codec-bytes.ts';
 import type { PictureProfile } from '../codec/picture/picture-frame.ts';
 import { type Region, type RunDecoder, reconstruct } from '../codec/picture/reconstruct.ts';
 import type { Raster } from '../codec/picture/transform.ts';
+import { type RestorerShape, restorePicture } from '../picture/restore.ts';
 import { Session } from '../runtime/session.ts';
 
 /** Files of a version; sent with its first request and again when the thread has forgotten it. */
-export interface PictureFiles {
+export type PictureFiles = CodecFiles | RestorerFiles;
+
+export interface CodecFiles {
+  readonly type: 'codec';
   readonly hash: Uint8Array;
   readonly codec: Uint8Array;
   readonly decoder: Uint8Array;
   readonly margin: number;
 }
 
+export interface RestorerFiles {
+  readonly type: 'restorer';
+  readonly restorer: Uint8Array;
+  readonly shape: RestorerShape;
+}
+
 export type PictureTask =
+  /** `holes`: of each pixel, 1 where it is missing */
+  | { readonly type: 'restore'; readonly raster: Raster; readonly holes?: Uint8Array }
   | { readonly type: 'encode'; readonly name: string; readonly raster: Raster; readonly target: PictureTarget }
   | { readonly type: 'decode'; readonly frame: Uint8Array; readonly region?: Region; readonly maxPixels: number };
 
@@ -32,24 +44,37 @@ export interface PictureRequest {
 export type PictureReply =
   | { readonly type: 'forgotten' }
   | { readonly type: 'encoded'; readonly frame: Uint8Array; readonly receipt: PictureReceipt }
+  | { readonly type: 'restored'; readonly raster: Raster }
   | { readonly type: 'decoded'; readonly raster: Raster; readonly lost: readonly Region[] }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string; readonly facts: ErrorFacts };
 
-interface Loaded {
+interface LoadedCodec {
+  readonly type: 'codec';
   readonly profile: PictureProfile;
   readonly margin: number;
   readonly session: Session;
 }
 
+interface LoadedRestorer {
+  readonly type: 'restorer';
+  readonly shape: RestorerShape;
+  readonly session: Session;
+}
+
+type Loaded = LoadedCodec | LoadedRestorer;
+
 const kept = 4;
 const models = new Map<string, Loaded>();
 
-function load(key: string, { hash, codec, decoder, margin }: PictureFiles): Loaded {
-  const loaded = {
-    profile: { hash, codec: pictureCodecFromBytes(codec) },
-    margin,
-    session: Session.create(decoder, { sleepBetweenRuns: true }),
-  };
+function read(files: PictureFiles): Loaded {
+  const open = (onnx: Uint8Array): Session => Session.create(onnx, { sleepBetweenRuns: true });
+  if (files.type === 'restorer') return { type: 'restorer', shape: files.shape, session: open(files.restorer) };
+  const { hash, codec, decoder, margin } = files;
+  return { type: 'codec', profile: { hash, codec: pictureCodecFromBytes(codec) }, margin, session: open(decoder) };
+}
+
+function load(key: string, files: PictureFiles): Loaded {
+  const loaded = read(files);
   models.set(key, loaded);
   const [oldest] = models.keys();
   if (models.size > kept && oldest !== undefined) {
@@ -59,7 +84,7 @@ function load(key: string, { hash, codec, decoder, margin }: PictureFiles): Load
   return loaded;
 }
 
-const runOf = ({ session, profile }: Loaded): RunDecoder => {
+const runOf = ({ session, profile }: LoadedCodec): RunDecoder => {
   const size = coefficientsOf(profile.codec);
   return async ({ y, height, width, place, step }) => {
     const feeds = {
@@ -71,9 +96,21 @@ const runOf = ({ session, profile }: Loaded): RunDecoder => {
   };
 };
 
+function restore({ session, shape }: LoadedRestorer, raster: Raster, holes: Uint8Array | undefined): Promise<Raster> {
+  const run = async ({ x, height, width }: { x: Float32Array; height: number; width: number }) => {
+    const feeds = { x: float32([1, height, width, x.length / (height * width)], x) };
+    return session.runSync(feeds).y?.data as Float32Array;
+  };
+  return restorePicture(shape, raster, run, holes);
+}
+
 async function answer({ key, files, task }: PictureRequest): Promise<PictureReply> {
   const loaded = models.get(key) ?? (files && load(key, files));
   if (!loaded) return { type: 'forgotten' };
+  if (loaded.type === 'restorer' || task.type === 'restore') {
+    if (loaded.type !== 'restorer' || task.type !== 'restore') throw new Error(`a ${loaded.type} was to ${task.type}`);
+    return { type: 'restored', raster: await restore(loaded, task.raster, task.holes) };
+  }
   const { profile, margin } = loaded;
   if (task.type === 'encode') {
     return { type: 'encoded', ...encodeToTarget(task.name, profile, task.raster, task.target) };
@@ -108,7 +145,7 @@ parentPort?.on('message', (request: PictureRequest) => {
       reply = { type: 'failed', code, message, facts };
     }
     const moved =
-      reply.type === 'decoded'
+      reply.type === 'decoded' || reply.type === 'restored'
         ? [reply.raster.data.buffer as ArrayBuffer]
         : reply.type === 'encoded'
           ? [reply.frame.buffer as ArrayBuffer]

@@ -1,4 +1,4 @@
-/** The gateway's side of the thread that codes pictures: requests in turn, a bounded number of them, a fresh thread after a crash. */
+/** The gateway's side of the thread for pictures of any size: requests in turn, a bounded number of them, a fresh thread after a crash. */
 
 import { Worker } from 'node:worker_threads';
 import { HourglassError } from '../base/errors.ts';
@@ -10,14 +10,14 @@ import { overloadError } from './refusal.ts';
 /** Pictures are large: few wait. */
 const mostWaiting = 16;
 
-type Answered = Extract<PictureReply, { type: 'encoded' | 'decoded' }>;
+type Answered = Extract<PictureReply, { type: 'encoded' | 'decoded' | 'restored' }>;
 
 export class PictureWorker {
   #worker: Worker | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  /** Throws what the codec throws, `overloaded`, `model-crashed`, and what `read` throws. */
+  /** Throws what the codec or the network throws, `overloaded`, `model-crashed`, and what `read` throws. */
   async run(key: string, task: PictureTask, read: () => Promise<PictureFiles>): Promise<Answered> {
     if (this.#waiting >= mostWaiting) throw overloadError(this.#waiting, 1);
     this.#waiting++;
@@ -56,7 +56,7 @@ export class PictureWorker {
           reject(
             new HourglassError(
               'model-crashed',
-              'The thread that codes pictures ended unexpectedly. Try again.',
+              'The thread for pictures ended unexpectedly. Try again.',
               {},
               { cause },
             ),

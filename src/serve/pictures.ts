@@ -1,16 +1,22 @@
 /** Codecs for pictures of any size, for every transport: a picture → frame with a receipt, a frame → picture, by whichever version made it. */
 
+import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { PictureReceipt, PictureTarget } from '../codec/picture/choose-step.ts';
 import { parsePictureHeader } from '../codec/picture/picture-header.ts';
 import type { Region } from '../codec/picture/reconstruct.ts';
 import type { Raster } from '../codec/picture/transform.ts';
+import type { Alternative } from '../codec/receipt.ts';
 import type { Manifest, PictureCodecFacts } from '../registry/manifest.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { WebpCoder } from './alternatives.ts';
 import { FrameIndex } from './frame-index.ts';
+import { betterWebp } from './picture-alternatives.ts';
 import type { PictureFiles } from './picture-thread.ts';
 import { PictureWorker } from './picture-worker.ts';
+import type { Predictor } from './predictor.ts';
 import { poolKeyOf } from './served-model.ts';
+import { type Asked, askWorkingVersion } from './working-version.ts';
 
 export type PictureManifest = Manifest & { readonly picture: PictureCodecFacts };
 
@@ -18,6 +24,8 @@ export const isPictureCodec = (manifest: Manifest): manifest is PictureManifest 
 
 export interface ServedReceipt extends PictureReceipt {
   readonly version: number;
+  /** WebP, where it reaches what the model does not, or reaches the same with fewer bytes */
+  readonly alternatives?: readonly Alternative[];
 }
 
 export interface ServedFrame {
@@ -33,31 +41,55 @@ export interface DecodedFrame {
   readonly lost: readonly Region[];
 }
 
+export interface PictureCodecsOptions {
+  readonly registry: Registry;
+  readonly predictor: Predictor;
+  /** absent: WebP is not offered */
+  readonly webp?: WebpCoder;
+  /** codecs of another tenant, with which it shares a thread */
+  readonly others?: PictureCodecs;
+}
+
 export class PictureCodecs {
   readonly #registry: Registry;
+  readonly #predictor: Predictor;
+  readonly #webp: WebpCoder | undefined;
   readonly #index: FrameIndex<PictureManifest>;
   readonly #worker: PictureWorker;
 
-  /** `others`: codecs of another tenant, with which it shares a thread */
-  constructor(registry: Registry, others?: PictureCodecs) {
+  constructor({ registry, predictor, webp, others }: PictureCodecsOptions) {
     this.#registry = registry;
+    this.#predictor = predictor;
+    this.#webp = webp;
     this.#worker = others ? others.#worker : new PictureWorker();
     this.#index = new FrameIndex(registry, isPictureCodec, ({ picture }) => picture.hash);
   }
 
-  /** The version that a reference means, when it is a codec for pictures. Throws what `Registry.resolve` throws. */
-  async find(model: string): Promise<PictureManifest | undefined> {
-    const manifest = await this.#registry.resolve(model);
+  /** The version that a reference means, when it is a codec for pictures. Throws what `Predictor.versionOf` throws. */
+  async find(caller: Caller, model: string | undefined): Promise<PictureManifest | undefined> {
+    const manifest = await this.#predictor.versionOf(caller, model);
     return isPictureCodec(manifest) ? manifest : undefined;
   }
 
-  /** Throws `invalid-request` for a target that cannot come true, `overloaded`. */
-  async encode(manifest: PictureManifest, raster: Raster, target: PictureTarget): Promise<ServedFrame> {
-    const { name, version } = manifest;
-    const task = { type: 'encode', name, raster, target } as const;
-    const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
-    if (reply.type !== 'encoded') throw new Error('a picture to encode was decoded');
-    return { frame: reply.frame, receipt: { ...reply.receipt, version } };
+  /**
+   * `read`: the picture with so many channels. Throws `invalid-request` for a target that cannot come true, `overloaded`, `model-corrupt`,
+   * and what `read` throws.
+   */
+  encode(
+    asked: Asked<PictureManifest>,
+    read: (channels: 1 | 3 | 4) => Promise<Raster>,
+    target: PictureTarget,
+  ): Promise<ServedFrame> {
+    return askWorkingVersion(this.#predictor, asked, isPictureCodec, async (manifest) => {
+      const { name, version, picture } = manifest;
+      const raster = await read(picture.channels as 1 | 3 | 4);
+      const task = { type: 'encode', name, raster, target } as const;
+      const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
+      if (reply.type !== 'encoded') throw new Error('a picture to encode was decoded');
+      const { frame, receipt } = reply;
+      const alternatives = this.#webp && (await betterWebp(this.#webp, { raster, receipt, target, picture }));
+      return { frame, receipt: { ...receipt, version, ...(alternatives && { alternatives }) } };
+    });
   }
 
   /**
@@ -65,6 +97,7 @@ export class PictureCodecs {
    * it, `model-mismatch` when another than the named one did, `invalid-request` for a region outside of it.
    */
   async decode(
+    caller: Caller,
     frame: Uint8Array,
     {
       model,
@@ -73,7 +106,7 @@ export class PictureCodecs {
     }: { readonly model: string | undefined; readonly region?: Region | undefined; readonly maxPixels: number },
   ): Promise<DecodedFrame> {
     const { id } = parsePictureHeader(frame, maxPixels);
-    const candidates = model === undefined ? await this.#candidates(id) : [await this.#named(model, id)];
+    const candidates = model === undefined ? await this.#candidates(id) : [await this.#named(caller, model, id)];
     const task = { type: 'decode', frame, maxPixels, ...(region && { region }) } as const;
     let failure: unknown;
     for (const manifest of candidates) {
@@ -100,8 +133,8 @@ export class PictureCodecs {
     return this.#index.find(id);
   }
 
-  async #named(model: string, id: Uint8Array): Promise<PictureManifest> {
-    const manifest = await this.#registry.resolve(model);
+  async #named(caller: Caller, model: string, id: Uint8Array): Promise<PictureManifest> {
+    const manifest = await this.#predictor.versionOf(caller, model);
     const found = Buffer.from(id).toString('hex');
     if (isPictureCodec(manifest) && manifest.picture.hash.startsWith(found)) return manifest;
     throw new HourglassError(
@@ -120,7 +153,8 @@ export class PictureCodecs {
       this.#registry.readFile(manifest, 'codec.bin'),
       this.#registry.readFile(manifest, 'decoder.onnx'),
     ]);
-    return { hash: Buffer.from(manifest.picture.hash, 'hex'), codec, decoder, margin: manifest.picture.margin };
+    const { hash, margin } = manifest.picture;
+    return { type: 'codec', hash: Buffer.from(hash, 'hex'), codec, decoder, margin };
   }
 }
 

@@ -19,6 +19,7 @@ import { PictureCodecs } from './pictures.ts';
 import { type PredictionStatistics, StatisticsTable } from './prediction-statistics.ts';
 import type { Demand, Prediction, PredictionReceiver, Predictor, PredictTarget, TurnRequest } from './predictor.ts';
 import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
+import { PictureRestorers } from './restorers.ts';
 import { type SeriesAnswer, type SeriesRequest, SeriesService } from './series.ts';
 
 type Rows = NdArray<'float32'>;
@@ -79,12 +80,13 @@ export interface PredictionServiceOptions {
   readonly predictor: Predictor;
   /** absent: WebP is not offered where a model falls short */
   readonly webp?: WebpCoder;
-  /** codecs of another tenant, with which it shares a thread */
-  readonly pictures?: PictureCodecs;
+  /** that of another tenant, with which it shares threads for pictures */
+  readonly others?: PredictionService;
 }
 
 export class PredictionService {
   readonly pictures: PictureCodecs;
+  readonly restorers: PictureRestorers;
   readonly #predictor: Predictor;
   readonly #frames: FrameCodec;
   readonly #rater: OutlierRater;
@@ -95,7 +97,9 @@ export class PredictionService {
 
   constructor(options: PredictionServiceOptions) {
     this.#predictor = options.predictor;
-    this.pictures = new PictureCodecs(options.registry, options.pictures);
+    const { others, ...own } = options;
+    this.pictures = new PictureCodecs({ ...own, ...(others && { others: others.pictures }) });
+    this.restorers = new PictureRestorers({ ...own, ...(others && { others: others.restorers }) });
     this.#frames = new FrameCodec(options);
     this.#rater = new OutlierRater(options);
     this.#recommendations = new RecommendationService(options);
@@ -103,9 +107,9 @@ export class PredictionService {
     this.#series = new SeriesService(options);
   }
 
-  /** Waits for pictures that are being coded, of tenants with which it shares a thread too. */
+  /** Waits for pictures that are in work, of tenants with which it shares threads too. */
   close(): Promise<void> {
-    return this.pictures.close();
+    return Promise.all([this.pictures.close(), this.restorers.close()]).then(() => {});
   }
 
   /** rows per request allowed */

@@ -4,7 +4,7 @@ import type { Caller } from '../base/caller.ts';
 import type { HourglassError } from '../base/errors.ts';
 import type { NdArray } from '../base/ndarray.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
-import type { Operation } from '../registry/manifest.ts';
+import type { Manifest, Operation } from '../registry/manifest.ts';
 
 /** Whether somebody still waits for an answer. An AbortSignal costs much more than most answers, so it is made on first use. */
 export interface Demand {
@@ -74,6 +74,10 @@ export interface Predictor {
    * `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `operation-not-supported`.
    */
   resolve(caller: Caller, operation: Operation, model?: string): Promise<PredictTarget>;
+  /** The same version, whatever it answers: for codecs of pictures, which answer no rows. Throws what `resolve` throws but for the last. */
+  versionOf(caller: Caller, model?: string): Promise<Manifest>;
+  /** Passes over a damaged version for a while: the bare name means the one before. */
+  setAside(caller: Caller, damaged: Manifest, error: HourglassError): void;
   /**
    * Answers all rows with one version, the one that the reference means when the request arrives; later publications do not
    * touch it. Throws `model-required`, `model-not-found`, `version-not-found`, `invalid-reference`, `shape-mismatch`,

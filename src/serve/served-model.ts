@@ -196,12 +196,22 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
   }
 }
 
-export function operationError({ name, version, operations, picture }: Manifest, operation: Operation): HourglassError {
+export function operationError(
+  { name, version, operations, picture, restorer }: Manifest,
+  operation: Operation,
+): HourglassError {
   if (picture) {
     return new HourglassError(
       'operation-not-supported',
       `${name}@${version} is a codec for pictures of any size, not for rows: POST a picture to /v1/models/${name}/encode with Accept: application/vnd.hourglass.frame, and frames to /decode.`,
       { expected: ['encode a picture to a frame', 'decode a frame'], found: operation },
+    );
+  }
+  if (restorer) {
+    return new HourglassError(
+      'operation-not-supported',
+      `${name}@${version} restores pictures of any size, it takes no rows: POST a picture to /v1/models/${name}/denoise.`,
+      { expected: ['denoise a picture'], found: operation },
     );
   }
   return new HourglassError(

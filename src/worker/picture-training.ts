@@ -3,10 +3,11 @@
 import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { buildPictureBundle, measure, openPictureDecoder } from '../bundle/picture.ts';
+import type { Raster } from '../codec/picture/transform.ts';
 import type { Dataset, Pictures } from '../data/dataset.ts';
 import { picturesOf } from '../data/pictures.ts';
 import { engineRevision } from '../engine/engine.ts';
-import type { JobProgress } from '../jobspec/job.ts';
+import type { JobProgress, JobSpec } from '../jobspec/job.ts';
 import type { ModelOf } from '../jobspec/model.ts';
 import type { Publication } from '../registry/registry.ts';
 import { pictureReport } from '../report/picture-report.ts';
@@ -26,9 +27,9 @@ export interface PictureTrainingOptions {
   readonly advance: (to: Partial<JobProgress>) => void;
 }
 
-/** Shares of the whole in percent. */
-const trainingShare = 90;
-/** Pictures of the report, and every which quality it shows. */
+/** Share of the whole in percent. */
+export const trainingShare = 90;
+/** Pictures of the report, and the most that it takes of a side of each. */
 const reportPictures = 8;
 const reportSide = 768;
 
@@ -36,16 +37,7 @@ const reportSide = 768;
 export async function trainPictures(options: PictureTrainingOptions): Promise<Publication | undefined> {
   const { assignment, model, stores, fence, dataset, signal, tell, advance } = options;
   const { id, spec, run, checkpoints, release, isTrial } = assignment;
-  const pictures = picturesOf(dataset, 'train');
-  if (!pictures) {
-    throw new HourglassError(
-      'invalid-spec',
-      `The rows of ${spec.dataset} are not pictures. Upload a zip or tar of pictures.`,
-      {
-        field: '/dataset',
-      },
-    );
-  }
+  const pictures = requirePictures(dataset, spec);
   const engine = await openEngine(assignment.engine);
   try {
     const trained = await trainPicture({
@@ -74,7 +66,7 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pu
       tick,
     });
     const test = picturesOf(dataset, 'test');
-    const shown = await some(test && test.length > 0 ? test : heldOut);
+    const shown = await someOf(test && test.length > 0 ? test : heldOut);
     const open = openPictureDecoder(decoder, codec, threads);
     const profile = { hash: Buffer.from(bundle.hash, 'hex'), codec };
     try {
@@ -117,9 +109,21 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pu
   }
 }
 
-async function some(pictures: Pictures) {
+/** Of the training split. Throws `invalid-spec`. */
+export function requirePictures(dataset: Dataset, spec: JobSpec): Pictures {
+  const pictures = picturesOf(dataset, 'train');
+  if (pictures) return pictures;
+  throw new HourglassError(
+    'invalid-spec',
+    `The rows of ${spec.dataset} are not pictures. Upload a zip or tar of pictures.`,
+    { field: '/dataset' },
+  );
+}
+
+/** Pictures for a report, evenly over all of them; of large ones a part. */
+export async function someOf(pictures: Pictures): Promise<Raster[]> {
   const count = Math.min(reportPictures, pictures.length);
-  const rasters = [];
+  const rasters: Raster[] = [];
   for (let i = 0; i < count; i++) {
     const index = Math.floor((i * pictures.length) / count);
     const size = pictures.size(index);

@@ -33,6 +33,7 @@ import { ordinaryRows, type TrainedModel, trainJob } from '../train/job.ts';
 import { openEngine } from './engine-choice.ts';
 import { trainPictures } from './picture-training.ts';
 import type { Assignment, FromChild, PublishedVersion } from './protocol.ts';
+import { trainRestorations } from './restoration-training.ts';
 
 export interface TrainingOptions {
   readonly assignment: Assignment;
@@ -86,17 +87,12 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
   const dataset = await createDatasetStore({ files: stores.datasets, builtIns: stores.builtIns }).open(spec.dataset);
   try {
     signal.throwIfAborted();
-    if (spec.model.type === 'picture') {
-      const publication = await trainPictures({
-        assignment,
-        model: spec.model,
-        stores,
-        fence,
-        dataset,
-        signal,
-        tell,
-        advance,
-      });
+    const { model } = spec;
+    if (model.type === 'picture' || model.type === 'restoration') {
+      const parts = { assignment, stores, fence, dataset, signal, tell, advance };
+      const publication = await (model.type === 'picture'
+        ? trainPictures({ ...parts, model })
+        : trainRestorations({ ...parts, model }));
       if (!publication) return { type: 'trained', metrics: {} };
       advance({ phase: 'publish', percent: 99 });
       const published = await whenThere(signal, async () => {

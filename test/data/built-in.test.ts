@@ -1,11 +1,13 @@
-// The real MNIST and Fashion-MNIST from their packages. Where a package is not installed, its tests are skipped and say so.
+// The real MNIST, Fashion-MNIST and emoji from their packages. Where a package is not installed, its tests are skipped and say so.
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../../src/data/built-in.ts';
+import { unpackEmoji } from '../../src/data/built-in-emoji.ts';
 import type { Split } from '../../src/data/dataset.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
@@ -79,6 +81,46 @@ describe.skipIf(!packageFolder('fashion-mnist'))('fashion-mnist', () => {
     expect(await classCounts(set.split('test'))).toEqual(Array<number>(10).fill(1000));
     expect(await meanOf(set.split('train'))).toBeCloseTo(0.286, 2);
     await set.close();
+  });
+});
+
+describe('emoji', () => {
+  it.skipIf(!packageFolder('emoji-datasource-google'))('are 64 × 64 pixels in colour with alpha', async () => {
+    const set = await createDatasetStore({ files: new FolderDatasets(folder) }).open('emoji');
+    expect(set.info).toMatchObject({ shape: [64, 64, 4], rows: { train: 3415, test: 371 }, classes: 10 });
+    await set.close();
+  });
+
+  it('are divided with all their colours of skin', async () => {
+    const source = path.join(folder, 'emoji-package');
+    const images = path.join(source, 'img/google/64');
+    mkdirSync(images, { recursive: true });
+    const draw = async (image: string, red: number) => {
+      const pixels = Buffer.alloc(64 * 64 * 4, 0).fill(Uint8Array.of(red, 20, 30, 128), 64 * 4);
+      const raw = { width: 64, height: 64, channels: 4 } as const;
+      writeFileSync(path.join(images, image), await sharp(pixels, { raw }).png().toBuffer());
+      return { image, has_img_google: true };
+    };
+    const emoji: object[] = [];
+    for (let i = 0; i < 12; i++) {
+      const one = { ...(await draw(`${i}.png`, i)), category: i % 2 === 0 ? 'Symbols' : 'Flags', sort_order: 100 - i };
+      emoji.push(i === 2 ? { ...one, skin_variations: { a: await draw('2-a.png', 50) } } : one);
+    }
+    emoji.push({ image: 'none.png', has_img_google: false, category: 'Flags', sort_order: 200 });
+    writeFileSync(path.join(source, 'emoji.json'), JSON.stringify(emoji));
+    const target = path.join(folder, 'emoji-set');
+    mkdirSync(target);
+    const { splits, classNames, shape } = await unpackEmoji(source, target);
+    expect([splits.train.rows, splits.test.rows, classNames, shape]).toEqual([
+      11,
+      2,
+      ['Flags', 'Symbols'],
+      [64, 64, 4],
+    ]);
+    // the tenth in order of the package is number 2, which comes with its other colour
+    const rows = readFileSync(path.join(target, 'test.rows'));
+    expect([...rows.subarray(64 * 4, 64 * 4 + 4), rows[64 * 64 * 4 + 64 * 4]]).toEqual([2, 20, 30, 128, 50]);
+    expect(rows[3]).toBe(0);
   });
 });
 

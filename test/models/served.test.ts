@@ -28,10 +28,13 @@ const shape = [14, 14, 1] as const;
 const small = { hidden: [20, 12], code: 6 };
 const head = { epochs: 1 };
 
-/** One job for each type whose inputs are rows, some with a classifier on top. For pictures: test/pictures. */
-const models: Readonly<
-  Record<Exclude<ModelType, 'picture' | 'sequence' | RecommenderModel['type'] | TextModel['type']>, object>
-> = {
+type RowModel = Exclude<
+  ModelType,
+  'picture' | 'restoration' | 'sequence' | RecommenderModel['type'] | TextModel['type']
+>;
+
+/** One job for each type whose inputs are rows, some with a classifier on top. For pictures of any size: test/pictures. */
+const models: Readonly<Record<RowModel, object>> = {
   linear: { code: 6 },
   dense: { ...small, head },
   tied: small,
@@ -286,7 +289,8 @@ it('no type is left out', () => {
   const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
     (member) => member.properties.type.const,
   );
-  expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), 'picture', 'sequence'].toSorted()).toEqual(
+  const elsewhere = ['picture', 'restoration', 'sequence'];
+  expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), ...elsewhere].toSorted()).toEqual(
     types.toSorted(),
   );
 });

@@ -1,5 +1,5 @@
-// A folder of pictures of mixed sizes goes the whole way on real parts: upload, job, codec, a frame made in Node and in Chromium, decoding over
-// HTTP and gRPC. What cannot work is refused at once.
+// A folder of pictures of mixed sizes goes the whole way on real parts: upload, jobs, a codec with frames made in Node and in Chromium, decoding
+// over HTTP and gRPC, models that take noise away and fill holes. What cannot work is refused at once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,9 @@ import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Raster } from '../../src/codec/picture/transform.ts';
-import { InferenceService } from '../../src/gen/hourglass/v1/inference_pb.ts';
+import { damagePicture } from '../../src/data/damage.ts';
+import { InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
+import { decibels } from '../../src/report/restoration-report.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
 import { loadEncoder } from '../../src/sdk/encoder.ts';
 import { loadPictureEncoder, type PictureEncoder } from '../../src/sdk/picture-encoder.ts';
@@ -83,8 +85,20 @@ beforeAll(async () => {
     model: { type: 'picture', maps: 8, layers: 1, crop: 4, crops: 16 },
     training: { epochs: 2, batchSize: 4, validation: { fraction: 0.25 } },
   } as const;
-  const job = await client.jobs.finished((await client.jobs.submit(asked as never)).id);
-  expect(job.state, JSON.stringify(job.failure)).toBe('succeeded');
+  const cleaning = (name: string, corruption: object) => ({
+    ...{ name, dataset: 'mixed' },
+    model: { type: 'restoration', corruption, maps: 12, blocks: 1, crop: 32, crops: 96 },
+    training: { epochs: 8, batchSize: 8, optimizer: { type: 'adam', learningRate: 0.004 } },
+  });
+  const jobs = [
+    asked,
+    cleaning('clean', { type: 'gaussian', sigma: 0.1 }),
+    cleaning('whole', { type: 'hole', size: 8 }),
+  ];
+  for (const { id } of await Promise.all(jobs.map((job) => client.jobs.submit(job as never)))) {
+    const job = await client.jobs.finished(id);
+    expect(job.state, JSON.stringify(job.failure)).toBe('succeeded');
+  }
   encoder = await loadPictureEncoder(await client.models.bundle('photos'));
 }, 120_000);
 
@@ -201,13 +215,21 @@ describe('a codec for pictures of mixed sizes', () => {
       const { encodeFrame, decodeFrame } = InferenceService.method;
       const { frame, receipt } = await grpc.call(encodeFrame, { model: 'photos', content: images, quality: 7 });
       expect(Buffer.from(frame).equals(Buffer.from(here.frame))).toBe(true);
+      const { step, bpp } = here.receipt;
       expect(receipt).toMatchObject({ model: 'photos', version: 1, wireBytes: BigInt(here.frame.length) });
+      expect(receipt?.picture).toMatchObject({ width: 210, height: 150, step, bpp });
+      const few = await grpc.call(encodeFrame, { model: 'photos', content: images, bpp: 1.5 });
+      expect(Buffer.from(few.frame).equals(Buffer.from(encoder.encode(rgba(wanted), { bpp: 1.5 }).frame))).toBe(true);
       const { content, lost } = await grpc.call(decodeFrame, { frame });
       const files = content.case === 'images' ? content.value.files : [];
       expect(lost).toEqual([]);
-      expect(await pixelsOf(files[0] as Uint8Array)).toEqual(
-        await pixelsOf((await client.decodePicture(frame)).picture),
-      );
+      const whole = await pixelsOf(files[0] as Uint8Array);
+      expect(whole).toEqual(await pixelsOf((await client.decodePicture(frame)).picture));
+      const region = { x: 3, y: 20, width: 5, height: 2 };
+      const part = await grpc.call(decodeFrame, { frame, region, outputFormat: OutputFormat.VALUES });
+      const { shape, values } = part.content.case === 'outputs' ? part.content.value : { shape: [], values: [] };
+      expect(shape).toEqual([1, 2, 5, 3]);
+      expect(values.slice(0, 15)).toEqual([...whole.data.subarray(3 * (20 * 210 + 3), 3 * (20 * 210 + 8))]);
     } finally {
       grpc.close();
     }
@@ -227,6 +249,48 @@ describe('a codec for pictures of mixed sizes', () => {
   });
 });
 
+describe('models that restore pictures of mixed sizes', () => {
+  const wanted = picture(60, 150, 111, 3);
+  const png = (raster: Raster) =>
+    sharp(raster.data, { raw: { width: raster.width, height: raster.height, channels: raster.channels as 3 } })
+      .png()
+      .toBuffer()
+      .then((bytes) => ({ picture: new Uint8Array(bytes), type: 'image/png' }) as const);
+
+  it('take noise out of a picture of any size, over HTTP as over gRPC', async () => {
+    const { raster } = damagePicture(wanted, { type: 'gaussian', sigma: 0.1 }, 'journey');
+    const file = await png(raster);
+    const restored = await pixelsOf(await client.picture('denoise', 'clean', file));
+    expect([restored.width, restored.height]).toEqual([150, 111]);
+    expect(decibels(wanted, { ...restored, channels: 3 })).toBeGreaterThan(decibels(wanted, raster) + 2);
+    const grpc = new TestClient(grpcPort);
+    try {
+      const content = { case: 'images' as const, value: { files: [file.picture] } };
+      const answer = await grpc.call(InferenceService.method.denoise, { model: 'clean', content });
+      const files = answer.content.case === 'images' ? answer.content.value.files : [];
+      expect(await pixelsOf(files[0] as Uint8Array)).toEqual(restored);
+    } finally {
+      grpc.close();
+    }
+    const manifest = await client.models.version('clean', 1);
+    expect(manifest.restorer).toEqual({ channels: 3, stride: 2, margin: 4, hasMask: false });
+    expect(manifest.metrics['test.psnr']).toBeGreaterThan(manifest.metrics['test.damaged.psnr'] ?? 99);
+    expect(Buffer.from(await client.models.file('clean', 1, 'report.html')).toString()).toContain('of 255');
+  });
+
+  it('fill what is transparent, and leave the rest', async () => {
+    const { raster, holes } = damagePicture(wanted, { type: 'hole', size: 8 }, 'journey');
+    if (!holes) throw new Error('there are no holes');
+    const { data, ...size } = rgba(wanted);
+    for (const [i, hole] of holes.entries()) if (hole) data.fill(0, 4 * i, 4 * i + 4);
+    const file = await png({ ...size, data, channels: 4 });
+    const restored = { ...(await pixelsOf(await client.picture('denoise', 'whole', file))), channels: 3 };
+    expect(decibels(wanted, restored, holes)).toBeGreaterThan(decibels(wanted, raster, holes) + 2);
+    const outside = holes.map((hole) => 1 - hole);
+    expect(decibels(wanted, restored, outside)).toBe(99);
+  });
+});
+
 describe('what cannot work', () => {
   const codeOf = async (work: Promise<unknown>): Promise<string> =>
     work.then(
@@ -241,6 +305,9 @@ describe('what cannot work', () => {
     expect(await submit({ type: 'picture', layers: 99 })).toBe('invalid-spec');
     expect(await submit({ type: 'picture', code: 4 })).toBe('unknown-field');
     expect(await submit({ type: 'picture' }, { evaluation: { linearProbe: true } })).toBe('invalid-spec');
+    expect(await submit({ type: 'restoration' }, { evaluation: { linearProbe: true } })).toBe('invalid-spec');
+    expect(await submit({ type: 'restoration', stride: 4, crop: 30 })).toBe('invalid-spec');
+    expect(await submit({ type: 'restoration', corruption: { type: 'hole', size: 63 } })).toBe('invalid-spec');
   });
 
   it('is refused of frames and requests', async () => {
@@ -256,6 +323,10 @@ describe('what cannot work', () => {
     expect(await codeOf(client.encode('photos', { data: new Float32Array(12), rows: 1 }))).toBe(
       'operation-not-supported',
     );
+    const rows = { data: new Float32Array(12), rows: 1 };
+    expect(await codeOf(client.denoise('clean', rows))).toBe('operation-not-supported');
+    expect(await codeOf(client.encode('clean', rows))).toBe('operation-not-supported');
+    expect(await codeOf(client.denoise('photos', rows))).toBe('operation-not-supported');
     expect(await codeOf(loadEncoder(await client.models.bundle('photos')))).toBe('operation-not-supported');
     const file = { picture: new Uint8Array(await png(picture(53, 20, 20, 3))), type: 'image/png' } as const;
     expect(await codeOf(client.encodeFrame('photos', file, { kind: 'batch' }))).toBe('invalid-request');

@@ -6,6 +6,7 @@ import { HourglassError } from '../../base/errors.ts';
 import { frameKinds } from '../../codec/frame-header.ts';
 import type { FrameTarget } from '../../serve/frame-choice.ts';
 import type { EncodedFrame } from '../../serve/frame-codec.ts';
+import { refuseBitsPerPixel } from '../picture-frames.ts';
 import { frame as frameType, json } from './media.ts';
 
 /** Members of the query of encode; they need a frame as the accepted type. */
@@ -49,6 +50,24 @@ export const RangeWarnings = Type.Optional(
   }),
 );
 
+const Alternatives = Type.Optional(
+  Type.Array(
+    Type.Object({
+      type: Type.Enum(['frame', 'webp'], {
+        description: 'frames of another model for such rows, or each row as a WebP picture',
+      }),
+      model: Type.Optional(Type.String({ description: 'of frames' })),
+      quality: Type.Integer({ description: 'of the model, or of WebP (1 to 100)' }),
+      bytes: Type.Integer({ description: 'for all rows; of a model about' }),
+      psnr: Type.Number({ description: 'dB, of a model on held-out rows, of WebP on these' }),
+    }),
+    {
+      description:
+        'with a shortfall: what does reach it, the shortest first; of a picture also WebP where it takes fewer bytes',
+    },
+  ),
+);
+
 export const FrameReceipt = Type.Object({
   model: Type.String(),
   version: Type.Integer({ minimum: 1 }),
@@ -62,20 +81,7 @@ export const FrameReceipt = Type.Object({
   ratio: Type.Number({ description: 'rawBytes / wireBytes' }),
   estimatedPsnr: Type.Number({ description: 'dB, of this quality on held-out rows' }),
   shortfall: Type.Optional(Type.String({ description: 'there when the model cannot reach what was asked' })),
-  alternatives: Type.Optional(
-    Type.Array(
-      Type.Object({
-        type: Type.Enum(['frame', 'webp'], {
-          description: 'frames of another model for such rows, or each row as a WebP picture',
-        }),
-        model: Type.Optional(Type.String({ description: 'of frames' })),
-        quality: Type.Integer({ description: 'of the model, or of WebP (1 to 100)' }),
-        bytes: Type.Integer({ description: 'for all rows; of a model about' }),
-        psnr: Type.Number({ description: 'dB, of a model on held-out rows, of WebP on these' }),
-      }),
-      { description: 'with a shortfall: what does reach it, the shortest first' },
-    ),
-  ),
+  alternatives: Alternatives,
   warnings: RangeWarnings,
 });
 export const FrameAnswer = Type.Object({
@@ -83,13 +89,32 @@ export const FrameAnswer = Type.Object({
   receipt: FrameReceipt,
 });
 
+/** Of a codec for pictures. */
+export const PictureFrameAnswer = Type.Object({
+  frame: Type.String({ description: 'base64', contentEncoding: 'base64' }),
+  receipt: Type.Object({
+    model: Type.String(),
+    version: Type.Integer({ minimum: 1 }),
+    decoder: Type.String({ description: 'SHA-256 of decoder and codec; the frame carries its beginning' }),
+    kind: Type.Literal('picture'),
+    width: Type.Integer({ minimum: 1 }),
+    height: Type.Integer({ minimum: 1 }),
+    step: Type.Integer({ minimum: 0, description: 'number of the step of quantising; 8 more are twice the step' }),
+    rawBytes: Type.Integer({ description: 'the picture at one byte a value' }),
+    wireBytes: Type.Integer({ description: 'the frame with all its framing' }),
+    ratio: Type.Number({ description: 'rawBytes / wireBytes' }),
+    bpp: Type.Number({ description: 'bits a pixel of the frame' }),
+    estimatedPsnr: Type.Number({
+      description: "dB of this picture before the decoder's network, which adds some tenths as a rule",
+    }),
+    shortfall: Type.Optional(Type.String({ description: 'there when the model cannot reach what was asked' })),
+    alternatives: Alternatives,
+  }),
+});
+
 /** What the query asks of a frame. Throws `invalid-request` when it asks something of a frame, but the answer is none. */
 export function frameTargetOf({ receipt, ...target }: FrameQuery, isFrame: boolean): FrameTarget {
-  if (isFrame && target.bpp !== undefined) {
-    throw new HourglassError('invalid-request', '?bpp is for codecs of pictures. Ask for maxBytes, psnr or quality.', {
-      field: 'bpp',
-    });
-  }
+  if (isFrame) refuseBitsPerPixel(target.bpp, '?bpp');
   const [stray] = Object.keys({ ...target, ...(receipt && { receipt }) });
   if (!isFrame && stray !== undefined) {
     throw new HourglassError('invalid-request', `?${stray} is for frames. Send Accept: ${frameType} with it.`, {

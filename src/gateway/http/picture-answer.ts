@@ -1,4 +1,4 @@
-/** Pictures of any size over REST: a picture to a frame, a frame to a picture, whole or in part. */
+/** Pictures of any size over REST: a picture to a frame, a frame to a picture, whole or in part, a damaged picture to a restored one. */
 
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
@@ -45,7 +45,7 @@ export function sendPictureFrame(reply: FastifyReply, { frame, receipt }: Served
 export async function sendPicture(
   reply: FastifyReply,
   type: PictureType,
-  { model, version, raster, lost }: DecodedFrame,
+  { model, version, raster, lost = [] }: Omit<DecodedFrame, 'lost'> & Partial<Pick<DecodedFrame, 'lost'>>,
 ): Promise<FastifyReply> {
   const { height, width, channels } = raster;
   const body = type === octets ? raster.data : await encodeWhole(raster, type);

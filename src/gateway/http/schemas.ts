@@ -31,7 +31,7 @@ import { referencePattern } from '../../registry/reference.ts';
 import { readinessParts } from '../readiness.ts';
 import { SubmitMembers } from '../submit.ts';
 import { problemType, typePrefix } from './errors.ts';
-import { FrameAnswer, RangeWarnings } from './frame-answer.ts';
+import { FrameAnswer, PictureFrameAnswer, RangeWarnings } from './frame-answer.ts';
 import { Recommendations, RecommendRequest } from './recommend-schemas.ts';
 import { SeriesAnswer, SeriesRequest } from './series-schemas.ts';
 import { AnalyseRequest, Analysis } from './text-schemas.ts';
@@ -323,6 +323,7 @@ export const components = {
   SeriesRequest,
   SeriesAnswer,
   FrameAnswer,
+  PictureFrameAnswer,
   Readiness,
   Info,
   KeyView,

@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing | ModelSpecSequence;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecRestoration | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing | ModelSpecSequence;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -401,6 +401,7 @@ export type Manifest = {
   readonly text?: Text;
   readonly codec?: Codec;
   readonly picture?: Picture;
+  readonly restorer?: Restorer;
   readonly files: readonly Files[];
 };
 
@@ -641,21 +642,43 @@ export type FrameAnswer = {
     readonly estimatedPsnr: number;
     /** there when the model cannot reach what was asked */
     readonly shortfall?: string;
-    /** with a shortfall: what does reach it, the shortest first */
-    readonly alternatives?: readonly ({
-      /** frames of another model for such rows, or each row as a WebP picture */
-      readonly type: 'frame' | 'webp';
-      /** of frames */
-      readonly model?: string;
-      /** of the model, or of WebP (1 to 100) */
-      readonly quality: number;
-      /** for all rows; of a model about */
-      readonly bytes: number;
-      /** dB, of a model on held-out rows, of WebP on these */
-      readonly psnr: number;
-    })[];
+    /** with a shortfall: what does reach it, the shortest first; of a picture also WebP where it takes fewer bytes */
+    readonly alternatives?: readonly Alternatives[];
     /** there when rows are outside of the range of values that the model was trained on: what was found, and what to do */
     readonly warnings?: readonly string[];
+  };
+};
+
+export type PictureFrameAnswer = {
+  /** base64 */
+  readonly frame: string;
+  readonly receipt: {
+    readonly model: string;
+    /** from 1 */
+    readonly version: number;
+    /** SHA-256 of decoder and codec; the frame carries its beginning */
+    readonly decoder: string;
+    readonly kind: 'picture';
+    /** from 1 */
+    readonly width: number;
+    /** from 1 */
+    readonly height: number;
+    /** number of the step of quantising; 8 more are twice the step; from 0 */
+    readonly step: number;
+    /** the picture at one byte a value */
+    readonly rawBytes: number;
+    /** the frame with all its framing */
+    readonly wireBytes: number;
+    /** rawBytes / wireBytes */
+    readonly ratio: number;
+    /** bits a pixel of the frame */
+    readonly bpp: number;
+    /** dB of this picture before the decoder's network, which adds some tenths as a rule */
+    readonly estimatedPsnr: number;
+    /** there when the model cannot reach what was asked */
+    readonly shortfall?: string;
+    /** with a shortfall: what does reach it, the shortest first; of a picture also WebP where it takes fewer bytes */
+    readonly alternatives?: readonly Alternatives[];
   };
 };
 
@@ -1328,6 +1351,25 @@ export type ModelSpecPicture = {
   readonly crops: number;
 };
 
+/** default {"type":"gaussian","sigma":0.09803921568627451} */
+export type ModelSpecRestorationCorruption = CorruptionGaussian | CorruptionMasking | CorruptionSaltAndPepper | CorruptionHole;
+
+/** takes noise away from pictures of any size, or fills holes in them */
+export type ModelSpecRestoration = {
+  readonly type: 'restoration';
+  readonly corruption: ModelSpecRestorationCorruption;
+  /** the network sees squares of so many pixels a side as one place: more is faster and sees farther, less is finer; default 2 */
+  readonly stride: 1 | 2 | 4 | 8;
+  /** feature maps; the cost grows with their square; default 48; 8 to 512 */
+  readonly maps: number;
+  /** residual blocks of two 3 × 3 convolutions each; default 5; 1 to 32 */
+  readonly blocks: number;
+  /** pixels of the side of a training crop, a multiple of the stride; default 64; 16 to 512 */
+  readonly crop: number;
+  /** random crops in an epoch; default 4096; 1 to 1000000 */
+  readonly crops: number;
+};
+
 export type ModelSpecEase = {
   readonly type: 'ease';
   /** λ on the diagonal of XᵀX; more of it recommends what is popular; default 200; up to 1000000000 */
@@ -1924,6 +1966,29 @@ export type ModelPictureRequest = {
   readonly crops?: number;
 };
 
+/** default {"type":"gaussian","sigma":0.09803921568627451} */
+export type ModelRestorationRequestCorruption = {
+  readonly type: 'gaussian';
+  /** default 0.5; up to 10 */
+  readonly sigma?: number;
+} | CorruptionMaskingRequest | CorruptionSaltAndPepperRequest | CorruptionHoleRequest;
+
+/** takes noise away from pictures of any size, or fills holes in them */
+export type ModelRestorationRequest = {
+  readonly type: 'restoration';
+  readonly corruption?: ModelRestorationRequestCorruption;
+  /** the network sees squares of so many pixels a side as one place: more is faster and sees farther, less is finer; default 2 */
+  readonly stride?: 1 | 2 | 4 | 8;
+  /** feature maps; the cost grows with their square; default 48; 8 to 512 */
+  readonly maps?: number;
+  /** residual blocks of two 3 × 3 convolutions each; default 5; 1 to 32 */
+  readonly blocks?: number;
+  /** pixels of the side of a training crop, a multiple of the stride; default 64; 16 to 512 */
+  readonly crop?: number;
+  /** random crops in an epoch; default 4096; 1 to 1000000 */
+  readonly crops?: number;
+};
+
 export type ModelEaseRequest = {
   readonly type: 'ease';
   /** λ on the diagonal of XᵀX; more of it recommends what is popular; default 200; up to 1000000000 */
@@ -2004,7 +2069,7 @@ export type ModelSequenceRequest = {
   readonly falseAlarms?: number;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest | ModelSequenceRequest;
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelRestorationRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest | ModelSequenceRequest;
 
 /** default {} */
 export type ValidationRequest = {
@@ -2216,6 +2281,18 @@ export type Picture = {
   readonly qualities: readonly PictureQualities[];
 };
 
+/** there when the version restores pictures of any size, which denoise takes and answers in place of rows */
+export type Restorer = {
+  /** of its pictures: 1, 3 or 4 */
+  readonly channels: number;
+  /** side in pixels of the squares that restorer.onnx takes; from 1 */
+  readonly stride: number;
+  /** squares around each square that it looks at; from 0 */
+  readonly margin: number;
+  /** it fills holes: transparent pixels of a picture that is sent */
+  readonly hasMask: boolean;
+};
+
 export type Files = {
   /** file name inside the version, such as encoder.onnx */
   readonly path: string;
@@ -2231,4 +2308,17 @@ export type AliasChanges = {
   readonly at: string;
   /** key:ID, token:SUBJECT, or anybody where there is no access control */
   readonly by: string;
+};
+
+export type Alternatives = {
+  /** frames of another model for such rows, or each row as a WebP picture */
+  readonly type: 'frame' | 'webp';
+  /** of frames */
+  readonly model?: string;
+  /** of the model, or of WebP (1 to 100) */
+  readonly quality: number;
+  /** for all rows; of a model about */
+  readonly bytes: number;
+  /** dB, of a model on held-out rows, of WebP on these */
+  readonly psnr: number;
 };

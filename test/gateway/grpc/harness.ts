@@ -151,6 +151,12 @@ export class GatedPredictor implements Predictor {
     };
   }
 
+  async versionOf(): Promise<never> {
+    throw new HourglassError('model-not-found', 'There are no manifests here.');
+  }
+
+  setAside(): void {}
+
   threads() {
     return { count: 1, stuck: 0 };
   }

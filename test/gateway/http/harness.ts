@@ -79,7 +79,7 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
       queue: queue.forTenant(name),
       registry: models,
       datasets: createDatasetStore({ files, builtIns: new FolderDatasets(datasetFolder) }),
-      predictions: new PredictionService({ registry: models, predictor: asked, pictures: predictions.pictures }),
+      predictions: new PredictionService({ registry: models, predictor: asked, others: predictions }),
     };
   };
   const tenants = new Tenants({ queue, predictions, registry, datasets }, openTenant);

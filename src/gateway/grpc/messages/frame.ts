@@ -3,7 +3,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import type { FrameKind as FrameKindName } from '../../../codec/frame-header.ts';
-import type { FrameReceipt } from '../../../codec/receipt.ts';
+import type { PictureTarget } from '../../../codec/picture/choose-step.ts';
+import type { Alternative, FrameReceipt } from '../../../codec/receipt.ts';
 import { type EncodeFrameRequest, FrameKind, type FrameReceiptSchema } from '../../../gen/hourglass/v1/inference_pb.ts';
 import type { FrameTarget } from '../../../serve/frame-choice.ts';
 import type { ServedReceipt } from '../../../serve/pictures.ts';
@@ -15,12 +16,14 @@ const numbers = {
   progressive: FrameKind.PROGRESSIVE,
 } as const satisfies Record<FrameKindName, FrameKind>;
 
-/** Bounds as over REST. Throws `invalid-request`. */
-export function frameTargetOf({ kind, quality, maxBytes, psnr, search }: EncodeFrameRequest): FrameTarget {
+/** Bounds as over REST; `bpp` is for codecs of pictures. Throws `invalid-request`. */
+export function frameTargetOf(request: EncodeFrameRequest): FrameTarget & Pick<PictureTarget, 'bpp'> {
+  const { kind, quality, maxBytes, psnr, bpp, search } = request;
   if (quality !== undefined && quality > 15) throw outside('quality', quality, 'an integer from 0 to 15');
   if (maxBytes === 0) throw outside('maxBytes', maxBytes, 'at least 1');
   if (psnr !== undefined && !(psnr >= 0 && psnr <= 100)) throw outside('psnr', String(psnr), 'a number from 0 to 100');
-  return { kind: kindOf(kind), quality, maxBytes, psnr, search };
+  if (bpp !== undefined && !(bpp > 0 && bpp <= 64)) throw outside('bpp', String(bpp), 'a number above 0 up to 64');
+  return { kind: kindOf(kind), quality, maxBytes, psnr, search, ...(bpp !== undefined && { bpp }) };
 }
 
 function kindOf(kind: FrameKind): FrameKindName | undefined {
@@ -44,10 +47,13 @@ export const receiptMessage = (receipt: FrameReceipt): MessageInitShape<typeof F
   rawBytes: BigInt(receipt.rawBytes),
   wireBytes: BigInt(receipt.wireBytes),
   warnings: [...(receipt.warnings ?? [])],
-  alternatives: (receipt.alternatives ?? []).map((offer) => ({ ...offer, bytes: BigInt(offer.bytes) })),
+  alternatives: offers(receipt.alternatives),
 });
 
-/** Of a picture's frame: one row, and the bytes and decibels that are known. */
+const offers = (alternatives: readonly Alternative[] = []) =>
+  alternatives.map((offer) => ({ ...offer, bytes: BigInt(offer.bytes) }));
+
+/** Of a picture's frame, which counts as one row. */
 export const pictureReceiptMessage = (receipt: ServedReceipt): MessageInitShape<typeof FrameReceiptSchema> => ({
   model: receipt.model,
   version: receipt.version,
@@ -57,5 +63,7 @@ export const pictureReceiptMessage = (receipt: ServedReceipt): MessageInitShape<
   wireBytes: BigInt(receipt.wireBytes),
   ratio: receipt.ratio,
   estimatedPsnr: receipt.estimatedPsnr,
+  alternatives: offers(receipt.alternatives),
+  picture: { width: receipt.width, height: receipt.height, step: receipt.step, bpp: receipt.bpp },
   ...(receipt.shortfall !== undefined && { shortfall: receipt.shortfall }),
 });

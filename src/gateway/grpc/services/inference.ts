@@ -3,7 +3,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { HourglassError } from '../../../base/errors.ts';
 import { isPictureFrame } from '../../../codec/picture/picture-header.ts';
-import { encodeWhole } from '../../../data/image.ts';
 import {
   type DenoiseRequest,
   type DenoiseResponseSchema,
@@ -17,10 +16,12 @@ import { checkAnalysis } from '../../../serve/analyse.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { Answer, PredictAnswer, RowSource } from '../../../serve/prediction-service.ts';
 import { checkSeriesRequest } from '../../../serve/series.ts';
-import { encodePictureFrame } from '../../picture-frames.ts';
+import { encodePictureFrame, refuseBitsPerPixel } from '../../picture-frames.ts';
+import { restoreFile } from '../../picture-restoration.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
 import type { Call } from '../call.ts';
 import { frameTargetOf, pictureReceiptMessage, receiptMessage } from '../messages/frame.ts';
+import { pictureContent } from '../messages/picture.ts';
 import { checkRowCount, tensorArray, tensorMessage } from '../messages/tensor.ts';
 import type { Implementation } from '../service.ts';
 
@@ -170,7 +171,18 @@ export function inferenceService({
       return rowsAnswer(await ask(question, call), format);
     },
 
-    denoise: (request, call) => restore('denoise', request, call),
+    async denoise(request, call) {
+      const { caller, demand, tenant } = call;
+      const { restorers } = tenant.predictions;
+      const [file, ...more] = request.content.case === 'images' ? request.content.value.files : [];
+      const found = file && more.length === 0 ? await restorers.find(caller, request.model) : undefined;
+      if (!file || !found) return restore('denoise', request, call);
+      call.limit(deadlineMs);
+      const asked = { caller, model: request.model, found };
+      const { raster, ...answered } = await restoreFile(restorers, asked, file, maxImagePixels);
+      const format = formatOf(request.outputFormat || OutputFormat.PNG, undefined);
+      return { ...answered, content: await pictureContent(raster, format, demand) };
+    },
 
     reconstruct: (request, call) => restore('reconstruct', request, call),
 
@@ -183,19 +195,20 @@ export function inferenceService({
       } = call;
       const target = frameTargetOf(request);
       const [file, ...more] = request.content.case === 'images' ? request.content.value.files : [];
-      const codec =
-        file && more.length === 0 && request.model ? await predictions.pictures.find(request.model) : undefined;
+      const codec = file && more.length === 0 ? await predictions.pictures.find(caller, request.model) : undefined;
       if (codec && file) {
-        const { frame, receipt } = await encodePictureFrame(predictions.pictures, codec, file, target, maxImagePixels);
+        const asked = { caller, model: request.model, found: codec };
+        const { frame, receipt } = await encodePictureFrame(predictions.pictures, asked, file, target, maxImagePixels);
         return { frame, receipt: pictureReceiptMessage(receipt) };
       }
+      refuseBitsPerPixel(target.bpp, 'bpp');
       const { model, content } = questionOf('encode', { ...request, outputFormat: OutputFormat.VALUES });
       const question = { model, rows: rowsOf(content), target, demand };
       const { frame, receipt } = await predictions.encodeFrame(caller, question);
       return { frame, receipt: receiptMessage(receipt) };
     },
 
-    async decodeFrame({ frame, model, outputFormat }, call) {
+    async decodeFrame({ frame, model, outputFormat, region }, call) {
       call.limit(deadlineMs);
       const {
         caller,
@@ -203,11 +216,16 @@ export function inferenceService({
         tenant: { predictions },
       } = call;
       if (isPictureFrame(frame)) {
-        const decoded = await predictions.pictures.decode(frame, { model, maxPixels: maxImagePixels });
-        const files = [await encodeWhole(decoded.raster, 'image/png')];
-        const lost = decoded.lost.map((part) => [part.x, part.y, part.width, part.height].join(','));
-        const content = { case: 'images' as const, value: { files } };
-        return { model: decoded.model, version: decoded.version, content, lost };
+        const asked = { model, region, maxPixels: maxImagePixels };
+        const { version, raster, lost, ...decoded } = await predictions.pictures.decode(caller, frame, asked);
+        const parts = lost.map((part) => [part.x, part.y, part.width, part.height].join(','));
+        const content = await pictureContent(raster, formatOf(outputFormat || OutputFormat.PNG, undefined), demand);
+        return { model: decoded.model, version, content, lost: parts };
+      }
+      if (region) {
+        throw new HourglassError('invalid-request', 'A region is for frames of pictures. Leave it out.', {
+          field: '/region',
+        });
       }
       const format = formatOf(outputFormat, undefined);
       const withTarget = format === OutputFormat.PNG;

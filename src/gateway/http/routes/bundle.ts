@@ -55,7 +55,7 @@ export function bundleRoutes(app: App, parts: RouteParts): void {
     },
     async ({ caller, params, headers, query, tenant: { predictions, registry } }, reply) => {
       const weights = query.weights as Weights | undefined;
-      const codec = await predictions.pictures.find(params.model);
+      const codec = await predictions.pictures.find(caller, params.model);
       const { name: model, version } = codec ?? named(await predictions.resolve(caller, 'encode', params.model));
       const reference = `${model}@${version}`;
       const manifest = await registry.resolve(reference);

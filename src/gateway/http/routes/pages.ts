@@ -22,6 +22,8 @@ interface Page {
   /** where its files are in the build, and below which path they are served */
   readonly folder: 'console' | 'demo';
   readonly path: string;
+  /** file of the page itself */
+  readonly page: string;
   readonly summary: string;
   readonly files: readonly string[];
 }
@@ -29,14 +31,24 @@ interface Page {
 const consolePage: Page = {
   folder: 'console',
   path: '/',
+  page: 'index.html',
   summary: 'The console: a page to watch and steer jobs, data sets and models',
   files: ['console.js', 'style.css', 'icon.svg', 'recipes.json'],
 };
 const demoPage: Page = {
   folder: 'demo',
   path: '/demo',
+  page: 'index.html',
   summary: 'A page that encodes pictures in the browser and shows what is decoded here',
   files: ['demo.js', 'style.css', 'icon.svg'],
+};
+
+const photosPage: Page = {
+  folder: 'demo',
+  path: '/photos',
+  page: 'photos.html',
+  summary: 'A page that encodes photographs in the browser, beside JPEG and WebP',
+  files: ['photos.js', 'photo-worker.js'],
 };
 
 const policy = [
@@ -59,12 +71,14 @@ export function pageRoutes(app: App, { config, access }: RouteParts): void {
   if (config.console) addPage(app, consolePage);
   // somebody who typed the address alone
   else app.get('/', { config: { scope: 'open' }, schema: { hide: true } }, (_request, reply) => reply.redirect(home));
-  if (config.demo) addPage(app, demoPage);
+  if (!config.demo) return;
+  addPage(app, demoPage);
+  addPage(app, photosPage);
 }
 
 function addPage(app: App, page: Page): void {
-  for (const file of ['index.html', ...page.files]) {
-    const isPage = file === 'index.html';
+  for (const file of [page.page, ...page.files]) {
+    const isPage = file === page.page;
     const name = `${page.folder}/${file}`;
     app.get(
       isPage ? page.path : `/${name}`,

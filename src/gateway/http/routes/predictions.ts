@@ -9,6 +9,7 @@ import { HourglassError } from '../../../base/errors.ts';
 import { isPictureFrame } from '../../../codec/picture/picture-header.ts';
 import type { RowOperation } from '../../../registry/manifest.ts';
 import { encodePictureFrame } from '../../picture-frames.ts';
+import { restoreFile } from '../../picture-restoration.ts';
 import { codeTypes, type RowsBody, rowTypes } from '../body.ts';
 import { Demand, timeoutOf } from '../demand.ts';
 import { type FrameQuery, frameQuery, frameTargetOf, sendFrame } from '../frame-answer.ts';
@@ -94,7 +95,7 @@ export function predictionRoutes(app: App, parts: RouteParts): void {
 }
 
 const answerSchemas = {
-  encode: { anyOf: [ref('CodesAnswer'), ref('FrameAnswer')] },
+  encode: { anyOf: [ref('CodesAnswer'), ref('FrameAnswer'), ref('PictureFrameAnswer')] },
   decode: ref('OutputsAnswer'),
   denoise: ref('OutputsAnswer'),
   reconstruct: ref('OutputsAnswer'),
@@ -154,15 +155,23 @@ function answerer(operation: RowOperation, { config, observer, limits }: RoutePa
       const type = negotiate<PictureType>(headers.accept, pictureTypes);
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
       const question = { model: named, region: regionOf(region), maxPixels: maxImagePixels };
-      const decoded = await demand.meet(predictions.pictures.decode(content.bytes, question));
+      const decoded = await demand.meet(predictions.pictures.decode(caller, content.bytes, question));
       stages.answering();
       return sendPicture(reply, type, decoded);
     }
+    if (operation === 'denoise' && content.form === 'picture') {
+      const found = await predictions.restorers.find(caller, named);
+      if (found) {
+        const type = negotiate<PictureType>(headers.accept, pictureTypes);
+        const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
+        const asked = { caller, model: named, found };
+        const restored = await demand.meet(restoreFile(predictions.restorers, asked, content.bytes, maxImagePixels));
+        stages.answering();
+        return sendPicture(reply, type, restored);
+      }
+    }
     const codec =
-      operation === 'encode' &&
-      content.form === 'picture' &&
-      named !== undefined &&
-      (await predictions.pictures.find(named));
+      operation === 'encode' && content.form === 'picture' && (await predictions.pictures.find(caller, named));
     const type = negotiate<(typeof offered)[number]>(headers.accept, offered);
     if (outliers && type !== json) throw jsonOnly(type);
     const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
@@ -171,7 +180,13 @@ function answerer(operation: RowOperation, { config, observer, limits }: RoutePa
       if (type !== frame)
         throw picturesOnly(codec.name, `its codes are frames. Send Accept: ${frame} with the picture.`);
       const encoded = await demand.meet(
-        encodePictureFrame(predictions.pictures, codec, body.bytes, frameQuery, maxImagePixels),
+        encodePictureFrame(
+          predictions.pictures,
+          { caller, model: named, found: codec },
+          body.bytes,
+          frameQuery,
+          maxImagePixels,
+        ),
       );
       stages.answering();
       return sendPictureFrame(reply, encoded, frameQuery.receipt === 'json');
