@@ -3,7 +3,6 @@
 import { HourglassError } from '../base/errors.ts';
 import { writeSafetensors } from '../base/safetensors.ts';
 import { buildPictureBundle, measure, openPictureDecoder } from '../bundle/picture.ts';
-import type { Raster } from '../codec/picture/transform.ts';
 import type { Dataset, Pictures } from '../data/dataset.ts';
 import { picturesOf } from '../data/pictures.ts';
 import { engineRevision } from '../engine/engine.ts';
@@ -121,9 +120,9 @@ export function requirePictures(dataset: Dataset, spec: JobSpec): Pictures {
 }
 
 /** Pictures for a report, evenly over all of them; of large ones a part. */
-export async function someOf(pictures: Pictures): Promise<Raster[]> {
+export async function someOf(pictures: Pictures): Promise<Awaited<ReturnType<Pictures['read']>>[]> {
   const count = Math.min(reportPictures, pictures.length);
-  const rasters: Raster[] = [];
+  const rasters: Awaited<ReturnType<Pictures['read']>>[] = [];
   for (let i = 0; i < count; i++) {
     const index = Math.floor((i * pictures.length) / count);
     const size = pictures.size(index);
