@@ -9,7 +9,7 @@
 
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,13 +26,13 @@ const connections = 16;
 const root = path.resolve(import.meta.dirname, '..');
 
 /** What stands in the build for tracing on the way of a request over REST, and what it is replaced by. */
-const cuts: readonly (readonly [file: string, pattern: RegExp, by: string])[] = [
-  ['gateway/http/observe.js', /traces && beginTrace\(request, routeOf\(request\)\)/, 'void 0'],
-  ['gateway/http/observe.js', /const traceparent = caller\?\.traceparent;/, 'const traceparent = void 0;'],
-  ['gateway/http/observe.js', /trace\?\.end\(\{[^}]*\}, [^)]*\);/, ''],
-  ['gateway/http/observe.js', /const trace = traceOf\(reply\.request\);/, 'const trace = void 0;'],
-  ['gateway/identify.js', /const traceparent = readTraceparent\(given\);/, 'const traceparent = void 0;'],
-  ['serve/turn-batcher.js', /observer\?\.traced\?\.\(lane, \{[^}]*where: ["']here["'] \}\);/, ''],
+const cuts: readonly (readonly [pattern: RegExp, by: string])[] = [
+  [/traces && beginTrace\(request, routeOf\(request\)\)/g, 'void 0'],
+  [/const traceparent = caller\?\.traceparent;/g, 'const traceparent = void 0;'],
+  [/trace\?\.end\(\{[^}]*\}, [^)]*\);/g, ''],
+  [/const trace = traceOf\(reply\.request\);/g, 'const trace = void 0;'],
+  [/const traceparent = readTraceparent\(given\);/g, 'const traceparent = void 0;'],
+  [/observer\?\.traced\?\.\(lane, \{[^}]*where: ["']here["']\s*\}\);/g, ''],
 ];
 
 /** A copy of the build without the code of tracing. */
@@ -40,11 +40,12 @@ function untracedBuild(folder: string): string {
   cpSync(path.join(root, 'dist'), path.join(folder, 'dist'), { recursive: true });
   cpSync(path.join(root, 'package.json'), path.join(folder, 'package.json'));
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
-  for (const [name, pattern, by] of cuts) {
-    const file = path.join(folder, 'dist', name);
-    const text = readFileSync(file, 'utf8');
-    if (!pattern.test(text)) throw new Error(`dist/${name} has nothing that matches ${pattern}`);
-    writeFileSync(file, text.replace(pattern, by));
+  // the gateway runs the bundles, not the modules beside them
+  const chunks = readdirSync(path.join(folder, 'dist/chunks')).map((name) => path.join(folder, 'dist/chunks', name));
+  for (const [pattern, by] of cuts) {
+    const file = chunks.find((name) => readFileSync(name, 'utf8').search(pattern) >= 0);
+    if (file === undefined) throw new Error(`nothing in dist/chunks matches ${pattern}`);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(pattern, by));
   }
   return path.join(folder, 'dist/main.js');
 }

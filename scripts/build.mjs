@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ and bundles the pages. Does nothing where dist/ is already the build of these sources. Plain Node:
+// Compiles src/ to dist/, bundles its programs and the pages. Does nothing where dist/ is already the build of these sources. Plain Node:
 // `npm run build`, the set-up and the test runner use it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,8 +18,8 @@ function hashOfSources() {
       .update('\0')
       .update(readFileSync(path.join(root, file)))
       .update('\0');
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build-pages.mjs'])
-    add(file);
+  const scripts = ['scripts/build-contract.mjs', 'scripts/build-pages.mjs', 'scripts/build-programs.mjs'];
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...scripts]) add(file);
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, withFileTypes: true });
   for (const file of sources
     .filter((f) => f.isFile())
@@ -49,6 +49,8 @@ export function build(onStart = () => undefined) {
   try {
     run([path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', fresh]);
     run([path.join(root, 'scripts/build-pages.mjs'), fresh]);
+    run([path.join(root, 'scripts/build-contract.mjs'), fresh]);
+    run([path.join(root, 'scripts/build-programs.mjs'), fresh]);
     // `npx hourglass` runs it by its name
     chmodSync(path.join(fresh, 'main.js'), 0o755);
     writeFileSync(path.join(fresh, '.sources'), hash);

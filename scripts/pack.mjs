@@ -21,7 +21,7 @@ function closure(entry) {
     if (found.has(file)) return;
     found.add(file);
     const text = readFileSync(file, 'utf8');
-    for (const [, name] of text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+    for (const [, name] of text.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
       const target = path.resolve(path.dirname(file), name);
       visit(file.endsWith('.d.ts') ? target.replace(/\.(js|ts)$/, '.d.ts') : target);
     }
@@ -82,6 +82,12 @@ export type Transparency = Preprocessing['transparency'];
 `,
   },
 );
+// The bundled programs and what they read: pages, style sheets. The compiled modules that are in the bundles stay out.
+const { programs } = JSON.parse(readFileSync(path.join(dist, 'chunks/programs.json'), 'utf8'));
+const serverFiles = [
+  ...new Set(programs.flatMap((file) => closure(path.join(dist, file)))),
+  ...['console', 'demo', 'theme/theme.css', 'openapi.yaml', 'openapi.json'].map((name) => path.join(dist, name)),
+];
 pack(
   {
     name: 'hourglass-server',
@@ -91,7 +97,7 @@ pack(
     ...{ dependencies, optionalDependencies, overrides },
   },
   [
-    [dist, 'dist'],
+    ...serverFiles.map((file) => [file, path.relative(root, file)]),
     ...['README.md', 'LICENSE', 'CHANGELOG.md', 'openapi.yaml'].map((file) => [path.join(root, file), file]),
   ],
 );

@@ -133,7 +133,7 @@ async function worker(config: Config): Promise<void> {
       stepTimeoutMs: config.stepTimeoutMs,
       stopTimeoutMs: 12_000,
       memoryBytes: config.trainingMemoryBytes,
-      storageRetryMs: 15_000,
+      storageRetryMs: 2.5 * config.jobLockMs,
       tracing,
     },
     log,

@@ -44,6 +44,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** package (prefix) → the files that may import it */
 const doors: readonly [pkg: string, allowed: RegExp][] = [
   ['fastify', /^gateway\/(http|oip|tfserving)\//],
+  ['find-my-way', /^gateway\/http\//],
   ['@fastify/', /^gateway\/http\//],
   ['@grpc/', /^gateway\/grpc\//],
   ['bullmq', /^queue\//],

@@ -13,8 +13,8 @@ import type { GatewayView, JobEvent, JobSamples, JobSpec, JobState, JobView, Wor
 import { newJobId } from '../jobspec/job-id.ts';
 import type { Logger } from '../platform/log.ts';
 import { deviceQueues } from './bullmq-keys.ts';
-import { Delivery } from './delivery.ts';
 import { GatewayPresence, presentGateways } from './gateway-presence.ts';
+import { HandOver } from './hand-over.ts';
 import { JobEventReader } from './job-event-reader.ts';
 import { StreamNotifier } from './job-events.ts';
 import { JobLister } from './job-lister.ts';
@@ -64,7 +64,7 @@ interface Connections {
   readonly client: Redis;
   readonly subscriber: Redis;
   readonly notifier: StreamNotifier;
-  delivery?: Delivery;
+  readonly handOver: HandOver;
   refusal?: EvictionPolicyError | undefined;
 }
 
@@ -115,11 +115,12 @@ export class RedisJobQueue implements JobQueue {
     const client = connectRedis(settings, 'commands', log);
     const subscriber = connectRedis(settings, 'subscriber', log);
     const notifier = new StreamNotifier(subscriber);
-    const queue = new RedisJobQueue({ settings, log, client, subscriber, notifier }, defaultTenant);
+    const handOver = new HandOver(client, settings, log);
+    const queue = new RedisJobQueue({ settings, log, client, subscriber, notifier, handOver }, defaultTenant);
     try {
       await untilReady(client, settings.timeoutMs);
       await queue.#checkPolicy();
-      queue.#catchUp();
+      handOver.catchUp();
     } catch (error) {
       if (!(error instanceof EvictionPolicyError)) log.warn('The queue starts without Redis');
       else {
@@ -129,7 +130,7 @@ export class RedisJobQueue implements JobQueue {
     }
     // A server may be replaced by one with another policy while we run.
     client.on('ready', () => {
-      queue.#catchUp();
+      handOver.catchUp();
       queue.#checkPolicy().catch((error: unknown) => {
         if (error instanceof EvictionPolicyError) log.error(error.message);
       });
@@ -315,29 +316,13 @@ export class RedisJobQueue implements JobQueue {
   /** Hands a job to BullMQ. When that does not work now, the next worker's heartbeat does it. */
   #handOver(id: string): void {
     // Those of other tenants wait for their turn.
-    if (this.#tenant !== defaultTenant) return;
-    this.#deliver((delivery) => delivery.handOverOne(id));
+    if (this.#tenant !== defaultTenant || this.#connections.refusal) return;
+    this.#connections.handOver.inBackground((delivery) => delivery.handOverOne(id));
   }
 
   /** Takes a job that will not run out of BullMQ. What is not taken out now is dropped when a worker meets it. */
   #withdraw(id: string): void {
-    this.#deliver((delivery) => delivery.withdraw(id));
-  }
-
-  /** What may have been left undone while Redis was away, or by an earlier release. */
-  #catchUp(): void {
-    this.#deliver(async (delivery) => {
-      await delivery.recount();
-      await delivery.handOver();
-    });
-  }
-
-  #deliver(call: (delivery: Delivery) => Promise<void>): void {
-    // Opened with a ready connection only, as BullMQ wants it.
-    const shared = this.#connections;
-    if (shared.client.status !== 'ready' || shared.refusal) return;
-    shared.delivery ??= new Delivery(shared.client, { ...shared.settings, lockMs: 0 }, shared.log);
-    call(shared.delivery).catch((error: Error) => shared.log.debug({ reason: error.message }, 'a hand-over must wait'));
+    if (!this.#connections.refusal) this.#connections.handOver.inBackground((delivery) => delivery.withdraw(id));
   }
 
   async #checkPolicy(): Promise<void> {

@@ -7,7 +7,10 @@ const root = path.resolve(import.meta.dirname, '../..');
 const textOf = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 
 it('the image is built from every folder that the build reads', () => {
-  const scripts = ['scripts/build.mjs', 'scripts/build-pages.mjs'].map(textOf).join('\n');
+  const scripts = readdirSync(path.join(root, 'scripts'))
+    .filter((file) => /^build(-\w+)?\.mjs$/.test(file))
+    .map((file) => textOf(`scripts/${file}`))
+    .join('\n');
   const named = [...scripts.matchAll(/path\.join\(root, '([\w-]+)/g)].map(([, folder = '']) => folder);
   const folders = readdirSync(root, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],

@@ -8,7 +8,7 @@ import type { Tenant, Tenants } from '../tenants.ts';
 
 /** For the hook `onRoute`. Throws Error for a route that does not say what a caller needs: the server then does not start. */
 export function requireScope({ method, url, config }: RouteOptions): void {
-  if (config?.scope === undefined && config?.allow === undefined) {
+  if (config?.scope === undefined) {
     throw new Error(`the route ${String(method)} ${url} has no scope: say in its config what a caller needs`);
   }
 }

@@ -5,6 +5,7 @@ import { errorTable, HourglassError } from '../../base/errors.ts';
 import { traceFields } from '../../base/traceparent.ts';
 import { challenge } from './admit.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
+import { otherMethod } from './known-paths.ts';
 import type { App } from './route-parts.ts';
 
 declare module 'fastify' {
@@ -21,6 +22,8 @@ export function answerErrors(app: App): void {
   app.decorateRequest('failure', '');
   app.setErrorHandler((thrown, request, reply) => fail(thrown, request, reply));
   app.setNotFoundHandler((request, reply) => {
+    const { known } = request;
+    if (known) return fail(otherMethod(request.method, known), request, reply.header('allow', known.allow));
     const path = request.url.split('?', 1)[0] ?? '';
     const message = `There is no ${path.slice(0, 200)} here. /docs lists what there is.`;
     return fail(new HourglassError('route-not-found', message), request, reply);

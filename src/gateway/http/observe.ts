@@ -114,7 +114,8 @@ export function createObserver(log: RequestLog, metrics: Metrics, traces?: Reque
 const traceOf = ({ caller }: { caller?: FastifyRequest['caller'] }): string | undefined => caller?.traceparent;
 
 /** The router's pattern: bounded in number, and free of what clients put into paths. */
-const routeOf = ({ is404, routeOptions }: FastifyRequest): string => (is404 ? 'none' : (routeOptions.url ?? 'none'));
+const routeOf = ({ is404, known, routeOptions }: FastifyRequest): string =>
+  (is404 ? known?.url : routeOptions.url) ?? 'none';
 
 function codeOf({ failure }: FastifyRequest, finished: boolean): string {
   if (failure !== '') return failure;

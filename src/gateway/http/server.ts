@@ -18,13 +18,13 @@ import { RequestLog } from '../request-log.ts';
 import { tensorflowRoutes } from '../tfserving/routes.ts';
 import { admit, arrive, requireScope } from './admit.ts';
 import { parseBody, requireBody } from './body.ts';
-import { describeContract } from './contract.ts';
 import { countAnswer } from './counted-answer.ts';
 import { allowReading, answerPreflight, checkHost, checkOrigin, isPreflight } from './cross-origin.ts';
 import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { FastLane, putBefore } from './fast-lane.ts';
+import { addEveryMethod, collectPaths } from './known-paths.ts';
 import { createObserver, type Observer } from './observe.ts';
 import { boundPipelining, isRefused } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
@@ -36,7 +36,6 @@ import { analyseRoutes } from './routes/analyse.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
-
 import { generateRoutes } from './routes/generate.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
@@ -47,7 +46,6 @@ import { pageRoutes } from './routes/pages.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { queueRoutes } from './routes/queues.ts';
 import { recommendRoutes } from './routes/recommend.ts';
-import { addEveryMethod, refuseOtherMethods } from './routes/refused.ts';
 import { seriesRoutes } from './routes/series.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
 
@@ -67,7 +65,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   const drain = new AbortController();
   const { config, metrics } = parts;
   const observer = observerOf(parts);
-  const app = createApp(parts, drain.signal, observer);
+  const app = createApp(parts, drain.signal, { observer });
   const connections = new ConnectionTable(config.maxConnections, (open) =>
     metrics.set('connections', open, { transport: 'rest' }),
   );
@@ -108,8 +106,15 @@ export function createHttpServer(parts: HttpParts): HttpServer {
 const observerOf = ({ log, metrics, config, traces }: HttpParts): Observer =>
   createObserver(new RequestLog(log.child({ transport: 'rest' }), config), metrics, traces);
 
+export interface AppOptions {
+  readonly observer?: Observer;
+  /** for what has to know of every route */
+  readonly beforeRoutes?: (app: App) => void;
+}
+
 /** The application without a port. */
-export function createApp(parts: HttpParts, draining: AbortSignal, observer = observerOf(parts)): App {
+export function createApp(parts: HttpParts, draining: AbortSignal, options: AppOptions = {}): App {
+  const { observer = observerOf(parts), beforeRoutes } = options;
   const { config, metrics, readiness, access } = parts;
   const log = parts.log.child({ transport: 'rest' });
   const app = fastify({
@@ -154,17 +159,20 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
   app.decorateRequest('tenant');
   takeOver(app);
   addEveryMethod(app);
+  const knownPath = collectPaths(app, maxParamLength);
+  app.decorateRequest('known');
   app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) request.known = knownPath(request);
     arrive(request, access, observer.begin(request, reply));
     whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     allowReading(request, reply, config);
     const elsewhere = checkProtocol(request);
     if (asksAboutServer(request)) return void answerAboutServer(reply);
-    const { allow } = request.routeOptions.config;
-    if (allow !== undefined && isPreflight(request, config)) return void answerPreflight(request, reply, allow);
+    const { known } = request;
+    if (known && isPreflight(request, config)) return void answerPreflight(request, reply, known.allow);
     // What is not there is said to everybody.
-    if (!request.is404 && allow === undefined) {
+    if (!request.is404) {
       checkHost(request, config);
       checkOrigin(request, config);
       if (isRefused(request.raw)) throw tooManyWaiting();
@@ -183,8 +191,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
   });
   answerErrors(app);
 
-  describeContract(app, parts.version);
-  const refuse = refuseOtherMethods(app);
+  beforeRoutes?.(app);
   app.register(async (scope) => {
     const routes = scope as unknown as App;
     healthRoutes(routes, routeParts);
@@ -205,7 +212,6 @@ export function createApp(parts: HttpParts, draining: AbortSignal, observer = ob
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);
-    refuse(routes);
   });
   return app;
 }

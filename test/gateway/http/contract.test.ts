@@ -50,10 +50,10 @@ describe('openapi.yaml', () => {
     expect(checkedIn === sdkTypes(contract), 'stale, run: npm run generate:openapi').toBe(true);
   });
 
-  it('is served as it is generated, but for the version', async () => {
+  it('is served as it is generated', async () => {
     const { bytes, headers } = await gateway.rest.send('GET', '/openapi.yaml');
     expect(headers.get('content-type')).toBe('application/yaml; charset=utf-8');
-    expect(bytes.toString()).toBe(text.replace(`version: ${version}`, 'version: 0.0.0'));
+    expect(bytes.toString()).toBe(text);
   });
 
   it('has all codes of the error table and no others', () => {

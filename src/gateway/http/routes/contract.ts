@@ -1,14 +1,12 @@
-/** The contract itself: as a document for programs and as a page for people. */
+/** The contract itself: as a document for programs and as a page for people. The build makes it (contract-text.ts). */
 
-import { type Contract, contractOf, contractYaml } from '../contract.ts';
+import { buildFile } from '../build-file.ts';
+import type { Contract } from '../contract.ts';
 import { contractPage } from '../contract-page.ts';
 import { exampleDigit } from '../example-picture.ts';
 import type { App } from '../route-parts.ts';
 
 export function contractRoutes(app: App): void {
-  let yaml: string | undefined;
-  let text: string | undefined;
-
   app.get(
     '/openapi.yaml',
     {
@@ -25,8 +23,8 @@ export function contractRoutes(app: App): void {
       },
     },
     async (_request, reply) => {
-      yaml ??= contractYaml(app);
-      return reply.type('application/yaml; charset=utf-8').send(yaml);
+      const { bytes } = await buildFile('openapi.yaml');
+      return reply.type('application/yaml; charset=utf-8').send(bytes);
     },
   );
 
@@ -41,8 +39,8 @@ export function contractRoutes(app: App): void {
       },
     },
     async (_request, reply) => {
-      text ??= JSON.stringify(contractOf(app));
-      return reply.type('application/json').header('cache-control', 'no-cache').send(text);
+      const { bytes } = await buildFile('openapi.json');
+      return reply.type('application/json').header('cache-control', 'no-cache').send(bytes);
     },
   );
 
@@ -57,7 +55,8 @@ export function contractRoutes(app: App): void {
       },
     },
     async ({ protocol, host }, reply) => {
-      const page = contractPage(contractOf(app) satisfies Contract, `${protocol}://${host}`);
+      const { bytes } = await buildFile('openapi.json');
+      const page = contractPage(JSON.parse(bytes.toString()) as Contract, `${protocol}://${host}`);
       return reply
         .type('text/html; charset=utf-8')
         .header(

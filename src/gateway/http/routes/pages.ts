@@ -1,11 +1,8 @@
 /** The pages for people: the console at / and the demo. Everything that they load comes from here, as their policy says. */
 
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { Type } from 'typebox';
 import { isShown } from '../../../access/access.ts';
-import { HourglassError } from '../../../base/errors.ts';
-import { entry } from '../../../platform/entry.ts';
+import { buildFile } from '../build-file.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { noContent, problem } from '../schemas.ts';
 
@@ -97,7 +94,7 @@ function addPage(app: App, page: Page): void {
         },
       },
       async ({ headers }, reply) => {
-        const { bytes, etag } = await pageFile(name);
+        const { bytes, etag } = await buildFile(name);
         reply
           .type(types[name.replace(/^.*\./, '')] ?? 'application/octet-stream')
           .header('etag', etag)
@@ -111,26 +108,4 @@ function addPage(app: App, page: Page): void {
       },
     );
   }
-}
-
-interface Loaded {
-  readonly bytes: Buffer;
-  readonly etag: string;
-}
-const loaded = new Map<string, Promise<Loaded>>();
-
-/** Read once: files of a running release do not change. */
-function pageFile(name: string): Promise<Loaded> {
-  const reading = loaded.get(name) ?? load(name);
-  loaded.set(name, reading);
-  reading.catch(() => loaded.delete(name));
-  return reading;
-}
-
-async function load(name: string): Promise<Loaded> {
-  // entry() turns a neighbour's .ts into .js; these are files of the build under their own names
-  const bytes = await readFile(new URL(`../../../${name}`, entry(import.meta.url, './pages.ts'))).catch(() => {
-    throw new HourglassError('route-not-found', 'This page is not part of this build. Run: npm run build');
-  });
-  return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
 }
