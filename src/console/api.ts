@@ -2,7 +2,7 @@
 
 import type { Schema, Schemas } from './form/schema.ts';
 import { followed } from './form/schema.ts';
-import { getJson } from './server.ts';
+import { client, getJson } from './server.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -37,8 +37,17 @@ export interface ApiCall {
   readonly operation: Operation;
 }
 
+/** A model that is there, which examples ask. */
+interface SampleModel {
+  readonly name: string;
+  readonly inputShape: readonly number[];
+  readonly codeShape: readonly number[];
+  readonly inputRange: readonly [number, number];
+}
+
 export interface Api {
   readonly schemas: Schemas;
+  readonly sample: SampleModel | undefined;
   readonly groups: readonly {
     readonly name: string;
     readonly description: string;
@@ -47,7 +56,10 @@ export interface Api {
 }
 
 export async function loadApi(): Promise<Api> {
-  const { paths, tags = [], components } = await getJson<Contract>('openapi.json');
+  const [{ paths, tags = [], components }, sample] = await Promise.all([
+    getJson<Contract>('openapi.json'),
+    sampleModel(),
+  ]);
   const calls = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([method]) => method !== 'head')
@@ -60,7 +72,17 @@ export async function loadApi(): Promise<Api> {
     ...{ name, description },
     calls: calls.filter(({ operation }) => operation.tags?.[0] === name),
   }));
-  return { schemas: components.schemas, groups: groups.filter((group) => group.calls.length > 0) };
+  return { schemas: components.schemas, sample, groups: groups.filter((group) => group.calls.length > 0) };
+}
+
+/** One that answers rows; undefined where there is none, or none may be read. */
+async function sampleModel(): Promise<SampleModel | undefined> {
+  const models = await client.models.list().catch(() => []);
+  for (const { name, versions } of models) {
+    const newest = versions.at(-1);
+    if (newest?.operations.includes('encode')) return { ...newest, name };
+  }
+  return undefined;
 }
 
 /** Whether each word of a search is found in a call. */
@@ -73,26 +95,72 @@ export function isFound({ method, path, operation }: ApiCall, search: string): b
     .every((word) => text.includes(word));
 }
 
-/** Values that work on a new server where a schema alone does not tell. */
-const usual: Readonly<Record<string, unknown>> = { name: 'example', dataset: 'mnist', version: 1, count: 1 };
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Values by the name of their member, where a schema alone does not tell what a server takes. */
+function valuesFor(sample: SampleModel | undefined): Readonly<Record<string, unknown>> {
+  const { inputShape = [2], codeShape = [1], inputRange = [0, 1] } = sample ?? {};
+  const [low, high] = inputRange;
+  return {
+    ...{ name: 'example', dataset: 'mnist', version: 1, count: 1 },
+    inputs: [new Array<number>(sizeOf(inputShape)).fill((low + high) / 2)],
+    codes: [new Array<number>(sizeOf(codeShape)).fill(0)],
+  };
+}
+
+/** What goes into a path by itself: the model of the examples, where the call changes nothing. */
+export function parameterOf({ id, method, path }: ApiCall, name: string, { sample }: Api): string {
+  if (
+    name !== 'model' ||
+    !sample ||
+    !(method === 'GET' || /\/(encode|decode|reconstruct|infer)$/.test(path) || isPredict(id))
+  )
+    return '';
+  return isPredict(id) ? `${sample.name}:predict` : sample.name;
+}
+
+const isPredict = (id: string): boolean => id === 'postTensorflowModelsModel';
+
+/** The body of a call, of what is required: as JSON, with each row of numbers on one line. */
+export function bodyOf(call: ApiCall, schema: Schema, { schemas, sample }: Api): string {
+  const values = valuesFor(sample);
+  const [row] = values.inputs as [number[]];
+  const ofOthers: Readonly<Record<string, unknown>> = {
+    postTensorflowModelsModel: { instances: [row] },
+    postTensorflowModelsModelLabelsLabel: { instances: [row] },
+    postOipModelsModelInfer: { inputs: [{ name: 'inputs', shape: [1, row.length], datatype: 'FP32', data: row }] },
+  };
+  const example = ofOthers[call.id.replace('VersionsVersion', '')] ?? exampleOf(schema, schemas, values);
+  return JSON.stringify(example, null, 2).replace(/\[\s+([-\d.,\se]+?)\s+\]/g, (_, numbers: string) => {
+    return `[${numbers.replace(/\s+/g, ' ')}]`;
+  });
+}
+
 const deepest = 6;
 
 /** What is required of a schema, with values that it allows. */
-export function exampleOf(given: Schema, schemas: Schemas, name = '', depth = 0): unknown {
+function exampleOf(
+  given: Schema,
+  schemas: Schemas,
+  values: Readonly<Record<string, unknown>>,
+  name = '',
+  depth = 0,
+): unknown {
   const schema = followed(given, schemas);
+  const inside = (of: Schema, member = ''): unknown => exampleOf(of, schemas, values, member, depth + 1);
   if (schema.const !== undefined) return schema.const;
   if (schema.default !== undefined) return schema.default;
   if (schema.enum) return schema.enum[0];
   if (depth > deepest) return null;
-  if (schema.anyOf) return exampleOf(schema.anyOf[0] ?? {}, schemas, name, depth + 1);
+  if (schema.anyOf) return exampleOf(schema.anyOf[0] ?? {}, schemas, values, name, depth + 1);
   if (schema.properties) {
     const wanted = Object.entries(schema.properties).filter(([member]) => schema.required?.includes(member));
-    return Object.fromEntries(wanted.map(([member, of]) => [member, exampleOf(of, schemas, member, depth + 1)]));
+    return Object.fromEntries(wanted.map(([member, of]) => [member, inside(of, member)]));
   }
-  if (name in usual) return usual[name];
+  if (name in values) return values[name];
   switch (schema.type) {
     case 'array':
-      return [exampleOf(schema.items ?? {}, schemas, '', depth + 1)];
+      return [inside(schema.items ?? {})];
     case 'object':
       return {};
     case 'boolean':

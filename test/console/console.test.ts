@@ -1,6 +1,7 @@
 // The console in a real Chromium, in front of `hourglass up`: a new user's way from pictures to an alias, a sweep, a gateway that
 // is restarted under two open pages, signing in with a key, ten thousand jobs, and every page checked by axe in light and dark, on
 // a desk and on a phone.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -136,6 +137,19 @@ describe.skipIf(!chromiumPath)('the console', () => {
     await page.getByRole('img', { name: /Codes of .* by squares@1/ }).click();
     await main('decoded').waitFor();
   }, 150_000);
+
+  it.each(['postModelsModelEncode', 'postModelsModelDecode', 'postOipModelsModelInfer', 'postTensorflowModelsModel'])(
+    'proposes an example of %s on the API page that the model answers, also from a terminal',
+    async (call) => {
+      await open(`api?call=${call}`);
+      const form = page.locator('details[open] form.try');
+      await form.getByRole('button', { name: 'Send' }).click();
+      await form.locator('.state').getByText('200').waitFor();
+      const line = (await form.locator('pre').first().textContent()) ?? '';
+      const answer = execFileSync('sh', ['-c', line.replace('curl -s', 'curl -sf')], { encoding: 'utf8' });
+      expect(answer).toMatch(/"(codes|outputs|predictions)"/);
+    },
+  );
 
   it('tries several values, and shows each trial from its parameters to its result', async () => {
     await open('new?dataset=squares&sweep=true');

@@ -25,7 +25,8 @@ export function ApiPage() {
   );
 }
 
-function Calls({ of: { groups, schemas } }: { of: Api }) {
+function Calls({ of: api }: { of: Api }) {
+  const { groups } = api;
   const search = place.value.query.get('search') ?? '';
   const opened = place.value.query.get('call');
   const found = groups
@@ -78,7 +79,7 @@ function Calls({ of: { groups, schemas } }: { of: Api }) {
                 <span class={`method ${call.method.toLowerCase()}`}>{call.method}</span> <code>{call.path}</code>{' '}
                 <span class="quiet">{call.operation.summary}</span>
               </summary>
-              {call.id === opened && <Call of={call} schemas={schemas} />}
+              {call.id === opened && <Call of={call} api={api} />}
             </details>
           ))}
         </section>
@@ -87,7 +88,8 @@ function Calls({ of: { groups, schemas } }: { of: Api }) {
   );
 }
 
-function Call({ of, schemas }: { of: ApiCall; schemas: Api['schemas'] }) {
+function Call({ of, api }: { of: ApiCall; api: Api }) {
+  const { schemas } = api;
   const { parameters = [], requestBody, responses } = of.operation;
   return (
     <div class="two">
@@ -126,7 +128,7 @@ function Call({ of, schemas }: { of: ApiCall; schemas: Api['schemas'] }) {
           <Answers of={Object.entries(responses).filter(([status]) => !/^[23]/.test(status))} schemas={schemas} />
         </details>
       </div>
-      <TryIt of={of} schemas={schemas} />
+      <TryIt of={of} api={api} />
     </div>
   );
 }

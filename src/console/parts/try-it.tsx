@@ -1,8 +1,7 @@
 /** A call made from the page: its parameters and body as fields, the answer, and the same as curl. */
 
 import { useId, useRef, useState } from 'preact/hooks';
-import { type ApiCall, curlOf, exampleOf, type Request } from '../api.ts';
-import type { Schemas } from '../form/schema.ts';
+import { type Api, type ApiCall, bodyOf, curlOf, parameterOf, type Request } from '../api.ts';
 import { bytes } from '../format.ts';
 import { address, call, messageOf, storedKey } from '../server.ts';
 import { Copied } from './small.tsx';
@@ -19,18 +18,22 @@ interface Answer {
 const json = 'application/json';
 const longestText = 200_000;
 
-export function TryIt({ of, schemas }: { of: ApiCall; schemas: Schemas }) {
+export function TryIt({ of, api }: { of: ApiCall; api: Api }) {
   const { method, path, operation } = of;
   const parameters = (operation.parameters ?? []).filter(({ in: where }) => where === 'path' || where === 'query');
   const types = Object.keys(operation.requestBody?.content ?? {});
   const accepted = Object.keys(
     Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1].content ?? {},
   );
-  const [values, setValues] = useState<Readonly<Record<string, string>>>({});
+  const [values, setValues] = useState<Readonly<Record<string, string>>>(() =>
+    Object.fromEntries(
+      parameters.flatMap(({ name, in: where }) => (where === 'path' ? [[name, parameterOf(of, name, api)]] : [])),
+    ),
+  );
   const [type, setType] = useState(types.includes(json) ? json : types[0]);
   const [accept, setAccept] = useState(accepted[0]);
   const schema = type === json ? operation.requestBody?.content[json]?.schema : undefined;
-  const [text, setText] = useState(() => (schema ? JSON.stringify(exampleOf(schema, schemas), null, 2) : ''));
+  const [text, setText] = useState(() => (schema ? bodyOf(of, schema, api) : ''));
   const [file, setFile] = useState<File | undefined>(undefined);
   const [answer, setAnswer] = useState<Answer | undefined>(undefined);
   const [failure, setFailure] = useState('');
@@ -88,7 +91,7 @@ export function TryIt({ of, schemas }: { of: ApiCall; schemas: Schemas }) {
           <label for={`${id}-body`}>Body</label>
           <textarea
             id={`${id}-body`}
-            rows={Math.min(16, Math.max(3, text.split('\n').length))}
+            rows={Math.min(16, Math.max(3, text.split('\n').length, Math.ceil(text.length / 60)))}
             spellcheck={false}
             value={text}
             onInput={(event) => setText(event.currentTarget.value)}
