@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { type ErrorCode, errorTable } from '../../src/base/errors.ts';
 import { rowsToWebp } from '../../src/data/image.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
@@ -159,4 +160,22 @@ export async function grpcRefusal(call: Promise<unknown>): Promise<Refusal> {
   }
   const { expected, found } = failure.facts;
   return { code: failure.code, text: failure.text, expected, found };
+}
+
+/** Both transports refuse a request with the same code, text and facts. */
+export async function expectSameRefusal(
+  rest: Promise<RestAnswer>,
+  grpc: Promise<unknown>,
+  code: string,
+): Promise<void> {
+  const [overRest, overGrpc] = await Promise.all([rest.then(restRefusal), grpcRefusal(grpc)]);
+  expect(overRest.code).toBe(code);
+  expect(overGrpc).toEqual(overRest);
+  for (const { text } of [overRest, overGrpc]) expect(text).not.toMatch(/\bat .*\.[jt]s:|node_modules|\/tmp\//);
+}
+
+/** For refusals of the form itself, whose words differ: JSON on one side, protobuf on the other. */
+export async function expectSameCode(rest: Promise<RestAnswer>, grpc: Promise<unknown>, code: string): Promise<void> {
+  const [overRest, overGrpc] = await Promise.all([rest.then(restRefusal), grpcRefusal(grpc)]);
+  expect([overRest.code, overGrpc.code]).toEqual([code, code]);
 }

@@ -2,13 +2,11 @@
 // gives it there, and harms nobody else.
 import type { JsonObject } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DatasetService } from '../../src/gen/hourglass/v1/dataset_pb.ts';
 import { InferenceService } from '../../src/gen/hourglass/v1/inference_pb.ts';
-import { RegistryService } from '../../src/gen/hourglass/v1/registry_pb.ts';
 import { SweepService } from '../../src/gen/hourglass/v1/sweep_pb.ts';
 import { TrainingService } from '../../src/gen/hourglass/v1/training_pb.ts';
 import { metaOf, times } from '../serve/serving.ts';
-import { type Both, grpcRefusal, type RestAnswer, restRefusal, startBoth } from './both.ts';
+import { type Both, expectSameCode, expectSameRefusal, grpcRefusal, restRefusal, startBoth } from './both.ts';
 
 let both: Both;
 beforeAll(async () => {
@@ -20,19 +18,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => both.stop());
-
-async function expectSame(rest: Promise<RestAnswer>, grpc: Promise<unknown>, code: string): Promise<void> {
-  const [overRest, overGrpc] = await Promise.all([rest.then(restRefusal), grpcRefusal(grpc)]);
-  expect(overRest.code).toBe(code);
-  expect(overGrpc).toEqual(overRest);
-  for (const { text } of [overRest, overGrpc]) expect(text).not.toMatch(/\bat .*\.[jt]s:|node_modules|\/tmp\//);
-}
-
-/** For refusals of the form itself, whose words differ: JSON on one side, protobuf on the other. */
-async function expectSameCode(rest: Promise<RestAnswer>, grpc: Promise<unknown>, code: string): Promise<void> {
-  const [overRest, overGrpc] = await Promise.all([rest.then(restRefusal), grpcRefusal(grpc)]);
-  expect([overRest.code, overGrpc.code]).toEqual([code, code]);
-}
 
 describe('a job that cannot be', () => {
   const { submitJob, getJob, listJobs, watchJob, cancelJob } = TrainingService.method;
@@ -72,7 +57,7 @@ describe('a job that cannot be', () => {
     ['a priority without measure', 'invalid-spec', { ...job, priority: 5000 }],
     ['a deadline in the past', 'invalid-spec', { ...job, deadlineSeconds: -1 }],
   ])('has %s', async (_, code, body) => {
-    await expectSame(both.rest.send('POST', '/v1/jobs', body), both.grpc.call(submitJob, body), code);
+    await expectSameRefusal(both.rest.send('POST', '/v1/jobs', body), both.grpc.call(submitJob, body), code);
   });
 
   it('has NaN in it', async () => {
@@ -88,7 +73,11 @@ describe('a job that cannot be', () => {
     const csv = { 'content-type': 'text/csv' };
     expect((await both.rest.send('POST', '/v1/datasets?name=signed', rows, csv)).status).toBe(201);
     const cross = { ...job, dataset: 'signed', model: { type: 'dense', code: 2, loss: 'bce' } };
-    await expectSame(both.rest.send('POST', '/v1/jobs', cross), both.grpc.call(submitJob, cross), 'invalid-spec');
+    await expectSameRefusal(
+      both.rest.send('POST', '/v1/jobs', cross),
+      both.grpc.call(submitJob, cross),
+      'invalid-spec',
+    );
     const wide = { ...cross, model: { type: 'dense', code: 2 }, training: { batchSize: 4 } };
     const { json } = await both.rest.send('POST', '/v1/jobs', wide);
     const { warnings } = await both.grpc.call(submitJob, wide);
@@ -104,15 +93,19 @@ describe('a job that cannot be', () => {
     await both.rest.send('POST', '/v1/jobs', job, headers);
     const other = { ...job, name: 'other' };
     const grpc = both.grpc.call(submitJob, { ...other, idempotencyKey: 'once' });
-    await expectSame(both.rest.send('POST', '/v1/jobs', other, headers), grpc, 'idempotency-key-reused');
+    await expectSameRefusal(both.rest.send('POST', '/v1/jobs', other, headers), grpc, 'idempotency-key-reused');
   });
 
   it('is not there, or is over', async () => {
     for (const id of ['nothing', '../x', '0123456789abcdefghjkmnpqrs']) {
       const path = `/v1/jobs/${encodeURIComponent(id)}`;
-      await expectSame(both.rest.send('GET', path), both.grpc.call(getJob, { id }), 'job-not-found');
-      await expectSame(both.rest.send('POST', `${path}/cancel`), both.grpc.call(cancelJob, { id }), 'job-not-found');
-      await expectSame(
+      await expectSameRefusal(both.rest.send('GET', path), both.grpc.call(getJob, { id }), 'job-not-found');
+      await expectSameRefusal(
+        both.rest.send('POST', `${path}/cancel`),
+        both.grpc.call(cancelJob, { id }),
+        'job-not-found',
+      );
+      await expectSameRefusal(
         both.rest.send('GET', `${path}/events`),
         both.grpc.stream(watchJob, { id }).next(),
         'job-not-found',
@@ -121,16 +114,16 @@ describe('a job that cannot be', () => {
     const { id } = await both.grpc.call(submitJob, job);
     const wrong = { id, lastEventId: 'yesterday' };
     const events = both.rest.send('GET', `/v1/jobs/${id}/events`, undefined, { 'last-event-id': 'yesterday' });
-    await expectSame(events, both.grpc.stream(watchJob, wrong).next(), 'invalid-request');
+    await expectSameRefusal(events, both.grpc.stream(watchJob, wrong).next(), 'invalid-request');
   });
 
   it('is listed by a cursor or a limit that is none', async () => {
-    await expectSame(
+    await expectSameRefusal(
       both.rest.send('GET', '/v1/jobs?cursor=x'),
       both.grpc.call(listJobs, { cursor: 'x' }),
       'invalid-request',
     );
-    await expectSame(
+    await expectSameRefusal(
       both.rest.send('GET', '/v1/jobs?limit=5000'),
       both.grpc.call(listJobs, { limit: 5000 }),
       'invalid-request',
@@ -159,7 +152,7 @@ describe('a sweep that cannot be', () => {
     ['an unknown data set', 'dataset-not-found', { job: { ...job, dataset: 'nothing' }, search }],
     ['a priority without measure', 'invalid-spec', { job, search, priority: 5000 }],
   ])('has %s', async (_, code, body) => {
-    await expectSame(both.rest.send('POST', '/v1/sweeps', body), both.grpc.call(submitSweep, body), code);
+    await expectSameRefusal(both.rest.send('POST', '/v1/sweeps', body), both.grpc.call(submitSweep, body), code);
   });
 
   it('has a key that was used for another, is not there, or is a job', async () => {
@@ -167,18 +160,22 @@ describe('a sweep that cannot be', () => {
     await both.rest.send('POST', '/v1/sweeps', { job, search }, headers);
     const other = { job: { ...job, name: 'other' }, search };
     const again = both.grpc.call(submitSweep, { ...other, idempotencyKey: 'sweep-once' });
-    await expectSame(both.rest.send('POST', '/v1/sweeps', other, headers), again, 'idempotency-key-reused');
+    await expectSameRefusal(both.rest.send('POST', '/v1/sweeps', other, headers), again, 'idempotency-key-reused');
     const { id: ofJob } = await both.grpc.call(TrainingService.method.submitJob, job);
     for (const id of ['nothing', '0123456789abcdefghjkmnpqrs', ofJob]) {
       const path = `/v1/sweeps/${id}`;
-      await expectSame(both.rest.send('GET', path), both.grpc.call(getSweep, { id }), 'job-not-found');
-      await expectSame(both.rest.send('POST', `${path}/cancel`), both.grpc.call(cancelSweep, { id }), 'job-not-found');
+      await expectSameRefusal(both.rest.send('GET', path), both.grpc.call(getSweep, { id }), 'job-not-found');
+      await expectSameRefusal(
+        both.rest.send('POST', `${path}/cancel`),
+        both.grpc.call(cancelSweep, { id }),
+        'job-not-found',
+      );
     }
   });
 
   it('is listed by a limit that is none', async () => {
     const rest = both.rest.send('GET', '/v1/sweeps?limit=101');
-    await expectSame(rest, both.grpc.call(listSweeps, { limit: 101 }), 'invalid-request');
+    await expectSameRefusal(rest, both.grpc.call(listSweeps, { limit: 101 }), 'invalid-request');
   });
 });
 
@@ -200,12 +197,12 @@ describe('rows that cannot be answered', () => {
     ['', 'invalid-reference'],
   ])('by the model "%s"', async (model, code) => {
     const body = { model, inputs: [row] };
-    await expectSame(both.rest.send('POST', '/encode', body), ask({ shape: [1, 4], values: row }, model), code);
+    await expectSameRefusal(both.rest.send('POST', '/encode', body), ask({ shape: [1, 4], values: row }, model), code);
   });
 
   it('because no model is named and there are several', async () => {
     const grpc = both.grpc.call(encode, { content: { case: 'inputs', value: { shape: [1, 4], values: row } } });
-    await expectSame(both.rest.send('POST', '/encode', { inputs: [row] }), grpc, 'model-required');
+    await expectSameRefusal(both.rest.send('POST', '/encode', { inputs: [row] }), grpc, 'model-required');
   });
 
   it.each<[string, string, unknown[], number[]]>([
@@ -216,7 +213,7 @@ describe('rows that cannot be answered', () => {
     ['too many rows', 'batch-too-large', Array.from({ length: 101 }, () => row), [101, 4]],
   ])('with %s', async (_, code, inputs, shape) => {
     const values = inputs.flat(9) as number[];
-    await expectSame(send({ inputs }), ask({ shape, values }), code);
+    await expectSameRefusal(send({ inputs }), ask({ shape, values }), code);
   });
 
   it('with a batch of a million rows', async () => {
@@ -233,8 +230,12 @@ describe('rows that cannot be answered', () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('with %s', async (value) => {
     const raw = new Uint8Array(Float32Array.of(1, 2, 3, 4, 5, value, 7, 8).buffer);
     const octets = { 'content-type': 'application/octet-stream' };
-    await expectSame(both.rest.send('POST', '/v1/models/digits/encode', raw, octets), ask({ raw }), 'non-finite');
-    await expectSame(
+    await expectSameRefusal(
+      both.rest.send('POST', '/v1/models/digits/encode', raw, octets),
+      ask({ raw }),
+      'non-finite',
+    );
+    await expectSameRefusal(
       both.rest.send('POST', '/v1/models/digits/encode', raw, octets),
       ask({ shape: [2, 4], values: [1, 2, 3, 4, 5, value, 7, 8] }),
       'non-finite',
@@ -251,13 +252,17 @@ describe('rows that cannot be answered', () => {
   it('with half a row', async () => {
     const raw = new Uint8Array(20);
     const octets = { 'content-type': 'application/octet-stream' };
-    await expectSame(both.rest.send('POST', '/v1/models/digits/encode', raw, octets), ask({ raw }), 'shape-mismatch');
+    await expectSameRefusal(
+      both.rest.send('POST', '/v1/models/digits/encode', raw, octets),
+      ask({ raw }),
+      'shape-mismatch',
+    );
   });
 
   it('by a model that does not do that', async () => {
     const grpc = both.grpc.call(decode, { model: 'codes-only', codes: { shape: [1, 2], values: [1, 2] } });
     const rest = both.rest.send('POST', '/v1/models/codes-only/decode', { codes: [[1, 2]] });
-    await expectSame(rest, grpc, 'operation-not-supported');
+    await expectSameRefusal(rest, grpc, 'operation-not-supported');
   });
 
   it('with rows of no form', async () => {
@@ -274,7 +279,7 @@ describe('rows that cannot be answered', () => {
     const files = [Buffer.from('GIF89a')];
     const grpc = both.grpc.call(denoise, { model: 'digits', content: { case: 'images', value: { files } } });
     const rest = both.rest.send('POST', '/v1/models/digits/denoise', files[0], { 'content-type': 'image/png' });
-    await expectSame(rest, grpc, 'image-unreadable');
+    await expectSameRefusal(rest, grpc, 'image-unreadable');
   });
 
   it('with a body that cannot be read', async () => {
@@ -291,122 +296,4 @@ describe('rows that cannot be answered', () => {
     expect((await ask({ shape: [1, 4], values: row })).codes?.values).toEqual([2, 4]);
     expect((await send({ inputs: [row] })).json).toMatchObject({ model: 'digits', version: 1, codes: [[2, 4]] });
   });
-});
-
-describe('models and data sets that are not there', () => {
-  const { getModel, getVersion, setAlias, deleteAlias, deleteVersion, deleteModel, getFile } = RegistryService.method;
-  const { getDataset, createDataset, deleteDataset } = DatasetService.method;
-
-  it.each([
-    ['nothing', 'model-not-found'],
-    ['a b', 'invalid-reference'],
-    ['Digits', 'invalid-reference'],
-  ])('the model "%s"', async (name, code) => {
-    const path = `/v1/models/${encodeURIComponent(name)}`;
-    await expectSame(both.rest.send('GET', path), both.grpc.call(getModel, { name }), code);
-    await expectSame(both.rest.send('DELETE', path), both.grpc.call(deleteModel, { name }), code);
-  });
-
-  it('versions, files and aliases', async () => {
-    const { rest, grpc } = both;
-    const name = 'digits';
-    const base = '/v1/models/digits';
-    await expectSame(
-      rest.send('GET', `${base}/versions/9`),
-      grpc.call(getVersion, { name, version: 9 }),
-      'version-not-found',
-    );
-    await expectSame(
-      rest.send('GET', `${base}/versions/0`),
-      grpc.call(getVersion, { name, version: 0 }),
-      'invalid-reference',
-    );
-    await expectSame(
-      rest.send('DELETE', `${base}/versions/9`),
-      grpc.call(deleteVersion, { name, version: 9 }),
-      'version-not-found',
-    );
-    const file = { name, version: 1, path: 'nothing.onnx' };
-    await expectSame(
-      rest.send('GET', `${base}/versions/1/files/nothing.onnx`),
-      grpc.stream(getFile, file).next(),
-      'file-not-found',
-    );
-    const put = (alias: string, version: number) =>
-      rest.send('PUT', `${base}/aliases/${encodeURIComponent(alias)}`, { version });
-    await expectSame(put('new', 9), grpc.call(setAlias, { name, alias: 'new', version: 9 }), 'version-not-found');
-    await expectSame(put('2', 1), grpc.call(setAlias, { name, alias: '2', version: 1 }), 'invalid-reference');
-    await expectSame(
-      rest.send('DELETE', `${base}/aliases/x`),
-      grpc.call(deleteAlias, { name, alias: 'x' }),
-      'version-not-found',
-    );
-    await put('kept', 1);
-    await expectSame(
-      rest.send('DELETE', `${base}/versions/1`),
-      grpc.call(deleteVersion, { name, version: 1 }),
-      'version-in-use',
-    );
-  });
-
-  it('data sets', async () => {
-    const { rest, grpc } = both;
-    for (const name of ['nothing', '../mnist']) {
-      const path = `/v1/datasets/${encodeURIComponent(name)}`;
-      await expectSame(rest.send('GET', path), grpc.call(getDataset, { name }), 'dataset-not-found');
-      await expectSame(rest.send('DELETE', path), grpc.call(deleteDataset, { name }), 'dataset-not-found');
-    }
-    await expectSame(
-      rest.send('DELETE', '/v1/datasets/mnist'),
-      grpc.call(deleteDataset, { name: 'mnist' }),
-      'dataset-read-only',
-    );
-  });
-
-  it('data sets that a job waits for', async () => {
-    const { rest, grpc } = both;
-    const table = Buffer.from('0.1,0.2\n0.3,0.4\n0.5,0.6\n0.7,0.8\n');
-    const query = `name=awaited&options=${encodeURIComponent('{"testFraction":0.25}')}`;
-    await rest.send('POST', `/v1/datasets?${query}`, table, { 'content-type': 'text/csv' });
-    const job = { name: 'waiting', dataset: 'awaited', model: { type: 'linear', code: 1 } };
-    const { id } = (await rest.send('POST', '/v1/jobs', job)).json as { id: string };
-    await expectSame(
-      rest.send('DELETE', '/v1/datasets/awaited'),
-      grpc.call(deleteDataset, { name: 'awaited' }),
-      'dataset-in-use',
-    );
-    await rest.send('POST', `/v1/jobs/${id}/cancel`);
-    expect((await rest.send('DELETE', '/v1/datasets/awaited')).status).toBe(204);
-  });
-
-  it.each<[string, string, JsonObject, string]>([
-    ['taken', 'dataset-exists', { name: 'mnist' }, '1,2\n3,4\n'],
-    ['a path', 'invalid-request', { name: '../x' }, '1,2\n3,4\n'],
-    ['with an unknown option', 'unknown-field', { name: 'x', options: { colour: 'red' } }, '1,2\n3,4\n'],
-    ['with an option out of bounds', 'invalid-request', { name: 'x', options: { testFraction: 2 } }, '1,2\n3,4\n'],
-    ['of one cell that is no number', 'invalid-dataset', { name: 'x' }, '1,2\n3,x\n'],
-    ['of nothing', 'invalid-dataset', { name: 'x' }, ''],
-    ['of another format', 'unsupported-dataset', { name: 'x' }, 'GIF89a\0\0\0\0'],
-  ])('a new data set %s', async (_, code, { name, options }, content) => {
-    const query = new URLSearchParams({ name: String(name), ...(options && { options: JSON.stringify(options) }) });
-    const rest = both.rest.send('POST', `/v1/datasets?${query}`, Buffer.from(content), { 'content-type': 'text/csv' });
-    const upload = { name: String(name), ...(options && { options: options as JsonObject }) };
-    const grpc = both.grpc.upload(createDataset, [
-      { content: { case: 'upload', value: upload } },
-      { content: { case: 'chunk', value: Buffer.from(content) } },
-    ]);
-    await expectSame(rest, grpc, code);
-  });
-});
-
-it('a queue that is gone is told alike, and predictions go on', async () => {
-  const { submitJob, getJob } = TrainingService.method;
-  const job = { name: 'digits', dataset: 'mnist', model: { type: 'dense' } };
-  await both.redis.kill();
-  await expectSame(both.rest.send('POST', '/v1/jobs', job), both.grpc.call(submitJob, job), 'queue-unavailable');
-  const id = '0123456789abcdefghjkmnpqrs';
-  await expectSame(both.rest.send('GET', `/v1/jobs/${id}`), both.grpc.call(getJob, { id }), 'queue-unavailable');
-  const rows = { content: { case: 'inputs' as const, value: { shape: [1, 4], values: [1, 2, 3, 4] } } };
-  expect((await both.grpc.call(InferenceService.method.encode, { model: 'digits', ...rows })).version).toBe(1);
-  await both.redis.start();
 });

@@ -1,9 +1,10 @@
-// Registries in temporary folders, small publications, and other processes that publish (publisher.mjs runs the build).
+// Registries in temporary folders, small publications, and other processes that publish (publisher.mjs).
 import { fork } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
 import { HourglassError } from '../../src/base/errors.ts';
 import { Registry, type RegistryOptions } from '../../src/registry/registry.ts';
@@ -58,9 +59,22 @@ export interface PublisherResult {
   readonly calls: number;
 }
 
+let publisher: Promise<string> | undefined;
+
+/** publisher.mjs with all that it imports in one file: it is started so often that loading hundreds would take most of the time. */
+async function bundlePublisher(): Promise<string> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-publisher-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const outfile = path.join(folder, 'publisher.mjs');
+  const entryPoints = [path.join(import.meta.dirname, 'publisher.mjs')];
+  await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', target: 'node20' });
+  return outfile;
+}
+
 /** Runs another process that publishes all jobs and waits for its end. */
 export async function runPublisher(task: PublisherTask): Promise<PublisherResult> {
-  const child = fork(path.join(import.meta.dirname, 'publisher.mjs'), [JSON.stringify(task)]);
+  publisher ??= bundlePublisher();
+  const child = fork(await publisher, [JSON.stringify(task)]);
   let result: Omit<PublisherResult, 'signal'> = { outcomes: [], calls: 0 };
   child.on('message', (message) => {
     result = message as typeof result;

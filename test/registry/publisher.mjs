@@ -1,7 +1,7 @@
-// A process that publishes models, with a fault at a chosen file system call. Runs the build; see publications.ts.
+// A process that publishes models, with a fault at a chosen file system call. publications.ts bundles and starts it.
 import fs from 'node:fs/promises';
-import { Registry } from '../../dist/registry/registry.js';
-import { FolderBlobs } from '../../dist/store/folder/blobs.js';
+import { Registry } from '../../src/registry/registry.ts';
+import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 
 const { root, name, jobs, fault } = JSON.parse(process.argv[2]);
 // the kernel gives these only for calls that write
