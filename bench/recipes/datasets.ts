@@ -6,6 +6,7 @@ import { FolderDatasets } from '../../src/store/folder/datasets.ts';
 import { heartbeatForm } from './heartbeats.ts';
 import type { Instance } from './instance.ts';
 import { movieLensForms } from './movielens.ts';
+import { pronunciationForm } from './pronunciation.ts';
 import { patchForm } from './scenes.ts';
 
 /** Throws for a name that no data set is made for, and where `npm run bench:data-sets` has not fetched one that it needs. Does nothing when the instance has it already. */
@@ -18,6 +19,10 @@ export async function uploadDataset(name: string, instance: Instance, dataFolder
   }
   if (name === 'ecg5000') {
     await instance.upload(name, async () => heartbeatForm(name, path.join(dataFolder, name)));
+    return;
+  }
+  if (name === 'pronunciation') {
+    await instance.upload(name, async () => pronunciationForm(name, path.join(dataFolder, name)));
     return;
   }
   if (name !== 'scene-patches') throw new Error(`there is no way to make the data set ${name}`);

@@ -5,8 +5,10 @@
 
 import type { Shape } from '../base/ndarray.ts';
 import type { SparseMatrix } from '../base/sparse.ts';
+import type { SymbolTables } from '../base/symbols.ts';
 import type { Vocabulary } from '../base/words.ts';
 import type { Raster } from '../codec/picture/transform.ts';
+import type { PairFacts } from '../jobspec/pair-facts.ts';
 import type { SeriesFacts } from '../jobspec/series-facts.ts';
 import type { Preprocessing } from '../picture/preprocessing.ts';
 import type { DocumentFacts, DocumentName } from './document-facts.ts';
@@ -41,6 +43,8 @@ export interface DatasetInfo extends Partial<SourceFacts> {
   readonly documents?: DocumentFacts;
   /** of series: rows are [time steps, channels], NaN where nothing was observed */
   readonly series?: SeriesFacts;
+  /** of pairs: rows are numbers of symbols, [source | target] */
+  readonly pairs?: PairFacts;
   /** what the client may not have meant, one sentence or two each */
   readonly warnings: readonly string[];
   readonly builtIn: boolean;
@@ -109,10 +113,16 @@ export interface Documents {
   names(split: SplitName): Promise<readonly DocumentName[]>;
 }
 
+/** What only a data set of pairs has. */
+export interface Pairs {
+  symbols(): Promise<SymbolTables>;
+}
+
 export interface Dataset {
   readonly info: DatasetInfo;
   readonly ratings?: Ratings;
   readonly documents?: Documents;
+  readonly pairs?: Pairs;
   split(name: SplitName): Split;
   /** there when the set's pictures keep their own sizes; such a set has no rows */
   pictures?(name: SplitName): Pictures;

@@ -15,6 +15,7 @@ import { invalid, type ParseContext, type RowSource, type StoredPart } from './f
 import { encodingNamed } from './formats/text.ts';
 import { HoldOut } from './hold-out.ts';
 import { importDocuments } from './import-documents.ts';
+import { importPairs } from './import-pairs.ts';
 import { importRatings } from './import-ratings.ts';
 import { importSeries } from './import-series.ts';
 import type { StoredContent } from './manifest.ts';
@@ -59,6 +60,12 @@ export async function importRows(
       { rows: rowsPart, testRows: parts['test-rows'], labels, testLabels },
       context,
     );
+    return withWarnings(content, warnings);
+  }
+  if (options.kind === 'pairs') {
+    if (parts.labels || parts['test-labels']) throw unused('labels', 'pairs have no classes');
+    if (parts.items) throw unused('items', 'pairs have none');
+    const content = await importPairs(folder, { rows: rowsPart, testRows: parts['test-rows'] }, context);
     return withWarnings(content, warnings);
   }
   if (options.kind === 'series') {

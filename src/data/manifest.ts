@@ -15,6 +15,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
+import { PairFacts } from '../jobspec/pair-facts.ts';
 import { SeriesFacts } from '../jobspec/series-facts.ts';
 import { currentPreprocessing, firstPreprocessing, pictureShapeOf } from '../picture/preprocessing.ts';
 import { Preprocessing } from '../picture/schema.ts';
@@ -60,6 +61,8 @@ export const DatasetManifest = Type.Object({
   ),
   /** rows are series: values that were not observed are NaN */
   series: Type.Optional(SeriesFacts),
+  /** rows are numbers of symbols: see import-pairs.ts */
+  pairs: Type.Optional(Type.Intersect([PairFacts, Type.Object({ symbolsSha256: sha256 })])),
   splits: Type.Object({ train: SplitEntry, test: SplitEntry }),
 });
 export type DatasetManifest = Static<typeof DatasetManifest>;
@@ -79,6 +82,7 @@ export function contentHash({
   ratings,
   documents,
   series,
+  pairs,
 }: StoredContent): string {
   const entry = ({ rows, sha256, labelsSha256, sizesSha256 }: SplitEntry) => [
     ...[rows, sha256, labelsSha256 ?? null],
@@ -87,6 +91,7 @@ export function contentHash({
   const facts: unknown[] = [shape, dtype, divisor, range, classNames ?? null, entry(splits.train), entry(splits.test)];
   if (ratings) facts.push([ratings.range, ratings.train, ratings.test, ratings.itemsSha256]);
   if (documents) facts.push([documents.vocabularySha256, documents.namesSha256]);
+  if (pairs) facts.push([pairs.sources, pairs.symbolsSha256]);
   if (series) facts.push([series.train, series.test]);
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
@@ -117,6 +122,7 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     ratings,
     documents,
     series,
+    pairs,
   } = manifest;
   return {
     name,
@@ -132,11 +138,14 @@ export function infoOf(name: string, manifest: Omit<DatasetManifest, 'schema'>, 
     ...(ratings && { ratings: { range: ratings.range, train: ratings.train, test: ratings.test } }),
     ...(documents && { documents: { train: documents.train, test: documents.test } }),
     ...(series && { series }),
+    ...(pairs && { pairs: pairFactsOf(pairs) }),
     warnings,
     builtIn,
     ...(createdAt && { createdAt }),
   };
 }
+
+const pairFactsOf = ({ symbolsSha256: _, ...facts }: NonNullable<DatasetManifest['pairs']>): PairFacts => facts;
 
 export const corrupt = (name: string, what: string, cause?: unknown): HourglassError =>
   new HourglassError(

@@ -11,6 +11,9 @@
 import { RandomStream } from '../base/random.ts';
 import { type Split, smallSplitBytes } from './dataset.ts';
 
+/** An order of the rows of an epoch, counted from the first: all that it needs of chance comes from `random`. */
+export type RowOrder = (random: RandomStream) => Uint32Array;
+
 export interface ShuffledRowsOptions {
   readonly split: Split;
   readonly seed: number;
@@ -19,6 +22,8 @@ export interface ShuffledRowsOptions {
   /** rows [start, end) of the split; default all */
   readonly start?: number;
   readonly end?: number;
+  /** default: a permutation; of sets that are small */
+  readonly order?: RowOrder | undefined;
   /**
    * Sizes of the two-level shuffle, for tests. They belong to the order: by default they follow from the data set alone, never
    * from a machine's memory, so that every machine trains the same.
@@ -55,7 +60,7 @@ export class ShuffledRows {
     this.#options = options;
     this.#start = start;
     this.length = end - start;
-    this.#windowed = windowed !== undefined || split.storedBytes > smallSplitBytes;
+    this.#windowed = windowed !== undefined || (!options.order && split.storedBytes > smallSplitBytes);
     const rowBytes = 4 * split.rowSize;
     this.#blockRows = windowed?.blockRows ?? Math.max(1, Math.floor(blockBytes / rowBytes));
     this.#windowBlocks = windowed?.windowBlocks ?? Math.max(2, Math.floor(windowBytes / (rowBytes * this.#blockRows)));
@@ -81,7 +86,8 @@ export class ShuffledRows {
 
   #permute(epoch: number): Uint32Array {
     if (this.#permutation?.epoch !== epoch) {
-      const rows = this.#random(`${epoch}`).permutation(this.length);
+      const random = this.#random(`${epoch}`);
+      const rows = this.#options.order?.(random) ?? random.permutation(this.length);
       if (this.#start > 0) for (let i = 0; i < rows.length; i++) rows[i]! += this.#start;
       this.#permutation = { epoch, rows };
     }

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { HourglassError } from '../base/errors.ts';
+import { type SymbolTables, symbolsFile } from '../base/symbols.ts';
 import { type Vocabulary, vocabularyFile } from '../base/words.ts';
 import { namePattern } from '../jobspec/job.ts';
 import type { DatasetFiles, StoredSet } from '../store/contract.ts';
@@ -138,8 +139,12 @@ class StoredDatasets implements DatasetStore {
       return RowFile.open({ set, dataset: info.name, split, manifest, inMemory });
     };
     const files = { train: await openSplit('train'), test: await openSplit('test') };
+    const { pairs } = manifest;
     return {
       info,
+      ...(pairs && {
+        pairs: { symbols: () => readFacts<SymbolTables>(set, info.name, symbolsFile, pairs.symbolsSha256) },
+      }),
       split: (split) => files[split],
       close: async () => {
         await Promise.all([files.train.close(), files.test.close()]);

@@ -8,10 +8,10 @@ const side = Type.Integer({ minimum: 1, maximum: 65_535 });
 export const UploadOptions = Type.Object(
   {
     kind: Type.Optional(
-      Type.Enum(['rows', 'ratings', 'documents', 'series'], {
+      Type.Enum(['rows', 'ratings', 'documents', 'series', 'pairs'], {
         default: 'rows',
         description:
-          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps',
+          'ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps. pairs: CSV or TSV lines of source and target, such as a word and its phonemes',
       }),
     ),
     scale: Type.Optional(
@@ -95,6 +95,17 @@ export const UploadOptions = Type.Object(
           description:
             'series: cuts long ones into windows that overlap; what is held out for testing is then the end of each series',
         },
+      ),
+    ),
+    symbols: Type.Optional(
+      Type.Object(
+        {
+          source: Type.Optional(Type.Enum(['characters', 'words'], { default: 'characters' })),
+          target: Type.Optional(
+            Type.Enum(['characters', 'words'], { description: 'words where blanks stand in targets, when absent' }),
+          ),
+        },
+        { additionalProperties: false, description: 'pairs: what sources and targets are divided into' },
       ),
     ),
     titles: Type.Optional(

@@ -4,6 +4,7 @@
  */
 
 import type { ModelOf, ModelType } from './model.ts';
+import type { PairFacts } from './pair-facts.ts';
 import { usualPatch } from './sequence-model.ts';
 import type { SeriesFacts } from './series-facts.ts';
 
@@ -20,14 +21,22 @@ export interface DatasetFacts {
   readonly documents?: { readonly train: { readonly entries: number }; readonly test: { readonly entries: number } };
   /** of series, whose rows are [time steps, channels] */
   readonly series?: SeriesFacts;
+  /** of pairs, whose rows are numbers of symbols, [source | target] */
+  readonly pairs?: PairFacts;
   /** of ratings: how many there are */
   readonly ratings?: { readonly range: readonly [number, number]; readonly train: number; readonly test: number };
 }
 
 /** What the rows of a data set are, as an upload says it in `kind`; and a type of model that learns from such. */
 export const kindOf = (facts: DatasetFacts): keyof typeof usualTypes =>
-  facts.ratings ? 'ratings' : facts.documents ? 'documents' : facts.series ? 'series' : 'rows';
-export const usualTypes = { ratings: 'autorec', documents: 'topics', series: 'sequence', rows: 'dense' } as const;
+  facts.ratings ? 'ratings' : facts.documents ? 'documents' : facts.series ? 'series' : facts.pairs ? 'pairs' : 'rows';
+export const usualTypes = {
+  ratings: 'autorec',
+  documents: 'topics',
+  series: 'sequence',
+  pairs: 'sequence-to-sequence',
+  rows: 'dense',
+} as const;
 
 export const isUnitRange = (facts: DatasetFacts | undefined): boolean =>
   facts === undefined || (facts.range[0] >= 0 && facts.range[1] <= 1);
@@ -71,6 +80,7 @@ export function deriveMembers(model: Incomplete, facts: DatasetFacts | undefined
       model.visibleUnits ??= unit ? 'binary' : 'gaussian';
       deriveOutput(model, unit);
       break;
+    case 'sequence-to-sequence':
     case 'ease':
     case 'autorec':
     case 'mult-vae':
@@ -108,6 +118,12 @@ const trainingOf: Partial<Record<ModelType, object>> = {
     batchSize: 32,
     optimizer: { type: 'adam', learningRate: 0.003, schedule: { type: 'cosine', warmupEpochs: 1, final: 0.02 } },
     validation: { fraction: 0.1 },
+  },
+  'sequence-to-sequence': {
+    epochs: 20,
+    batchSize: 256,
+    optimizer: { type: 'adam', learningRate: 0.002, schedule: { type: 'cosine', warmupEpochs: 0.5, final: 0.02 } },
+    validation: { fraction: 0.02 },
   },
   rbm: { optimizer: { type: 'sgd', learningRate: 0.1, momentum: 0.9, initialMomentum: 0.5 } },
   picture: {

@@ -8,6 +8,7 @@ import { HourglassError } from '../base/errors.ts';
 import type { DatasetFacts } from './derived.ts';
 import type { JobSpec } from './job.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
+import type { SequenceToSequenceModel } from './pair-model.ts';
 import type { PictureModel } from './picture-model.ts';
 import { isRecommender, type RecommenderModel } from './recommender.ts';
 import type { RestorationModel } from './restoration-model.ts';
@@ -124,8 +125,9 @@ function copies(optimizer: OptimizerSpec): number {
 
 function sizeOf(
   model: Exclude<ModelSpec, PictureModel | RestorationModel | RecommenderModel>,
-  { shape }: DatasetFacts,
+  facts: DatasetFacts,
 ): Size {
+  const { shape } = facts;
   const row = shape.reduce((product, side) => product * side, 1);
   switch (model.type) {
     case 'linear':
@@ -151,6 +153,8 @@ function sizeOf(
       const { weights, units, code } = chain([row, ...model.hidden, model.code], false);
       return { weights, units: units + 3 * row, code };
     }
+    case 'sequence-to-sequence':
+      return attentive(model, facts);
     case 'sequence':
       return recurrent(model, shape);
     case 'deep-belief':
@@ -183,6 +187,15 @@ function recurrent({ code, units, patch }: ModelOf<'sequence'>, [steps = 1, chan
   const tokens = patch * channels;
   const weights = 3 * units * (2 * tokens + code + patches + 2 * units) + units * (2 * code + tokens);
   return { weights, units: 2 * patches * (12 * units + 4 * tokens), code };
+}
+
+/** As if every row were as long as the longest, which held-out rows are measured as. */
+function attentive({ units }: SequenceToSequenceModel, { pairs }: DatasetFacts): Size {
+  const { sourceLength = 1, targetLength = 1, sourceSymbols = 1, targetSymbols = 1 } = pairs ?? {};
+  const recurrent = 3 * units * (3 * units + 2 * sourceSymbols + targetSymbols);
+  const weights = recurrent + 8 * units * units + units * targetSymbols;
+  const perStep = sourceLength * (2 * 12 * units + sourceSymbols) + targetLength * (16 * units + 3 * targetSymbols);
+  return { weights, units: perStep + sourceLength * targetLength, code: units };
 }
 
 /** Mean and variance of the code, and everything after it once for each sample. */

@@ -5,6 +5,8 @@ import { sizeOf } from '../base/ndarray.ts';
 import { type DatasetFacts, isUnitRange } from './derived.ts';
 import type { ModelOf, ModelSpec } from './model.ts';
 import type { Compression, Contraction, Corruption } from './model-members.ts';
+import { isPairModel, type SequenceToSequenceModel } from './pair-model.ts';
+import { checkPairModel, refusePairs } from './pair-rules.ts';
 import { isRecommender, type RecommenderModel } from './recommender.ts';
 import { checkRecommender, refuseRatings } from './recommender-rules.ts';
 import { isSequenceModel, type SequenceModel } from './sequence-model.ts';
@@ -23,9 +25,11 @@ export function checkModel(model: ModelSpec, dataset: DatasetFacts | undefined, 
   if (isRecommender(model)) return checkRecommender(model, dataset);
   if (isTextModel(model)) return checkTextModel(model, dataset);
   if (isSequenceModel(model)) return checkSequenceModel(model, dataset);
+  if (isPairModel(model)) return checkPairModel(model, dataset);
   refuseRatings(model.type, dataset);
   refuseDocuments(model.type, dataset);
   refuseSeries(model.type, dataset);
+  refusePairs(model.type, dataset);
   checkRange(model, dataset);
   if (model.head) checkHead(dataset);
   if (model.head?.corruption) checkCorruption(model.head.corruption, dataset, '/model/head/corruption');
@@ -310,7 +314,10 @@ function adviceForSize(height: number, width: number, depth: number): string {
 }
 
 function warnOfCopying(
-  model: Exclude<ModelSpec, { type: 'picture' | 'restoration' } | RecommenderModel | TextModel | SequenceModel>,
+  model: Exclude<
+    ModelSpec,
+    { type: 'picture' | 'restoration' } | RecommenderModel | TextModel | SequenceModel | SequenceToSequenceModel
+  >,
   dataset: DatasetFacts | undefined,
   warnings: string[],
 ): void {

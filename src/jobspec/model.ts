@@ -17,6 +17,7 @@ import {
   RbmPretraining,
   Sparsity,
 } from './model-members.ts';
+import { SequenceToSequenceModel } from './pair-model.ts';
 import { PictureModel } from './picture-model.ts';
 import { AutorecModel, EaseModel, MultVaeModel } from './recommender.ts';
 import { RestorationModel } from './restoration-model.ts';
@@ -278,6 +279,7 @@ export const ModelSpec = Type.Union([
   TopicsModel,
   SemanticHashingModel,
   SequenceModel,
+  SequenceToSequenceModel,
 ]);
 export type ModelSpec = Static<typeof ModelSpec>;
 export type ModelType = ModelSpec['type'];

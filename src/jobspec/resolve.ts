@@ -6,6 +6,8 @@
 import { type DatasetFacts, derivedMembers, deriveMembers, withTrainingOfType } from './derived.ts';
 import { JobSpec } from './job.ts';
 import { checkModel, classesOf, invalid } from './model-rules.ts';
+import { isPairModel } from './pair-model.ts';
+import { checkPairTraining } from './pair-rules.ts';
 import { isRecommender } from './recommender.ts';
 import { checkRecommenderTraining } from './recommender-rules.ts';
 import { checkAgainst } from './schema-check.ts';
@@ -71,6 +73,7 @@ function checkTraining({ training, model }: JobSpec, dataset: DatasetFacts | und
     );
   }
   if (isRecommender(model)) return checkRecommenderTraining(model, training);
+  if (isPairModel(model)) checkPairTraining(model, training);
   if (!dataset) return;
   if ((linearProbe || neighbours > 0) && (dataset.classes ?? 0) < 2) {
     const field = `/training/evaluation/${linearProbe ? 'linearProbe' : 'neighbours'}`;

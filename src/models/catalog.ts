@@ -15,6 +15,7 @@ import { encodedUnits, stages } from './k-sparse.ts';
 import { parameter } from './layers.ts';
 import { linearAutoencoder } from './linear.ts';
 import type { Objective, Phase, WeightChange } from './objective.ts';
+import { planPairs } from './pair-plan.ts';
 import { countOf, type Parameters } from './parameters.ts';
 import { type Plan, type PlanContext, planOf } from './plan.ts';
 import { planRatings } from './rating-plan.ts';
@@ -56,6 +57,8 @@ export function planJob(context: PlanContext): Plan {
       return planDocuments(context, model);
     case 'sequence':
       return planSequence(context, model);
+    case 'sequence-to-sequence':
+      return planPairs(context, model);
     case 'ease':
     case 'autorec':
     case 'mult-vae':

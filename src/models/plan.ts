@@ -9,6 +9,7 @@ import type { TrainedQuantiser } from './compression.ts';
 import type { Phase } from './objective.ts';
 import type { Parameters } from './parameters.ts';
 import type { Recommender } from './recommender.ts';
+import type { Slots, Translator } from './sequence-to-sequence.ts';
 
 /** What codes of a model of documents are: a mixture of topics, or bits. */
 export type TextCode = 'topics' | 'bits';
@@ -31,11 +32,15 @@ export interface Plan {
   readonly text?: TextCode;
   /** of ratings: published instead of encoder and decoder */
   readonly recommends?: Recommender;
+  /** of pairs: published instead of encoder and decoder */
+  readonly translates?: Translator;
 }
 
 export interface PlanContext {
   readonly spec: JobSpec;
   readonly data: DatasetFacts & { readonly shape: Shape };
+  /** of pairs: how long the rows of a training batch are at most; absent where nothing is trained */
+  readonly slots?: Slots | undefined;
 }
 
 /** The phases of an autoencoder, and of the classifier on top where the job asks for one. */

@@ -39,6 +39,7 @@ const operation = [
   'recommend',
   'analyse',
   'series',
+  'translate',
 ] as const;
 /** names of the router's own patterns and of RPC methods, never of a client's paths */
 const route = { atMost: 100 } as const;

@@ -28,10 +28,14 @@ export const Operation = Type.Enum([
   'recommend',
   'analyse',
   'series',
+  'translate',
 ]);
 export type Operation = Static<typeof Operation>;
 /** operations that a client asks with rows or codes */
-export type RowOperation = Exclude<Operation, 'generate' | 'outliers' | 'recommend' | 'analyse' | 'series'>;
+export type RowOperation = Exclude<
+  Operation,
+  'generate' | 'outliers' | 'recommend' | 'analyse' | 'series' | 'translate'
+>;
 
 export const Codec = Type.Object(
   {
@@ -150,6 +154,10 @@ export const Manifest = Type.Object({
   /** held-out metrics by name, e.g. {"test.mse": .01, "test.pca.mse": .02} */
   metrics: Type.Record(Type.String(), Type.Number()),
   text: Type.Optional(TextModelFacts),
+  /** there when the version translates: targets that it follows at once, and symbols of a target with its end */
+  translates: Type.Optional(
+    Type.Object({ beams: Type.Integer({ minimum: 1 }), symbols: Type.Integer({ minimum: 1 }) }),
+  ),
   codec: Type.Optional(Codec),
   picture: Type.Optional(PictureCodecFacts),
   restorer: Type.Optional(RestorerFacts),

@@ -11,6 +11,7 @@ import { ratingDefinitions, recommendationFacts, recommendationFigures } from '.
 import type { Report } from './report.ts';
 import type { Scores } from './scores.ts';
 import { seriesDefinitions, seriesFacts, seriesFigures } from './series-html.ts';
+import { translationDefinitions, translationFacts, translationFigures } from './translation-html.ts';
 import { framing, verdictOf } from './verdict.ts';
 
 /** What a report needs besides the style sheet of all pages. */
@@ -80,6 +81,7 @@ function facts(report: Report): string {
   if (recommendation) return recommendationFacts(report, recommendation);
   if (report.documents) return documentFacts(report, report.documents);
   if (report.series) return seriesFacts(report, report.series);
+  if (report.translation) return translationFacts(report, report.translation);
   const inputs = sizeOf(dataset.shape);
   const code = sizeOf(model.codeShape);
   const items: [string, string][] = [[`${inputs} → ${code}`, `${inputs} inputs to ${code} numbers of code`]];
@@ -104,7 +106,16 @@ function facts(report: Report): string {
   return `<ul class="tiles">${items.map(([value, what]) => `<li><b>${text(value)}</b><span>${text(what)}</span></li>`).join('')}</ul>`;
 }
 
-function figures({ reconstruction, denoising, baseline, recommendation, documents, series }: Report): string {
+function figures({
+  reconstruction,
+  denoising,
+  baseline,
+  recommendation,
+  documents,
+  series,
+  translation,
+}: Report): string {
+  if (translation) return translationFigures(translation);
   if (recommendation) return recommendationFigures(recommendation);
   if (documents) return documentFigures(documents);
   if (series) return seriesFigures(series);
@@ -241,7 +252,8 @@ const definitions = `<details><summary>What the figures mean</summary><dl>
 <dt>BCE</dt><dd>Cross-entropy per value in nats. It has a floor above 0, since grey values are uncertain themselves.</dd>
 <dt>PCA</dt><dd>Principal component analysis of the training rows with as many components as the code has units: the best that a linear code can do.</dd></dl></details>`;
 
-function definitionsOf({ recommendation, documents, series }: Report): string {
+function definitionsOf({ recommendation, documents, series, translation }: Report): string {
+  if (translation) return translationDefinitions;
   if (recommendation) return ratingDefinitions;
   if (documents) return documentDefinitions;
   return series ? seriesDefinitions : definitions;
@@ -288,7 +300,8 @@ export interface ReportPictures {
 
 const noPictures: ReportPictures = { picture: undefined, extremes: undefined, classNames: [] };
 
-const nounOf = ({ documents, series }: Report): string => (documents ? 'documents' : series ? 'series' : 'rows');
+const nounOf = ({ documents, series, translation }: Report): string =>
+  documents ? 'documents' : series ? 'series' : translation ? 'sources' : 'rows';
 
 /** `spec` is shown as it was resolved; pictures go into the page. */
 export function reportHtml(report: Report, spec: JobSpec, pictures: ReportPictures = noPictures): string {

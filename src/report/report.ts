@@ -200,6 +200,18 @@ export const SeriesScores = Type.Object({
 });
 export type SeriesScores = Static<typeof SeriesScores>;
 
+/** Of a model of pairs, on test sources. */
+export const TranslationScores = Type.Object({
+  sources: count,
+  sequenceErrors: Type.Number({ description: 'share of the sources whose most probable target is not right' }),
+  bestErrors: Type.Number({ description: 'share of the sources for which no target that is followed is right' }),
+  symbolErrors: Type.Number({ description: 'edits to the nearest right target, of its symbols' }),
+  lengths: Type.Array(Type.Object({ length: count, sources: count, wrong: count })),
+  confusions: Type.Array(Type.Object({ right: Type.String(), answered: Type.String(), count })),
+  examples: Type.Array(Type.Object({ source: Type.String(), target: Type.String(), right: Type.Array(Type.String()) })),
+});
+export type TranslationScores = Static<typeof TranslationScores>;
+
 export const Report = Type.Object({
   schema: Type.Literal(reportSchemaVersion),
   model: Type.Object({
@@ -247,6 +259,7 @@ export const Report = Type.Object({
   recommendation: Type.Optional(Recommendation),
   documents: Type.Optional(DocumentScores),
   series: Type.Optional(SeriesScores),
+  translation: Type.Optional(TranslationScores),
   pictures: Type.Optional(
     Type.Object({ file: Type.String(), rows: Type.Array(Type.String(), { description: 'what each row shows' }) }),
   ),
@@ -290,9 +303,11 @@ export function metricsOf(report: Report): Record<string, number> {
     ...{ 'test.forecastRmse': forecast?.model, 'test.mean.forecastRmse': forecast?.mean },
     ...{ 'test.lastValue.forecastRmse': forecast?.lastValue, 'test.seasonal.forecastRmse': forecast?.seasonal },
   };
+  const { sequenceErrors, bestErrors, symbolErrors } = report.translation ?? {};
+  const translation = { 'test.wer': sequenceErrors, 'test.best.wer': bestErrors, 'test.per': symbolErrors };
   put('test', anomalies?.model);
   put('test.pca', anomalies?.pca);
-  for (const [name, value] of Object.entries({ ...documents, ...series }))
+  for (const [name, value] of Object.entries({ ...documents, ...series, ...translation }))
     if (value !== undefined) metrics[name] = value;
   return metrics;
 }

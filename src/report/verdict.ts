@@ -10,13 +10,27 @@ export function verdictOf(report: Report): readonly string[] {
   return [...besideBaseline(report), ...besideFiles(report)];
 }
 
-function besideBaseline({ reconstruction, denoising, baseline, recommendation, documents, series }: Report): string[] {
+function besideBaseline({
+  reconstruction,
+  denoising,
+  baseline,
+  recommendation,
+  documents,
+  series,
+  translation,
+}: Report): string[] {
   if (recommendation) {
     const { model, popularity } = recommendation.ranking;
     return [`Recall at 20 of ${percent(model.recall20)}; popularity alone reaches ${percent(popularity.recall20)}.`];
   }
   if (documents) return besideTfIdf(documents);
   if (series) return ofSeries(series);
+  if (translation) {
+    const { sequenceErrors, symbolErrors } = translation;
+    return [
+      `${percent(1 - sequenceErrors)} of the test sources are translated rightly; ${percent(symbolErrors)} of the symbols are wrong.`,
+    ];
+  }
   const scored = denoising ?? reconstruction;
   if (!scored) return [];
   const what = denoising ? ' on noisy rows' : '';

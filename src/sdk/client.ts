@@ -26,6 +26,7 @@ import type {
   SeriesAnswer,
   SweepRequest,
   SweepView,
+  Translations,
   WorkerList,
 } from './gen/contract.ts';
 import { followJob, type JobEvent } from './job-events.ts';
@@ -52,11 +53,12 @@ import type {
   Rows,
   SeriesOptions,
   SubmitOptions,
+  TranslateOptions,
   UploadCallOptions,
 } from './requests.ts';
 import { type Call, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
-export type { Analysis, Recommendations, SeriesAnswer } from './gen/contract.ts';
+export type { Analysis, Recommendations, SeriesAnswer, Translations } from './gen/contract.ts';
 export type * from './requests.ts';
 
 /** A model with its aliases and versions. */
@@ -252,33 +254,35 @@ export class HourglassClient {
   }
 
   /** What a person may like, the best first, from what the person has rated; and predicted ratings of `items`. */
-  async recommend(
+  recommend(
     model: string,
     ratings: readonly GivenRating[],
     { signal, ...options }: RecommendOptions = {},
   ): Promise<Recommendations> {
-    const url = path('v1', 'models', model, 'recommend');
-    return (await this.#ask(url, { ratings, ...options }, json, signal)).json() as Promise<Recommendations>;
+    return this.#question(model, 'recommend', { ratings, ...options }, signal);
   }
 
   /** Topics or bits of texts, and the documents nearest to them, by a model of documents. */
-  async analyse(
-    model: string,
-    texts: readonly string[],
-    { signal, ...options }: AnalyseOptions = {},
-  ): Promise<Analysis> {
-    const url = path('v1', 'models', model, 'analyse');
-    return (await this.#ask(url, { texts, ...options }, json, signal)).json() as Promise<Analysis>;
+  analyse(model: string, texts: readonly string[], { signal, ...options }: AnalyseOptions = {}): Promise<Analysis> {
+    return this.#question(model, 'analyse', { texts, ...options }, signal);
   }
 
   /** What a model of series makes of each: as it comes back, how unusual it is, how it may go on. Null where a value is missing. */
-  async series(
+  series(
     model: string,
     series: readonly GivenSeries[],
     { signal, ...options }: SeriesOptions = {},
   ): Promise<SeriesAnswer> {
-    const url = path('v1', 'models', model, 'series');
-    return (await this.#ask(url, { series, ...options }, json, signal)).json() as Promise<SeriesAnswer>;
+    return this.#question(model, 'series', { series, ...options }, signal);
+  }
+
+  /** The most probable targets of each source, by a model of pairs. */
+  translate(
+    model: string,
+    sources: readonly string[],
+    { signal, ...options }: TranslateOptions = {},
+  ): Promise<Translations> {
+    return this.#question(model, 'translate', { sources, ...options }, signal);
   }
 
   /** Rows to a frame on the server, for devices that cannot run the encoder. */
@@ -320,7 +324,10 @@ export class HourglassClient {
     });
   }
 
-  /** JSON to a model. */
+  async #question<T>(model: string, operation: string, body: object, signal: AbortSignal | undefined): Promise<T> {
+    return (await (await this.#ask(path('v1', 'models', model, operation), body, json, signal)).json()) as T;
+  }
+
   #ask(url: string, body: object, accept: string, signal: AbortSignal | undefined): Promise<HttpResponse> {
     const headers = { ...jsonType, accept };
     return this.#transport.send({

@@ -112,6 +112,11 @@ export interface SeriesOptions extends CallOptions {
   readonly forecast?: number;
 }
 
+export interface TranslateOptions extends CallOptions {
+  /** targets of each source; default 1 */
+  readonly best?: number;
+}
+
 /** What a frame of the server's own encoder shall be; at most one of `quality`, `maxBytes` and `psnr`. */
 export interface EncodeFrameOptions extends CallOptions {
   readonly kind?: FrameKind;

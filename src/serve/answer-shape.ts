@@ -13,6 +13,7 @@ export function answerShape(manifest: Manifest, operation: Operation, asked: Sha
     case 'outliers':
     case 'recommend':
     case 'analyse':
+    case 'translate':
       return [rows, ...outputShapeOf(manifest, operation)];
     case 'decode':
     case 'generate':

@@ -21,6 +21,7 @@ import type { Demand, Prediction, PredictionReceiver, Predictor, PredictTarget, 
 import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
 import { PictureRestorers } from './restorers.ts';
 import { type SeriesAnswer, type SeriesRequest, SeriesService } from './series.ts';
+import { type TranslateRequest, TranslationService, type Translations } from './translate.ts';
 
 type Rows = NdArray<'float32'>;
 
@@ -93,6 +94,7 @@ export class PredictionService {
   readonly #recommendations: RecommendationService;
   readonly #analyses: AnalysisService;
   readonly #series: SeriesService;
+  readonly #translations: TranslationService;
   readonly #statistics = new StatisticsTable();
 
   constructor(options: PredictionServiceOptions) {
@@ -105,6 +107,7 @@ export class PredictionService {
     this.#recommendations = new RecommendationService(options);
     this.#analyses = new AnalysisService(options);
     this.#series = new SeriesService(options);
+    this.#translations = new TranslationService(options);
   }
 
   /** Waits for pictures that are in work, of tenants with which it shares threads too. */
@@ -192,6 +195,11 @@ export class PredictionService {
   /** Throws what `SeriesService.answer` throws. */
   series(caller: Caller, request: SeriesRequest): Promise<SeriesAnswer> {
     return this.#series.answer(caller, request);
+  }
+
+  /** Throws what `TranslationService.translate` throws. */
+  translate(caller: Caller, request: TranslateRequest): Promise<Translations> {
+    return this.#translations.translate(caller, request);
   }
 
   /** Throws what `FrameCodec.encode` and `question.rows` throw. */

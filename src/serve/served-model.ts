@@ -9,7 +9,7 @@ import type { ModelPool, ModelShapes, ModelSource } from '../runtime/pool.ts';
 import type { LaneRun } from './batcher.ts';
 import type { HereLane } from './turn-batcher.ts';
 
-type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers' | 'recommender';
+type Part = 'encoder' | 'decoder' | 'classifier' | 'outliers' | 'recommender' | 'translator';
 
 /** Which files answer an operation, one after the other. */
 const chains: Readonly<Record<Operation, readonly Part[]>> = {
@@ -23,6 +23,7 @@ const chains: Readonly<Record<Operation, readonly Part[]>> = {
   recommend: ['recommender'],
   analyse: ['encoder'],
   series: ['encoder', 'decoder'],
+  translate: ['translator'],
 };
 
 const fileOf = (part: Part): string => `${part}.onnx`;
@@ -175,7 +176,7 @@ export function inputShapeOf({ inputShape, codeShape }: Manifest, operation: Ope
 
 /** Of one row of the answer; [] is a single number. */
 export function outputShapeOf(manifest: Manifest, operation: Operation): readonly number[] {
-  const { inputShape, codeShape, classes = [] } = manifest;
+  const { inputShape, codeShape, classes = [], translates } = manifest;
   switch (operation) {
     case 'encode':
     case 'analyse':
@@ -191,6 +192,8 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
       return [classes.length];
     case 'outliers':
       return [];
+    case 'translate':
+      return [translates?.beams ?? 1, (translates?.symbols ?? 0) + 1];
     default:
       return operation satisfies never;
   }

@@ -7,7 +7,7 @@ import { float32, type NdArray, type NdArrays, sizeOf, type TensorSpec } from '.
 import { RandomStream } from '../base/random.ts';
 import { drawHoles } from '../data/corruption.ts';
 import type { Split } from '../data/dataset.ts';
-import { ShuffledRows } from '../data/shuffled-rows.ts';
+import { type RowOrder, ShuffledRows } from '../data/shuffled-rows.ts';
 import type { Feed, NoiseFeed } from '../models/objective.ts';
 
 /** Rows [start, end) of a split. */
@@ -31,6 +31,8 @@ export interface FeederOptions {
   readonly chunk: number;
   /** training: a new order each epoch, an incomplete last batch is left out. Evaluation: in order, the last batch filled up */
   readonly shuffle: boolean;
+  /** of training, where it is not by chance alone */
+  readonly order?: RowOrder | undefined;
 }
 
 export class Feeder {
@@ -40,10 +42,10 @@ export class Feeder {
   readonly #shuffled: ShuffledRows;
 
   constructor(options: FeederOptions) {
-    const { split, seed, stream, range, shuffle, batch, chunk } = options;
+    const { split, seed, stream, range, shuffle, batch, chunk, order } = options;
     const rows = range.end - range.start;
     this.#options = options;
-    this.#shuffled = new ShuffledRows({ split, seed, stream, ...range });
+    this.#shuffled = new ShuffledRows({ split, seed, stream, ...range, order });
     this.steps = shuffle ? Math.floor(rows / batch) : Math.ceil(rows / batch);
     this.chunks = Math.ceil(this.steps / chunk);
   }

@@ -23,9 +23,10 @@ import { Checkpoints, type Position } from './checkpoint.ts';
 import { pick, stepCost } from './evaluation.ts';
 import type { RowRange } from './feeder.ts';
 import { fitOutliers } from './outliers.ts';
+import { pairOrder } from './pair-order.ts';
 import { batchOf, type PhaseStart, trainPhase } from './phase.ts';
 import { type PhaseWork, ProgressMeter } from './progress.ts';
-import { modelFiles, outlierFiles, recommenderFiles } from './publish.ts';
+import { modelFiles, outlierFiles, recommenderFiles, translatorFiles } from './publish.ts';
 import { ratingRows } from './rating-rows.ts';
 import { EpochSampler, type SampleSink } from './samples.ts';
 import { TrainingCallbacks } from './training-callbacks.ts';
@@ -72,6 +73,7 @@ export interface TrainedModel {
     | 'recommend'
     | 'analyse'
     | 'series'
+    | 'translate'
   )[];
   /** one row's shape as the ONNX files take it */
   readonly inputShape: Shape;
@@ -95,16 +97,20 @@ export interface TrainedModel {
 export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
   const { spec, engine } = options;
   const { seed, earlyStopping } = spec.training;
-  const plan = planJob({ spec, data: options.dataset.info });
   const ratings = options.dataset.ratings && (await ratingRows(spec, options.dataset, options.dataset.ratings));
   const dataset = ratings?.dataset ?? (await ordinaryRows(spec, options.dataset));
   const rows = ratings
     ? { training: ratings.training, heldOut: ratings.heldOut }
     : splitRows(spec, dataset.info.rows.train);
+  const { pairs } = dataset.info;
+  const ordered = pairs && (await pairOrder(dataset, pairs, rows.training, spec.training.batchSize));
+  const plan = planJob({ spec, data: options.dataset.info, slots: ordered?.slots });
   const checkpoints = options.checkpoints && new Checkpoints(options.checkpoints, fingerprint(spec, dataset));
   const meter = new ProgressMeter(plan.phases.map((phase) => workOf(phase, rows.training)));
   const sampler =
-    options.onSample && !ratings && !plan.text ? new EpochSampler({ plan, engine, dataset, seed, ...rows }) : undefined;
+    options.onSample && !ratings && !plan.text && !pairs
+      ? new EpochSampler({ plan, engine, dataset, seed, ...rows })
+      : undefined;
   const callbacks = new TrainingCallbacks({ ...options, meter, checkpoints, sampler });
   const labels = await dataset.split('train').labels();
 
@@ -129,6 +135,7 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
         seed,
         ...rows,
         earlyStopping,
+        order: ordered?.order,
         afterChunk: (running, chunk) => callbacks.afterChunk(running, chunk),
         afterEpoch: (running) => callbacks.afterEpoch(running),
         tick: () => callbacks.stopIfAsked(),
@@ -160,6 +167,29 @@ export async function trainJob(options: TrainOptions): Promise<TrainedModel> {
       codeShape: autoencoder.codeShape,
       scores: recommends.scores,
       metrics: { ...lossesOf(last), 'train.seconds': state.progress.seconds, parameters: countOfArrays(complete) },
+      epochs: state.progress.epochs,
+    };
+  }
+  if (plan.translates) {
+    const assessed = await assess({
+      plan,
+      spec,
+      dataset,
+      engine,
+      weights: state.weights,
+      training: rows.training,
+      tick,
+    });
+    return {
+      weights,
+      files: translatorFiles(plan.translates, weights, metadata),
+      operations: ['encode', 'translate'],
+      inputShape: autoencoder.inputShape,
+      codeShape: autoencoder.codeShape,
+      metrics: {
+        ...{ ...lossesOf(last), ...assessed.metrics },
+        ...{ 'train.seconds': state.progress.seconds, parameters: countOf(autoencoder.parameters) },
+      },
       epochs: state.progress.epochs,
     };
   }

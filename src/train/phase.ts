@@ -9,6 +9,7 @@
 import { HourglassError } from '../base/errors.ts';
 import { float32, type NdArrays, zeros } from '../base/ndarray.ts';
 import type { Dataset } from '../data/dataset.ts';
+import type { RowOrder } from '../data/shuffled-rows.ts';
 import type { Engine, Executable } from '../engine/engine.ts';
 import type { EarlyStopping } from '../jobspec/training.ts';
 import type { Phase } from '../models/objective.ts';
@@ -27,6 +28,8 @@ export interface PhaseContext {
   readonly seed: number;
   readonly training: RowRange;
   readonly heldOut: RowRange;
+  /** of training rows, where it is not by chance alone */
+  readonly order?: RowOrder | undefined;
   readonly earlyStopping?: EarlyStopping | undefined;
   /** after each chunk: position and sums are those of the work that comes next */
   afterChunk(state: RunningPhase, chunk: { steps: number; seconds: number; loss: number }): Promise<void>;
@@ -101,7 +104,7 @@ class PhaseRun implements RunningPhase {
     this.#optimizer = compiled.optimizer;
     this.#train = compiled.train;
     this.#evaluation = compiled.evaluation;
-    const { seed, dataset, labels, training } = context;
+    const { seed, dataset, labels, training, order } = context;
     const rows = { batch: batchOf(phase, training), row: dataset.info.shape };
     this.#chunkSize = chunkSize(phase, rows.batch, rows.row);
     this.#feeder = new Feeder({
@@ -115,6 +118,7 @@ class PhaseRun implements RunningPhase {
       batch: rows.batch,
       chunk: this.#chunkSize,
       shuffle: true,
+      order,
     });
   }
 

@@ -9,6 +9,7 @@ import { parameter } from '../models/layers.ts';
 import { outlierScore } from '../models/outlier.ts';
 import type { Plan } from '../models/plan.ts';
 import type { Recommender } from '../models/recommender.ts';
+import type { Translator } from '../models/sequence-to-sequence.ts';
 import type { OutlierFit } from './outliers.ts';
 
 const rows = (shape: Shape) => ({ dtype: 'float32', shape }) as const;
@@ -55,6 +56,12 @@ export const outlierFiles = (model: Autoencoder, weights: NdArrays, fit: Outlier
 export const recommenderFiles = (model: Recommender, weights: NdArrays, metadata: Metadata) => ({
   'recommender.onnx': exportOnnx(model.recommender(weights), metadata),
   ...(model.encoder && { 'encoder.onnx': exportOnnx(model.encoder(weights), metadata) }),
+});
+
+/** `translator.onnx`, source → targets, and `encoder.onnx`, source → what was read of it. */
+export const translatorFiles = (model: Translator, weights: NdArrays, metadata: Metadata) => ({
+  'translator.onnx': exportOnnx(model.translator(weights), metadata),
+  'encoder.onnx': exportOnnx(model.encoder(weights), metadata),
 });
 
 export function modelFiles(

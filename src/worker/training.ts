@@ -26,6 +26,7 @@ import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { evaluateRecommender } from '../report/recommender.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
 import { evaluateSeries } from '../report/series.ts';
+import { evaluateTranslations } from '../report/translation.ts';
 import type { Stores } from '../store/contract.ts';
 import { openStores } from '../store/open.ts';
 import { RequestTally } from '../store/request-metrics.ts';
@@ -127,7 +128,9 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
       const { model } = spec;
       const isSeries = model.type === 'sequence';
       const bundle =
-        trained.scores || trained.text || isSeries ? undefined : await bundleOf(assignment, dataset, trained);
+        trained.scores || trained.text || isSeries || model.type === 'sequence-to-sequence'
+          ? undefined
+          : await bundleOf(assignment, dataset, trained);
       const parts = { assignment, stores, dataset, trained, bundle, signal };
       const evaluation = trained.scores
         ? await evaluateScores(parts, trained.scores)
@@ -135,7 +138,9 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
           ? await evaluateTexts(parts, trained.text)
           : isSeries
             ? await evaluateSequences(parts, model)
-            : await evaluate(parts);
+            : model.type === 'sequence-to-sequence'
+              ? await evaluatePairs(parts)
+              : await evaluate(parts);
       signal.throwIfAborted();
 
       advance({ phase: 'publish', percent: 99 });
@@ -154,6 +159,9 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
           inputScaling: { ...dataset.info.scaling },
           ...(dataset.info.preprocessing && { preprocessing: dataset.info.preprocessing }),
           ...(trained.operations.includes('classify') && { classes: classNamesOf(dataset.info) }),
+          ...(model.type === 'sequence-to-sequence' && {
+            translates: { beams: model.beams, symbols: dataset.info.pairs?.targetLength ?? 1 },
+          }),
           ...(trained.text && { text: textFactsOf(trained, trained.text) }),
           lineage: {
             jobId: id,
@@ -279,6 +287,25 @@ async function evaluateSequences(
   return evaluateSeries({
     ...{ spec, model, dataset, ordinary: await ordinaryRows(spec, dataset), encoder, decoder, signal },
     ...{ epochs: trained.epochs, parameters: trained.metrics.parameters ?? 0, threads: engine.threads },
+    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+  });
+}
+
+/** The same of a model of pairs, with the symbols that `translate` needs. */
+async function evaluatePairs({
+  assignment,
+  dataset,
+  trained,
+  signal,
+}: EvaluationParts): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { pairs, info } = dataset;
+  const { 'translator.onnx': translator } = trained.files;
+  if (!pairs || !info.pairs || !translator) throw new Error('a model that translates was trained without pairs');
+  const { id: jobId, spec, release: hourglass, engine } = assignment;
+  return evaluateTranslations({
+    ...{ spec, info, facts: info.pairs, pairs, test: dataset.split('test'), translator, signal },
+    ...{ epochs: trained.epochs, parameters: trained.metrics.parameters ?? 0, threads: engine.threads },
+    codeSize: trained.codeShape[0] ?? 0,
     origin: { jobId, hourglass, createdAt: new Date().toISOString() },
   });
 }

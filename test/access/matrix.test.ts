@@ -47,6 +47,7 @@ const routes: Readonly<Record<Demanded, string>> = {
     POST /v1/models/{model}/recommend
     POST /v1/models/{model}/analyse
     POST /v1/models/{model}/series
+    POST /v1/models/{model}/translate
     POST /encode
     POST /decode
     POST /denoise
@@ -113,7 +114,7 @@ const methods: Readonly<Record<Demanded, string>> = {
   open: 'Health/Check Health/Watch GRPCInferenceService/ServerLive GRPCInferenceService/ServerReady',
   known: '',
   infer: `InferenceService/Encode InferenceService/Decode InferenceService/Denoise InferenceService/Reconstruct
-    InferenceService/Classify InferenceService/Generate InferenceService/Recommend InferenceService/Analyse InferenceService/Series InferenceService/EncodeFrame InferenceService/DecodeFrame
+    InferenceService/Classify InferenceService/Generate InferenceService/Recommend InferenceService/Analyse InferenceService/Series InferenceService/Translate InferenceService/EncodeFrame InferenceService/DecodeFrame
     GRPCInferenceService/ModelReady GRPCInferenceService/ServerMetadata GRPCInferenceService/ModelMetadata
     GRPCInferenceService/ModelInfer GRPCInferenceService/ModelStreamInfer GRPCInferenceService/ModelConfig
     GRPCInferenceService/ModelStatistics GRPCInferenceService/RepositoryIndex`,

@@ -123,6 +123,7 @@ describe('REST', () => {
     if (last === 'generate') return { count: 1 };
     if (last === 'recommend') return { ratings: [] };
     if (last === 'analyse') return { texts: ['words'] };
+    if (last === 'translate') return { sources: ['word'] };
     if (last === 'series') return { series: [[1, 2]] };
     if (['encode', 'denoise', 'reconstruct', 'classify'].includes(last)) return { inputs: [[0, 0, 0, 0]] };
     if (['{model}', '{version}', '{label}'].includes(last)) return { instances: [[0, 0, 0, 0]] };

@@ -5,11 +5,11 @@ import type { SeriesModelFacts } from '../../src/base/series.ts';
 import { TextIndex, textFiles } from '../../src/base/text-index.ts';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
-import { fillingGaps, headed, reversing } from '../helpers/onnx-models.ts';
+import { fillingGaps, headed, reversing, spelling } from '../helpers/onnx-models.ts';
 import { metaOf, times } from '../serve/serving.ts';
 import { type Both, startBoth } from './both.ts';
 
-const { encode, classify, generate, recommend, analyse, series } = InferenceService.method;
+const { encode, classify, generate, recommend, analyse, series, translate } = InferenceService.method;
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 let both: Both;
 beforeAll(async () => {
@@ -51,6 +51,14 @@ beforeAll(async () => {
   await both.registry.publish('waves', {
     files: { ...fillingGaps(4, 2), 'series.json': json(seriesFacts) },
     meta: metaOf('job-5', { operations: ['encode', 'series'], inputShape: [2, 2] }),
+  });
+  const symbols = {
+    source: { units: 'characters', symbols: ['a', 'b'] },
+    target: { units: 'words', symbols: ['X', 'Y', 'Z'] },
+  };
+  await both.registry.publish('words', {
+    files: { 'translator.onnx': spelling(4), 'symbols.json': json(symbols) },
+    meta: metaOf('job-6', { operations: ['translate'], inputShape: [4], translates: { beams: 2, symbols: 4 } }),
   });
   await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
 });
@@ -374,5 +382,50 @@ describe('series', () => {
     const infinite = [{ values: [1, Number.POSITIVE_INFINITY] }];
     expect(await refusal(both.grpc.call(series, { model: 'waves', series: infinite }))).toBe('non-finite');
     expect(await rest('/v1/models/plain/series', { series: [[1]] })).toMatchObject({ code: 'operation-not-supported' });
+  });
+});
+
+describe('translate', () => {
+  it('gives the most probable targets of each source, alike over both', async () => {
+    const answer = await rest('/v1/models/words/translate', { sources: ['ab', 'b?b'], best: 2 });
+    const [half, quarter] = [0.5, 0.25].map((probability) => expect.closeTo(probability, 6));
+    expect(answer).toEqual({
+      ...{ model: 'words', version: 1 },
+      translations: [
+        {
+          targets: [
+            { target: 'X Y', probability: half },
+            { target: '', probability: quarter },
+          ],
+          unknown: [],
+        },
+        {
+          targets: [
+            { target: 'Y Y', probability: half },
+            { target: '', probability: quarter },
+          ],
+          unknown: ['?'],
+        },
+      ],
+    });
+    const same = await both.grpc.call(translate, { model: 'words', sources: ['ab', 'b?b'], best: 2 });
+    const plain = JSON.parse(JSON.stringify(same, (key, value) => (key === '$typeName' ? undefined : value)));
+    expect(plain).toEqual(answer);
+    const one = (await rest('/v1/models/words/translate', { sources: ['ab'] })) as { translations: { targets: [] }[] };
+    expect(one.translations[0]?.targets).toHaveLength(1);
+  });
+
+  it('is refused for sources that do not fit, and by models of rows', async () => {
+    const ask = (sources: unknown) => rest('/v1/models/words/translate', { sources });
+    expect(await ask(['ababa'])).toMatchObject({ code: 'shape-mismatch', field: '/sources/0', expected: 4 });
+    expect(await ask(['a', '??'])).toMatchObject({ code: 'empty-batch', field: '/sources/1' });
+    expect(await ask([1])).toMatchObject({ code: 'invalid-type' });
+    expect(await refusal(both.grpc.call(translate, { model: 'words', sources: [] }))).toBe('empty-batch');
+    expect(await refusal(both.grpc.call(translate, { model: 'words', sources: new Array(65).fill('a') }))).toBe(
+      'invalid-request',
+    );
+    expect(await rest('/v1/models/plain/translate', { sources: ['a'] })).toMatchObject({
+      code: 'operation-not-supported',
+    });
   });
 });

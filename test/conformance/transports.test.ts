@@ -329,7 +329,12 @@ describe('predictions', () => {
 describe('data sets', () => {
   const { listDatasets, getDataset, createDataset, deleteDataset } = DatasetService.method;
   // JSON of protobuf writes uint64 as text.
-  const numbers = (name: string, value: unknown) => (name === 'words' || name === 'entries' ? Number(value) : value);
+  const counts = ['words', 'entries', 'train', 'test', 'missing'];
+  const numbers = (name: string, value: unknown) => {
+    // and leaves out a 0
+    if (name === 'series' && typeof value === 'object') return { missing: 0, ...value };
+    return counts.includes(name) && typeof value === 'string' ? Number(value) : value;
+  };
   const datasetOf = (message: Parameters<typeof toJson<typeof DatasetSchema>>[1]) => ({
     ...{ builtIn: false, warnings: [] },
     ...(plain(JSON.parse(JSON.stringify(toJson(DatasetSchema, message)), numbers)) as object),
@@ -339,6 +344,8 @@ describe('data sets', () => {
   it.each([
     { testFraction: 0.25, seed: 7 },
     { testFraction: 0.25, labelColumn: 1 },
+    { testFraction: 0.25, kind: 'series' },
+    { testFraction: 0.25, kind: 'pairs' },
   ])('are taken, listed and deleted alike, with %j', async (options) => {
     const query = `name=by-rest&options=${encodeURIComponent(JSON.stringify(options))}`;
     const rest = (await both.rest.send('POST', `/v1/datasets?${query}`, table, { 'content-type': 'text/csv' }))

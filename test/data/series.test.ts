@@ -58,7 +58,7 @@ async function rowsOf(name: string, split: SplitName = 'train'): Promise<(number
 
 /** A NumPy array of float32. */
 function npy(shape: readonly number[], values: readonly number[]): Uint8Array {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},)}`.padEnd(117).concat('\n');
+  const header = `${`{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')},)}`.padEnd(117)}\n`;
   const head = Buffer.alloc(10);
   head.write('\x93NUMPY\x01\x00', 'latin1');
   head.writeUInt16LE(header.length, 8);

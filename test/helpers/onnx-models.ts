@@ -49,6 +49,24 @@ export function scaling(input: number, code: number, factor: number): ModelFiles
   };
 }
 
+/** Two targets of each source: its own numbers with a probability of ½, and none with ¼. */
+export const spelling = (length: number): Uint8Array =>
+  exportOnnx(
+    {
+      name: 'translator',
+      inputs: { x: { dtype: 'float32', shape: [length] } },
+      weights: {},
+      call({ x }) {
+        const source = tf.reshape(x as tf.Tensor, [-1, 1, length]);
+        const [own, none] = [1, 0].map((factor) => tf.mul(source, factor)) as [tf.Tensor, tf.Tensor];
+        const logs = (probability: number) =>
+          tf.add(tf.mul(tf.slice(source, [0, 0, 0], [-1, -1, 1]), 0), Math.log(probability));
+        return { y: tf.concat([tf.concat([own, logs(0.5)], 2), tf.concat([none, logs(0.25)], 2)], 1) };
+      },
+    },
+    metadata,
+  );
+
 /** As `scaling` by 1, of rows in which NaN stands for what was not observed: it counts as 0. */
 export function fillingGaps(input: number, code: number): ModelFiles {
   const encoder = exportOnnx(

@@ -25,11 +25,21 @@ const beats: DatasetFacts = {
     ...{ means: [0], deviations: [1] },
   },
 };
+const words: DatasetFacts = {
+  shape: [57],
+  range: [0, 39],
+  rows: { train: 121_378 },
+  pairs: {
+    ...{ sourceLength: 28, targetLength: 29, sourceSymbols: 29, targetSymbols: 39 },
+    sources: { train: 113_442, test: 12_604 },
+  },
+};
 const pictures: DatasetFacts = { shape: [28, 28, 1], range: [0, 1], rows: { train: 60_000 }, classes: 10 };
 
 /** By the data set of a job. */
 export function factsOf(dataset: string): DatasetFacts {
   if (dataset.startsWith('movielens')) return films;
   if (dataset === 'ecg5000') return beats;
+  if (dataset === 'pronunciation') return words;
   return dataset === 'brown' || dataset === 'spam-assassin' ? mails : pictures;
 }

@@ -18,6 +18,7 @@ import { HourglassClient } from '../../src/sdk/client.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
 import { csvOf, films } from '../train/ratings.ts';
+import { spellingLines, spoken } from '../train/spellings.ts';
 import { linesOf, words } from '../train/texts.ts';
 import { longest, waveLines } from '../train/waves.ts';
 
@@ -30,7 +31,7 @@ const head = { epochs: 1 };
 
 type RowModel = Exclude<
   ModelType,
-  'picture' | 'restoration' | 'sequence' | RecommenderModel['type'] | TextModel['type']
+  'picture' | 'restoration' | 'sequence' | 'sequence-to-sequence' | RecommenderModel['type'] | TextModel['type']
 >;
 
 /** One job for each type whose inputs are rows, some with a classifier on top. For pictures of any size: test/pictures. */
@@ -111,6 +112,18 @@ beforeAll(async () => {
   const training = { epochs: 60, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
   const model = { type: 'sequence', code: 4, units: 12, patch: 4, normal: ['wave'], falseAlarms: 0.2 };
   jobs.set('sequence', await call<JobView>(202, '/v1/jobs', { name: 'sequence', dataset: 'waves', model, training }));
+  const pairs = new FormData();
+  pairs.set('name', 'spellings');
+  pairs.set('options', JSON.stringify({ kind: 'pairs' }));
+  pairs.set('rows', new Blob([spellingLines('train')]), 'train.tsv');
+  pairs.set('test-rows', new Blob([spellingLines('test')]), 'test.tsv');
+  const uploadedPairs = await fetch(`${url}/v1/datasets`, { method: 'POST', body: pairs });
+  expect(uploadedPairs.status, await uploadedPairs.text()).toBe(201);
+  const translator = {
+    ...{ name: 'translator', dataset: 'spellings', model: { type: 'sequence-to-sequence', units: 16, beams: 3 } },
+    training: { epochs: 50, batchSize: 20, optimizer: { type: 'adam', learningRate: 0.02 } },
+  };
+  jobs.set('translator', await call<JobView>(202, '/v1/jobs', translator));
 }, 60_000);
 
 afterAll(async () => {
@@ -289,7 +302,7 @@ it('no type is left out', () => {
   const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
     (member) => member.properties.type.const,
   );
-  const elsewhere = ['picture', 'restoration', 'sequence'];
+  const elsewhere = ['picture', 'restoration', 'sequence', 'sequence-to-sequence'];
   expect([...Object.keys({ ...models, ...ratingModels, ...textModels }), ...elsewhere].toSorted()).toEqual(
     types.toSorted(),
   );
@@ -419,4 +432,29 @@ it('sequence reconstructs, scores and goes on with series, by a job over HTTP', 
   await call(409, '/v1/models/dense/series', { series: given });
   const report = await fetch(`${url}/v1/models/sequence/versions/1/files/report.html`);
   expect(await report.text()).toContain('Forecasts');
+});
+
+it('sequence-to-sequence speaks words by a job over HTTP', { timeout: 240_000 }, async () => {
+  const job = await published('translator');
+  expect(job.metrics).toMatchObject({ 'test.wer': expect.any(Number), 'test.per': expect.any(Number) });
+  const manifest = await call<Manifest>(200, '/v1/models/translator/versions/1');
+  expect(manifest.translates).toEqual({ beams: 3, symbols: expect.any(Number) });
+  const client = new HourglassClient({ baseUrl: url });
+  const words = spellingLines('test')
+    .trim()
+    .split('\n')
+    .map((line) => line.split('\t')[0] as string);
+  const answer = await client.translate('translator', [...words.slice(0, 20), 'sa?s'], { best: 2 });
+  expect(answer).toMatchObject({ model: 'translator', version: 1 });
+  const right = words.slice(0, 20).filter((word, i) => answer.translations[i]?.targets[0]?.target === spoken(word));
+  expect(right.length).toBeGreaterThan(14);
+  for (const { targets } of answer.translations) {
+    expect(targets).toHaveLength(2);
+    expect(targets[0]?.probability).toBeGreaterThanOrEqual(targets[1]?.probability as number);
+  }
+  expect(answer.translations.at(-1)?.unknown).toEqual(['?']);
+  await call(422, '/v1/models/translator/translate', { sources: ['sasasas'] });
+  await call(422, '/v1/models/translator/translate', { sources: ['???'] });
+  await call(409, '/v1/models/dense/translate', { sources: ['sas'] });
+  await call(409, '/v1/models/translator/decode', { codes: [[0]] });
 });

@@ -57,6 +57,7 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
   postModelsModelReconstruct: (client) => client.picture('reconstruct', 'm', rows),
   postModelsModelClassify: (client) => client.classify('m', rows),
   postModelsModelRecommend: (client) => client.recommend('m', [{ item: 'a', rating: 3 }], { count: 2 }),
+  postModelsModelTranslate: (client) => client.translate('m', ['word'], { best: 2 }),
   postModelsModelSeries: (client) => client.series('m', [[1, null, 2]], { forecast: 2 }),
   postModelsModelAnalyse: (client) => client.analyse('m', ['some words'], { nearest: 3 }),
   postModelsModelGenerate: (client) => client.generate('m', 2, { seed: 1 }),

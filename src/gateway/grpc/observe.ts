@@ -48,6 +48,7 @@ const operations = {
   recommend: 'recommend',
   analyse: 'analyse',
   series: 'series',
+  translate: 'translate',
   encodeFrame: 'encode',
   decodeFrame: 'decode',
 } as const satisfies Record<keyof typeof InferenceService.method, LabelsOf<'stageDuration'>['operation']>;

@@ -43,6 +43,7 @@ export const inferenceScopes: Scopes<typeof InferenceService> = {
   recommend: 'infer',
   analyse: 'infer',
   series: 'infer',
+  translate: 'infer',
   encodeFrame: 'infer',
   decodeFrame: 'infer',
 };

@@ -21,7 +21,9 @@ import {
   WorkerView,
 } from '../../jobspec/job.ts';
 import { ModelSpec } from '../../jobspec/model.ts';
+import { PairFacts } from '../../jobspec/pair-facts.ts';
 import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
+import { SeriesFacts } from '../../jobspec/series-facts.ts';
 import { SweepView } from '../../jobspec/sweep.ts';
 import { Device, TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
@@ -35,6 +37,7 @@ import { FrameAnswer, PictureFrameAnswer, RangeWarnings } from './frame-answer.t
 import { Recommendations, RecommendRequest } from './recommend-schemas.ts';
 import { SeriesAnswer, SeriesRequest } from './series-schemas.ts';
 import { AnalyseRequest, Analysis } from './text-schemas.ts';
+import { TranslateRequest, Translations } from './translate-schemas.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -132,6 +135,8 @@ export const DatasetInfo = Type.Object({
   preprocessing: Type.Optional(Preprocessing),
   ratings: Type.Optional(RatingFacts),
   documents: Type.Optional(DocumentFacts),
+  series: Type.Optional(SeriesFacts),
+  pairs: Type.Optional(PairFacts),
   ...Type.Partial(SourceFacts).properties,
   warnings: Type.Array(Type.String(), { description: 'what may not have been meant: guesses, and what was left out' }),
   builtIn: Type.Boolean(),
@@ -143,7 +148,7 @@ export const UploadForm = Type.Object({
   options: Type.Optional(Type.String({ description: 'UploadOptions as JSON' })),
   rows: Type.String({
     format: 'binary',
-    description: '.npy, idx (also .gz), .csv, text, or a zip or tar of pictures or texts',
+    description: '.npy, idx (also .gz), .csv, text, JSON Lines, or a zip or tar of pictures or texts',
   }),
   labels: Type.Optional(Type.String({ format: 'binary', description: 'one class a row' })),
   'test-rows': Type.Optional(Type.String({ format: 'binary' })),
@@ -322,6 +327,8 @@ export const components = {
   Analysis,
   SeriesRequest,
   SeriesAnswer,
+  TranslateRequest,
+  Translations,
   FrameAnswer,
   PictureFrameAnswer,
   Readiness,

@@ -48,6 +48,7 @@ import { queueRoutes } from './routes/queues.ts';
 import { recommendRoutes } from './routes/recommend.ts';
 import { seriesRoutes } from './routes/series.ts';
 import { sweepRoutes } from './routes/sweeps.ts';
+import { translateRoutes } from './routes/translate.ts';
 
 export interface HttpServer {
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -209,6 +210,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
     recommendRoutes(routes, routeParts);
     analyseRoutes(routes, routeParts);
     seriesRoutes(routes, routeParts);
+    translateRoutes(routes, routeParts);
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);

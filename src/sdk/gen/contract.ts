@@ -56,7 +56,7 @@ export type JobSpec = {
   readonly training: Training;
 };
 
-export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecRestoration | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing | ModelSpecSequence;
+export type ModelSpec = ModelSpecLinear | ModelSpecDense | ModelSpecTied | ModelSpecDeep | ModelSpecSparse | ModelSpecKSparse | ModelSpecDenoising | ModelSpecStackedDenoising | ModelSpecContractive | ModelSpecConvolutional | ModelSpecVariational | ModelSpecRbm | ModelSpecDeepBelief | ModelSpecPicture | ModelSpecRestoration | ModelSpecEase | ModelSpecAutorec | ModelSpecMultVae | ModelSpecTopics | ModelSpecSemanticHashing | ModelSpecSequence | ModelSpecSequenceToSequence;
 
 export type TrainingSpec = {
   /** what it is trained on; each has a queue of its own, and a worker takes from those that it can serve; default "any" */
@@ -278,6 +278,8 @@ export type DatasetInfo = {
   readonly preprocessing?: Preprocessing;
   readonly ratings?: Ratings;
   readonly documents?: Documents;
+  readonly series?: Series;
+  readonly pairs?: Pairs;
   /** of the rows */
   readonly format?: 'npy' | 'idx' | 'csv' | 'zip' | 'tar' | 'jsonl';
   /** CSV: of the text, such as utf-8 or windows-1252 */
@@ -303,8 +305,8 @@ export type DatasetList = {
 };
 
 export type UploadOptions = {
-  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps; default "rows" */
-  readonly kind?: 'rows' | 'ratings' | 'documents' | 'series';
+  /** ratings: CSV or TSV lines of person, item and rating (1 where there is none); testFraction then holds out ratings of each person; the part "items" says what items are called. documents: a zip or tar of text files, a table with a column of text, or a text with one document a line; rows are counts of the words of a vocabulary. series: .npy, CSV or JSON Lines of numbers over time, of any length, with gaps. pairs: CSV or TSV lines of source and target, such as a word and its phonemes; default "rows" */
+  readonly kind?: 'rows' | 'ratings' | 'documents' | 'series' | 'pairs';
   /** auto divides pictures of 8 bits by 255 (archives; uint8 arrays of rows [height, width] or [height, width, 1, 3 or 4]) and keeps everything else; 8-bit always divides by 255; none never does; default "auto" */
   readonly scale?: 'auto' | '8-bit' | 'none';
   /** share of the rows held out for testing, drawn by the seed; unused when test rows are uploaded; default 0.1; 0 to 0.9 */
@@ -334,6 +336,13 @@ export type UploadOptions = {
     readonly steps: number;
     /** time steps from one window to the next; default: a quarter of it; from 1 */
     readonly stride?: number;
+  };
+  /** pairs: what sources and targets are divided into */
+  readonly symbols?: {
+    /** default "characters" */
+    readonly source?: 'characters' | 'words';
+    /** words where blanks stand in targets, when absent */
+    readonly target?: 'characters' | 'words';
   };
   /** documents: keep how each text begins, which answers show of the nearest documents; false keeps its name alone; default true */
   readonly titles?: boolean;
@@ -372,7 +381,7 @@ export type UploadForm = {
   readonly name?: string;
   /** UploadOptions as JSON */
   readonly options?: string;
-  /** .npy, idx (also .gz), .csv, text, or a zip or tar of pictures or texts */
+  /** .npy, idx (also .gz), .csv, text, JSON Lines, or a zip or tar of pictures or texts */
   readonly rows: string;
   /** one class a row */
   readonly labels?: string;
@@ -388,7 +397,7 @@ export type Manifest = {
   /** from 1 */
   readonly version: number;
   readonly createdAt: string;
-  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend' | 'analyse' | 'series')[];
+  readonly operations: readonly ('encode' | 'decode' | 'denoise' | 'reconstruct' | 'classify' | 'generate' | 'outliers' | 'recommend' | 'analyse' | 'series' | 'translate')[];
   readonly inputShape: readonly number[];
   readonly codeShape: readonly number[];
   readonly inputRange: readonly [number, number];
@@ -399,6 +408,12 @@ export type Manifest = {
   readonly lineage: Lineage;
   readonly metrics: { readonly [name: string]: number };
   readonly text?: Text;
+  readonly translates?: {
+    /** from 1 */
+    readonly beams: number;
+    /** from 1 */
+    readonly symbols: number;
+  };
   readonly codec?: Codec;
   readonly picture?: Picture;
   readonly restorer?: Restorer;
@@ -614,6 +629,29 @@ export type SeriesAnswer = {
     /** time steps after the end, as many as were asked for */
     readonly forecast: readonly (number | readonly number[])[];
   })[];
+};
+
+export type TranslateRequest = {
+  readonly sources: readonly string[];
+  /** targets of each source, at most as many as the model follows ("beams"); default 1; 1 to 16 */
+  readonly best?: number;
+};
+
+export type Translations = {
+  readonly model: string;
+  /** from 1 */
+  readonly version: number;
+  /** in the order of the request */
+  readonly translations: readonly {
+    /** the most probable first */
+    readonly targets: readonly {
+      readonly target: string;
+      /** of the whole target, given its source; 0 to 1 */
+      readonly probability: number;
+    }[];
+    /** symbols that the model does not know; they are passed over */
+    readonly unknown: readonly string[];
+  }[];
 };
 
 export type FrameAnswer = {
@@ -1450,6 +1488,18 @@ export type ModelSpecSequence = {
   readonly falseAlarms: number;
 };
 
+export type ModelSpecSequenceToSequence = {
+  readonly type: 'sequence-to-sequence';
+  /** gated recurrent units of the decoder, and of the encoder in each direction; default 256; 4 to 2048 */
+  readonly units: number;
+  /** share of what attention and decoder give to the output that is left out in each step; default 0.2; from 0 */
+  readonly dropout: number;
+  /** share of the probability that the loss wants spread over all symbols (label smoothing); default 0.05; from 0 */
+  readonly smoothing: number;
+  /** targets that are followed at once when a source is translated, and answered at most; default 5; 1 to 16 */
+  readonly beams: number;
+};
+
 export type CorruptionMaskingRequest = {
   readonly type: 'masking';
   /** default 0.5 */
@@ -2069,7 +2119,19 @@ export type ModelSequenceRequest = {
   readonly falseAlarms?: number;
 };
 
-export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelRestorationRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest | ModelSequenceRequest;
+export type ModelSequenceToSequenceRequest = {
+  readonly type: 'sequence-to-sequence';
+  /** gated recurrent units of the decoder, and of the encoder in each direction; default 256; 4 to 2048 */
+  readonly units?: number;
+  /** share of what attention and decoder give to the output that is left out in each step; default 0.2; from 0 */
+  readonly dropout?: number;
+  /** share of the probability that the loss wants spread over all symbols (label smoothing); default 0.05; from 0 */
+  readonly smoothing?: number;
+  /** targets that are followed at once when a source is translated, and answered at most; default 5; 1 to 16 */
+  readonly beams?: number;
+};
+
+export type ModelRequest = ModelLinearRequest | ModelDenseRequest | ModelTiedRequest | ModelDeepRequest | ModelSparseRequest | ModelKSparseRequest | ModelDenoisingRequest | ModelStackedDenoisingRequest | ModelContractiveRequest | ModelConvolutionalRequest | ModelVariationalRequest | ModelRbmRequest | ModelDeepBeliefRequest | ModelPictureRequest | ModelRestorationRequest | ModelEaseRequest | ModelAutorecRequest | ModelMultVaeRequest | ModelTopicsRequest | ModelSemanticHashingRequest | ModelSequenceRequest | ModelSequenceToSequenceRequest;
 
 /** default {} */
 export type ValidationRequest = {
@@ -2206,6 +2268,46 @@ export type Test = {
 export type Documents = {
   readonly train: Train;
   readonly test: Test;
+};
+
+/** of a data set of series: its rows are [time steps, channels], in which a value may be missing */
+export type Series = {
+  /** time steps; from 1 */
+  readonly shortest: number;
+  /** time steps; a row is as long, with nothing after the end of a shorter one; from 1 */
+  readonly longest: number;
+  /** values that were observed; from 0 */
+  readonly train: number;
+  /** values that were observed; from 0 */
+  readonly test: number;
+  /** values before the end of their series that were not observed; from 0 */
+  readonly missing: number;
+  /** of each channel, over the series to train on */
+  readonly means: readonly number[];
+  /** standard deviation of each channel */
+  readonly deviations: readonly number[];
+  /** what the channels are called */
+  readonly channels?: readonly string[];
+};
+
+export type Sources = {
+  /** different sources to train on; a source with several targets makes several rows; from 0 */
+  readonly train: number;
+  /** different sources held out for testing; from 0 */
+  readonly test: number;
+};
+
+/** of a data set of pairs: its rows are numbers of symbols, [source | target], 0 behind the end of each */
+export type Pairs = {
+  /** symbols of the longest source; from 1 */
+  readonly sourceLength: number;
+  /** symbols of the longest target, and its end; from 1 */
+  readonly targetLength: number;
+  /** different symbols of sources; from 0 */
+  readonly sourceSymbols: number;
+  /** different symbols of targets; from 0 */
+  readonly targetSymbols: number;
+  readonly sources: Sources;
 };
 
 /** what was done to the values of the data set: value of a row = uploaded value / divisor; rows of numbers are sent scaled alike. Absent in versions of older releases */

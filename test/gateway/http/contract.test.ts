@@ -182,6 +182,8 @@ describe('answers are as the contract says', () => {
     ['post', '/v1/models/{model}/analyse', '/v1/models/digits/analyse', { texts: [] }, 400],
     ['post', '/v1/models/{model}/series', '/v1/models/digits/series', { series: [[1, null, 2]] }, 409],
     ['post', '/v1/models/{model}/series', '/v1/models/digits/series', { series: [] }, 400],
+    ['post', '/v1/models/{model}/translate', '/v1/models/digits/translate', { sources: ['word'] }, 409],
+    ['post', '/v1/models/{model}/translate', '/v1/models/digits/translate', { sources: [] }, 400],
     ['post', '/encode', '/encode?model=tiny&outliers=true', rows, 200],
     ['post', '/decode', '/decode?model=tiny', { codes: [[1, 2]] }, 200],
     ['post', '/reconstruct', '/reconstruct?model=tiny', rows, 200],

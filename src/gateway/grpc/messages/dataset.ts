@@ -26,6 +26,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     ratings,
     documents,
     series,
+    pairs,
     ...same
   } = info;
   return {
@@ -36,6 +37,7 @@ export function datasetMessage(info: DatasetInfo): MessageInitShape<typeof Datas
     ...(ratings && { ratings: { ...ratings, range: [...ratings.range] } }),
     ...(documents && { documents: { train: countsOf(documents.train), test: countsOf(documents.test) } }),
     ...(series && { series: seriesMessage(series) }),
+    ...(pairs && { pairs: { ...pairs, sources: { ...pairs.sources } } }),
     classNames: [...classNames],
     columns: [...columns],
     ...(labelColumn !== undefined && { labelColumn: fromJson(ValueSchema, labelColumn) }),

@@ -22,6 +22,7 @@ const operationNumbers = {
   recommend: OperationNumber.RECOMMEND,
   analyse: OperationNumber.ANALYSE,
   series: OperationNumber.SERIES,
+  translate: OperationNumber.TRANSLATE,
 } as const satisfies Record<Operation, OperationNumber>;
 
 export const fileMessage = ({ path, bytes, sha256 }: FileEntry): MessageInitShape<typeof FileEntrySchema> => ({

@@ -16,6 +16,7 @@ import { checkAnalysis } from '../../../serve/analyse.ts';
 import { labelsOf } from '../../../serve/classes.ts';
 import type { Answer, PredictAnswer, RowSource } from '../../../serve/prediction-service.ts';
 import { checkSeriesRequest } from '../../../serve/series.ts';
+import { checkTranslation } from '../../../serve/translate.ts';
 import { encodePictureFrame, refuseBitsPerPixel } from '../../picture-frames.ts';
 import { restoreFile } from '../../picture-restoration.ts';
 import { picturesOfRows, rowsOfBytes, rowsOfPictures } from '../../row-conversion.ts';
@@ -161,6 +162,24 @@ export function inferenceService({
         ...answer,
         series: answer.series.map(({ reconstruction, forecast: after, ...one }) => ({
           ...{ ...one, reconstruction: [...reconstruction], forecast: [...after] },
+        })),
+      };
+    },
+
+    async translate({ model, sources, best }, call) {
+      call.limit(deadlineMs);
+      checkTranslation({ sources: sources.length, best: best ?? 1 });
+      const {
+        caller,
+        demand,
+        tenant: { predictions },
+      } = call;
+      const answer = await predictions.translate(caller, { model, sources, best, demand });
+      return {
+        ...answer,
+        translations: answer.translations.map(({ targets, unknown }) => ({
+          targets: [...targets],
+          unknown: [...unknown],
         })),
       };
     },

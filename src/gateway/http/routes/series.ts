@@ -18,10 +18,10 @@ export function seriesRoutes(app: App, { config, observer, limits }: RouteParts)
         body: ref('SeriesRequest'),
         response: {
           200: { description: 'An answer for each series', content: { [json]: { schema: ref('SeriesAnswer') } } },
-          400: problem('The body cannot be read, has unknown fields, or series do not fit the model'),
+          400: problem('The body cannot be read, or has unknown fields'),
           404: problem('No such model, version or alias'),
           409: problem('The model is not one of series, or has not learned to forecast'),
-          422: problem('A member is not as described'),
+          422: problem('A member is not as described, or series do not fit the model'),
           429: problem('Too much work is waiting; Retry-After says when to come back'),
           503: problem('The model is damaged, or the server is stopping'),
           504: problem('No answer in time'),

@@ -18,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/dataset.proto.
  */
 export const file_hourglass_v1_dataset: GenFile = /*@__PURE__*/
-  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJrChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBRIUCgxjbGFzc19jb3VudHMYBCADKA0ijAEKFENyZWF0ZURhdGFzZXRSZXF1ZXN0Ei0KBnVwbG9hZBgBIAEoCzIbLmhvdXJnbGFzcy52MS5EYXRhc2V0VXBsb2FkSAASKQoEcGFydBgCIAEoCzIZLmhvdXJnbGFzcy52MS5EYXRhc2V0UGFydEgAEg8KBWNodW5rGAMgASgMSABCCQoHY29udGVudCJVCg1EYXRhc2V0VXBsb2FkEhEKBG5hbWUYASABKAlIAIgBARIoCgdvcHRpb25zGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfbmFtZSJJCgtEYXRhc2V0UGFydBInCgRyb2xlGAEgASgOMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRSb2xlEhEKCWZpbGVfbmFtZRgCIAEoCSIkChREZWxldGVEYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhcKFURlbGV0ZURhdGFzZXRSZXNwb25zZSLWBgoHRGF0YXNldBIMCgRuYW1lGAEgASgJEgwKBGhhc2gYAiABKAkSDQoFc2hhcGUYAyADKA0SDQoFcmFuZ2UYBCADKAESLQoEcm93cxgFIAMoCzIfLmhvdXJnbGFzcy52MS5EYXRhc2V0LlJvd3NFbnRyeRIUCgdjbGFzc2VzGAYgASgNSACIAQESEAoIYnVpbHRfaW4YByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2xhc3NfbmFtZXMYCSADKAkSLQoHc2NhbGluZxgKIAEoCzIcLmhvdXJnbGFzcy52MS5EYXRhc2V0U2NhbGluZxIQCgh3YXJuaW5ncxgLIAMoCRITCgZmb3JtYXQYDCABKAlIAYgBARIVCghlbmNvZGluZxgNIAEoCUgCiAEBEhYKCWRlbGltaXRlchgOIAEoCUgDiAEBEhMKBmhlYWRlchgPIAEoCEgEiAEBEg8KB2NvbHVtbnMYECADKAkSLAoMbGFiZWxfY29sdW1uGBEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhoKDWxhYmVsc19oZWFkZXIYEiABKAhIBYgBARI3Cg1wcmVwcm9jZXNzaW5nGBQgASgLMhsuaG91cmdsYXNzLnYxLlByZXByb2Nlc3NpbmdIBogBARIvCgdyYXRpbmdzGBUgASgLMhkuaG91cmdsYXNzLnYxLlJhdGluZ0ZhY3RzSAeIAQESMwoJZG9jdW1lbnRzGBYgASgLMhsuaG91cmdsYXNzLnYxLkRvY3VtZW50RmFjdHNICIgBARIuCgZzZXJpZXMYFyABKAsyGS5ob3VyZ2xhc3MudjEuU2VyaWVzRmFjdHNICYgBARorCglSb3dzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIKCghfY2xhc3Nlc0IJCgdfZm9ybWF0QgsKCV9lbmNvZGluZ0IMCgpfZGVsaW1pdGVyQgkKB19oZWFkZXJCEAoOX2xhYmVsc19oZWFkZXJCEAoOX3ByZXByb2Nlc3NpbmdCCgoIX3JhdGluZ3NCDAoKX2RvY3VtZW50c0IJCgdfc2VyaWVzIpMBCgtTZXJpZXNGYWN0cxIQCghzaG9ydGVzdBgBIAEoDRIPCgdsb25nZXN0GAIgASgNEg0KBXRyYWluGAMgASgEEgwKBHRlc3QYBCABKAQSDwoHbWlzc2luZxgFIAEoBBINCgVtZWFucxgGIAMoARISCgpkZXZpYXRpb25zGAcgAygBEhAKCGNoYW5uZWxzGAggAygJImgKDURvY3VtZW50RmFjdHMSKwoFdHJhaW4YASABKAsyHC5ob3VyZ2xhc3MudjEuRG9jdW1lbnRDb3VudHMSKgoEdGVzdBgCIAEoCzIcLmhvdXJnbGFzcy52MS5Eb2N1bWVudENvdW50cyIwCg5Eb2N1bWVudENvdW50cxINCgV3b3JkcxgBIAEoBBIPCgdlbnRyaWVzGAIgASgEIjkKC1JhdGluZ0ZhY3RzEg0KBXJhbmdlGAEgAygBEg0KBXRyYWluGAIgASgNEgwKBHRlc3QYAyABKA0iIQoORGF0YXNldFNjYWxpbmcSDwoHZGl2aXNvchgBIAEoDSqtAQoLRGF0YXNldFJvbGUSHAoYREFUQVNFVF9ST0xFX1VOU1BFQ0lGSUVEEAASFQoRREFUQVNFVF9ST0xFX1JPV1MQARIXChNEQVRBU0VUX1JPTEVfTEFCRUxTEAISGgoWREFUQVNFVF9ST0xFX1RFU1RfUk9XUxADEhwKGERBVEFTRVRfUk9MRV9URVNUX0xBQkVMUxAEEhYKEkRBVEFTRVRfUk9MRV9JVEVNUxAFMqADCg5EYXRhc2V0U2VydmljZRJVCgxMaXN0RGF0YXNldHMSIS5ob3VyZ2xhc3MudjEuTGlzdERhdGFzZXRzUmVxdWVzdBoiLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXNwb25zZRJECgpHZXREYXRhc2V0Eh8uaG91cmdsYXNzLnYxLkdldERhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQSTAoNQ3JlYXRlRGF0YXNldBIiLmhvdXJnbGFzcy52MS5DcmVhdGVEYXRhc2V0UmVxdWVzdBoVLmhvdXJnbGFzcy52MS5EYXRhc2V0KAESSQoIUmVhZFJvd3MSHS5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXF1ZXN0Gh4uaG91cmdsYXNzLnYxLlJlYWRSb3dzUmVzcG9uc2USWAoNRGVsZXRlRGF0YXNldBIiLmhvdXJnbGFzcy52MS5EZWxldGVEYXRhc2V0UmVxdWVzdBojLmhvdXJnbGFzcy52MS5EZWxldGVEYXRhc2V0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
+  fileDesc("Chpob3VyZ2xhc3MvdjEvZGF0YXNldC5wcm90bxIMaG91cmdsYXNzLnYxIhUKE0xpc3REYXRhc2V0c1JlcXVlc3QiPwoUTGlzdERhdGFzZXRzUmVzcG9uc2USJwoIZGF0YXNldHMYASADKAsyFS5ob3VyZ2xhc3MudjEuRGF0YXNldCIhChFHZXREYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIk0KD1JlYWRSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNwbGl0GAIgASgJEg4KBm9mZnNldBgDIAEoDRINCgVsaW1pdBgEIAEoDSJrChBSZWFkUm93c1Jlc3BvbnNlEg0KBXRvdGFsGAEgASgNEiIKBHJvd3MYAiABKAsyFC5ob3VyZ2xhc3MudjEuVGVuc29yEg4KBmxhYmVscxgDIAMoBRIUCgxjbGFzc19jb3VudHMYBCADKA0ijAEKFENyZWF0ZURhdGFzZXRSZXF1ZXN0Ei0KBnVwbG9hZBgBIAEoCzIbLmhvdXJnbGFzcy52MS5EYXRhc2V0VXBsb2FkSAASKQoEcGFydBgCIAEoCzIZLmhvdXJnbGFzcy52MS5EYXRhc2V0UGFydEgAEg8KBWNodW5rGAMgASgMSABCCQoHY29udGVudCJVCg1EYXRhc2V0VXBsb2FkEhEKBG5hbWUYASABKAlIAIgBARIoCgdvcHRpb25zGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIHCgVfbmFtZSJJCgtEYXRhc2V0UGFydBInCgRyb2xlGAEgASgOMhkuaG91cmdsYXNzLnYxLkRhdGFzZXRSb2xlEhEKCWZpbGVfbmFtZRgCIAEoCSIkChREZWxldGVEYXRhc2V0UmVxdWVzdBIMCgRuYW1lGAEgASgJIhcKFURlbGV0ZURhdGFzZXRSZXNwb25zZSKNBwoHRGF0YXNldBIMCgRuYW1lGAEgASgJEgwKBGhhc2gYAiABKAkSDQoFc2hhcGUYAyADKA0SDQoFcmFuZ2UYBCADKAESLQoEcm93cxgFIAMoCzIfLmhvdXJnbGFzcy52MS5EYXRhc2V0LlJvd3NFbnRyeRIUCgdjbGFzc2VzGAYgASgNSACIAQESEAoIYnVpbHRfaW4YByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2xhc3NfbmFtZXMYCSADKAkSLQoHc2NhbGluZxgKIAEoCzIcLmhvdXJnbGFzcy52MS5EYXRhc2V0U2NhbGluZxIQCgh3YXJuaW5ncxgLIAMoCRITCgZmb3JtYXQYDCABKAlIAYgBARIVCghlbmNvZGluZxgNIAEoCUgCiAEBEhYKCWRlbGltaXRlchgOIAEoCUgDiAEBEhMKBmhlYWRlchgPIAEoCEgEiAEBEg8KB2NvbHVtbnMYECADKAkSLAoMbGFiZWxfY29sdW1uGBEgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhoKDWxhYmVsc19oZWFkZXIYEiABKAhIBYgBARI3Cg1wcmVwcm9jZXNzaW5nGBQgASgLMhsuaG91cmdsYXNzLnYxLlByZXByb2Nlc3NpbmdIBogBARIvCgdyYXRpbmdzGBUgASgLMhkuaG91cmdsYXNzLnYxLlJhdGluZ0ZhY3RzSAeIAQESMwoJZG9jdW1lbnRzGBYgASgLMhsuaG91cmdsYXNzLnYxLkRvY3VtZW50RmFjdHNICIgBARIuCgZzZXJpZXMYFyABKAsyGS5ob3VyZ2xhc3MudjEuU2VyaWVzRmFjdHNICYgBARIrCgVwYWlycxgYIAEoCzIXLmhvdXJnbGFzcy52MS5QYWlyRmFjdHNICogBARorCglSb3dzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIKCghfY2xhc3Nlc0IJCgdfZm9ybWF0QgsKCV9lbmNvZGluZ0IMCgpfZGVsaW1pdGVyQgkKB19oZWFkZXJCEAoOX2xhYmVsc19oZWFkZXJCEAoOX3ByZXByb2Nlc3NpbmdCCgoIX3JhdGluZ3NCDAoKX2RvY3VtZW50c0IJCgdfc2VyaWVzQggKBl9wYWlycyKVAQoJUGFpckZhY3RzEhUKDXNvdXJjZV9sZW5ndGgYASABKA0SFQoNdGFyZ2V0X2xlbmd0aBgCIAEoDRIWCg5zb3VyY2Vfc3ltYm9scxgDIAEoDRIWCg50YXJnZXRfc3ltYm9scxgEIAEoDRIqCgdzb3VyY2VzGAUgASgLMhkuaG91cmdsYXNzLnYxLlBhaXJTb3VyY2VzIioKC1BhaXJTb3VyY2VzEg0KBXRyYWluGAEgASgNEgwKBHRlc3QYAiABKA0ikwEKC1Nlcmllc0ZhY3RzEhAKCHNob3J0ZXN0GAEgASgNEg8KB2xvbmdlc3QYAiABKA0SDQoFdHJhaW4YAyABKAQSDAoEdGVzdBgEIAEoBBIPCgdtaXNzaW5nGAUgASgEEg0KBW1lYW5zGAYgAygBEhIKCmRldmlhdGlvbnMYByADKAESEAoIY2hhbm5lbHMYCCADKAkiaAoNRG9jdW1lbnRGYWN0cxIrCgV0cmFpbhgBIAEoCzIcLmhvdXJnbGFzcy52MS5Eb2N1bWVudENvdW50cxIqCgR0ZXN0GAIgASgLMhwuaG91cmdsYXNzLnYxLkRvY3VtZW50Q291bnRzIjAKDkRvY3VtZW50Q291bnRzEg0KBXdvcmRzGAEgASgEEg8KB2VudHJpZXMYAiABKAQiOQoLUmF0aW5nRmFjdHMSDQoFcmFuZ2UYASADKAESDQoFdHJhaW4YAiABKA0SDAoEdGVzdBgDIAEoDSIhCg5EYXRhc2V0U2NhbGluZxIPCgdkaXZpc29yGAEgASgNKq0BCgtEYXRhc2V0Um9sZRIcChhEQVRBU0VUX1JPTEVfVU5TUEVDSUZJRUQQABIVChFEQVRBU0VUX1JPTEVfUk9XUxABEhcKE0RBVEFTRVRfUk9MRV9MQUJFTFMQAhIaChZEQVRBU0VUX1JPTEVfVEVTVF9ST1dTEAMSHAoYREFUQVNFVF9ST0xFX1RFU1RfTEFCRUxTEAQSFgoSREFUQVNFVF9ST0xFX0lURU1TEAUyoAMKDkRhdGFzZXRTZXJ2aWNlElUKDExpc3REYXRhc2V0cxIhLmhvdXJnbGFzcy52MS5MaXN0RGF0YXNldHNSZXF1ZXN0GiIuaG91cmdsYXNzLnYxLkxpc3REYXRhc2V0c1Jlc3BvbnNlEkQKCkdldERhdGFzZXQSHy5ob3VyZ2xhc3MudjEuR2V0RGF0YXNldFJlcXVlc3QaFS5ob3VyZ2xhc3MudjEuRGF0YXNldBJMCg1DcmVhdGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkNyZWF0ZURhdGFzZXRSZXF1ZXN0GhUuaG91cmdsYXNzLnYxLkRhdGFzZXQoARJJCghSZWFkUm93cxIdLmhvdXJnbGFzcy52MS5SZWFkUm93c1JlcXVlc3QaHi5ob3VyZ2xhc3MudjEuUmVhZFJvd3NSZXNwb25zZRJYCg1EZWxldGVEYXRhc2V0EiIuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXF1ZXN0GiMuaG91cmdsYXNzLnYxLkRlbGV0ZURhdGFzZXRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_inference, file_hourglass_v1_registry]);
 
 /**
  * @generated from message hourglass.v1.ListDatasetsRequest
@@ -415,6 +415,13 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
    * @generated from field: optional hourglass.v1.SeriesFacts series = 23;
    */
   series?: SeriesFacts | undefined;
+
+  /**
+   * Of a data set of pairs: rows are numbers of symbols, [source | target].
+   *
+   * @generated from field: optional hourglass.v1.PairFacts pairs = 24;
+   */
+  pairs?: PairFacts | undefined;
 };
 
 /**
@@ -423,6 +430,71 @@ export type Dataset = Message<"hourglass.v1.Dataset"> & {
  */
 export const DatasetSchema: GenMessage<Dataset> = /*@__PURE__*/
   messageDesc(file_hourglass_v1_dataset, 10);
+
+/**
+ * @generated from message hourglass.v1.PairFacts
+ */
+export type PairFacts = Message<"hourglass.v1.PairFacts"> & {
+  /**
+   * Symbols of the longest source, and of the longest target with its end.
+   *
+   * @generated from field: uint32 source_length = 1;
+   */
+  sourceLength: number;
+
+  /**
+   * @generated from field: uint32 target_length = 2;
+   */
+  targetLength: number;
+
+  /**
+   * Different symbols.
+   *
+   * @generated from field: uint32 source_symbols = 3;
+   */
+  sourceSymbols: number;
+
+  /**
+   * @generated from field: uint32 target_symbols = 4;
+   */
+  targetSymbols: number;
+
+  /**
+   * Different sources; a source with several targets makes several rows.
+   *
+   * @generated from field: hourglass.v1.PairSources sources = 5;
+   */
+  sources?: PairSources | undefined;
+};
+
+/**
+ * Describes the message hourglass.v1.PairFacts.
+ * Use `create(PairFactsSchema)` to create a new message.
+ */
+export const PairFactsSchema: GenMessage<PairFacts> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 11);
+
+/**
+ * @generated from message hourglass.v1.PairSources
+ */
+export type PairSources = Message<"hourglass.v1.PairSources"> & {
+  /**
+   * @generated from field: uint32 train = 1;
+   */
+  train: number;
+
+  /**
+   * @generated from field: uint32 test = 2;
+   */
+  test: number;
+};
+
+/**
+ * Describes the message hourglass.v1.PairSources.
+ * Use `create(PairSourcesSchema)` to create a new message.
+ */
+export const PairSourcesSchema: GenMessage<PairSources> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_dataset, 12);
 
 /**
  * @generated from message hourglass.v1.SeriesFacts
@@ -486,7 +558,7 @@ export type SeriesFacts = Message<"hourglass.v1.SeriesFacts"> & {
  * Use `create(SeriesFactsSchema)` to create a new message.
  */
 export const SeriesFactsSchema: GenMessage<SeriesFacts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 11);
+  messageDesc(file_hourglass_v1_dataset, 13);
 
 /**
  * @generated from message hourglass.v1.DocumentFacts
@@ -508,7 +580,7 @@ export type DocumentFacts = Message<"hourglass.v1.DocumentFacts"> & {
  * Use `create(DocumentFactsSchema)` to create a new message.
  */
 export const DocumentFactsSchema: GenMessage<DocumentFacts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 12);
+  messageDesc(file_hourglass_v1_dataset, 14);
 
 /**
  * @generated from message hourglass.v1.DocumentCounts
@@ -534,7 +606,7 @@ export type DocumentCounts = Message<"hourglass.v1.DocumentCounts"> & {
  * Use `create(DocumentCountsSchema)` to create a new message.
  */
 export const DocumentCountsSchema: GenMessage<DocumentCounts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 13);
+  messageDesc(file_hourglass_v1_dataset, 15);
 
 /**
  * @generated from message hourglass.v1.RatingFacts
@@ -567,7 +639,7 @@ export type RatingFacts = Message<"hourglass.v1.RatingFacts"> & {
  * Use `create(RatingFactsSchema)` to create a new message.
  */
 export const RatingFactsSchema: GenMessage<RatingFacts> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 14);
+  messageDesc(file_hourglass_v1_dataset, 16);
 
 /**
  * What was done to the values: value of a row = uploaded value / divisor.
@@ -588,7 +660,7 @@ export type DatasetScaling = Message<"hourglass.v1.DatasetScaling"> & {
  * Use `create(DatasetScalingSchema)` to create a new message.
  */
 export const DatasetScalingSchema: GenMessage<DatasetScaling> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_dataset, 15);
+  messageDesc(file_hourglass_v1_dataset, 17);
 
 /**
  * @generated from enum hourglass.v1.DatasetRole
