@@ -1,7 +1,7 @@
 /**
  * `npm run bench:train`: milliseconds per training step of four nets on every engine that is there and, in the same
  * interleaved rounds, in PyTorch, JAX and Keras where BENCH_PYTHON (or python3) has them. Writes train.md and train.json, in which
- * other processors' figures, and nets that were left out, stay as they are.
+ * figures of other processors and other Nodes, and nets that were left out, stay as they are.
  *
  *   npm run bench:train -- [--nets mlp,deep,conv,photo] [--threads 1,2] [--steps 3000] [--rounds 9] [--milliseconds 600]
  *                          [--only onnx,PyTorch] [--dry]

@@ -28,9 +28,13 @@ export interface Result {
   readonly notes: readonly string[];
 }
 
-/** Results with those of a new run: of its processor, the nets and numbers of threads that it measured are replaced. */
+/** What a chapter is about: Node 20 makes the fused passes on one thread, later ones on all. */
+const title = ({ processor, system }: Result): string =>
+  `${processor.name}, ${/Node \d+/.exec(system)?.[0] ?? 'another runtime'}`;
+
+/** Results with those of a new run: of its processor and Node, the nets and numbers of threads that it measured are replaced. */
 export function withResult(results: readonly Result[], fresh: Result): Result[] {
-  const earlier = results.find(({ processor }) => processor.name === fresh.processor.name);
+  const earlier = results.find((result) => title(result) === title(fresh));
   const again = ({ net, threads }: Row) => fresh.rows.some((row) => row.net === net && row.threads === threads);
   const merged: Result = {
     ...fresh,
@@ -82,16 +86,17 @@ function table(rows: readonly Row[]): string[] {
 
 const head = `# Milliseconds per training step
 
-Written by \`npm run bench:train\`, one chapter for each processor; a run replaces what it measures again of its own. Raw samples
+Written by \`npm run bench:train\`, one chapter for each processor and Node; a run replaces what it measures again of its own. Raw samples
 in train.json. Batch 128, float32, binary cross-entropy (the photographs' codec: batch 16, squared error), Adam. All start from the same parameters and see the same data; their losses
 after three steps agree to 0.1 %. Rounds begin after the steps in the column "after steps", by which units have died and moments have
 decayed. "Processor ms" is the time of all threads of a contender together, in which other load of the machine shows up less. Each contender runs in a process of its own, pinned to as many processors as it has threads. Rounds are interleaved: medians
 of them.
 `;
 
-function chapter({ processor, system, versions, rows, notes }: Result): string[] {
+function chapter(result: Result): string[] {
+  const { processor, system, versions, rows, notes } = result;
   const lines = [
-    `## ${processor.name}`,
+    `## ${title(result)}`,
     '',
     ...(processor.flags.length > 0 ? [`- Flags: ${processor.flags.join(' ')}`] : []),
     `- System: ${system}`,

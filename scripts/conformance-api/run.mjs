@@ -45,6 +45,9 @@ const freePort = () =>
 const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-api-'));
 const [http, grpc, metrics] = [await freePort(), await freePort(), await freePort()];
 const url = `http://127.0.0.1:${http}`;
+// With access control on: the contract says that a key is needed, and that has to be true.
+const { newKey } = await import(path.join(root, 'dist/access/api-key.js'));
+const key = newKey();
 const server = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'up'], {
   env: {
     ...process.env,
@@ -53,6 +56,8 @@ const server = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'up'], 
     HOURGLASS_GRPC_PORT: String(grpc),
     HOURGLASS_METRICS_PORT: String(metrics),
     HOURGLASS_STARTER: 'off',
+    HOURGLASS_AUTH: 'keys',
+    HOURGLASS_ADMIN_KEY: key,
     HOURGLASS_HEARTBEAT: '1s',
   },
   stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,7 +69,7 @@ const send = async (method, target, body, type = 'application/json') => {
   const answer = await fetch(url + target, {
     method,
     body,
-    headers: body === undefined ? {} : { 'content-type': type },
+    headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': type }) },
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${target}: ${answer.status} ${text}`);
@@ -119,6 +124,8 @@ try {
     '--continue-on-failure',
     '--request-timeout',
     '20',
+    '--header',
+    `Authorization: Bearer ${key}`,
   );
   const child = spawn(program, args, {
     cwd: folder,

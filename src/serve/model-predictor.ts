@@ -135,8 +135,10 @@ export class ModelPredictor implements Predictor {
   predict(caller: Caller, request: PredictRequest): Promise<Prediction> {
     return new Promise((resolve, reject) => {
       const receiver: PredictionReceiver = {
-        answered: ({ outputs, ...prediction }) =>
-          resolve({ ...prediction, outputs: { ...outputs, data: outputs.data.slice() } }),
+        answered: (prediction) => {
+          const { dtype, shape, data } = prediction.outputs;
+          resolve({ ...prediction, outputs: { dtype, shape, data: data.slice() } });
+        },
         failed: reject,
       };
       if (!this.predictInTurn(caller, request, receiver)) this.#predictSlowly(caller, request).then(resolve, reject);
@@ -286,13 +288,14 @@ export class ModelPredictor implements Predictor {
     { data, finite }: BatchAnswer,
   ): Prediction {
     const { manifest } = served;
+    const { name: model, version, inputShape: rowShape } = manifest;
     if (!finite && findNonFinite(data) >= 0) throw this.#nonFiniteAnswer(served, operation, inputs.data);
     this.#runs.observer.answered(operation, rows);
+    const outputs = float32(answerShape(manifest, operation, inputs.shape), data);
+    const prediction: Prediction = { model, version, outputs, rowShape };
+    if (operation !== 'classify' && !outside) return prediction;
     return {
-      model: manifest.name,
-      version: manifest.version,
-      outputs: float32(answerShape(manifest, operation, inputs.shape), data),
-      rowShape: manifest.inputShape,
+      ...prediction,
       ...(operation === 'classify' && manifest.classes && { classes: manifest.classes }),
       ...(outside && { warnings: [rangeWarning(manifest, outside)] }),
     };

@@ -49,10 +49,8 @@ export async function sendRows(
 
 /** Names and values in turn. */
 export function answerHeaders(type: RowsType, { model, version, outputs, warnings }: Prediction): string[] {
-  const headers = [
-    ...['content-type', type, 'cache-control', 'no-store', 'vary', 'accept'],
-    ...['x-hourglass-model', `${model}@${version}`, 'x-hourglass-shape', outputs.shape.join(',')],
-  ];
+  const headers = ['content-type', type as string, 'cache-control', 'no-store', 'vary', 'accept'];
+  headers.push('x-hourglass-model', `${model}@${version}`, 'x-hourglass-shape', outputs.shape.join(','));
   if (warnings) headers.push(warningHeader, shortened(warnings));
   return headers;
 }
