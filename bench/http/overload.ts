@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { denseAutoencoder } from '../serve/nets.ts';
 import { wrk } from './load.ts';
+import { denseAutoencoder } from './nets.ts';
 import { codes, filesOf, row, startService, values } from './service.ts';
 
 const run = promisify(execFile);

@@ -11,7 +11,7 @@ import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import type { ModelFiles } from '../../test/helpers/onnx-models.ts';
 import { startRedis } from '../../test/helpers/redis.ts';
 import { metaOf } from '../../test/serve/serving.ts';
-import { denseAutoencoder } from '../serve/nets.ts';
+import { denseAutoencoder } from './nets.ts';
 
 export const [values, codes] = [784, 32];
 

@@ -9,7 +9,7 @@ import { float32 } from '../base/ndarray.ts';
 import { readSafetensors, writeSafetensors } from '../base/safetensors.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { ResultCache } from '../store/contract.ts';
-import { type FitOptions, fitPrincipalComponents, largestFull, type PrincipalComponents } from './pca.ts';
+import { type FitOptions, findsAll, fitPrincipalComponents, type PrincipalComponents } from './pca.ts';
 
 export interface CachedFitOptions extends Omit<FitOptions, 'split'> {
   readonly dataset: Dataset;
@@ -22,7 +22,7 @@ export async function cachedPrincipalComponents(options: CachedFitOptions): Prom
   const { dataset, results } = options;
   const split = dataset.split('train');
   if (!results) return fitPrincipalComponents({ ...options, split });
-  const suffix = split.rowSize <= largestFull ? '' : `-${options.components}`;
+  const suffix = findsAll(split.rowSize, options.components) ? '' : `-${options.components}`;
   const key = `${dataset.info.hash}${suffix}.pca`;
   const kept = parse(await results.read(key), split.rowSize);
   if (kept) return kept;

@@ -35,12 +35,12 @@ export interface FitOptions {
 
 /** row size up to which PCA is fitted */
 export const largestRow = 4096;
-/** row size up to which all components are found at once */
-export const largestFull = 1024;
+/** Whether all components of rows of this size are found at once: when a good part of them is wanted. */
+export const findsAll = (size: number, components: number): boolean => size <= 1024 && 8 * components > size;
 const defaultWork = 2e11;
 const blockRows = 2048;
 
-/** All components for rows of at most `largestFull` values, else the wanted ones. */
+/** All components where `findsAll`, else the wanted ones. */
 export async function fitPrincipalComponents(options: FitOptions): Promise<PrincipalComponents> {
   const { split, gemm } = options;
   const size = split.rowSize;
@@ -50,7 +50,7 @@ export async function fitPrincipalComponents(options: FitOptions): Promise<Princ
   for (let i = 0; i < covariance.length; i++) covariance[i]! /= fittedRows;
   let totalVariance = 0;
   for (let i = 0; i < size; i++) totalVariance += covariance[i * size + i]!;
-  const count = size <= largestFull ? size : Math.min(size, options.components);
+  const count = findsAll(size, options.components) ? size : Math.min(size, options.components);
   const { values, vectors } =
     count === size ? symmetricEigen(covariance, size) : leadingEigen(covariance, size, count, gemm);
   return {

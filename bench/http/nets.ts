@@ -1,20 +1,10 @@
-/** The autoencoders that bench/serve.ts serves: sigmoid layers with fixed random weights, written by the exporter. */
+/** Autoencoders to serve: sigmoid layers with fixed random weights, written by the exporter. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { NdArrays } from '../../src/base/ndarray.ts';
 import { exportOnnx } from '../../src/engine/export.ts';
 
-export interface Net {
-  readonly name: string;
-  /** of the encoder; the decoder mirrors them */
-  readonly widths: readonly number[];
-}
-
-export const nets: readonly Net[] = [
-  { name: 'small', widths: [784, 128, 32] },
-  { name: 'deep', widths: [784, 1000, 500, 250, 30] },
-];
-
+/** `widths` are of the encoder; the decoder mirrors them. */
 export function denseAutoencoder(widths: readonly number[]): { encoder: Uint8Array; decoder: Uint8Array } {
   return { encoder: stack('encoder', 'x', 'z', widths), decoder: stack('decoder', 'z', 'x', widths.toReversed()) };
 }
