@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TSchema } from 'typebox';
 import type { Demanded } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
@@ -12,18 +13,37 @@ import type { App, RouteParts } from '../http/route-parts.ts';
 import { warnInHeader } from '../http/rows-answer.ts';
 import { problem } from '../http/schemas.ts';
 import type { Coding } from '../inflate.ts';
+import { readJson } from '../json/read.ts';
 import { bytesOfRows } from '../row-conversion.ts';
 import type { Tenant } from '../tenants.ts';
 import { infer } from './infer.ts';
 import { describeModel, listNames, type OipModel, oipExtensions, parseName, platform } from './models.ts';
 import { deflateBody, headerLength, inflateBody, parseInfer } from './rest-body.ts';
+import {
+  Live,
+  ModelConfig,
+  ModelFacts,
+  ModelNames,
+  ModelParams,
+  ModelReady,
+  ModelStatistics,
+  Nothing,
+  RepositoryIndex,
+  ServerFacts,
+  VersionParams,
+} from './schemas.ts';
 
 const tags = ['open inference protocol'];
-const anyJson = { content: { [json]: { schema: { type: 'object' } } } };
-const ok = (description: string) => ({ description, ...anyJson });
+const anyObject = { type: 'object' } as const;
+const anyJson = { content: { [json]: { schema: anyObject } } };
+const ok = (description: string, schema: TSchema) => ({ description, content: { [json]: { schema } } });
+/** The handler reads the names itself, so that its errors say what is wrong. */
+const handlerChecks = ['params', 'body'] as const;
+const paramsOf = (url: string) =>
+  url.includes(':') && { params: url.includes(':version') ? VersionParams : ModelParams };
 const notFound = problem('No such model, version or alias');
 
-interface ModelParams {
+interface Named {
   readonly model: string;
   readonly version?: string;
 }
@@ -34,35 +54,47 @@ const leastCompressed = 1024;
 export function oipRoutes(app: App, parts: RouteParts): void {
   const { readiness, config, observer, version, limits } = parts;
   const describe = (request: FastifyRequest): Promise<OipModel> => {
-    const { model, version: wanted } = request.params as ModelParams;
+    const { model, version: wanted } = request.params as Named;
     return describeModel(request.tenant, request.caller, parseName(model, wanted));
   };
   const get = (
     url: string,
     summary: string,
+    answer: TSchema,
     handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
     scope: Demanded = 'infer',
   ) =>
     app.get(
       url,
       {
-        config: { scope, errorMember: true },
-        schema: { tags, summary, response: { 200: ok(summary), ...(url.includes(':') && { 404: notFound }) } },
+        config: { scope, errorMember: true, handlerChecks: [...handlerChecks] },
+        schema: {
+          ...{ tags, summary },
+          ...paramsOf(url),
+          response: { 200: ok(summary, answer), ...(url.includes(':') && { 404: notFound }) },
+        },
       },
       handler,
     );
-  const getModel = (path: string, summary: string, answer: (model: OipModel, tenant: Tenant) => unknown): void => {
+  const getModel = (
+    path: string,
+    summary: string,
+    schema: TSchema,
+    answer: (model: OipModel, tenant: Tenant) => unknown,
+  ): void => {
     for (const of of ['', '/versions/:version']) {
-      get(`/v2/models/:model${of}${path}`, of ? `${summary}, of a version or alias` : summary, async (request) =>
+      const title = of ? `${summary}, of a version or alias` : summary;
+      get(`/v2/models/:model${of}${path}`, title, schema, async (request) =>
         answer(await describe(request), request.tenant),
       );
     }
   };
 
-  get('/v2/health/live', 'Is the server alive?', async () => ({ live: true, ready: true }), 'open');
+  get('/v2/health/live', 'Is the server alive?', Live, async () => ({ live: true, ready: true }), 'open');
   get(
     '/v2/health/ready',
     'Can the server answer inferences?',
+    Live,
     async (_request, reply) => {
       const { parts: states } = await readiness.report();
       const ready = states.registry.ready && states.models.ready && states.server.ready;
@@ -72,25 +104,32 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     'open',
   );
   const server = async () => ({ name: 'hourglass', version, extensions: oipExtensions });
-  get('/v2', 'Name, version and extensions of the server', server);
+  get('/v2', 'Name, version and extensions of the server', ServerFacts, server);
   app.get('/v2/', { config: { scope: 'infer', errorMember: true }, schema: { hide: true } }, server);
-  get('/v2/models', 'Names of all models', async ({ tenant }) => ({
+  get('/v2/models', 'Names of all models', ModelNames, async ({ tenant }) => ({
     models: (await listNames(tenant)).map(({ name }) => name),
   }));
-  get('/v2/models/stats', 'Counts and times of inferences, of each model version', async ({ tenant }) => ({
-    model_stats: tenant.predictions.statistics().map(statisticsOf),
-  }));
+  get(
+    '/v2/models/stats',
+    'Counts and times of inferences, of each model version',
+    ModelStatistics,
+    async ({ tenant }) => ({
+      model_stats: tenant.predictions.statistics().map(statisticsOf),
+    }),
+  );
 
-  getModel('', 'Inputs and outputs of a model', (model) => ({
+  getModel('', 'Inputs and outputs of a model', ModelFacts, (model) => ({
     name: model.name,
     versions: model.versions,
     platform,
     inputs: [model.input],
     outputs: [model.output],
   }));
-  getModel('/ready', 'Can the model answer?', ({ name }) => ({ name, ready: true }));
-  getModel('/config', 'Configuration of a model in the form of Triton', (model) => configOf(model, config.maxBatch));
-  getModel('/stats', 'Counts and times of inferences', (model, { predictions }) => ({
+  getModel('/ready', 'Can the model answer?', ModelReady, ({ name }) => ({ name, ready: true }));
+  getModel('/config', 'Configuration of a model in the form of Triton', ModelConfig, (model) =>
+    configOf(model, config.maxBatch),
+  );
+  getModel('/stats', 'Counts and times of inferences', ModelStatistics, (model, { predictions }) => ({
     model_stats: [
       statisticsOf(
         predictions
@@ -107,25 +146,34 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     url: string,
     summary: string,
     scope: Demanded,
+    answer: TSchema,
     handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ) =>
     app.post(
       url,
       {
-        config: { scope, body: 'any', optionalBody: true, errorMember: true, handlerChecks: ['body'] },
-        schema: { tags, summary, body: anyJson, response: { 200: ok(summary), 404: notFound } },
+        config: { scope, body: 'any', optionalBody: true, errorMember: true, handlerChecks: [...handlerChecks] },
+        schema: {
+          ...{ tags, summary, body: anyJson },
+          ...paramsOf(url),
+          response: { 200: ok(summary, answer), 404: notFound },
+        },
       },
-      handler,
+      async (request, reply) => {
+        await checkOptions(request.body as Buffer | undefined);
+        return handler(request, reply);
+      },
     );
-  post('/v2/repository/index', 'All models with their newest version', 'infer', async ({ tenant }) =>
+  post('/v2/repository/index', 'All models with their newest version', 'infer', RepositoryIndex, async ({ tenant }) =>
     (await listNames(tenant)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
   );
   post(
     '/v2/repository/models/:model/load',
     'Bring a model into memory before it is asked',
     'publish',
+    Nothing,
     async (request) => {
-      const { model } = request.params as ModelParams;
+      const { model } = request.params as Named;
       await request.tenant.predictions.load(request.caller, parseName(model).model);
       return {};
     },
@@ -134,15 +182,16 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     '/v2/repository/models/:model/unload',
     'Drop a model from memory; the next inference loads it again',
     'publish',
+    Nothing,
     async (request) => {
-      const { model } = request.params as ModelParams;
+      const { model } = request.params as Named;
       await request.tenant.predictions.unload(request.caller, parseName(model).model);
       return {};
     },
   );
 
   const inferHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { model, version: wanted } = request.params as ModelParams;
+    const { model, version: wanted } = request.params as Named;
     const { headers, caller } = request;
     const length = headers[headerLength];
     const body = await inflateBody(
@@ -192,12 +241,13 @@ export function oipRoutes(app: App, parts: RouteParts): void {
     app.post(
       `/v2/models/:model${of}/infer`,
       {
-        config: { scope: 'infer', body: 'any', errorMember: true, handlerChecks: ['body'] },
+        config: { scope: 'infer', body: 'any', errorMember: true, handlerChecks: [...handlerChecks] },
         schema: {
           tags,
           summary: of
             ? 'Infer with a version or an alias'
             : 'Infer: rows to codes, codes to rows …; the operation is in the name',
+          params: of ? VersionParams : ModelParams,
           body: {
             content: {
               [json]: { schema: { type: 'object' } },
@@ -205,7 +255,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
             },
           },
           response: {
-            200: ok('Outputs as JSON, or as bytes behind the JSON where the request asks for them'),
+            200: ok('Outputs as JSON, or as bytes behind the JSON where the request asks for them', anyObject),
             400: problem('The request does not follow the protocol, or names other tensors than the model has'),
             404: notFound,
             409: problem('The model does not answer this operation'),
@@ -221,6 +271,16 @@ export function oipRoutes(app: App, parts: RouteParts): void {
       inferHandler,
     );
   }
+}
+
+/** The options of a call, none of which changes what it does here. Throws `malformed-json`, `invalid-request`. */
+async function checkOptions(body: Buffer | undefined): Promise<void> {
+  if (body === undefined || body.length === 0) return;
+  const options = await readJson(body);
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+  throw new HourglassError('invalid-request', 'The body must be a JSON object, or be left out.', {
+    expected: 'object',
+  });
 }
 
 /** Compressed where the client asks for it by name and it is worth it. */

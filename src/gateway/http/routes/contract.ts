@@ -5,6 +5,9 @@ import type { Contract } from '../contract.ts';
 import { contractPage } from '../contract-page.ts';
 import { exampleDigit } from '../example-picture.ts';
 import type { App } from '../route-parts.ts';
+import { problem } from '../schemas.ts';
+
+const hidden = { 404: problem('This server keeps its contract to itself: HOURGLASS_DOCS') };
 
 export function contractRoutes(app: App): void {
   app.get(
@@ -19,6 +22,7 @@ export function contractRoutes(app: App): void {
             description: 'The document',
             content: { 'application/yaml': { schema: {} } },
           },
+          ...hidden,
         },
       },
     },
@@ -35,7 +39,10 @@ export function contractRoutes(app: App): void {
       schema: {
         tags: ['service'],
         summary: 'The same as JSON',
-        response: { 200: { description: 'The document', content: { 'application/json': { schema: {} } } } },
+        response: {
+          200: { description: 'The document', content: { 'application/json': { schema: {} } } },
+          ...hidden,
+        },
       },
     },
     async (_request, reply) => {
@@ -51,7 +58,10 @@ export function contractRoutes(app: App): void {
       schema: {
         tags: ['service'],
         summary: 'This contract as a page to read',
-        response: { 200: { description: 'The page', content: { 'text/html': { schema: { type: 'string' } } } } },
+        response: {
+          200: { description: 'The page', content: { 'text/html': { schema: { type: 'string' } } } },
+          ...hidden,
+        },
       },
     },
     async ({ protocol, host }, reply) => {

@@ -57,8 +57,8 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
     async (request, reply) => {
       negotiate(request.headers.accept, [eventStream]);
       const header = request.headers['last-event-id'];
-      const lastEventId =
-        request.query.lastEventId ?? (typeof header === 'string' && header !== '' ? header : undefined);
+      // A browser that connects again sends the newest id in the header, to the URL that it began with.
+      const lastEventId = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
       const giveBack = limits.watchers.take(clientOf(request.raw.socket.remoteAddress));
       metrics.move('eventStreams', 1, { transport: 'rest' });
       whenEnded(reply.raw, () => {

@@ -31,6 +31,14 @@ const contentTypes: Readonly<Record<string, string>> = {
   csv: 'text/csv; charset=utf-8',
   txt: 'text/plain; charset=utf-8',
 };
+const otherType = 'application/octet-stream';
+/** of the contract */
+const fileContent = Object.fromEntries(
+  [otherType, ...Object.values(contentTypes)].map((type) => [
+    type.replace(/;.*/, ''),
+    { schema: type.endsWith('json') ? {} : { type: 'string', format: 'binary' } },
+  ]),
+);
 
 export function modelRoutes(app: App, parts: RouteParts): void {
   app.get(
@@ -147,7 +155,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
         response: {
           200: {
             description: 'The file; its ETag is its SHA-256',
-            content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+            content: fileContent,
           },
           304: noContent('The copy at hand is the file'),
           404: problem('No such model, version or file'),
@@ -162,7 +170,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
       const etag = entry && `"${entry.sha256}"`;
       if (etag !== undefined && matches(headers['if-none-match'], etag))
         return reply.status(304).header('etag', etag).send(undefined);
-      const type = contentTypes[params.file.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      const type = contentTypes[params.file.split('.').at(-1) ?? ''] ?? otherType;
       reply
         .header('etag', etag)
         .header('cache-control', 'private, no-cache')
