@@ -1,9 +1,10 @@
 /**
- * `npm run bench:restoration -- --task denoise|inpaint --train DIR --test DIR[,DIR…]`: trains a model that restores pictures on a folder of
+ * `npm run bench:restoration -- --task denoise|inpaint --train DIR --test DIR[:COUNT][,DIR…]`: trains a model that restores pictures on a folder of
  * pictures, restores damaged ones of others with it and with what Python has (BM3D, biharmonic inpainting), on the very same files, and
  * writes restoration.md.
  *
- *   --python PYTHON: with bm3d, scikit-image and pillow   --keep DIR: where the model is kept and found again   --limit n: pictures of each folder
+ *   --python PYTHON: with bm3d, scikit-image and pillow, for sets of at most --most pictures   --keep DIR: where the model is kept and found again
+ *   --peers FILE: where the peers' figures of a set are kept and found again, for they take longer than ours
  *   --epochs, --crops, --crop, --maps, --blocks, --stride, --batch, --rate: default as below   --threads 1   --out FILE
  */
 
@@ -32,7 +33,8 @@ const { values: options } = parseArgs({
     test: { type: 'string' },
     python: { type: 'string' },
     keep: { type: 'string' },
-    limit: { type: 'string' },
+    peers: { type: 'string' },
+    most: { type: 'string', default: '10' },
     epochs: { type: 'string' },
     crops: { type: 'string' },
     crop: { type: 'string' },
@@ -148,11 +150,18 @@ const peers = {
   inpaint: ['mean colour around the hole', 'biharmonic'],
 } as const;
 
-async function score(folder: string): Promise<{ set: string; pictures: number; scores: Scores; seconds: number }> {
-  const limit = options.limit === undefined ? undefined : Number(options.limit);
+/** Sums over the pictures, by task, set and number of pictures. */
+const peerSums: Record<string, Record<string, number>> = options.peers && existsSync(options.peers)
+  ? JSON.parse(readFileSync(options.peers, 'utf8'))
+  : {};
+
+/** `set`: a folder, with `:5` five pictures evenly over it. */
+async function score(set: string): Promise<{ set: string; pictures: number; scores: Scores; seconds: number }> {
+  const [folder = '', limit] = set.split(':');
   const files = picturesIn(folder);
   // Evenly over the folder.
-  const count = Math.min(limit ?? files.length, files.length);
+  const count = Math.min(limit === undefined ? files.length : Number(limit), files.length);
+  const python = count <= Number(options.most) ? options.python : undefined;
   const chosen = Array.from({ length: count }, (_, i) => files[Math.floor((i * files.length) / count)] as string);
   const pictures = await loadPictures(chosen);
   const sums: Record<string, number> = { damaged: 0, Hourglass: 0 };
@@ -160,6 +169,8 @@ async function score(folder: string): Promise<{ set: string; pictures: number; s
   const png = (name: string, { data, ...size }: Raster) =>
     encodePng(Uint8Array.from(data), size).then((file) => writeFileSync(path.join(shared, name), file));
   let seconds = 0;
+  const key = [task, folder, count].join(' ');
+  const isKnown = peerSums[key] !== undefined;
   try {
     for (const [i, picture] of pictures.entries()) {
       const name = path.basename(chosen[i] as string);
@@ -169,20 +180,21 @@ async function score(folder: string): Promise<{ set: string; pictures: number; s
       seconds += (performance.now() - began) / 1000 / pictures.length;
       sums.damaged! += decibels(picture, raster, holes);
       sums.Hourglass! += decibels(picture, restored, holes);
-      if (options.python === undefined) continue;
+      if (python === undefined || isKnown) continue;
       await png(`${i}.clean.png`, picture);
       await png(`${i}.damaged.png`, raster);
       if (holes) await png(`${i}.holes.png`, { ...picture, channels: 1, data: holes.map((hole) => 255 * hole) });
     }
-    if (options.python !== undefined) {
+    if (python !== undefined && !isKnown) {
       const script = path.join(import.meta.dirname, 'python/restoration.py');
-      const lines = execFileSync(options.python, [script, task, shared, String(pictures.length)], {
+      const lines = execFileSync(python, [script, task, shared, String(pictures.length)], {
         maxBuffer: 2 ** 26,
         stdio: ['ignore', 'pipe', 'inherit'],
       });
-      for (const [name, sum] of Object.entries(JSON.parse(lines.toString()) as Record<string, number>))
-        sums[name] = sum;
+      peerSums[key] = JSON.parse(lines.toString()) as Record<string, number>;
+      if (options.peers) writeFileSync(options.peers, JSON.stringify(peerSums));
     }
+    Object.assign(sums, peerSums[key]);
   } finally {
     rmSync(shared, { recursive: true });
   }

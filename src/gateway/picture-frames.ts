@@ -1,10 +1,10 @@
 /** A picture as a file becomes a frame of a codec for pictures: what both transports do alike. */
 
-import type { Caller } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 import type { PictureTarget } from '../codec/picture/choose-step.ts';
 import { decodeWhole } from '../data/image.ts';
 import type { PictureCodecs, PictureManifest, ServedFrame } from '../serve/pictures.ts';
+import type { Asked } from '../serve/working-version.ts';
 
 /** The picture, and what is asked of its frame; kind and search are of frames of rows. */
 export interface PictureQuestion extends PictureTarget {
@@ -16,7 +16,7 @@ export interface PictureQuestion extends PictureTarget {
 /** Throws `invalid-request` for what only rows have, and what `PictureCodecs.encode` throws. */
 export async function encodePictureFrame(
   codecs: PictureCodecs,
-  asked: { readonly caller: Caller; readonly model: string | undefined; readonly found: PictureManifest },
+  asked: Asked<PictureManifest>,
   bytes: Uint8Array,
   { kind, search, receipt: _, ...target }: PictureQuestion,
   maxPixels: number,

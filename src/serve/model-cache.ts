@@ -10,7 +10,7 @@ import type { Manifest } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ModelPool } from '../runtime/pool.ts';
-import { poolKeyOf, ServedModel } from './served-model.ts';
+import { pictureError, poolKeyOf, ServedModel } from './served-model.ts';
 
 export interface ModelCacheOptions {
   readonly registry: Registry;
@@ -97,7 +97,7 @@ export class ModelCache {
     return known.model;
   }
 
-  /** Throws what `Registry.resolve` and `ServedModel.load` throw. */
+  /** Throws what `Registry.resolve` and `ServedModel.load` throw, and `operation-not-supported` for a version that takes pictures. */
   async get(reference: string): Promise<ServedModel> {
     const { kind } = parseReference(reference);
     let failure: unknown;
@@ -105,6 +105,9 @@ export class ModelCache {
       const look = { since: performance.now(), revision: this.#options.registry.revision };
       // When no version is left, the reason why the newest failed says most.
       const manifest = await this.resolve(reference).catch((error) => Promise.reject(failure ?? error));
+      // Its files take no rows: trying them would look like damage.
+      const refusal = pictureError(manifest);
+      if (refusal) throw refusal;
       try {
         const model = await this.#ready(manifest, this.#last.get(reference));
         if (kind !== 'version') remember(this.#last, reference, model);

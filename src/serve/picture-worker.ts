@@ -5,6 +5,7 @@ import { HourglassError } from '../base/errors.ts';
 import { entry } from '../platform/entry.ts';
 import { takeDenormalsAsZero } from '../runtime/session.ts';
 import type { PictureFiles, PictureReply, PictureRequest, PictureTask } from './picture-thread.ts';
+import type { Demand } from './predictor.ts';
 import { overloadError } from './refusal.ts';
 
 /** Pictures are large: few wait. */
@@ -17,11 +18,19 @@ export class PictureWorker {
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  /** Throws what the codec or the network throws, `overloaded`, `model-crashed`, and what `read` throws. */
-  async run(key: string, task: PictureTask, read: () => Promise<PictureFiles>): Promise<Answered> {
+  /** Throws what the codec or the network throws, `overloaded`, `model-crashed`, what `read` throws, and the reason of a demand that is over when its turn comes. */
+  async run(
+    key: string,
+    task: PictureTask,
+    read: () => Promise<PictureFiles>,
+    demand?: Pick<Demand, 'isOver'>,
+  ): Promise<Answered> {
     if (this.#waiting >= mostWaiting) throw overloadError(this.#waiting, 1);
     this.#waiting++;
     const turn = this.#last.then(async () => {
+      // Nobody waits for it any more: others may.
+      const over = demand?.isOver();
+      if (over) throw over;
       const first = await this.#ask({ key, task });
       return first.type === 'forgotten' ? this.#ask({ key, task, files: await read() }) : first;
     });

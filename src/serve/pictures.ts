@@ -14,7 +14,7 @@ import { FrameIndex } from './frame-index.ts';
 import { betterWebp } from './picture-alternatives.ts';
 import type { PictureFiles } from './picture-thread.ts';
 import { PictureWorker } from './picture-worker.ts';
-import type { Predictor } from './predictor.ts';
+import type { Demand, Predictor } from './predictor.ts';
 import { poolKeyOf } from './served-model.ts';
 import { type Asked, askWorkingVersion } from './working-version.ts';
 
@@ -84,7 +84,7 @@ export class PictureCodecs {
       const { name, version, picture } = manifest;
       const raster = await read(picture.channels as 1 | 3 | 4);
       const task = { type: 'encode', name, raster, target } as const;
-      const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
+      const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest), asked.demand);
       if (reply.type !== 'encoded') throw new Error('a picture to encode was decoded');
       const { frame, receipt } = reply;
       const alternatives = this.#webp && (await betterWebp(this.#webp, { raster, receipt, target, picture }));
@@ -103,7 +103,13 @@ export class PictureCodecs {
       model,
       region,
       maxPixels,
-    }: { readonly model: string | undefined; readonly region?: Region | undefined; readonly maxPixels: number },
+      demand,
+    }: {
+      readonly model: string | undefined;
+      readonly region?: Region | undefined;
+      readonly maxPixels: number;
+      readonly demand?: Pick<Demand, 'isOver'>;
+    },
   ): Promise<DecodedFrame> {
     const { id } = parsePictureHeader(frame, maxPixels);
     const candidates = model === undefined ? await this.#candidates(id) : [await this.#named(caller, model, id)];
@@ -111,7 +117,7 @@ export class PictureCodecs {
     let failure: unknown;
     for (const manifest of candidates) {
       try {
-        const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest));
+        const reply = await this.#worker.run(this.#keyOf(manifest), task, () => this.#files(manifest), demand);
         if (reply.type !== 'decoded') throw new Error('a frame to decode was encoded');
         return { model: manifest.name, version: manifest.version, raster: reply.raster, lost: reply.lost };
       } catch (error) {

@@ -59,7 +59,7 @@ export class PictureRestorers {
       const { name: model, version, restorer } = manifest;
       const task = { type: 'restore', ...(await read(restorer)) } as const;
       const key = `${poolKeyOf(this.#registry, manifest)}/${manifest.createdAt}`;
-      const reply = await this.#worker.run(key, task, () => this.#files(manifest));
+      const reply = await this.#worker.run(key, task, () => this.#files(manifest), asked.demand);
       if (reply.type !== 'restored') throw new Error('a picture to restore was coded');
       return { model, version, raster: reply.raster };
     });

@@ -199,27 +199,34 @@ export function outputShapeOf(manifest: Manifest, operation: Operation): readonl
   }
 }
 
-export function operationError(
-  { name, version, operations, picture, restorer }: Manifest,
-  operation: Operation,
-): HourglassError {
+/** Undefined when the version answers rows; else a refusal that says what it takes instead. */
+export function pictureError(
+  { name, version, picture, restorer }: Manifest,
+  found = 'rows',
+): HourglassError | undefined {
   if (picture) {
     return new HourglassError(
       'operation-not-supported',
       `${name}@${version} is a codec for pictures of any size, not for rows: POST a picture to /v1/models/${name}/encode with Accept: application/vnd.hourglass.frame, and frames to /decode.`,
-      { expected: ['encode a picture to a frame', 'decode a frame'], found: operation },
+      { expected: ['encode a picture to a frame', 'decode a frame'], found },
     );
   }
-  if (restorer) {
-    return new HourglassError(
-      'operation-not-supported',
-      `${name}@${version} restores pictures of any size, it takes no rows: POST a picture to /v1/models/${name}/denoise.`,
-      { expected: ['denoise a picture'], found: operation },
-    );
-  }
+  if (!restorer) return undefined;
   return new HourglassError(
     'operation-not-supported',
-    `${name}@${version} does not answer ${operation}; it answers ${operations.join(', ')}.`,
-    { expected: operations, found: operation },
+    `${name}@${version} restores pictures of any size, it takes no rows: POST a picture to /v1/models/${name}/denoise.`,
+    { expected: ['denoise a picture'], found },
+  );
+}
+
+export function operationError(manifest: Manifest, operation: Operation): HourglassError {
+  const { name, version, operations } = manifest;
+  return (
+    pictureError(manifest, operation) ??
+    new HourglassError(
+      'operation-not-supported',
+      `${name}@${version} does not answer ${operation}; it answers ${operations.join(', ')}.`,
+      { expected: operations, found: operation },
+    )
   );
 }

@@ -7,7 +7,7 @@ import type { Caller } from '../base/caller.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { parseReference } from '../registry/reference.ts';
 import { isDamage } from './model-cache.ts';
-import type { Predictor } from './predictor.ts';
+import type { Demand, Predictor } from './predictor.ts';
 
 export interface Asked<M extends Manifest> {
   readonly caller: Caller;
@@ -15,6 +15,8 @@ export interface Asked<M extends Manifest> {
   readonly model: string | undefined;
   /** what the reference means */
   readonly found: M;
+  /** absent: the answer is wanted whenever it comes */
+  readonly demand?: Pick<Demand, 'isOver'>;
 }
 
 /** Throws what `answer` throws; of several damaged versions the newest one's error. */

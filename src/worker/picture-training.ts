@@ -32,8 +32,14 @@ export const trainingShare = 90;
 const reportPictures = 8;
 const reportSide = 768;
 
-/** Undefined for a trial, of which nothing is published. Throws what `trainPicture` throws. */
-export async function trainPictures(options: PictureTrainingOptions): Promise<Publication | undefined> {
+/** What came of an attempt; a trial of a sweep is compared by its metrics and has nothing to publish. */
+export interface PictureTraining {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly publication?: Publication;
+}
+
+/** Throws what `trainPicture` throws. */
+export async function trainPictures(options: PictureTrainingOptions): Promise<PictureTraining> {
   const { assignment, model, stores, fence, dataset, signal, tell, advance } = options;
   const { id, spec, run, checkpoints, release, isTrial } = assignment;
   const pictures = requirePictures(dataset, spec);
@@ -48,7 +54,7 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pu
       onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
       log: (message) => console.log(message),
     });
-    if (isTrial) return undefined;
+    if (isTrial) return { metrics: trained.metrics };
     const tick = (): void => {
       signal.throwIfAborted();
       advance({ phase: 'evaluate', percent: trainingShare });
@@ -78,7 +84,7 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pu
         tick,
       });
       const best = bundle.qualities[8];
-      return {
+      const publication: Publication = {
         files: {
           ...bundle.files,
           ...report,
@@ -100,6 +106,7 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pu
           picture: { hash: bundle.hash, channels: codec.channels, margin, qualities: [...bundle.qualities] },
         },
       };
+      return { metrics, publication };
     } finally {
       open.dispose();
     }

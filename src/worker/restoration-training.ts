@@ -10,14 +10,20 @@ import type { Publication } from '../registry/registry.ts';
 import { restorationReport } from '../report/restoration-report.ts';
 import { trainRestoration } from '../train/picture/restoration-job.ts';
 import { openEngine } from './engine-choice.ts';
-import { type PictureTrainingOptions, requirePictures, someOf, trainingShare } from './picture-training.ts';
+import {
+  type PictureTraining,
+  type PictureTrainingOptions,
+  requirePictures,
+  someOf,
+  trainingShare,
+} from './picture-training.ts';
 
 export interface RestorationTrainingOptions extends Omit<PictureTrainingOptions, 'model'> {
   readonly model: ModelOf<'restoration'>;
 }
 
-/** Undefined for a trial, of which nothing is published. Throws what `trainRestoration` throws. */
-export async function trainRestorations(options: RestorationTrainingOptions): Promise<Publication | undefined> {
+/** Throws what `trainRestoration` throws. */
+export async function trainRestorations(options: RestorationTrainingOptions): Promise<PictureTraining> {
   const { assignment, model, stores, fence, dataset, signal, tell, advance } = options;
   const { id, spec, run, checkpoints, release, isTrial } = assignment;
   const pictures = requirePictures(dataset, spec);
@@ -32,7 +38,7 @@ export async function trainRestorations(options: RestorationTrainingOptions): Pr
       onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
       log: (message) => console.log(message),
     });
-    if (isTrial) return undefined;
+    if (isTrial) return { metrics: trained.metrics };
     const { restorer, shape, heldOut, weights, metrics } = trained;
     const test = picturesOf(dataset, 'test');
     const open = openRestorer(restorer, assignment.engine.threads);
@@ -47,7 +53,7 @@ export async function trainRestorations(options: RestorationTrainingOptions): Pr
           advance({ phase: 'evaluate', percent: trainingShare });
         },
       });
-      return {
+      const publication: Publication = {
         files: { ...report.files, 'restorer.onnx': restorer, 'weights.safetensors': writeSafetensors(weights) },
         meta: {
           operations: [],
@@ -64,6 +70,7 @@ export async function trainRestorations(options: RestorationTrainingOptions): Pr
           restorer: shape,
         },
       };
+      return { metrics, publication };
     } finally {
       open.dispose();
     }

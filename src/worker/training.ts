@@ -91,10 +91,13 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
     const { model } = spec;
     if (model.type === 'picture' || model.type === 'restoration') {
       const parts = { assignment, stores, fence, dataset, signal, tell, advance };
-      const publication = await (model.type === 'picture'
+      const { metrics, publication } = await (model.type === 'picture'
         ? trainPictures({ ...parts, model })
         : trainRestorations({ ...parts, model }));
-      if (!publication) return { type: 'trained', metrics: {} };
+      if (!publication) {
+        advance({ phase: 'done', percent: 100, etaSeconds: 0 });
+        return { type: 'trained', metrics };
+      }
       advance({ phase: 'publish', percent: 99 });
       const published = await whenThere(signal, async () => {
         await fence.check();

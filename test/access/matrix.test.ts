@@ -29,7 +29,8 @@ const routes: Readonly<Record<Demanded, string>> = {
     GET /readyz
     GET /v2/health/live
     GET /v2/health/ready
-    GET /demo`,
+    GET /demo
+    GET /photos`,
   known: `
     GET /v1/info`,
   infer: `

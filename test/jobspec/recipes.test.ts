@@ -30,7 +30,7 @@ describe('recipes', () => {
     const types = (ModelSpec as unknown as { anyOf: { properties: { type: { const: string } } }[] }).anyOf.map(
       (member) => member.properties.type.const,
     );
-    // codecs for pictures have bench/photos.ts
-    expect([...used, 'picture'].toSorted()).toEqual(types.toSorted());
+    // models for photographs have bench/photos.ts and bench/restoration.ts
+    expect([...used, 'picture', 'restoration'].toSorted()).toEqual(types.toSorted());
   });
 });

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Raster } from '../../src/codec/picture/transform.ts';
 import { damagePicture } from '../../src/data/damage.ts';
 import { InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
+import type { JobSpec } from '../../src/jobspec/job.ts';
 import { decibels } from '../../src/report/restoration-report.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
 import { loadEncoder } from '../../src/sdk/encoder.ts';
@@ -40,6 +41,13 @@ const png = ({ width, height, channels, data }: Raster): Promise<Buffer> =>
   sharp(data, { raw: { width, height, channels: channels as 3 } })
     .png()
     .toBuffer();
+
+/** A small job for a model that restores pictures. */
+const cleaning = (name: string, corruption: object) => ({
+  ...{ name, dataset: 'mixed' },
+  model: { type: 'restoration', corruption, maps: 12, blocks: 1, crop: 32, crops: 96 },
+  training: { epochs: 8, batchSize: 8, optimizer: { type: 'adam', learningRate: 0.004 } },
+});
 
 let up: ChildProcess;
 let client: HourglassClient;
@@ -85,11 +93,6 @@ beforeAll(async () => {
     model: { type: 'picture', maps: 8, layers: 1, crop: 4, crops: 16 },
     training: { epochs: 2, batchSize: 4, validation: { fraction: 0.25 } },
   } as const;
-  const cleaning = (name: string, corruption: object) => ({
-    ...{ name, dataset: 'mixed' },
-    model: { type: 'restoration', corruption, maps: 12, blocks: 1, crop: 32, crops: 96 },
-    training: { epochs: 8, batchSize: 8, optimizer: { type: 'adam', learningRate: 0.004 } },
-  });
   const jobs = [
     asked,
     cleaning('clean', { type: 'gaussian', sigma: 0.1 }),
@@ -288,6 +291,30 @@ describe('models that restore pictures of mixed sizes', () => {
     expect(decibels(wanted, restored, holes)).toBeGreaterThan(decibels(wanted, raster, holes) + 2);
     const outside = holes.map((hole) => 1 - hole);
     expect(decibels(wanted, restored, outside)).toBe(99);
+  });
+});
+
+describe('a sweep over models for pictures', () => {
+  it.each([
+    ['picture', { type: 'picture', maps: 8, layers: 1, crop: 2, crops: 8 }],
+    ['restoration', { type: 'restoration', maps: 8, blocks: 1, crop: 16, crops: 16 }],
+  ])('of type %s publishes the trial with the lowest held-out loss', async (type, model) => {
+    const training = { epochs: 1, batchSize: 4, validation: { fraction: 0.25 } };
+    const job = { name: `swept-${type}`, dataset: 'mixed', model, training };
+    const search = { type: 'grid', parameters: { '/training/optimizer/learningRate': [0.00001, 0.003] } };
+    let sweep = await client.sweeps.submit({ job, search } as never);
+    while (sweep.state === 'queued' || sweep.state === 'running') {
+      await sleep(100);
+      sweep = await client.sweeps.get(sweep.id);
+    }
+    expect(sweep.state, JSON.stringify(sweep)).toBe('succeeded');
+    const losses = sweep.trials.map(({ heldOutLoss = Number.POSITIVE_INFINITY }) => heldOutLoss);
+    const best = sweep.trials[losses.indexOf(Math.min(...losses))];
+    expect(Number.isFinite(losses[0]) && Number.isFinite(losses[1])).toBe(true);
+    const { spec } = (await client.models.version(`swept-${type}`, 1)).lineage;
+    expect((spec as JobSpec).training.optimizer.learningRate).toBe(
+      best?.parameters['/training/optimizer/learningRate'],
+    );
   });
 });
 

@@ -68,7 +68,7 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
 
 /** Short forms of calls that name their model, pages for people, calls in the words of other servers, keys (which the CLI makes). */
 const left =
-  /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Livez|OpenapiYaml|OpenapiJson)|head\w+)$|^(get|post)(Oip|Tensorflow)|^(get|post|delete)Keys/;
+  /^(post(Encode|Denoise|Reconstruct|Classify)|get(Docs|Demo|Photos|Livez|OpenapiYaml|OpenapiJson)|head\w+)$|^(get|post)(Oip|Tensorflow)|^(get|post|delete)Keys/;
 
 interface Sent {
   readonly method: string;

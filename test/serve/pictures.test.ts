@@ -5,11 +5,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { defaultCaller } from '../../src/base/caller.ts';
+import { HourglassError } from '../../src/base/errors.ts';
 import { rowsToWebp } from '../../src/data/image.ts';
 import { exportPictureOnnx } from '../../src/engine/export.ts';
 import { initialise } from '../../src/models/parameters.ts';
 import { RestorationNetwork, restorationFunction } from '../../src/models/restoration.ts';
 import { type Publication, Registry } from '../../src/registry/registry.ts';
+import type { PictureManifest } from '../../src/serve/pictures.ts';
 import { PredictionService } from '../../src/serve/prediction-service.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { picture } from '../codec/picture/pictures.ts';
@@ -82,6 +84,26 @@ describe('a codec for pictures', () => {
     expect((await failure(encode('photos@2'))).code).toBe('model-corrupt');
     await publishCodec();
     expect((await encode('photos'))?.receipt.version).toBe(3);
+  });
+
+  it('is not taken for damaged by who sends it rows, or loads it as a model for rows', async () => {
+    const { encode, predictor, publishCodec, warnings } = await serve();
+    await publishCodec();
+    await publishCodec();
+    const rows = { dtype: 'float32', shape: [1, 4], data: new Float32Array(4) } as const;
+    const asked = predictor.predict(defaultCaller, { operation: 'encode', model: 'photos', inputs: rows });
+    expect((await failure(asked)).code).toBe('operation-not-supported');
+    expect((await failure(predictor.load(defaultCaller, 'photos'))).code).toBe('operation-not-supported');
+    expect((await encode('photos'))?.receipt.version).toBe(2);
+    expect(warnings).toEqual([]);
+  });
+
+  it('does nothing for who has gone when its turn comes', async () => {
+    const { publishCodec, service } = await serve();
+    const found = (await publishCodec()) as PictureManifest;
+    const gone = new HourglassError('cancelled', 'The client is gone.');
+    const asked = { caller: defaultCaller, model: 'photos', found, demand: { isOver: () => gone } };
+    await expect(service.pictures.encode(asked, async () => raster, {})).rejects.toBe(gone);
   });
 
   it('of which no version works says what is wrong with the newest', async () => {

@@ -4,15 +4,17 @@ import type { Manifest } from '../../sdk/index.ts';
 import { bytes, number, shapeText, time } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { href } from '../router.ts';
-import { address, client } from '../server.ts';
+import { client } from '../server.ts';
 import { Figures } from './figures.tsx';
 import { Rates } from './rates.tsx';
-import { Copied, Facts, Tabs } from './small.tsx';
+import { Facts, Tabs } from './small.tsx';
+import { snippetsOf } from './snippets.tsx';
 import { ask, attempt } from './toasts.tsx';
 import { Advantage, frameBytes, referenceOf, typeOf } from './versions.tsx';
 
 export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => void; isOnly: boolean }) {
-  const { name, version, lineage, files, operations, metrics } = of;
+  const { name, version, lineage, files, metrics } = of;
+  const isPictures = of.picture !== undefined || of.restorer !== undefined;
   const file = (path: string): string => `v1/models/${name}/versions/${version}/files/${path}`;
   const spec = lineage.spec as { training?: { epochs?: number } };
   const dataset = useLoaded(
@@ -48,11 +50,13 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
         <Facts
           of={[
             ['Type', typeOf(of)],
-            ['Row → code', `${shapeText(of.inputShape)} → ${shapeText(of.codeShape)}`],
+            ...(isPictures
+              ? []
+              : [['Row → code', `${shapeText(of.inputShape)} → ${shapeText(of.codeShape)}`] as const]),
             ['PSNR of test rows', `${number(metrics['test.denoised.psnr'] ?? metrics['test.psnr'])} dB`],
             ['Over PCA', <Advantage key="pca" of={of} />],
             ['Frame of one row', of.codec ? `${frameBytes(of)} bytes` : 'none'],
-            ['Answers', operations.join(', ')],
+            ['Answers', answersOf(of)],
             [
               'Data set',
               <a key="set" href={href(['datasets', lineage.dataset.name])}>
@@ -77,18 +81,20 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
           <Figures versions={[of]} />
         </details>
         <h3>Ask it</h3>
-        <Tabs label="How to call the model" of={snippets(of)} />
+        <Tabs label="How to call the model" of={snippetsOf(of)} />
       </section>
       <Rates versions={[of]} dataset={dataset.data} />
       <section class="card">
         <h2>Files</h2>
         <ul class="files">
-          <li>
-            <a href={`v1/models/${referenceOf(of)}/bundle`} download>
-              bundle
-            </a>
-            <span class="quiet">what a device needs to encode</span>
-          </li>
+          {files.some(({ path }) => path === 'bundle.tar') && (
+            <li>
+              <a href={`v1/models/${referenceOf(of)}/bundle`} download>
+                bundle
+              </a>
+              <span class="quiet">what a device needs to encode</span>
+            </li>
+          )}
           {files.map(({ path, bytes: size }) => (
             <li key={path}>
               <a href={file(path)}>{path}</a>
@@ -101,29 +107,12 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
   );
 }
 
-function snippets(of: Manifest) {
-  const reference = referenceOf(of);
-  const size = of.inputShape.reduce((product, side) => product * side, 1);
-  return {
-    curl: (
-      <Copied
-        text={`# a picture to its code, and to a frame of a few bytes\ncurl -s '${address}/v1/models/${reference}/encode?resize=true' -H 'content-type: image/png' --data-binary @picture.png\ncurl -s '${address}/v1/models/${reference}/encode?resize=true' -H 'content-type: image/png' -H 'accept: application/vnd.hourglass.frame' --data-binary @picture.png -o picture.hgf\ncurl -s ${address}/decode -H 'content-type: application/vnd.hourglass.frame' -H 'accept: image/png' --data-binary @picture.hgf -o decoded.png`}
-      />
-    ),
-    TypeScript: (
-      <Copied
-        text={`import { HourglassClient, loadEncoder } from 'hourglass-sdk';\n\nconst client = new HourglassClient({ baseUrl: '${address}' });\n// on the device: ${size} numbers to a frame\nconst encoder = await loadEncoder(await client.models.bundle('${reference}'));\nconst { frame } = await encoder.encode(new Float32Array(${size}));\nconst { data } = await client.decodeFrame(frame);`}
-      />
-    ),
-    Python: (
-      <Copied
-        text={`import numpy, requests\n\nrows = numpy.zeros((1, ${size}), 'float32')\nanswer = requests.post('${address}/v1/models/${reference}/encode', json={'inputs': rows.tolist()})\nprint(answer.json()['codes'])`}
-      />
-    ),
-    'Command line': (
-      <Copied
-        text={`hourglass encode picture.png --model ${reference} -o picture.hgf\nhourglass decode picture.hgf -o decoded.png`}
-      />
-    ),
-  };
+function answersOf({ operations, picture, restorer }: Manifest) {
+  if (restorer) return `denoise, with pictures of any size${restorer.hasMask ? ' and holes' : ''}`;
+  if (!picture) return operations.join(', ');
+  return (
+    <>
+      encode and decode, with pictures of any size: <a href="photos">try it</a>
+    </>
+  );
 }

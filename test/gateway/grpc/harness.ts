@@ -14,10 +14,12 @@ import { type Tenant, Tenants } from '../../../src/gateway/tenants.ts';
 import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
 import { createLog } from '../../../src/platform/log.ts';
 import { Metrics } from '../../../src/platform/metrics.ts';
+import type { Manifest } from '../../../src/registry/manifest.ts';
 import type { Registry } from '../../../src/registry/registry.ts';
 import { PredictionService } from '../../../src/serve/prediction-service.ts';
 import type { Prediction, Predictor, PredictRequest, PredictTarget } from '../../../src/serve/predictor.ts';
 import { openDoors } from '../../access/doors.ts';
+import { metaOf } from '../../serve/serving.ts';
 import { TestClient } from './client.ts';
 
 export const testConfig: GrpcConfig & LimitsConfig = {
@@ -151,8 +153,10 @@ export class GatedPredictor implements Predictor {
     };
   }
 
-  async versionOf(): Promise<never> {
-    throw new HourglassError('model-not-found', 'There are no manifests here.');
+  /** Of a model for rows. */
+  async versionOf(): Promise<Manifest> {
+    const meta = metaOf('echo', { operations: ['encode', 'decode', 'denoise', 'reconstruct'] });
+    return { schema: 1, name: 'echo', version: 1, createdAt: new Date(0).toISOString(), files: [], ...meta };
   }
 
   setAside(): void {}

@@ -197,7 +197,7 @@ export function inferenceService({
       const found = file && more.length === 0 ? await restorers.find(caller, request.model) : undefined;
       if (!file || !found) return restore('denoise', request, call);
       call.limit(deadlineMs);
-      const asked = { caller, model: request.model, found };
+      const asked = { caller, model: request.model, found, demand };
       const { raster, ...answered } = await restoreFile(restorers, asked, file, maxImagePixels);
       const format = formatOf(request.outputFormat || OutputFormat.PNG, undefined);
       return { ...answered, content: await pictureContent(raster, format, demand) };
@@ -216,7 +216,7 @@ export function inferenceService({
       const [file, ...more] = request.content.case === 'images' ? request.content.value.files : [];
       const codec = file && more.length === 0 ? await predictions.pictures.find(caller, request.model) : undefined;
       if (codec && file) {
-        const asked = { caller, model: request.model, found: codec };
+        const asked = { caller, model: request.model, found: codec, demand };
         const { frame, receipt } = await encodePictureFrame(predictions.pictures, asked, file, target, maxImagePixels);
         return { frame, receipt: pictureReceiptMessage(receipt) };
       }
@@ -235,7 +235,7 @@ export function inferenceService({
         tenant: { predictions },
       } = call;
       if (isPictureFrame(frame)) {
-        const asked = { model, region, maxPixels: maxImagePixels };
+        const asked = { model, region, maxPixels: maxImagePixels, demand };
         const { version, raster, lost, ...decoded } = await predictions.pictures.decode(caller, frame, asked);
         const parts = lost.map((part) => [part.x, part.y, part.width, part.height].join(','));
         const content = await pictureContent(raster, formatOf(outputFormat || OutputFormat.PNG, undefined), demand);

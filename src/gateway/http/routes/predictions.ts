@@ -154,7 +154,7 @@ function answerer(operation: RowOperation, { config, observer, limits }: RoutePa
     if (operation === 'decode' && content.form === 'frame' && isPictureFrame(content.bytes)) {
       const type = negotiate<PictureType>(headers.accept, pictureTypes);
       const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
-      const question = { model: named, region: regionOf(region), maxPixels: maxImagePixels };
+      const question = { model: named, region: regionOf(region), maxPixels: maxImagePixels, demand };
       const decoded = await demand.meet(predictions.pictures.decode(caller, content.bytes, question));
       stages.answering();
       return sendPicture(reply, type, decoded);
@@ -164,7 +164,7 @@ function answerer(operation: RowOperation, { config, observer, limits }: RoutePa
       if (found) {
         const type = negotiate<PictureType>(headers.accept, pictureTypes);
         const demand = new Demand(reply.raw, timeoutOf(headers['x-request-timeout'], config.deadlineMs), limits.memory);
-        const asked = { caller, model: named, found };
+        const asked = { caller, model: named, found, demand };
         const restored = await demand.meet(restoreFile(predictions.restorers, asked, content.bytes, maxImagePixels));
         stages.answering();
         return sendPicture(reply, type, restored);
@@ -182,7 +182,7 @@ function answerer(operation: RowOperation, { config, observer, limits }: RoutePa
       const encoded = await demand.meet(
         encodePictureFrame(
           predictions.pictures,
-          { caller, model: named, found: codec },
+          { caller, model: named, found: codec, demand },
           body.bytes,
           frameQuery,
           maxImagePixels,
