@@ -6,15 +6,18 @@
 
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { exposureProblem } from './access/exposure.ts';
 import { usage } from './cli/usage.ts';
 import { type Config, loadConfig, settingsHelp, variablesOf } from './platform/config.ts';
 import { openDataFolder } from './platform/data-folder.ts';
 import { entry } from './platform/entry.ts';
-import { createLog, type Logger, secretsOf } from './platform/log.ts';
+import { createLog, type Logger } from './platform/log.ts';
 import { Metrics } from './platform/metrics.ts';
+import { redactor, secretsOf } from './platform/secrets.ts';
 import { Shutdown } from './platform/shutdown.ts';
-import type { QueueSettings, RedisSettings } from './queue/redis.ts';
+import { metricsTlsOf, openTls, tlsProblem } from './platform/tls-files.ts';
+import { auditSettings, queueSettings, redisSettings } from './queue/settings.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 import { hopelessCode } from './up/exit-code.ts';
 import { gatherMetrics, tellRegularly } from './up/gathered.ts';
@@ -41,19 +44,10 @@ class StartError extends Error {
   override readonly name = 'StartError';
 }
 
-const redisSettings = (config: Config, url: string | null): RedisSettings => {
-  if (url === null) throw new StartError('REDIS_URL is not set. `hourglass up` brings a redis-server of its own.');
-  return { url, prefix: config.queuePrefix, timeoutMs: config.redisTimeoutMs };
-};
-
-const queueSettings = (config: Config, url: string | null): QueueSettings => ({
-  ...redisSettings(config, url),
-  keepJobs: config.jobHistory,
-  keepEvents: config.eventHistory,
-  maxWaiting: config.maxQueuedJobs,
-  maxWaitingPerClient: config.maxQueuedJobsPerClient,
-  tenantJobs: { waiting: config.tenantQueuedJobs, running: config.tenantRunningJobs },
-});
+function redisUrlOf({ redisUrl }: Config): string {
+  if (redisUrl !== null) return redisUrl;
+  throw new StartError('REDIS_URL is not set. `hourglass up` brings a redis-server of its own.');
+}
 
 /** Undefined, and nothing loaded, where nobody wants spans. */
 async function openTracing(role: string, config: Config, log: Logger): Promise<Tracing | undefined> {
@@ -83,7 +77,7 @@ function begin(role: string, config: Config): Process {
     level: config.logLevel,
     format: config.logFormat,
     process: role,
-    secrets: secretsOf(config),
+    secrets: secretsOf(config, process.env),
     buffered: role.startsWith('gateway'),
   });
   const metrics = new Metrics(role);
@@ -95,7 +89,7 @@ function begin(role: string, config: Config): Process {
 }
 
 async function worker(config: Config): Promise<void> {
-  const queue = redisSettings(config, config.redisUrl);
+  const queue = redisSettings(config, redisUrlOf(config));
   const { log, metrics, shutdown } = begin('worker', config);
   const stopped = new AbortController();
   let started: TrainingWorker | undefined;
@@ -127,6 +121,7 @@ async function worker(config: Config): Promise<void> {
       },
       stores: storeSettings(config),
       checkpointSeconds: config.checkpointIntervalMs / 1000,
+      tenantModelBytes: config.tenantModelBytes,
       engine: { engine: config.engine, device: config.device, threads: config.trainingThreads },
       release,
       environment: withoutCollector(withoutRedis(process.env)),
@@ -157,7 +152,8 @@ async function worker(config: Config): Promise<void> {
     void tellRegularly(metricsEveryMs, recorded);
   } else {
     const { createMetricsServer } = await import('./gateway/metrics-server.ts');
-    const server = createMetricsServer({ read: async () => [await metrics.snapshot()], log, config });
+    const read = async () => [await metrics.snapshot()];
+    const server = createMetricsServer({ read, log, config, tls: metricsTlsOf(config) });
     const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
     shutdown.add({ name: 'metrics', limitMs: 2000, run: () => server.close() });
     log.info({ metricsPort }, 'metrics are served');
@@ -175,7 +171,8 @@ async function gatewayGroup(config: Config): Promise<void> {
   });
   const others = gatherMetrics();
   const read = async () => [await metrics.snapshot(), ...group.snapshots(), ...others()];
-  const server = createMetricsServer({ read, log, config, readiness: { report: () => group.report() } });
+  const readiness = { report: () => group.report() };
+  const server = createMetricsServer({ read, log, config, readiness, tls: metricsTlsOf(config) });
   const metricsPort = await server.listen(config.metricsHost, config.metricsPort);
   shutdown
     .add({ name: 'gateways', limitMs: config.drainMs + config.graceMs + 6000, run: () => group.stop() })
@@ -188,18 +185,23 @@ async function gatewayGroup(config: Config): Promise<void> {
 async function gateway(config: Config): Promise<void> {
   refuseExposure(config);
   if (config.gateways > 1 && cluster.isPrimary) return gatewayGroup(config);
-  const settings = queueSettings(config, config.redisUrl);
+  const redisUrl = redisUrlOf(config);
+  const settings = queueSettings(config, redisUrl);
   const number = cluster.worker?.id;
   const { log, metrics, shutdown } = begin(number === undefined ? 'gateway' : `gateway-${number}`, config);
   if (config.auth === 'off') log.warn('HOURGLASS_AUTH=off: everybody who reaches this gateway may do everything');
   const { createGateway } = await import('./gateway/gateway.ts');
   const { firstKeyText, openAccessControl } = await import('./access/open.ts');
+  const { AuditLog } = await import('./access/audit-log.ts');
+  const { RedisAudit } = await import('./queue/redis-audit.ts');
   const { RedisKeys } = await import('./queue/redis-keys.ts');
   const { RedisJobQueue } = await import('./queue/redis-job-queue.ts');
   const { ModelPool } = await import('./runtime/pool.ts');
   const { ModelPredictor } = await import('./serve/model-predictor.ts');
   const queue = await RedisJobQueue.open(settings, log);
   const keyStorage = await RedisKeys.open(settings, log);
+  const auditStorage = await RedisAudit.open(auditSettings(config, redisUrl), log);
+  const audit = new AuditLog(auditStorage, log);
   const { access, keys, firstKey, ...accessControl } = await openAccessControl(config, keyStorage, log);
   const { openStored } = await import('./gateway/stored.ts');
   const limits = { uploadBytes: config.maxUploadBytes, imagePixels: config.maxImagePixels };
@@ -232,6 +234,8 @@ async function gateway(config: Config): Promise<void> {
     storage: stores,
     access,
     keys,
+    audit,
+    tls: openTls(config, log),
     config,
     log,
     metrics,
@@ -251,6 +255,7 @@ async function gateway(config: Config): Promise<void> {
     })
     .add({ name: 'models', limitMs: 5000, run: () => predictor.close().then(() => pool.close()) })
     .add({ name: 'access', limitMs: 2000, run: () => accessControl.close().then(() => keyStorage.close()) })
+    .add({ name: 'audit', limitMs: 2000, run: () => audit.close().then(() => auditStorage.close()) })
     .add({ name: 'queue', limitMs: 2000, run: () => queue.close() });
   if (tracing) shutdown.add({ name: 'traces', limitMs: 3000, run: () => tracing.close() });
   const ports = await served.listen();
@@ -314,14 +319,14 @@ async function collect(config: Config): Promise<void> {
   await stores.close();
 }
 
-async function health({ metricsPort }: Config): Promise<void> {
+async function health({ metricsPort, metricsTls, tlsCert }: Config): Promise<void> {
   const { isLive } = await import('./platform/liveness.ts');
-  if (!(await isLive(metricsPort))) process.exitCode = 1;
+  if (!(await isLive(metricsPort, metricsTls && tlsCert !== null))) process.exitCode = 1;
 }
 
 /** Throws StartError rather than being open to the network without having been told to. */
 function refuseExposure(config: Config): void {
-  const problem = exposureProblem(config);
+  const problem = exposureProblem(config) ?? tlsProblem(config);
   if (problem !== undefined) throw new StartError(problem);
 }
 
@@ -378,6 +383,7 @@ const forPeople = [
   'DataLockError',
   'EmbeddedRedisError',
   'EvictionPolicyError',
+  'TlsError',
   'WorkerQueueError',
 ];
 
@@ -386,7 +392,7 @@ main().catch((error: unknown) => {
   const isPort = facts.syscall === 'listen';
   const isFolder = facts.path !== undefined && ['EACCES', 'EROFS', 'ENOSPC', 'ENOTDIR'].includes(facts.code ?? '');
   const known = isPort || isFolder || forPeople.includes(facts.name ?? '');
-  console.error(known ? facts.message : error);
+  console.error(redactor([])(known ? String(facts.message) : inspect(error)));
   if (isPort) console.error('Choose other ports: HOURGLASS_HTTP_PORT, HOURGLASS_GRPC_PORT, HOURGLASS_METRICS_PORT.');
   if (isFolder) console.error('Choose another folder for the data: HOURGLASS_DATA_DIR.');
   process.exit(known ? hopelessCode : 1);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from '../../src/registry/registry.ts';
 import { openStores } from '../../src/store/open.ts';
-import { scaling } from '../../test/helpers/onnx-models.ts';
+import { headed, scaling } from '../../test/helpers/onnx-models.ts';
 import { freePort } from '../../test/helpers/ports.ts';
 import { startRedis } from '../../test/helpers/redis.ts';
 import { metaOf } from '../../test/serve/serving.ts';
@@ -32,16 +32,38 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Serves `digits` (784 → 32), with the file `large.bin` of 17 MiB. */
-export async function startService(environment: Readonly<Record<string, string>> = {}): Promise<Service> {
+/** A model of a tenant other than `default`, 2×2 → 2. */
+export interface TenantModel {
+  readonly tenant: string;
+  readonly name: string;
+}
+
+/** Serves `digits` (784 → 32), with the file `large.bin` of 17 MiB, and a small model for each in `others`. */
+export async function startService(
+  environment: Readonly<Record<string, string>> = {},
+  others: readonly TenantModel[] = [],
+): Promise<Service> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-attack-'));
   const redis = await startRedis();
-  const { versions } = await openStores({ dataDir: folder });
+  const stores = await openStores({ dataDir: folder });
+  const { versions } = stores;
   const registry = await Registry.open(versions);
   await registry.publish('digits', {
     files: { ...scaling(784, 32, 1), 'large.bin': Buffer.alloc(17 * mebibyte, 7) },
     meta: metaOf('digits', { inputShape: [28, 28, 1], codeShape: [32] }),
   });
+  for (const { tenant, name } of others) {
+    const own = await Registry.open((await stores.forTenant(tenant)).versions, { tenant });
+    const meta = metaOf(name, {
+      operations: ['encode', 'decode', 'denoise', 'reconstruct', 'classify'],
+      classes: ['a', 'b'],
+    });
+    await own.publish(name, {
+      files: { ...scaling(4, 2, 1), ...headed(4, 2), 'report.json': Buffer.from('{}') },
+      meta,
+    });
+    await own.setAlias(name, 'stable', 1);
+  }
   const [httpPort, grpcPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
   const child: ChildProcess = spawn(process.execPath, [program, 'gateway'], {
     env: {

@@ -198,7 +198,16 @@ async function train(dataDir: string, msPerStep: number) {
   let samplesPerSecond = 0;
   const done = await runTraining({
     assignment: {
-      ...{ id: 'gpu-pack', attempt: 1, run: 1, spec, stores: { dataDir }, isTrial: false, checkpointSeconds: 600 },
+      ...{
+        id: 'gpu-pack',
+        attempt: 1,
+        run: 1,
+        spec,
+        stores: { dataDir },
+        isTrial: false,
+        checkpointSeconds: 600,
+        mostModelBytes: null,
+      },
       ...{ checkpoints: { job: 'gpu-pack', run: 1 }, release: release.version },
       engine: { engine: 'onnx', device: 'webgpu', threads },
     },

@@ -10,7 +10,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { defaultTenant, type Identity, type Scope, scopes, unlimited } from '../base/caller.ts';
+import { defaultTenant, type Identity, type Scope, scopes } from '../base/caller.ts';
 import type { Logger } from '../platform/log.ts';
 import { digestOf, isKey, isSameDigest } from './api-key.ts';
 import { KeyRecord } from './key-record.ts';
@@ -207,7 +207,6 @@ function entryOf(record: KeyRecord, revoked = new AbortController()): Entry {
   const identity: Identity = {
     tenant: record.tenant,
     scopes: new Set(record.scopes as Scope[]),
-    limits: unlimited,
     subject: `key:${record.id}`,
     revoked: revoked.signal,
   };

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Caller, defaultTenant, scopes } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
+import { hideCredentials } from '../platform/secrets.ts';
 import { digestOf, newKey } from './api-key.ts';
 import { type KeyRecord, type KeyRequest, type KeyView, viewOf } from './key-record.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -47,10 +48,11 @@ export class KeyService {
     return viewOf(record, (await this.#storage.lastUsed()).get(id));
   }
 
-  /** Throws `forbidden` for a key of another tenant, `quota-exceeded`. */
+  /** Throws `forbidden` for a key of another tenant, `invalid-request` for a name that holds a secret, `quota-exceeded`. */
   async create(caller: Caller, request: KeyRequest): Promise<NewKey> {
     const { name, scopes: allowed, tenant = caller.tenant, expiresInSeconds } = request;
     if (tenant !== caller.tenant && caller.tenant !== defaultTenant) throw otherTenant(tenant);
+    if (hideCredentials(name) !== name) throw secretName();
     await this.#removeLongExpired();
     const { key, record } = recordOf({ name, tenant, scopes: [...new Set(allowed)] }, expiresInSeconds);
     const added = await this.#storage.add(record, { most: maxKeys });
@@ -135,6 +137,15 @@ const notFound = (id: string): HourglassError =>
     field: 'id',
     found: id.slice(0, 100),
   });
+
+const secretName = (): HourglassError =>
+  new HourglassError(
+    'invalid-request',
+    'The name holds a key or a token, and it would be stored and shown. Choose another.',
+    {
+      field: '/name',
+    },
+  );
 
 const otherTenant = (tenant: string): HourglassError =>
   new HourglassError(

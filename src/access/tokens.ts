@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { defaultTenant, type Identity, type Scope, scopes, tenantPattern, unlimited } from '../base/caller.ts';
+import { defaultTenant, type Identity, type Scope, scopes, tenantPattern } from '../base/caller.ts';
 import { HourglassError } from '../base/errors.ts';
 
 export interface TokenSettings {
@@ -82,7 +82,6 @@ export class TokenVerifier {
     return {
       tenant: tenantClaim === null ? defaultTenant : tenantOf(payload[tenantClaim], tenantClaim),
       scopes: new Set(scopesOf(payload[scopeClaim])),
-      limits: unlimited,
       subject: `token:${String(payload.sub).slice(0, 200)}`,
     };
   }

@@ -13,16 +13,10 @@ export const defaultTenant = 'default';
 /** Also the name of a folder, part of a key in a bucket and in Redis: no dots, no slashes. */
 export const tenantPattern = '^[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?$';
 
-export interface CallerLimits {
-  /** predictions that may wait or run at once; Infinity: only the service's own limit */
-  readonly predictionsInFlight: number;
-}
-
 export interface Caller {
   /** whose models, data sets, jobs and budgets are meant */
   readonly tenant: string;
   readonly scopes: ReadonlySet<Scope>;
-  readonly limits: CallerLimits;
   /** for the audit log: `key:ID`, `token:SUBJECT`, or `anybody` without access control. Never a secret */
   readonly subject: string;
   /** aborted when the key was revoked or has expired: streams end then; absent: never */
@@ -36,15 +30,12 @@ export interface Caller {
 /** What is known of a caller from its key or token alone. */
 export type Identity = Omit<Caller, 'address' | 'traceparent'>;
 
-export const unlimited: CallerLimits = { predictionsInFlight: Number.POSITIVE_INFINITY };
-
 /** The one caller there is as long as nobody has to say who they are: may do everything, without limits of its own. */
 export const defaultCaller: Caller = {
   tenant: defaultTenant,
   scopes: new Set(scopes),
-  limits: unlimited,
   subject: 'anybody',
 };
 
 /** Somebody who has not said who they are, where that is asked for: may do nothing but what is open to all. */
-export const stranger: Identity = { tenant: defaultTenant, scopes: new Set(), limits: unlimited, subject: 'stranger' };
+export const stranger: Identity = { tenant: defaultTenant, scopes: new Set(), subject: 'stranger' };

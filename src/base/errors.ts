@@ -4,6 +4,16 @@ import type { ErrorCode } from './error-table.ts';
 
 export { type ErrorCode, type ErrorRow, errorTable, type GrpcStatusName, grpcStatus } from './error-table.ts';
 
+/** A quota, as the header field RateLimit-Policy tells it. */
+export interface QuotaPolicy {
+  readonly name: string;
+  readonly quota: number;
+  /** absent: requests */
+  readonly unit?: string;
+  /** absent: it counts what there is at a time, not what comes in a time */
+  readonly windowSeconds?: number;
+}
+
 /** Facts a client can act on without parsing the text. Never holds paths, keys, stacks or internal names. */
 export interface ErrorFacts {
   /** where in the request, as a JSON pointer (`/inputs/0/3`) or a field name */
@@ -12,6 +22,8 @@ export interface ErrorFacts {
   readonly found?: unknown;
   /** seconds after which trying again makes sense */
   readonly retryAfter?: number;
+  /** the quota that is used up */
+  readonly policy?: QuotaPolicy;
 }
 
 /** What a client sent comes back in an error, but not as a whole: a name of a megabyte would be sent and logged as often. */

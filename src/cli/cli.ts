@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { HourglassClient, ProblemError } from '../sdk/index.ts';
 import { type Command, exitCodes, type OptionSpec } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { benchCommand } from './commands/bench.ts';
 import { datasetsCommand } from './commands/datasets.ts';
 import { jobsCommand } from './commands/jobs.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   modelsCommand,
   ...predictionCommands,
   benchCommand,
+  auditCommand,
 ];
 
 const shared: Readonly<Record<string, OptionSpec>> = {

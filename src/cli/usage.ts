@@ -10,7 +10,7 @@ export const usage = (
   hourglass collect   deletes from the bucket what nothing uses any more
   hourglass keys      makes, lists, rotates and revokes API keys; see "hourglass keys help"
   hourglass health    exit code 0 when the gateway or worker on HOURGLASS_METRICS_PORT is alive, else 1
-  hourglass train | jobs | datasets | models | encode | decode | denoise | classify | generate | bench
+  hourglass train | jobs | datasets | models | encode | decode | denoise | classify | generate | bench | audit
                       calls of the server that HOURGLASS_URL names, with HOURGLASS_API_KEY; each has a --help
   hourglass completion bash | zsh | fish
   hourglass --help    this text

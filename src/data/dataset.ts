@@ -143,6 +143,8 @@ export interface Upload {
   readonly options?: UploadOptions;
   /** whose turn it takes where uploads wait; clients take turns */
   readonly client?: string;
+  /** asked with its stored bytes before it is added; what it throws gives the set up */
+  readonly makeRoom?: (bytes: number) => Promise<void>;
   /** aborting leaves nothing behind */
   readonly signal?: AbortSignal;
 }
@@ -151,6 +153,8 @@ export interface Upload {
 export interface DatasetStore {
   /** built-in sets whose package is there, then uploaded ones, each by name */
   list(): Promise<DatasetInfo[]>;
+  /** that uploaded sets take */
+  storedBytes(): Promise<number>;
   /** throws `dataset-not-found` */
   info(name: string): Promise<DatasetInfo>;
   /** Opens for reading; a built-in set is unpacked at its first use. Throws `dataset-not-found`, `dataset-corrupt`. */

@@ -7,6 +7,7 @@ import { type SymbolTables, symbolsFile } from '../base/symbols.ts';
 import { type Vocabulary, vocabularyFile } from '../base/words.ts';
 import { namePattern } from '../jobspec/job.ts';
 import type { DatasetFiles, StoredSet } from '../store/contract.ts';
+import { folderBytes } from '../store/folder/datasets.ts';
 import { diskError } from '../store/folder/disk.ts';
 import { type BuiltInSet, builtInSets, packageFolder } from './built-in.ts';
 import {
@@ -70,6 +71,12 @@ class StoredDatasets implements DatasetStore {
     return found.filter((info) => info !== undefined);
   }
 
+  async storedBytes(): Promise<number> {
+    const names = (await this.#files.names()).filter((name) => !isBuiltIn(name));
+    const sizes = await Promise.all(names.map(async (name) => (await this.#files.find(name))?.storedBytes() ?? 0));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
   async info(name: string): Promise<DatasetInfo> {
     const builtIn = builtInSets.find((set) => set.name === name);
     if (!builtIn) return infoOf(name, (await this.#find(name)).manifest, false);
@@ -103,6 +110,7 @@ class StoredDatasets implements DatasetStore {
       const content = await this.#imports.run(request, { client: upload.client ?? '', signal: upload.signal });
       checkCancelled(upload.signal);
       const manifest = completeManifest(content, new Date().toISOString());
+      await upload.makeRoom?.(await folderBytes(rows));
       if (!(await this.#files.add(name, rows, manifestBytes(manifest)))) throw exists(name);
       return infoOf(name, manifest, false);
     } catch (thrown) {

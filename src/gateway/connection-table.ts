@@ -38,6 +38,17 @@ export class ConnectionTable {
     return true;
   }
 
+  /** The same connection under another name: what was read of it is decrypted from now on. */
+  replace(raw: Socket, socket: Socket): void {
+    const requests = this.#open.get(raw);
+    if (requests === undefined) return;
+    this.#open.delete(raw);
+    this.#idle.delete(raw);
+    this.#open.set(socket, requests);
+    if (requests === 0) this.#idle.add(socket);
+    socket.once('close', () => this.#remove(socket));
+  }
+
   requests(socket: Socket): number {
     return this.#open.get(socket) ?? 0;
   }

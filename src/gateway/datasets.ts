@@ -9,6 +9,7 @@ import { Name } from '../jobspec/job.ts';
 import { supported } from '../jobspec/schema-check.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import { withoutPauses } from './pauses.ts';
+import type { TenantQuota } from './quotas.ts';
 import { checkRequest } from './request-check.ts';
 
 const UploadHead = supported(
@@ -27,15 +28,26 @@ export interface DatasetRequest {
 }
 
 /**
- * Throws `invalid-request`, `unknown-field`, `invalid-type`, `non-finite`, `request-timeout` and what `DatasetStore.create`
- * throws.
+ * Throws `invalid-request`, `unknown-field`, `invalid-type`, `non-finite`, `request-timeout`, `quota-exceeded` and what
+ * `DatasetStore.create` throws.
  */
 export async function createDataset(
-  datasets: Pick<DatasetStore, 'create'>,
+  { datasets, quota }: { readonly datasets: Pick<DatasetStore, 'create' | 'storedBytes'>; readonly quota: TenantQuota },
   { client, head, parts, signal, stallMs }: DatasetRequest,
 ): Promise<DatasetInfo> {
   const { name, options } = checkRequest(UploadHead, head) as UploadHead;
-  return datasets.create(name, { client, signal, parts: timed(parts, stallMs), ...(options && { options }) });
+  const room = quota.roomForDataset(() => datasets.storedBytes());
+  try {
+    // Before anything is read, where it cannot fit.
+    await room?.take(0);
+    return await datasets.create(name, {
+      ...{ client, signal, parts: timed(parts, stallMs) },
+      ...(options && { options }),
+      ...(room && { makeRoom: room.take }),
+    });
+  } finally {
+    room?.release();
+  }
 }
 
 async function* timed(parts: Upload['parts'], stallMs: number): AsyncGenerator<UploadPart> {

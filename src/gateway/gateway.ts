@@ -5,6 +5,7 @@
  */
 
 import type { Access } from '../access/access.ts';
+import type { AuditLog } from '../access/audit-log.ts';
 import type { KeyService } from '../access/key-service.ts';
 import type { DatasetStore } from '../data/dataset.ts';
 import { rowsToWebp } from '../data/image.ts';
@@ -12,6 +13,7 @@ import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Metrics, MetricsSnapshot } from '../platform/metrics.ts';
 import { pause } from '../platform/shutdown.ts';
+import { metricsTlsOf, type TlsFiles } from '../platform/tls-files.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
 import { PredictionService } from '../serve/prediction-service.ts';
@@ -22,6 +24,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import { createGrpcServer } from './grpc/server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createMetricsServer } from './metrics-server.ts';
+import { noQuota, Quotas } from './quotas.ts';
 import { Readiness } from './readiness.ts';
 import { createLimits } from './shared-limits.ts';
 import { recordModels, recordQueue } from './state-metrics.ts';
@@ -38,6 +41,9 @@ export interface GatewayParts {
   readonly storage: Pick<Stores, 'ping' | 'versions'>;
   readonly access: Access;
   readonly keys: KeyService;
+  readonly audit: AuditLog;
+  /** absent: connections are not encrypted */
+  readonly tls?: TlsFiles | undefined;
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -52,7 +58,7 @@ export interface GatewayParts {
 }
 
 /** What a tenant's predictions are made from, and the rest of it. */
-export type TenantParts = Omit<Tenant, 'predictions'> & { readonly predictor: Predictor };
+export type TenantParts = Omit<Tenant, 'predictions' | 'quota'> & { readonly predictor: Predictor };
 
 export interface Ports {
   readonly httpPort: number;
@@ -74,24 +80,30 @@ export function createGateway(parts: GatewayParts): Gateway {
   const limits = createLimits(config, metrics);
   const predictions = new PredictionService({ ...parts, webp: rowsToWebp });
   const traces = parts.tracing && new RequestTraces(parts.tracing);
+  const quotas = new Quotas(config, metrics);
   const open = async (name: string): Promise<Tenant> => {
     if (!parts.openTenant) throw new Error(`there is no tenant ${name} here`);
     const own = await parts.openTenant(name);
-    return { ...own, predictions: new PredictionService({ ...own, webp: rowsToWebp, others: predictions }) };
+    const quota = quotas.of(name);
+    const options = { ...own, webp: rowsToWebp, others: predictions, quota: quota.rows };
+    return { ...own, quota, predictions: new PredictionService(options) };
   };
-  const tenants = new Tenants({ ...parts, predictions }, open);
+  const tenants = new Tenants({ ...parts, predictions, quota: noQuota }, open);
   const shared = { ...parts, tenants, readiness, limits, ...(traces && { traces }) };
   const http = createHttpServer(shared);
   const grpc = createGrpcServer(shared);
   const snapshots = async () => [await metrics.snapshot(), ...(parts.otherMetrics?.() ?? [])];
-  const metricsServer = createMetricsServer({ read: snapshots, log, config, readiness });
+  const metricsServer = createMetricsServer({ read: snapshots, log, config, readiness, tls: metricsTlsOf(config) });
   metrics.beforeRead(() => recordQueue(queue, metrics));
+  const { tls } = parts;
+  if (tls) metrics.beforeRead(() => metrics.set('certificateExpiry', tls.expiresAt));
   metrics.beforeRead(() => recordModels(storage.versions, metrics));
 
   const shut = async (graceMs: number): Promise<void> => {
     await Promise.all([http.close(graceMs), grpc.close(graceMs)]);
     await predictions.close();
     await metricsServer.close();
+    tls?.close();
   };
 
   return {

@@ -9,9 +9,9 @@ import { clientOf } from './places.ts';
  * well formed is ignored, as the standard wants it.
  */
 export function identify(identity: Identity, peer: string, given: unknown): Caller {
-  const { tenant, scopes, limits, subject, revoked } = identity;
+  const { tenant, scopes, subject, revoked } = identity;
   // Spelled out: this runs for every request, and a spread costs some times as much.
-  const caller: Caller = { tenant, scopes, limits, subject, ...(revoked && { revoked }), address: addressOf(peer) };
+  const caller: Caller = { tenant, scopes, subject, ...(revoked && { revoked }), address: addressOf(peer) };
   if (given === undefined) return caller;
   const traceparent = readTraceparent(given);
   return traceparent === undefined ? caller : { ...caller, traceparent };

@@ -10,6 +10,7 @@ import type { Config } from '../platform/config.ts';
 import { entry } from '../platform/entry.ts';
 import type { Logger } from '../platform/log.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
+import type { TlsPaths } from '../platform/tls-files.ts';
 import type { CrossOriginConfig } from './http/cross-origin.ts';
 import type { FromThread, MetricsThreadOptions, Topic, ToThread } from './metrics-thread.ts';
 import type { ReadinessReport } from './readiness.ts';
@@ -25,6 +26,8 @@ export interface MetricsServerOptions {
   read(): Promise<readonly MetricsSnapshot[]>;
   readonly log: Logger;
   readonly config: CrossOriginConfig & Pick<Config, 'hangTimeoutMs'>;
+  /** absent: connections are not encrypted */
+  readonly tls?: TlsPaths | undefined;
   /** absent: `/readyz` is not there */
   readonly readiness?: { report(): Promise<ReadinessReport> | ReadinessReport };
 }
@@ -63,6 +66,7 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
     const workerData: MetricsThreadOptions = {
       ...{ host, port, heartbeat, hangMs: config.hangTimeoutMs, hasReadiness: readiness !== undefined },
       config: { host: config.host, allowedHosts: config.allowedHosts, corsOrigins: config.corsOrigins },
+      tls: options.tls,
     };
     const started = new Worker(entry(import.meta.url, './metrics-thread.ts'), {
       workerData,
@@ -74,6 +78,8 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
       let listensOn: number | undefined;
       started.on('message', (message: FromThread) => {
         if (message.type === 'question') return void answer(started, message.id, message.topic);
+        if (message.type === 'warning')
+          return void log.warn({ reason: message.reason }, 'the metrics port keeps its certificate');
         if (message.type === 'refused') return reject(Object.assign(new Error(message.message), message.facts));
         listensOn = message.port;
         resolve(message.port);

@@ -3,18 +3,23 @@
  * no load of the service holds them up. `/livez` looks only at the service's heartbeat; what else it needs, it asks for.
  */
 
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type MetricsSnapshot, metricsContentTypes, renderSnapshots } from '../platform/metrics.ts';
+import { TlsFiles, type TlsPaths } from '../platform/tls-files.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type CrossOriginConfig, isAllowedHost } from './http/cross-origin.ts';
 import { type ReadinessReport, readinessParts, reportFor } from './readiness.ts';
+import { TlsPort } from './tls-port.ts';
 
 export interface MetricsThreadOptions {
   readonly host: string;
   readonly port: number;
   readonly config: CrossOriginConfig;
+  /** absent: connections are not encrypted */
+  readonly tls: TlsPaths | undefined;
   /** absent: `/readyz` is not there */
   readonly hasReadiness: boolean;
   /** when the service's event loop last turned, ms of `process.hrtime` */
@@ -28,6 +33,7 @@ export type Topic = 'metrics' | 'readiness';
 /** To the service. */
 export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'warning'; readonly reason: string }
   | { readonly type: 'refused'; readonly message: string; readonly facts: object }
   | { readonly type: 'question'; readonly id: number; readonly topic: Topic };
 
@@ -41,6 +47,7 @@ const maxConnections = 256;
 /** Kubernetes waits for a second: after this time, the answer is the last report instead of a fresh one. */
 const freshReportMs = 500;
 const longestAnswerMs = 10_000;
+const requestTimeoutMs = 10_000;
 /** questions that the service has not answered yet; more are not asked */
 const maxQuestions = 1000;
 
@@ -113,32 +120,59 @@ async function answerMetrics(response: ServerResponse, accept: string | undefine
   response.end(isHead ? '' : rendered);
 }
 
-const server = createServer({ requestTimeout: 10_000, keepAliveTimeout: 72_000 }, async (request, response) => {
-  response.setHeader('cache-control', 'no-store');
-  const [path, query] = (request.url ?? '').split('?', 2);
-  const { host, accept } = request.headers;
-  const isKnown = path === '/metrics' || path === '/livez' || (path === '/readyz' && options.hasReadiness);
-  if (host !== undefined && !isAllowedHost(host, options.config)) {
-    const problem =
-      'This server does not answer to that host name. If it is yours, list it in HOURGLASS_ALLOWED_HOSTS.\n';
-    response.writeHead(403, text).end(problem);
-  } else if (!isKnown) {
-    const known = `/metrics, /livez${options.hasReadiness ? ' and /readyz' : ''}`;
-    response.writeHead(404, text).end(`There is no such path. There are ${known}.\n`);
-  } else if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.writeHead(405, { allow: 'GET, HEAD' }).end();
-  } else if (path === '/livez') {
-    answerLiveness(response);
-  } else if (path === '/readyz') {
-    const report = reportFor(await readiness(), new URLSearchParams(query).get('for') ?? undefined);
-    response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
-  } else {
-    await answerMetrics(response, accept, request.method === 'HEAD');
-  }
-});
+const files = options.tls && new TlsFiles(options.tls, (reason) => tell({ type: 'warning', reason }));
+/** A client that has shown a certificate, where that is asked for. */
+const isTrusted = ({ socket }: IncomingMessage): boolean =>
+  files?.needsClientCertificates !== true || (socket as TLSSocket).authorized;
 
+const server = createServer(
+  { requestTimeout: requestTimeoutMs, keepAliveTimeout: 72_000 },
+  async (request, response) => {
+    response.setHeader('cache-control', 'no-store');
+    const [path, query] = (request.url ?? '').split('?', 2);
+    const { host, accept } = request.headers;
+    const isKnown = path === '/metrics' || path === '/livez' || (path === '/readyz' && options.hasReadiness);
+    if (host !== undefined && !isAllowedHost(host, options.config)) {
+      const problem =
+        'This server does not answer to that host name. If it is yours, list it in HOURGLASS_ALLOWED_HOSTS.\n';
+      response.writeHead(403, text).end(problem);
+    } else if (!isKnown) {
+      const known = `/metrics, /livez${options.hasReadiness ? ' and /readyz' : ''}`;
+      response.writeHead(404, text).end(`There is no such path. There are ${known}.\n`);
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    } else if (path === '/metrics' && !isTrusted(request)) {
+      response.writeHead(403, text).end('The metrics need a client certificate of HOURGLASS_TLS_CLIENT_CA.\n');
+    } else if (path === '/livez') {
+      answerLiveness(response);
+    } else if (path === '/readyz') {
+      const report = reportFor(await readiness(), new URLSearchParams(query).get('for') ?? undefined);
+      response.writeHead(report.ready ? 200 : 503, { 'content-type': 'application/json' }).end(JSON.stringify(report));
+    } else {
+      await answerMetrics(response, accept, request.method === 'HEAD');
+    }
+  },
+);
+
+const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
+if (!serve) throw new TypeError('the server does not listen to connections');
+server.removeAllListeners('connection');
 const connections = new ConnectionTable(maxConnections);
-server.prependListener('connection', (socket) => connections.add(socket));
+const tls =
+  files &&
+  new TlsPort({
+    // Probes have no certificate of their own.
+    ...{ files, protocol: 'http/1.1', handshakeMs: requestTimeoutMs, turnsAway: false },
+    secured(socket, raw) {
+      connections.replace(raw, socket);
+      serve.call(server, socket);
+    },
+  });
+server.on('connection', (socket) => {
+  if (!connections.add(socket)) return;
+  if (tls) tls.accept(socket);
+  else serve.call(server, socket);
+});
 server.prependListener('request', (request, response) => {
   connections.begin(request.socket);
   response.once('close', () => connections.end(request.socket));
@@ -150,6 +184,7 @@ port.on('message', (message: ToThread) => {
     return;
   }
   server.close(() => process.exit());
+  tls?.close();
   server.closeAllConnections();
 });
 server.once('error', (error: NodeJS.ErrnoException) => {

@@ -11,7 +11,9 @@ import { checkAgainst, supported } from '../jobspec/schema-check.ts';
 import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
 import type { Config } from '../platform/config.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import type { Registry } from '../registry/registry.ts';
 import { identityOf } from './datasets.ts';
+import type { TenantQuota } from './quotas.ts';
 
 /** What a submission may say besides the job's specification, in the same object. */
 export const SubmitMembers = supported(
@@ -42,35 +44,41 @@ export interface SubmitParts {
   readonly queue: JobQueue;
   readonly datasets: Pick<DatasetStore, 'info'>;
   readonly config: Pick<Config, 'maxJobMemoryBytes'>;
+  readonly registry: Registry;
+  readonly quota: Pick<TenantQuota, 'checkModels'>;
 }
+
+/** What a dry run needs. */
+type CheckParts = Pick<SubmitParts, 'datasets' | 'config'>;
 
 const longestKey = 255;
 const nameRule = new RegExp(namePattern);
 
 /**
  * `raw` is what a client sent, checked here and nowhere before: a job specification and what SubmitMembers lists. Throws
- * what `resolveJobSpec`, `checkMemory`, `DatasetStore.info` and `JobQueue.submit` throw, and `invalid-request` for an
- * idempotency key that is empty or too long.
+ * what `resolveJobSpec`, `checkMemory`, `DatasetStore.info`, `TenantQuota.checkModels` and `JobQueue.submit` throw, and
+ * `invalid-request` for an idempotency key that is empty or too long.
  */
 export async function submitJob(
-  { queue, datasets, config }: SubmitParts,
+  { queue, datasets, config, registry, quota }: SubmitParts,
   caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
 ): Promise<JobView> {
   checkKey(idempotencyKey);
   const { members, spec, warnings, dataset } = await resolve({ datasets, config }, raw);
+  await quota.checkModels(registry);
   const options = { caller, ...members, warnings, asked: raw, ...optionsOf(idempotencyKey, dataset) };
   return queue.submit(spec, options);
 }
 
 /** A dry run: throws what `submitJob` throws for the request itself, and queues nothing. */
-export async function checkJob(parts: Omit<SubmitParts, 'queue'>, raw: unknown): Promise<JobCheck> {
+export async function checkJob(parts: CheckParts, raw: unknown): Promise<JobCheck> {
   const { spec, warnings, dataset } = await resolve(parts, raw);
   return { spec, warnings, memoryBytes: dataset ? Math.round(estimateMemory(spec, dataset).total) : 0 };
 }
 
-async function resolve({ datasets, config }: Omit<SubmitParts, 'queue'>, raw: unknown) {
+async function resolve({ datasets, config }: CheckParts, raw: unknown) {
   const { members, job } = split(raw);
   const dataset = await datasetOf(job, datasets);
   const besides = Object.keys(SubmitMembers.properties);
@@ -81,7 +89,7 @@ async function resolve({ datasets, config }: Omit<SubmitParts, 'queue'>, raw: un
 
 /** The same for `{ job, search, priority }`: throws what `resolveSweep` and `SweepQueue.submit` throw as well. */
 export async function submitSweep(
-  { queue, datasets, config }: SubmitParts,
+  { queue, datasets, config, registry, quota }: SubmitParts,
   caller: Caller,
   raw: unknown,
   idempotencyKey?: string,
@@ -98,6 +106,7 @@ export async function submitSweep(
   const dataset = await datasetOf(job, datasets);
   const sweep = resolveSweep(job, search, dataset ? { dataset } : {});
   for (const { spec } of sweep.trials) checkSize(spec, dataset, config);
+  await quota.checkModels(registry);
   return queue.sweeps.submit(sweep, { caller, ...members, ...optionsOf(idempotencyKey, dataset) });
 }
 

@@ -9,12 +9,14 @@ import type { DatasetStore } from '../data/dataset.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { PredictionService } from '../serve/prediction-service.ts';
+import type { TenantQuota } from './quotas.ts';
 
 export interface Tenant {
   readonly queue: JobQueue;
   readonly registry: Registry;
   readonly datasets: DatasetStore;
   readonly predictions: PredictionService;
+  readonly quota: TenantQuota;
 }
 
 /** Tenants that are kept open. One that is closed is opened again when it is asked for; nothing of it is lost. */

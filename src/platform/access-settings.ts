@@ -1,7 +1,7 @@
 /** Settings of access control: the part of the table that says who may come in and what is shown to strangers. */
 
 import { groupOf } from './setting-groups.ts';
-import { choice, optional, pattern, url } from './setting-kinds.ts';
+import { choice, integer, optional, pattern, url } from './setting-kinds.ts';
 
 const access = groupOf('access');
 const claim = pattern(/^[\w.:/-]{1,200}$/, 'the name of a claim');
@@ -46,6 +46,12 @@ export const accessSettings = {
     'claim of a token that names its tenant; without it all tokens belong to the tenant default',
   ),
   oidcScopeClaim: access('HOURGLASS_OIDC_SCOPE_CLAIM', claim, 'scope', 'claim of a token with its scopes'),
+  auditHistory: access(
+    'HOURGLASS_AUDIT_HISTORY',
+    integer(100, 10_000_000),
+    '10000',
+    'changes that /v1/audit keeps of each tenant, about; the log has them all',
+  ),
   docs: access(
     'HOURGLASS_DOCS',
     exposure,

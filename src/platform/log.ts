@@ -4,9 +4,8 @@
  */
 
 import { pino } from 'pino';
-import type { Config } from './config.ts';
 import { LogOutput } from './log-output.ts';
-import { type Setting, settings } from './settings.ts';
+import { redactor } from './secrets.ts';
 
 export type Logger = pino.Logger;
 export type LogLevel = pino.LevelWithSilent;
@@ -25,7 +24,6 @@ export interface LogOptions {
   readonly destination?: { write(line: string): unknown };
 }
 
-const hidden = '[redacted]';
 const buffering = { fd: 1, bufferBytes: 32 * 1024, flushMs: 100, maxBytes: 4 * 1024 * 1024 } as const;
 
 export function createLog(options: LogOptions): Logger {
@@ -71,46 +69,6 @@ function isoTime(): string {
   }
   return lastTime;
 }
-
-/** What the settings hold that must not be logged: each secret as a whole and the password inside of a URL. */
-export function secretsOf(config: Config): string[] {
-  const found: string[] = [];
-  for (const [name, setting] of Object.entries(settings) as [keyof Config, Setting<unknown>][]) {
-    const value = config[name];
-    if (!setting.secret || typeof value !== 'string') continue;
-    found.push(value);
-    if (URL.canParse(value)) {
-      const { password, searchParams } = new URL(value);
-      found.push(password, decodeURIComponent(password), searchParams.get('password') ?? '');
-    }
-  }
-  return found;
-}
-
-/** `scheme://user:password@host` in any text; the user may be empty and the password may hold `@` only as %40. */
-const urlPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s/@:"']*:)[^\s/@"']+@/gi;
-/** API keys of this service and tokens (JWT), wherever they stand */
-const credential = /hg_[0-9A-Za-z]{43,64}[0-9a-f]{8}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g;
-/** members of a JSON object whose name says that they are secret */
-const secretMember =
-  /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-?key|password|passwd|secret|token|access-?key|secret-?key)":)"(?:[^"\\]|\\.)*"/gi;
-
-/** A function that takes secrets out of a line of JSON. */
-export function redactor(secrets: readonly string[]): (line: string) => string {
-  const spellings = secrets
-    .filter((secret) => secret.length >= 4)
-    .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]);
-  const longestFirst = [...new Set(spellings)].sort((a, b) => b.length - a.length);
-  const exact = longestFirst.length > 0 ? new RegExp(longestFirst.map(escapeRegExp).join('|'), 'g') : undefined;
-  return (line) => {
-    const known = exact ? line.replace(exact, hidden) : line;
-    const safe = known.includes('://') ? known.replace(urlPassword, `$1${hidden}@`) : known;
-    const bare = safe.includes('hg_') || safe.includes('eyJ') ? safe.replace(credential, hidden) : safe;
-    return bare.replace(secretMember, `$1"${hidden}"`);
-  };
-}
-
-const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** A line for people: time, level, process, message, then what else there is. */
 function textLine(line: string): string {

@@ -76,6 +76,10 @@ export const metricTable = {
   batchRows: histogram('batch_rows', 'Rows of one run of a model', { operation }, powersOfTwo),
   predictionsWaiting: gauge('predictions_waiting', 'Predictions that wait for their batch', none),
 
+  quotaRefusals: counter('quota_refusals', 'Requests that a quota of their tenant refused, by quota', {
+    quota: ['requests', 'rows', 'streams', 'dataset-bytes', 'model-bytes'],
+  }),
+
   modelLoads: counter('model_loads', 'Model versions brought into memory', { outcome: ['ok', 'failed'] }),
   modelLoadDuration: histogram('model_load_duration_seconds', 'Time to bring a version into memory', none, latency),
   modelsLoaded: gauge('models_loaded', 'Model versions in memory', none),
@@ -140,6 +144,11 @@ export const metricTable = {
     part: ['queue', 'storage', 'registry', 'models', 'server'],
   }),
   restarts: counter('process_restarts', 'Times that a supervised process was started again', { part: { atMost: 10 } }),
+  certificateExpiry: gauge(
+    'certificate_expiry_timestamp_seconds',
+    'When the certificate of the ports ends, seconds since 1970',
+    none,
+  ),
   buildInfo: gauge('build_info', 'Always 1; the labels say what runs', { version: { atMost: 1 }, node: { atMost: 1 } }),
 } as const satisfies Record<string, MetricRow>;
 

@@ -4,9 +4,11 @@ import type { Kind } from './setting-kinds.ts';
 
 export const settingGroups = [
   'network',
+  'tls',
   'access',
   'storage',
   'queue',
+  'tenants',
   'training',
   'serving',
   'limits',

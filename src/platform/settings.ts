@@ -19,6 +19,8 @@ import {
   pattern,
   url,
 } from './setting-kinds.ts';
+import { tenantSettings } from './tenant-settings.ts';
+import { tlsSettings } from './tls-settings.ts';
 import { traceSettings } from './trace-settings.ts';
 
 const network = groupOf('network');
@@ -63,6 +65,8 @@ export const settings = {
     null,
     'web pages of these origins may call the REST API',
   ),
+
+  ...tlsSettings,
 
   ...accessSettings,
 
@@ -140,18 +144,7 @@ export const settings = {
     'jobs that may wait of one client address; behind a proxy all clients have its address',
   ),
 
-  tenantQueuedJobs: queue(
-    'HOURGLASS_TENANT_QUEUED_JOBS',
-    optional(integer(1, 1_000_000)),
-    null,
-    'jobs that may wait of each tenant other than default; without it as many as all may have',
-  ),
-  tenantRunningJobs: queue(
-    'HOURGLASS_TENANT_RUNNING_JOBS',
-    optional(integer(1, 1_000_000)),
-    null,
-    'jobs that may run at once of each tenant other than default; without it as many as there are workers',
-  ),
+  ...tenantSettings,
 
   engine: training(
     'HOURGLASS_ENGINE',

@@ -17,6 +17,8 @@ export interface RedisSettings {
   readonly prefix: string;
   /** longest wait for one command */
   readonly timeoutMs: number;
+  /** authorities of its certificate (PEM), with `rediss://`; absent: the usual ones */
+  readonly ca?: string | undefined;
 }
 
 /** The same with the bounds of a queue. */
@@ -44,7 +46,7 @@ export type ConnectionKind = 'commands' | 'subscriber';
 
 export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log: Logger): Redis {
   const client = new Redis({
-    ...addressOf(settings.url),
+    ...addressOf(settings.url, settings.ca),
     ...behaviour(kind, settings.timeoutMs),
     replyMapping: 'legacy',
   });
@@ -63,7 +65,7 @@ export function connectRedis(settings: RedisSettings, kind: ConnectionKind, log:
 }
 
 /** Host, port, credentials and TLS of a Redis URL. */
-export function addressOf(url: string): RedisOptions {
+export function addressOf(url: string, ca?: string): RedisOptions {
   const parsed = new URL(url);
   if (parsed.protocol === 'unix:') {
     const { db = '0', ...credentials } = Object.fromEntries(parsed.searchParams);
@@ -77,7 +79,7 @@ export function addressOf(url: string): RedisOptions {
     ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
     ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
     // an IP address is no server name (RFC 6066)
-    ...(parsed.protocol === 'rediss:' && { tls: isIP(host) ? {} : { servername: host } }),
+    ...(parsed.protocol === 'rediss:' && { tls: { ...(!isIP(host) && { servername: host }), ...(ca && { ca }) } }),
   };
 }
 

@@ -7,7 +7,10 @@ export const notFound = (): HourglassError =>
   new HourglassError('job-not-found', 'There is no job with this id. It may have been deleted.', { field: 'id' });
 
 const quota = (message: string, found: unknown, expected: number): HourglassError =>
-  new HourglassError('quota-exceeded', message, { found, expected, retryAfter: 30 });
+  new HourglassError('quota-exceeded', message, {
+    ...{ found, expected, retryAfter: 30 },
+    policy: { name: 'queued-jobs', quota: expected, unit: 'jobs' },
+  });
 
 /** By the first word of a script's answer, when it is not `ok`; `about` is the second. */
 export const refusals: Readonly<Record<string, (about: unknown, settings: QueueSettings) => HourglassError>> = {

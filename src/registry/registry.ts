@@ -52,7 +52,7 @@ export class Registry {
   readonly #store: BlobStore;
   readonly #verified = new VerifiedFiles();
   readonly #index: ModelIndex;
-  readonly #tenant: string;
+  readonly tenant: string;
   readonly #lender: Registry | undefined;
   /** manifests of models that are not its own */
   readonly #borrowed = new WeakSet<Manifest>();
@@ -61,7 +61,7 @@ export class Registry {
   private constructor(store: BlobStore, { maxModels = 1000, tenant = defaultTenant, lender }: RegistryOptions) {
     this.#store = store;
     this.#index = new ModelIndex(store, maxModels);
-    this.#tenant = tenant;
+    this.tenant = tenant;
     this.#lender = lender;
   }
 
@@ -149,7 +149,7 @@ export class Registry {
 
   /** Whose version it is: the tenant's own, or one that it only reads. */
   ownerOf(manifest: Manifest): string {
-    return this.#lender && this.#borrowed.has(manifest) ? this.#lender.ownerOf(manifest) : this.#tenant;
+    return this.#lender && this.#borrowed.has(manifest) ? this.#lender.ownerOf(manifest) : this.tenant;
   }
 
   /** The registry that a name means when it is not one of its own. */
@@ -255,7 +255,7 @@ export class Registry {
    * tenant whose models others cannot see: names would clash.
    */
   async share(name: string, isShared: boolean): Promise<void> {
-    if (this.#tenant !== defaultTenant) throw notForSharing();
+    if (this.tenant !== defaultTenant) throw notForSharing();
     requireLive(await this.#index.fresh(checkName(name)));
     if (isShared) await this.#note(name, sharedNote, new Date().toISOString());
     else await this.#unnote(name, sharedNote);

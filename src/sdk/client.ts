@@ -8,6 +8,7 @@ import { answerOf, versionOf } from './answers.ts';
 import { randomKey } from './environment.ts';
 import type {
   Analysis,
+  AuditPage,
   ClassesAnswer,
   CodesAnswer,
   DatasetInfo,
@@ -35,6 +36,7 @@ import { ProblemError } from './problem.ts';
 import type {
   AnalyseOptions,
   Answer,
+  AuditOptions,
   BundleOptions,
   CallOptions,
   DecodedPicture,
@@ -135,6 +137,10 @@ export class HourglassClient {
   readonly workers = async (options?: CallOptions): Promise<WorkerList['workers']> =>
     (await this.#get<WorkerList>('/v1/workers', options)).workers;
 
+  /** Who changed what, newest first. */
+  readonly audit = ({ signal, ...page }: AuditOptions = {}): Promise<AuditPage> =>
+    this.#get(`/v1/audit${query({ ...page })}`, { signal });
+
   readonly datasets = {
     list: async (options?: CallOptions): Promise<readonly DatasetInfo[]> =>
       (await this.#get<{ datasets: DatasetInfo[] }>('/v1/datasets', options)).datasets,
@@ -197,14 +203,8 @@ export class HourglassClient {
 
   /** Whether the server can serve and queue, by part; also when it cannot. */
   async readiness({ signal }: CallOptions = {}): Promise<Readiness> {
-    const answered = await this.#transport.send({
-      method: 'GET',
-      path: '/readyz',
-      signal,
-      repeatable: false,
-      accepts: [503],
-    });
-    return (await answered.json()) as Readiness;
+    const call = { method: 'GET', path: '/readyz', signal, repeatable: false, accepts: [503] } as const;
+    return (await (await this.#transport.send(call)).json()) as Readiness;
   }
 
   /** @param model `digits`, `digits@2`, `digits:stable` */

@@ -7,6 +7,7 @@ export type { BundleManifest, EncoderVariant, Weights } from './bundle.ts';
 export * from './client.ts';
 export * from './encoder.ts';
 export type {
+  AuditPage,
   DatasetInfo,
   DatasetRows,
   EpochSample,

@@ -19,6 +19,14 @@ export interface ListJobsOptions extends CallOptions {
   readonly cursor?: string;
 }
 
+export interface AuditOptions extends CallOptions {
+  readonly limit?: number;
+  /** `nextCursor` of the page before */
+  readonly cursor?: string;
+  /** another one than the caller's: only for admins of the tenant `default` */
+  readonly tenant?: string;
+}
+
 export interface ReadRowsOptions extends CallOptions {
   /** default: train */
   readonly split?: 'train' | 'test';

@@ -15,6 +15,7 @@ import { betterWebp } from './picture-alternatives.ts';
 import type { PictureFiles } from './picture-thread.ts';
 import { PictureWorker } from './picture-worker.ts';
 import type { Demand, Predictor } from './predictor.ts';
+import { charged, type RowQuota } from './row-quota.ts';
 import { poolKeyOf } from './served-model.ts';
 import { type Asked, askWorkingVersion } from './working-version.ts';
 
@@ -48,6 +49,15 @@ export interface PictureCodecsOptions {
   readonly webp?: WebpCoder;
   /** codecs of another tenant, with which it shares a thread */
   readonly others?: PictureCodecs;
+  /** of which a picture takes one row; absent: as many as can be coded */
+  readonly quota?: RowQuota | undefined;
+}
+
+interface DecodeQuestion {
+  readonly model: string | undefined;
+  readonly region?: Region | undefined;
+  readonly maxPixels: number;
+  readonly demand?: Pick<Demand, 'isOver'>;
 }
 
 export class PictureCodecs {
@@ -56,11 +66,13 @@ export class PictureCodecs {
   readonly #webp: WebpCoder | undefined;
   readonly #index: FrameIndex<PictureManifest>;
   readonly #worker: PictureWorker;
+  readonly #quota: RowQuota | undefined;
 
-  constructor({ registry, predictor, webp, others }: PictureCodecsOptions) {
+  constructor({ registry, predictor, webp, others, quota }: PictureCodecsOptions) {
     this.#registry = registry;
     this.#predictor = predictor;
     this.#webp = webp;
+    this.#quota = quota;
     this.#worker = others ? others.#worker : new PictureWorker();
     this.#index = new FrameIndex(registry, isPictureCodec, ({ picture }) => picture.hash);
   }
@@ -72,15 +84,15 @@ export class PictureCodecs {
   }
 
   /**
-   * `read`: the picture with so many channels. Throws `invalid-request` for a target that cannot come true, `overloaded`, `model-corrupt`,
-   * and what `read` throws.
+   * `read`: the picture with so many channels. Throws `invalid-request` for a target that cannot come true, `overloaded`, `quota-exceeded`,
+   * `model-corrupt`, and what `read` throws.
    */
   encode(
     asked: Asked<PictureManifest>,
     read: (channels: 1 | 3 | 4) => Promise<Raster>,
     target: PictureTarget,
   ): Promise<ServedFrame> {
-    return askWorkingVersion(this.#predictor, asked, isPictureCodec, async (manifest) => {
+    const encode = async (manifest: PictureManifest): Promise<ServedFrame> => {
       const { name, version, picture } = manifest;
       const raster = await read(picture.channels as 1 | 3 | 4);
       const task = { type: 'encode', name, raster, target } as const;
@@ -89,27 +101,22 @@ export class PictureCodecs {
       const { frame, receipt } = reply;
       const alternatives = this.#webp && (await betterWebp(this.#webp, { raster, receipt, target, picture }));
       return { frame, receipt: { ...receipt, version, ...(alternatives && { alternatives }) } };
-    });
+    };
+    return charged(this.#quota, 1, () => askWorkingVersion(this.#predictor, asked, isPictureCodec, encode));
   }
 
   /**
    * Throws `invalid-frame`, `unsupported-frame-version`, `frame-checksum`, `image-too-large`, `decoder-unknown` when no version here made
-   * it, `model-mismatch` when another than the named one did, `invalid-request` for a region outside of it.
+   * it, `model-mismatch` when another than the named one did, `invalid-request` for a region outside of it, `quota-exceeded`.
    */
-  async decode(
+  decode(caller: Caller, frame: Uint8Array, question: DecodeQuestion): Promise<DecodedFrame> {
+    return charged(this.#quota, 1, () => this.#decode(caller, frame, question));
+  }
+
+  async #decode(
     caller: Caller,
     frame: Uint8Array,
-    {
-      model,
-      region,
-      maxPixels,
-      demand,
-    }: {
-      readonly model: string | undefined;
-      readonly region?: Region | undefined;
-      readonly maxPixels: number;
-      readonly demand?: Pick<Demand, 'isOver'>;
-    },
+    { model, region, maxPixels, demand }: DecodeQuestion,
   ): Promise<DecodedFrame> {
     const { id } = parsePictureHeader(frame, maxPixels);
     const candidates = model === undefined ? await this.#candidates(id) : [await this.#named(caller, model, id)];

@@ -20,6 +20,7 @@ import { type PredictionStatistics, StatisticsTable } from './prediction-statist
 import type { Demand, Prediction, PredictionReceiver, Predictor, PredictTarget, TurnRequest } from './predictor.ts';
 import { type Recommendation, RecommendationService, type RecommendRequest } from './recommend.ts';
 import { PictureRestorers } from './restorers.ts';
+import { charged, type RowQuota } from './row-quota.ts';
 import { type SeriesAnswer, type SeriesRequest, SeriesService } from './series.ts';
 import { type TranslateRequest, TranslationService, type Translations } from './translate.ts';
 
@@ -83,6 +84,8 @@ export interface PredictionServiceOptions {
   readonly webp?: WebpCoder;
   /** that of another tenant, with which it shares threads for pictures */
   readonly others?: PredictionService;
+  /** absent: as many rows as the models can answer */
+  readonly quota?: RowQuota | undefined;
 }
 
 export class PredictionService {
@@ -96,9 +99,11 @@ export class PredictionService {
   readonly #series: SeriesService;
   readonly #translations: TranslationService;
   readonly #statistics = new StatisticsTable();
+  readonly #quota: RowQuota | undefined;
 
   constructor(options: PredictionServiceOptions) {
     this.#predictor = options.predictor;
+    this.#quota = options.quota;
     const { others, ...own } = options;
     this.pictures = new PictureCodecs({ ...own, ...(others && { others: others.pictures }) });
     this.restorers = new PictureRestorers({ ...own, ...(others && { others: others.restorers }) });
@@ -146,16 +151,49 @@ export class PredictionService {
     return answer;
   }
 
-  /** As `predict` without pictures or ratings, where `Predictor.predictInTurn` can: else false, and nothing is done. */
+  /**
+   * As `predict` without pictures or ratings, where `Predictor.predictInTurn` can and the quota has room: else false, and nothing
+   * is done.
+   */
   predictInTurn(caller: Caller, request: TurnRequest, receiver: PredictionReceiver): boolean {
     const start = performance.now();
-    return this.#predictor.predictInTurn(caller, request, {
+    const counted: PredictionReceiver = {
       answered: (prediction) => {
         this.#statistics.count(prediction, request.operation, performance.now() - start);
         receiver.answered(prediction);
       },
       failed: (error) => receiver.failed(error),
-    });
+    };
+    const quota = this.#quota;
+    return quota
+      ? this.#chargedTurn(quota, caller, request, counted)
+      : this.#predictor.predictInTurn(caller, request, counted);
+  }
+
+  /** Raw rows are counted once the version has said how many they are. */
+  #chargedTurn(quota: RowQuota, caller: Caller, request: TurnRequest, receiver: PredictionReceiver): boolean {
+    if (!quota.isOpen()) return false;
+    const { inputs } = request;
+    let rows = typeof inputs === 'function' ? 0 : countOf(inputs);
+    const counting = (target: PredictTarget): Rows => {
+      const made = typeof inputs === 'function' ? inputs(target) : inputs;
+      rows = countOf(made);
+      return made;
+    };
+    const isTaken = this.#predictor.predictInTurn(
+      caller,
+      { ...request, inputs: counting },
+      {
+        answered: (prediction) => receiver.answered(prediction),
+        failed: (error) => {
+          quota.owe(-rows);
+          receiver.failed(error);
+        },
+      },
+    );
+    // Before the end of the turn, in which the answer comes.
+    if (isTaken) quota.owe(rows);
+    return isTaken;
   }
 
   async #predict(caller: Caller, question: PredictQuestion): Promise<PredictAnswer> {
@@ -163,38 +201,42 @@ export class PredictionService {
     const options = demand && { demand };
     if (typeof rows !== 'function' && !withTarget && !rateOutliers) {
       const { model } = question;
-      return { prediction: await this.#predictor.predict(caller, { operation, model, inputs: rows, ...options }) };
+      const ask = () => this.#predictor.predict(caller, { operation, model, inputs: rows, ...options });
+      return { prediction: await charged(this.#quota, countOf(rows), ask) };
     }
     const { target, model } = await this.#resolve(caller, operation, question.model);
     const inputs = typeof rows === 'function' ? await rows(target) : rows;
     const request = { model, inputs, ...options };
-    const [prediction, outliers] = await Promise.all([
-      this.#predictor.predict(caller, { operation, ...request }),
-      rateOutliers ? this.#rater.rate(caller, request) : undefined,
-    ]);
+    const ask = () =>
+      Promise.all([
+        this.#predictor.predict(caller, { operation, ...request }),
+        rateOutliers ? this.#rater.rate(caller, request) : undefined,
+      ]);
+    const [prediction, outliers] = await charged(this.#quota, countOf(inputs), ask);
     return { prediction, target, ...(outliers && { outliers }) };
   }
 
   /** Throws what `Predictor.predict` throws: `operation-not-supported` for a model that is not variational. */
   async generate(caller: Caller, question: GenerateQuestion): Promise<GenerateAnswer> {
     const { model, count, seed = drawSeed(), withTarget = false, demand } = question;
-    const prediction = await generate(this.#predictor, caller, { model, count, seed, ...(demand && { demand }) });
+    const ask = () => generate(this.#predictor, caller, { model, count, seed, ...(demand && { demand }) });
+    const prediction = await charged(this.#quota, count, ask);
     return { seed, ...(await this.#answer(caller, 'generate', prediction, withTarget)) };
   }
 
   /** Throws what `RecommendationService.recommend` throws. */
   recommend(caller: Caller, request: RecommendRequest): Promise<Recommendation> {
-    return this.#recommendations.recommend(caller, request);
+    return charged(this.#quota, 1, () => this.#recommendations.recommend(caller, request));
   }
 
   /** Throws what `AnalysisService.analyse` throws. */
   analyse(caller: Caller, request: AnalyseRequest): Promise<Analysis> {
-    return this.#analyses.analyse(caller, request);
+    return charged(this.#quota, request.texts.length, () => this.#analyses.analyse(caller, request));
   }
 
   /** Throws what `SeriesService.answer` throws. */
   series(caller: Caller, request: SeriesRequest): Promise<SeriesAnswer> {
-    return this.#series.answer(caller, request);
+    return charged(this.#quota, request.series.length, () => this.#series.answer(caller, request));
   }
 
   /** Throws what `TranslationService.translate` throws. */
@@ -207,13 +249,17 @@ export class PredictionService {
     const { rows, demand } = question;
     const { target, model } = await this.#resolve(caller, 'encode', question.model);
     const inputs = typeof rows === 'function' ? await rows(target) : rows;
-    return this.#frames.encode(caller, { model, inputs, ...(demand && { demand }), ...question.target });
+    const request = { model, inputs, ...(demand && { demand }), ...question.target };
+    return charged(this.#quota, countOf(inputs), () => this.#frames.encode(caller, request));
   }
 
   /** Throws what `FrameCodec.decode` throws. */
   async decodeFrame(caller: Caller, question: DecodeFrameQuestion): Promise<Answer> {
     const { frame, model, withTarget = false, demand } = question;
-    const prediction = await this.#frames.decode(caller, { frame, model, ...(demand && { demand }) });
+    // How many rows a frame holds is known once its decoder is found.
+    const ask = () => this.#frames.decode(caller, { frame, model, ...(demand && { demand }) });
+    const prediction = await charged(this.#quota, 1, ask);
+    this.#quota?.owe(countOf(prediction.outputs) - 1);
     return this.#answer(caller, 'decode', prediction, withTarget);
   }
 
@@ -228,5 +274,7 @@ export class PredictionService {
     return { prediction, target: await this.#predictor.resolve(caller, operation, referenceOf(prediction)) };
   }
 }
+
+const countOf = ({ shape: [rows = 0] }: Rows): number => rows;
 
 const referenceOf = ({ model, version }: Pick<Prediction, 'model' | 'version'>): string => `${model}@${version}`;

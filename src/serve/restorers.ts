@@ -6,6 +6,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { RestorerFiles } from './picture-thread.ts';
 import { PictureWorker } from './picture-worker.ts';
 import type { Predictor } from './predictor.ts';
+import { charged, type RowQuota } from './row-quota.ts';
 import { poolKeyOf } from './served-model.ts';
 import { type Asked, askWorkingVersion } from './working-version.ts';
 
@@ -30,16 +31,20 @@ export interface PictureRestorersOptions {
   readonly predictor: Predictor;
   /** restorers of another tenant, with which it shares a thread */
   readonly others?: PictureRestorers;
+  /** of which a picture takes one row; absent: as many as can be restored */
+  readonly quota?: RowQuota | undefined;
 }
 
 export class PictureRestorers {
   readonly #registry: Registry;
   readonly #predictor: Predictor;
   readonly #worker: PictureWorker;
+  readonly #quota: RowQuota | undefined;
 
-  constructor({ registry, predictor, others }: PictureRestorersOptions) {
+  constructor({ registry, predictor, others, quota }: PictureRestorersOptions) {
     this.#registry = registry;
     this.#predictor = predictor;
+    this.#quota = quota;
     // Apart from the codecs' thread: a large picture takes a network many seconds.
     this.#worker = others ? others.#worker : new PictureWorker();
   }
@@ -53,16 +58,17 @@ export class PictureRestorers {
     return isRestorer(manifest) ? manifest : undefined;
   }
 
-  /** `read`: the picture as that version takes it. Throws `overloaded`, `model-corrupt`, and what `read` throws. */
+  /** `read`: the picture as that version takes it. Throws `overloaded`, `quota-exceeded`, `model-corrupt`, and what `read` throws. */
   restore(asked: Asked<RestorerManifest>, read: (facts: RestorerFacts) => Promise<Damaged>): Promise<Restored> {
-    return askWorkingVersion(this.#predictor, asked, isRestorer, async (manifest) => {
+    const restore = async (manifest: RestorerManifest): Promise<Restored> => {
       const { name: model, version, restorer } = manifest;
       const task = { type: 'restore', ...(await read(restorer)) } as const;
       const key = `${poolKeyOf(this.#registry, manifest)}/${manifest.createdAt}`;
       const reply = await this.#worker.run(key, task, () => this.#files(manifest), asked.demand);
       if (reply.type !== 'restored') throw new Error('a picture to restore was coded');
       return { model, version, raster: reply.raster };
-    });
+    };
+    return charged(this.#quota, 1, () => askWorkingVersion(this.#predictor, asked, isRestorer, restore));
   }
 
   close(): Promise<void> {

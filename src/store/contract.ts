@@ -129,6 +129,8 @@ export class ShortFileError extends Error {
 /** One data set as it was when it was looked for: a later one of the same name does not mix in. */
 export interface StoredSet {
   readonly manifest: Uint8Array;
+  /** of all its files */
+  storedBytes(): Promise<number>;
   /** undefined when the set has no such file */
   open(file: string): Promise<StoredRows | undefined>;
 }

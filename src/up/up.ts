@@ -124,13 +124,14 @@ export class Up {
   async #greet({ host: listensOn, httpPort, grpcPort, metricsPort }: Listening): Promise<void> {
     const { config, terminal, release, registry, datasets, currentFolder } = this.#parts;
     const host = reachable(listensOn);
-    const address = `http://${host}:${httpPort}`;
+    const scheme = config.tlsCert === null ? 'http' : 'https';
+    const address = `${scheme}://${host}:${httpPort}`;
     terminal.line(`Hourglass ${release} is up.`);
     terminal.line(`  REST     ${address}  (its contract: ${address}/docs)`);
     if (config.console) terminal.line(`  console  ${address}/`);
     if (config.demo) terminal.line(`  demo     ${address}/demo  (once there is a model)`);
     terminal.line(`  gRPC     ${host}:${grpcPort}`);
-    terminal.line(`  metrics  http://${host}:${metricsPort}/metrics`);
+    terminal.line(`  metrics  ${config.metricsTls ? scheme : 'http'}://${host}:${metricsPort}/metrics`);
     terminal.line(`  data     ${config.dataDir}`);
     terminal.line();
     const queue = this.#queue;

@@ -31,6 +31,8 @@ export interface Assignment {
   readonly checkpoints: { readonly job: string; readonly run: number };
   /** a trial of a sweep ends with its last checkpoint, from which the best one is published */
   readonly isTrial: boolean;
+  /** bytes that the tenant's models may take; null: as many as it likes */
+  readonly mostModelBytes: number | null;
   readonly checkpointSeconds: number;
   readonly engine: EngineChoice;
   readonly release: string;

@@ -21,6 +21,7 @@ import type { SequenceModel } from '../jobspec/sequence-model.ts';
 import type { TextCode } from '../models/plan.ts';
 import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
+import { checkRoom } from '../registry/room.ts';
 import { evaluateDocuments } from '../report/documents.ts';
 import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
 import { evaluateRecommender } from '../report/recommender.ts';
@@ -69,15 +70,17 @@ export async function runTraining(options: TrainingOptions): Promise<Trained> {
 }
 
 /**
- * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, and what `trainJob`,
+ * Throws FencedError when a later attempt has begun, `cancelled` when the signal was aborted, `quota-exceeded`, and what `trainJob`,
  * `DatasetStore.open` and `Registry.publish` throw.
  */
 async function train({ assignment, signal, tell }: TrainingOptions, stores: Stores): Promise<Trained> {
-  const { id, attempt, spec, run, checkpoints, release, isTrial } = assignment;
+  const { id, attempt, spec, run, checkpoints, release, isTrial, mostModelBytes } = assignment;
   const fence = await stores.jobs.begin(id, attempt);
   const registry = await Registry.open(stores.versions, { orphanAgeMs: 'never' });
   const earlier = await registry.versionOfJob(spec.name, id);
   if (earlier) return { type: 'done', published: publishedAs(earlier) };
+  // Many jobs may have been queued while there was room.
+  if (mostModelBytes !== null && !isTrial) await checkRoom(registry, mostModelBytes);
 
   let progress = nothingYet;
   const advance = (to: Partial<JobProgress>): void => {

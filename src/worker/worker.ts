@@ -27,6 +27,8 @@ export interface WorkerSettings extends Omit<AttemptSettings, 'program'> {
   readonly checkpointSeconds: number;
   readonly engine: EngineChoice;
   readonly release: string;
+  /** bytes that the models of each tenant other than `default` may take; absent: as many as it likes */
+  readonly tenantModelBytes?: number | null;
   /** default: the build's own */
   readonly program?: URL;
   /** absent: no spans are made */
@@ -89,13 +91,14 @@ export class TrainingWorker {
       ...{ job: id, attempt, ...(tenant !== defaultTenant && { tenant }) },
       ...(traceparent && traceFields(traceparent)),
     });
-    const { checkpointSeconds, engine, release } = this.#settings;
+    const { checkpointSeconds, engine, release, tenantModelBytes = null } = this.#settings;
     const stores = { ...this.#settings.stores, tenant };
     // the best trial of a sweep is published from where its own training ended
     const source = best ?? { id, run, trials: [] };
     const checkpoints = { job: source.id, run: source.run };
     const about = { id, attempt, run, spec, isTrial, engine: engineFor(engine, spec.training.device), release };
-    const assignment: Assignment = { ...about, stores, checkpoints, checkpointSeconds };
+    const mostModelBytes = tenant === defaultTenant ? null : tenantModelBytes;
+    const assignment: Assignment = { ...about, stores, checkpoints, checkpointSeconds, mostModelBytes };
     const program = this.#settings.program ?? entry(import.meta.url, './child.ts');
     const startedAt = performance.now();
     const meter = this.#meter.begin(spec.training.batchSize);

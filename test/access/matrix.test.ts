@@ -108,7 +108,8 @@ const routes: Readonly<Record<Demanded, string>> = {
     POST /v1/keys
     GET /v1/keys/{id}
     DELETE /v1/keys/{id}
-    POST /v1/keys/{id}/rotate`,
+    POST /v1/keys/{id}/rotate
+    GET /v1/audit`,
 };
 
 const methods: Readonly<Record<Demanded, string>> = {
@@ -129,7 +130,7 @@ const methods: Readonly<Record<Demanded, string>> = {
   publish: `RegistryService/SetAlias RegistryService/DeleteAlias RegistryService/ShareModel RegistryService/DeleteVersion RegistryService/DeleteModel
     GRPCInferenceService/RepositoryModelLoad GRPCInferenceService/RepositoryModelUnload`,
   admin: `AccessService/CreateKey AccessService/ListKeys AccessService/GetKey AccessService/RotateKey
-    AccessService/RevokeKey`,
+    AccessService/RevokeKey AccessService/ListAuditEntries`,
 };
 
 const services: readonly DescService[] = [
@@ -178,9 +179,9 @@ const all: Credential[] = [];
 beforeAll(async () => {
   redis = await startRedis();
   doors = await lockDoors({ redisUrl: redis.url });
-  const { access, keys } = doors;
-  rest = await startGateway({ access: { access, keys } });
-  grpc = await startServer({ access, keys });
+  const { access, keys, audit } = doors;
+  rest = await startGateway({ access: { access, keys, audit } });
+  grpc = await startServer({ access, keys, audit });
   client = new Client(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
   const bearer = (key: string): string => `Bearer ${key}`;
   const expired = await doors.make({ scopes: [...scopes], expiresInSeconds: 1 });

@@ -55,9 +55,9 @@ let other: string;
 beforeAll(async () => {
   redis = await startRedis();
   doors = await lockDoors({ redisUrl: redis.url });
-  const { access, keys } = doors;
-  rest = await startGateway({ access: { access, keys } });
-  grpc = await startServer({ access, keys, tenants: rest.tenants, readiness: { isReady: async () => true } });
+  const { access, keys, audit } = doors;
+  rest = await startGateway({ access: { access, keys, audit } });
+  grpc = await startServer({ access, keys, audit, tenants: rest.tenants, readiness: { isReady: async () => true } });
   client = new Client(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
   const mine = await doors.make({ tenant: 'globex', scopes: [...scopes] });
   owner = `Bearer ${mine.key}`;

@@ -168,6 +168,16 @@ describe('hourglass', () => {
     expect(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  it('shows who changed what, in pages as long as wanted', async () => {
+    const { entries } = await json<{ entries: { action: string; target: string }[] }>('audit');
+    expect(entries).toEqual(
+      expect.arrayContaining([expect.objectContaining({ action: 'dataset.create', target: 'datasets/table' })]),
+    );
+    const { code, text, notes } = await run(['audit', '--limit', '1']);
+    expect([code, text.trim().split('\n').length, notes]).toEqual([0, 2, expect.stringContaining('There are more')]);
+    expect(await run(['audit', '--tenant', 'acme'])).toMatchObject({ code: 0 });
+  });
+
   it('completes commands and options in bash', async () => {
     const script = (await run(['completion', 'bash'])).text;
     const asked = `${script}\nCOMP_WORDS=(hourglass jobs --st); COMP_CWORD=2; _hourglass; echo "\${COMPREPLY[@]}"\nCOMP_WORDS=(hourglass den); COMP_CWORD=1; _hourglass; echo "\${COMPREPLY[@]}"`;

@@ -9,6 +9,7 @@ import { rowsToWebp } from '../../src/data/image.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
 import { createGrpcServer } from '../../src/gateway/grpc/server.ts';
 import { createHttpServer } from '../../src/gateway/http/server.ts';
+import { noQuota } from '../../src/gateway/quotas.ts';
 import { Readiness } from '../../src/gateway/readiness.ts';
 import { createLimits } from '../../src/gateway/shared-limits.ts';
 import { Tenants } from '../../src/gateway/tenants.ts';
@@ -58,7 +59,7 @@ export async function startBoth(changes: Partial<Config> = {}): Promise<Both> {
   });
   const limits = createLimits(config, metrics);
   const parts = {
-    tenants: new Tenants({ queue, predictions, registry, datasets }),
+    tenants: new Tenants({ queue, predictions, registry, datasets, quota: noQuota }),
     ...{ readiness, config, metrics, limits },
     ...{ log: quiet, version: '0.0.0', ...openDoors },
   };

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { newKey } from '../../src/access/api-key.ts';
 import { loadConfig } from '../../src/platform/config.ts';
-import { createLog, type LogOptions, redactor, secretsOf } from '../../src/platform/log.ts';
+import { createLog, type LogOptions } from '../../src/platform/log.ts';
+import { redactor, secretsOf } from '../../src/platform/secrets.ts';
 
 const canary = 'c4nary/+"p@ss';
 

@@ -62,6 +62,7 @@ const calls: Readonly<Record<string, (client: HourglassClient) => Promise<unknow
   postModelsModelAnalyse: (client) => client.analyse('m', ['some words'], { nearest: 3 }),
   postModelsModelGenerate: (client) => client.generate('m', 2, { seed: 1 }),
   postDecode: (client) => client.decodeFrame(new Uint8Array(9)),
+  getAudit: (client) => client.audit({ limit: 2, tenant: 'acme' }),
   getReadyz: (client) => client.readiness(),
   getInfo: (client) => client.info(),
 };

@@ -14,6 +14,7 @@ import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { TrainingWorker } from '../../src/worker/worker.ts';
 import { startRedis, type TestRedis } from '../helpers/redis.ts';
 import { openQueue, quiet, until } from '../queue/fixtures.ts';
+import { metaOf } from '../serve/serving.ts';
 import { type DataFolder, dataFolder, workerSettings } from './fixtures.ts';
 
 let redis: TestRedis;
@@ -26,7 +27,8 @@ beforeAll(async () => {
   redis = await startRedis();
   queue = await openQueue(redis.url);
   folder = await dataFolder();
-  worker = await TrainingWorker.start(workerSettings(redis.url, folder), quiet, metrics);
+  const settings = workerSettings(redis.url, folder, { tenantModelBytes: 100 });
+  worker = await TrainingWorker.start(settings, quiet, metrics);
 });
 afterAll(async () => {
   await worker?.drain();
@@ -134,4 +136,14 @@ it("trains a tenant's job on its data set and publishes among its models", async
     (await Registry.open(await FolderBlobs.open(path.join(root, 'registry')))).listModels();
   expect(await at(path.join(folder.path, 'tenants', 'acme'))).toEqual(['theirs']);
   expect(await at(folder.path)).not.toContain('theirs');
+});
+
+it('trains nothing for a tenant whose models leave no room, and the tenant default has no such limit', async () => {
+  const own = await FolderBlobs.open(path.join(folder.path, 'tenants/acme/registry'));
+  const full = await Registry.open(own, { tenant: 'acme' });
+  await full.publish('waves', { files: { 'encoder.onnx': new Uint8Array(100) }, meta: metaOf('an-earlier-job') });
+  const acme = queue.forTenant('acme');
+  const { id } = await acme.submit(waveSpec('waves'));
+  expect(await until(async () => (await acme.get(id)).failure)).toMatchObject({ reason: 'quota-exceeded' });
+  expect((await full.getModel('waves')).versions).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-/** Lets a call in or not, before its messages are read: who asks, and whether they may call this method. */
+/** Lets a call in or not, before its messages are read: who asks, whether they may call this method, and how often. */
 
 import { ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Access, Demanded } from '../../access/access.ts';
@@ -29,6 +29,11 @@ export function admitCallers(
               }
               const meet = (tenant: Tenant): void => {
                 rememberCall(metadata, { identity, tenant });
+                try {
+                  tenant.quota.takeRequest();
+                } catch (error) {
+                  return refuse(error);
+                }
                 proceed(metadata);
               };
               const tenant = tenants.of(identity.tenant);

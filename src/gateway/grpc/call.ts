@@ -6,12 +6,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import { keyRevoked } from '../../access/access.ts';
+import type { AuditAction } from '../../access/audit-entry.ts';
 import type { Caller } from '../../base/caller.ts';
 import { HourglassError, normaliseError } from '../../base/errors.ts';
 import { type Timeout, TimerWheel } from '../../platform/timer-wheel.ts';
 import type { Demand } from '../../serve/predictor.ts';
 import { identify } from '../identify.ts';
 import { clientOf } from '../places.ts';
+import { isHarmlessId } from '../request-id.ts';
 import type { Tenant } from '../tenants.ts';
 import { reserveAnswer } from './call-memory.ts';
 import { clientGone, deadlineExceeded, tooLong, toStatus } from './errors.ts';
@@ -28,17 +30,29 @@ export interface Call {
   readonly signal: AbortSignal;
   /** the same for what predicts; its signal is `signal` */
   readonly demand: Demand;
+  /** Adds to the entry that the call leaves in the audit log, as the id of what it has made. */
+  note(members: Readonly<Record<string, unknown>>): void;
   /** Ends the call with `deadline-exceeded` when it has no answer after so long. */
   limit(ms: number): void;
   /** For streams without an end of their own: they end with `shutting-down` as soon as the server drains. */
   endOnDrain(): void;
 }
 
+/** What a call does, by its request. */
+export type AuditOf = (request: object) => AuditAction;
+
+/** What its audit entry is made from. */
+export type ChangedCall = Pick<Call, 'caller' | 'requestId'> & { readonly noted: Readonly<Record<string, unknown>> };
+
 /** What calls share with their server. */
 export interface CallRuntime {
   readonly drain: Drain;
   /** told of errors that are our own fault; `trace` is the call's position in its trace */
   failed(error: HourglassError, path: string, requestId: string, trace: string | undefined): void;
+  /** what a method does to what there is; undefined: it only reads, or predicts */
+  readonly audits: ReadonlyMap<string, AuditOf>;
+  /** told of each call that has changed something; unknown: that may have */
+  changed(action: AuditAction, request: object, call: ChangedCall, outcome: 'done' | 'unknown'): void;
 }
 
 export const requestIdKey = 'x-request-id';
@@ -46,7 +60,7 @@ export const requestIdKey = 'x-request-id';
 /** The client's request id when it is a harmless one, else a new one. */
 export function requestIdOf(metadata: Metadata): string {
   const given = metadata.get(requestIdKey)[0];
-  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+  return isHarmlessId(given) ? given : randomUUID();
 }
 
 /** Ends the streams that would otherwise keep a stopping server from its end. */
@@ -91,7 +105,7 @@ const timers = new TimerWheel(100);
 const promptMs = 100;
 
 /** A call at work. The signal is made when something has to wait: it costs more than most answers. */
-class OpenCall implements Call, Demand {
+export class OpenCall implements Call, Demand {
   readonly requestId: string;
   readonly caller: Caller;
   readonly #call: ServerCall;
@@ -100,6 +114,7 @@ class OpenCall implements Call, Demand {
   #controller: AbortController | undefined;
   #limit: { readonly ms: number; readonly until: number } | undefined;
   #timeout: Timeout | undefined;
+  noted: Readonly<Record<string, unknown>> = {};
 
   constructor(call: ServerCall, drain: Drain) {
     this.requestId = requestIdOf(call.metadata);
@@ -140,6 +155,10 @@ class OpenCall implements Call, Demand {
 
   reserve(bytes: number): void {
     reserveAnswer(this.#call.metadata, bytes);
+  }
+
+  note(members: Readonly<Record<string, unknown>>): void {
+    this.noted = { ...this.noted, ...members };
   }
 
   limit(ms: number): void {

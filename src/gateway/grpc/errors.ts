@@ -43,9 +43,9 @@ export function toStatus(error: HourglassError, requestId: string): StatusObject
 }
 
 function detailsOf(error: HourglassError, requestId: string): Any[] {
-  const { field, expected, found, retryAfter } = error.facts;
+  const { field, expected, found, retryAfter, policy } = error.facts;
   const facts: Record<string, string> = {};
-  for (const [name, fact] of Object.entries({ field, expected, found })) {
+  for (const [name, fact] of Object.entries({ field, expected, found, quota: policy?.name })) {
     if (fact !== undefined) facts[name] = shorten(typeof fact === 'string' ? fact : JSON.stringify(fact), longestFact);
   }
   return [

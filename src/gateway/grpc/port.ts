@@ -5,22 +5,40 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { TlsFiles } from '../../platform/tls-files.ts';
 import type { ConnectionTable } from '../connection-table.ts';
+import { TlsPort } from '../tls-port.ts';
 
 export interface PortOptions {
   readonly connections: ConnectionTable;
+  /** absent: connections are not encrypted */
+  readonly tls?: TlsFiles | undefined;
+  /** longest time for a handshake */
+  readonly handshakeMs: number;
   connect(socket: Socket): void;
 }
 
 export class Port {
   readonly #server: Server;
   readonly #connections: ConnectionTable;
+  readonly #tls: TlsPort | undefined;
 
-  constructor({ connections, connect }: PortOptions) {
+  constructor({ connections, tls: files, handshakeMs, connect }: PortOptions) {
     this.#connections = connections;
     this.#server = createServer({ noDelay: true }, (socket) => {
-      if (connections.add(socket)) connect(socket);
+      if (!connections.add(socket)) return;
+      if (this.#tls) this.#tls.accept(socket);
+      else connect(socket);
     });
+    this.#tls =
+      files &&
+      new TlsPort({
+        ...{ files, protocol: 'h2', handshakeMs, turnsAway: true },
+        secured(socket, raw) {
+          connections.replace(raw, socket);
+          connect(socket);
+        },
+      });
   }
 
   /** Resolves to the port; 0 takes a free one. Rejects when it is taken. */
@@ -39,6 +57,7 @@ export class Port {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
+    this.#tls?.close();
     // The server closes as soon as the last handle is closed, which may be before that socket's own close event.
     await Promise.all([closed, ...[...this.#connections.sockets].map((socket) => once(socket, 'close'))]);
   }

@@ -89,6 +89,7 @@ export const accessScopes: Scopes<typeof AccessService> = {
   getKey: 'admin',
   rotateKey: 'admin',
   revokeKey: 'admin',
+  listAuditEntries: 'admin',
 };
 
 export const healthScopes: Scopes<typeof Health> = { check: 'open', watch: 'open' };

@@ -6,6 +6,7 @@
 
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Access, isShown } from '../../access/access.ts';
+import type { AuditLog } from '../../access/audit-log.ts';
 import type { KeyService } from '../../access/key-service.ts';
 import { traceFields } from '../../base/traceparent.ts';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.ts';
@@ -22,7 +23,9 @@ import { GRPCInferenceService } from '../../gen/inference/grpc_predict_v2_pb.ts'
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { TlsFiles } from '../../platform/tls-files.ts';
 import type { RequestTraces } from '../../telemetry/requests.ts';
+import { recordChange } from '../audit.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { Places } from '../places.ts';
 import type { Readiness } from '../readiness.ts';
@@ -31,6 +34,7 @@ import type { SharedLimits } from '../shared-limits.ts';
 import type { Tenants } from '../tenants.ts';
 import { admitStreams } from './admission.ts';
 import { admitCallers } from './admit.ts';
+import { audits, membersOf, requireAudits } from './audits.ts';
 import { type CallRuntime, Drain } from './call.ts';
 import { countBytes } from './call-memory.ts';
 import { http2ServerOf } from './internals.ts';
@@ -71,6 +75,7 @@ export type GrpcConfig = Pick<
   | 'maxJobMemoryBytes'
   | 'deadlineMs'
   | 'bodyTimeoutMs'
+  | 'headersTimeoutMs'
   | 'stallTimeoutMs'
   | 'uploadTimeoutMs'
   | 'keepAliveMs'
@@ -86,10 +91,13 @@ export interface GrpcParts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly limits: SharedLimits;
+  /** absent: connections are not encrypted */
+  readonly tls?: TlsFiles | undefined;
   /** absent: no spans are made */
   readonly traces?: RequestTraces;
   readonly access: Access;
   readonly keys: KeyService;
+  readonly audit: AuditLog;
   /** of this release */
   readonly version: string;
   /** what health checking answers */
@@ -123,11 +131,17 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
   const drain = new Drain();
   const runtime: CallRuntime = {
     drain,
+    audits,
+    changed(action, request, { caller, requestId, noted }, outcome) {
+      const members = { ...membersOf(request, action), ...noted };
+      recordChange(parts.audit, { caller, action, members, outcome, requestId, transport: 'grpc' });
+    },
     failed: (err, method, requestId, trace) =>
       log.error({ err, method, requestId, ...(trace && traceFields(trace)) }, 'call failed'),
   };
   const messageLimit = (path: string): number => Math.min(config.maxBodyBytes, longestMessage(path));
   const bound = bindAll(parts, runtime);
+  requireAudits(bound);
   const server = new Server({
     'grpc.max_receive_message_length': config.maxBodyBytes,
     // What fits into an answer was already limited by the request's rows.
@@ -162,7 +176,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
     maxResets: config.maxResets,
   });
   const port = new Port({
-    connections,
+    ...{ connections, tls: parts.tls, handshakeMs: config.headersTimeoutMs },
     connect: (socket) => admission.connect(socket, () => injector.injectConnection(socket)),
   });
 
@@ -201,7 +215,7 @@ function bindAll(parts: GrpcParts, runtime: CallRuntime): BoundService[] {
     bindService(GRPCInferenceService, openInference, openInferenceScopes, runtime),
     bindService(RegistryService, registryService(downloads), registryScopes, runtime),
     bindService(DatasetService, datasetService({ ...parts, uploads, stallMs }), datasetScopes, runtime),
-    bindService(AccessService, accessService(parts.keys), accessScopes, runtime),
+    bindService(AccessService, accessService(parts.keys, parts.audit), accessScopes, runtime),
     bindService(Health, health, healthScopes, runtime),
   ];
   if (!isShown(config.reflection, parts.access)) return bound;

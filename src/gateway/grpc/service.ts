@@ -28,7 +28,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { Demanded } from '../../access/access.ts';
 import { HourglassError } from '../../base/errors.ts';
-import { type Call, type CallRuntime, conduct, orAborted } from './call.ts';
+import { type Call, type CallRuntime, conduct, type OpenCall, orAborted } from './call.ts';
 import { messageTaken, releaseMessage } from './call-memory.ts';
 
 interface Kinds<Request, Answer> {
@@ -127,24 +127,40 @@ function handlerOf(method: DescMethod, implementation: unknown, runtime: CallRun
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
 
+  const actionOf = runtime.audits.get(path);
+  /** Records a change once it is made, whether or not the client still wants to know. */
+  const audited = <T>(work: Promise<T>, request: object, call: OpenCall): Promise<T> => {
+    if (!actionOf) return work;
+    return work.then(
+      (answer) => {
+        runtime.changed(actionOf(request), request, call, 'done');
+        return answer;
+      },
+      (error: unknown) => {
+        if (error instanceof HourglassError && error.code === 'outcome-unknown')
+          runtime.changed(actionOf(request), request, call, 'unknown');
+        throw error;
+      },
+    );
+  };
+
   const { methodKind } = method;
   switch (methodKind) {
     case 'unary': {
       const unary = implementation as Kinds<Message, Init>['unary'];
       return (call: ServerUnaryCall<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
-        void conduct(
-          path,
-          call,
-          runtime,
-          async (context) => respond(null, write(await context.meet(unary(open(call.request), context)))),
-          respond,
-        );
+        const work = async (context: OpenCall): Promise<void> => {
+          const request = open(call.request);
+          respond(null, write(await context.meet(audited(unary(request, context), request, context))));
+        };
+        void conduct(path, call, runtime, work, respond);
       };
     }
     case 'client_streaming': {
       const collect = implementation as Kinds<Message, Init>['client_streaming'];
       return (call: ServerReadableStream<Read, Buffer>, respond: sendUnaryData<Buffer>): void => {
-        const work = async (context: Call) => respond(null, write(await collect(openAll(call), context)));
+        const work = async (context: OpenCall) =>
+          respond(null, write(await audited(collect(openAll(call), context), {}, context)));
         void conduct(path, call, runtime, work, respond);
       };
     }

@@ -1,4 +1,4 @@
-/** Lets a request in or not, before anything of its body is read: who asks, and whether they may call this route. */
+/** Lets a request in or not, before anything of its body is read: who asks, whether they may call this route, and how often. */
 
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { Access } from '../../access/access.ts';
@@ -36,6 +36,11 @@ export function admit(
     if (scope === 'open' || scope === 'known') return done();
     const meet = (tenant: Tenant): void => {
       request.tenant = tenant;
+      try {
+        tenant.quota.takeRequest();
+      } catch (error) {
+        return done(error as Error);
+      }
       done();
     };
     const tenant = tenants.of(identity.tenant);

@@ -12,7 +12,7 @@ import { createApp } from './server.ts';
 export async function contract(version: string): Promise<Contract> {
   // Routes use these when they answer, which they never do here.
   const absent = {} as never;
-  const parts = { tenants: absent, readiness: absent, keys: absent };
+  const parts = { tenants: absent, readiness: absent, keys: absent, audit: absent };
   const log = createLog({ level: 'silent', format: 'json', process: 'contract' });
   const config = loadConfig({});
   const metrics = new Metrics('contract');

@@ -74,7 +74,9 @@ function commonProblems({ schema = {}, config }: RouteOptions): Record<string, o
       408: problem('The body did not arrive in time'),
       413: problem('The body is larger than allowed'),
       415: problem('The content type or encoding of the body is not taken'),
-      429: problem('Too much work is waiting; Retry-After says when to come back'),
+    }),
+    ...((takesBody || needsCredential({ config } as RouteOptions)) && {
+      429: problem('Too much work is waiting, or a quota of the tenant is used up; Retry-After says when to come back'),
     }),
     ...((querystring ?? body) !== undefined && { 422: problem('A value has the wrong type or is out of bounds') }),
     ...(usesQueue && { 503: problem('The queue cannot be reached; Retry-After says when to come back') }),

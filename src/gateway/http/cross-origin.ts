@@ -19,6 +19,8 @@ const exposedHeaders = [
   'Content-Range',
   'ETag',
   'Location',
+  'RateLimit',
+  'RateLimit-Policy',
   'Retry-After',
   'X-Hourglass-Model',
   'X-Hourglass-Receipt',

@@ -21,10 +21,11 @@ export interface Problem {
   readonly field?: string;
   readonly expected?: unknown;
   readonly found?: unknown;
+  readonly quota?: string;
 }
 
 export function toProblem(error: HourglassError, requestId: string): Problem {
-  const { field, expected, found } = error.facts;
+  const { field, expected, found, policy } = error.facts;
   return {
     type: typePrefix + error.code,
     title: errorTable[error.code].title,
@@ -35,6 +36,7 @@ export function toProblem(error: HourglassError, requestId: string): Problem {
     ...(field && { field }),
     ...(expected !== undefined && { expected }),
     ...(found !== undefined && { found }),
+    ...(policy && { quota: policy.name }),
   };
 }
 

@@ -6,6 +6,7 @@ import { traceFields } from '../../base/traceparent.ts';
 import { challenge } from './admit.ts';
 import { errorOf, problemType, toProblem } from './errors.ts';
 import { otherMethod } from './known-paths.ts';
+import { tellPolicy } from './rate-limit.ts';
 import type { App } from './route-parts.ts';
 
 declare module 'fastify' {
@@ -45,7 +46,9 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
   }
   const { http, retryable } = errorTable[error.code];
   if (retryable && http !== 409) {
-    reply.header('retry-after', String(Math.ceil(error.facts.retryAfter ?? defaultRetrySeconds)));
+    const seconds = error.facts.retryAfter ?? defaultRetrySeconds;
+    reply.header('retry-after', String(Math.ceil(seconds)));
+    tellPolicy(reply, error.facts.policy, seconds);
   }
   if (error.code === 'unauthenticated') challenge(reply, request.headers.authorization !== undefined);
   if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');

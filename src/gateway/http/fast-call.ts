@@ -6,17 +6,18 @@ import type { Caller } from '../../base/caller.ts';
 import type { Config } from '../../platform/config.ts';
 import { type Timeout, TimerWheel } from '../../platform/timer-wheel.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
-import type { PredictionService } from '../../serve/prediction-service.ts';
 import type { Prediction, PredictionReceiver } from '../../serve/predictor.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 import { readSmallJson } from '../json/read.ts';
 import type { Readiness } from '../readiness.ts';
-import type { Tenants } from '../tenants.ts';
+import type { Tenant, Tenants } from '../tenants.ts';
 import { countShortAnswer } from './counted-answer.ts';
 import { Demand } from './demand.ts';
 import { whenEnded } from './ending.ts';
+import { hstsHeader } from './hsts.ts';
 import { json, type octets } from './media.ts';
 import type { Observer } from './observe.ts';
+import { rateHeaders } from './rate-limit.ts';
 import { keepRead, lateBody, readPieces, releaseMemory } from './read-body.ts';
 import { answerHeaders, numbersPayload } from './rows-answer.ts';
 import { inputOf, numbersOf } from './rows-request.ts';
@@ -30,6 +31,8 @@ export interface FastParts {
     Config,
     'bodyTimeoutMs' | 'corsOrigins' | 'host' | 'allowedHosts' | 'maxBodyBytes' | 'maxBatch' | 'deadlineMs'
   >;
+  /** value of the header; absent: it is not sent */
+  readonly hsts?: string | undefined;
 }
 
 /** What a path asks for. */
@@ -48,8 +51,8 @@ export interface Asked {
   /** length of the body */
   readonly bytes: number;
   readonly caller: Caller;
-  /** of the caller's tenant */
-  readonly predictions: PredictionService;
+  /** the caller's */
+  readonly tenant: Tenant;
   readonly requestId: string;
 }
 
@@ -68,6 +71,8 @@ export class FastCall implements PredictionReceiver {
   #timeout: Timeout | undefined;
   /** the framework has it now */
   #isPassedOn = false;
+  /** in the quota of requests */
+  #isCounted = false;
   #answeredAt = 0;
 
   constructor(
@@ -97,13 +102,15 @@ export class FastCall implements PredictionReceiver {
   }
 
   answered(prediction: Prediction): void {
-    const { requestId, answer, route } = this.#asked;
+    const { requestId, answer, route, tenant } = this.#asked;
     const payload = numbersPayload(answer, route.operation, prediction);
     if (payload instanceof Readable) throw new TypeError('a short answer is not written in pieces');
     countShortAnswer(this.#request, this.#response, payload.length, this.#parts.memory);
     const headers = answerHeaders(answer, prediction);
     headers.push('x-request-id', requestId, 'x-content-type-options', 'nosniff');
     headers.push('content-length', String(payload.length));
+    if (tenant.quota.policies !== undefined) headers.push(...rateHeaders(tenant.quota));
+    if (this.#parts.hsts !== undefined) headers.push(hstsHeader, this.#parts.hsts);
     if (this.#parts.readiness.stopping) headers.push('connection', 'close');
     this.#answeredAt = performance.now();
     this.#response.writeHead(200, headers);
@@ -132,7 +139,10 @@ export class FastCall implements PredictionReceiver {
   }
 
   #ask(body: Buffer): void {
-    const { route, given, caller, predictions } = this.#asked;
+    const { route, given, caller, tenant } = this.#asked;
+    // The framework refuses it.
+    if (!tenant.quota.tryRequest()) return this.#passOn({ body });
+    this.#isCounted = true;
     const { observer, config, memory } = this.#parts;
     const { operation } = route;
     const readSeconds = (performance.now() - this.#begun) / 1000;
@@ -145,7 +155,8 @@ export class FastCall implements PredictionReceiver {
       const { model, rows } = numbersOf(content, operation, route.model);
       const demand = new Demand(this.#response, config.deadlineMs, memory);
       const request = { operation, model, inputs: rows, demand, mostValues };
-      if (predictions.predictInTurn(caller, request, this)) observer.requests.stage('read', operation, readSeconds);
+      if (tenant.predictions.predictInTurn(caller, request, this))
+        observer.requests.stage('read', operation, readSeconds);
       else this.#passOn({ body });
     } catch (error) {
       this.#passOn({ error });
@@ -182,6 +193,8 @@ export class FastCall implements PredictionReceiver {
     // Nobody is there any more; what there is to say of it, `#ended` says.
     if (this.#response.destroyed || this.#request.socket.destroyed) return;
     this.#isPassedOn = true;
+    // The framework counts it as every other request.
+    if (this.#isCounted) this.#asked.tenant.quota.giveRequestBack();
     this.#parts.observer.requests.passedOn();
     keepRead(this.#request, read);
     this.#otherwise();

@@ -74,8 +74,7 @@ export class FastLane {
     const tenant = identity && this.#parts.tenants.of(identity.tenant);
     if (!answer || !identity || !tenant || tenant instanceof Promise) return otherwise();
     const caller = identify(identity, request.socket.remoteAddress ?? '', undefined);
-    const { predictions } = tenant;
-    const asked = { route, given, answer, bytes, caller, predictions, requestId: requestIdOf(request) };
+    const asked = { route, given, answer, bytes, caller, tenant, requestId: requestIdOf(request) };
     new FastCall(this.#parts, request, response, asked, otherwise).read();
   }
 

@@ -5,6 +5,7 @@ import type { Caller } from '../../base/caller.ts';
 import { readTraceparent, traceFields } from '../../base/traceparent.ts';
 import type { LabelsOf } from '../../platform/metric-table.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { hideCredentials } from '../../platform/secrets.ts';
 import type { RequestTrace, RequestTraces } from '../../telemetry/requests.ts';
 import { asker } from '../identify.ts';
 import type { RequestLog } from '../request-log.ts';
@@ -55,8 +56,8 @@ export function createObserver(log: RequestLog, metrics: Metrics, traces?: Reque
     return traces?.begin({
       name: `${method} ${route}`,
       attributes: {
-        ...{ 'http.request.method': method, 'http.route': route, 'url.scheme': 'http' },
-        'url.path': request.url.split('?', 1)[0] ?? '',
+        ...{ 'http.request.method': method, 'http.route': route, 'url.scheme': request.protocol },
+        'url.path': hideCredentials(request.url.split('?', 1)[0] ?? ''),
         'network.protocol.version': request.raw.httpVersion,
         'hourglass.request_id': request.id,
       },

@@ -2,11 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-
-const requestIdRule = /^[\w.:-]{1,100}$/;
+import { isHarmlessId } from '../request-id.ts';
 
 /** The client's id when it is a harmless one, else a new one. */
 export function requestIdOf({ headers }: { readonly headers: IncomingHttpHeaders }): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && requestIdRule.test(given) ? given : randomUUID();
+  return isHarmlessId(given) ? given : randomUUID();
 }

@@ -4,11 +4,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Access, Demanded } from '../../access/access.ts';
+import type { AuditLog } from '../../access/audit-log.ts';
 import type { KeyService } from '../../access/key-service.ts';
 import type { Caller } from '../../base/caller.ts';
 import type { Config } from '../../platform/config.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { TlsFiles } from '../../platform/tls-files.ts';
 import type { RequestTraces } from '../../telemetry/requests.ts';
 import type { Readiness } from '../readiness.ts';
 import type { SharedLimits } from '../shared-limits.ts';
@@ -37,10 +39,13 @@ export interface HttpParts {
   /** of this release */
   readonly version: string;
   readonly limits: SharedLimits;
+  /** absent: connections are not encrypted */
+  readonly tls?: TlsFiles | undefined;
   /** absent: no spans are made */
   readonly traces?: RequestTraces;
   readonly access: Access;
   readonly keys: KeyService;
+  readonly audit: AuditLog;
 }
 
 /** What routes get on top of that. */

@@ -1,6 +1,7 @@
 /** The schemas that routes share: what the contract calls its components. Types derive from them. */
 
 import { type Static, type TInteger, type TSchema, Type } from 'typebox';
+import { AuditPage } from '../../access/audit-entry.ts';
 import { KeyRequest, KeyView } from '../../access/key-record.ts';
 import { scopes } from '../../base/caller.ts';
 import { errorTable } from '../../base/errors.ts';
@@ -54,6 +55,7 @@ export const Problem = Type.Object(
     ),
     expected: Type.Optional(Type.Unknown({ description: 'what is allowed there' })),
     found: Type.Optional(Type.Unknown({ description: 'what was there instead' })),
+    quota: Type.Optional(Type.String({ description: 'the quota that is used up, as RateLimit-Policy names it' })),
   },
   { description: 'RFC 9457 problem details' },
 );
@@ -294,6 +296,7 @@ export const components = {
   ModelSpec,
   TrainingSpec,
   JobRequest: JobSubmission,
+  AuditPage,
   JobList,
   JobCheck,
   EpochSample,

@@ -21,7 +21,7 @@ export interface Content {
 }
 
 /**
- * `contentOf` may send something else than the whole file. Throws `overloaded` and what `Registry.openFile` and `contentOf`
+ * `contentOf` may send something else than the whole file. Throws `overloaded`, `quota-exceeded` and what `Registry.openFile` and `contentOf`
  * throw.
  */
 export async function sendFile(
@@ -34,8 +34,9 @@ export async function sendFile(
     bytes: file.entry.bytes,
   }),
 ): Promise<FastifyReply> {
-  const { socket } = reply.request.raw;
-  const giveBack = limits.downloads.take(clientOf(socket.remoteAddress));
+  const { raw, tenant } = reply.request;
+  const { socket } = raw;
+  const giveBack = tenant.quota.takePlace(limits.downloads, clientOf(socket.remoteAddress));
   let file: OpenFile | undefined;
   let ended = false;
   socket.setTimeout(config.stallTimeoutMs);

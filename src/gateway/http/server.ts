@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
@@ -16,7 +17,9 @@ import { ConnectionTable } from '../connection-table.ts';
 import { oipRoutes } from '../oip/routes.ts';
 import { RequestLog } from '../request-log.ts';
 import { tensorflowRoutes } from '../tfserving/routes.ts';
+import { TlsPort } from '../tls-port.ts';
 import { admit, arrive, requireScope } from './admit.ts';
+import { noteChange, requireAudit } from './audit.ts';
 import { parseBody, requireBody } from './body.ts';
 import { countAnswer } from './counted-answer.ts';
 import { allowReading, answerPreflight, checkHost, checkOrigin, isPreflight } from './cross-origin.ts';
@@ -24,15 +27,18 @@ import { whenEnded } from './ending.ts';
 import { errorOfParser, rawAnswer } from './errors.ts';
 import { answerErrors, fail } from './failure.ts';
 import { FastLane, putBefore } from './fast-lane.ts';
+import { hstsHeader, hstsOf } from './hsts.ts';
 import { addEveryMethod, collectPaths } from './known-paths.ts';
 import { createObserver, type Observer } from './observe.ts';
 import { boundPipelining, isRefused } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
+import { tellRates } from './rate-limit.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
 import { requestIdOf } from './request-id.ts';
 import { enforceSchemas } from './request-schemas.ts';
 import type { App, HttpParts, RouteParts } from './route-parts.ts';
 import { analyseRoutes } from './routes/analyse.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { bundleRoutes } from './routes/bundle.ts';
 import { contractRoutes } from './routes/contract.ts';
 import { datasetRoutes } from './routes/datasets.ts';
@@ -70,11 +76,13 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   const connections = new ConnectionTable(config.maxConnections, (open) =>
     metrics.set('connections', open, { transport: 'rest' }),
   );
-  // Before Node's own listener, which begins to read.
-  app.server.prependListener('connection', (socket) => connections.add(socket));
+  const tls = acceptConnections(app.server, connections, parts);
   // Where requests are traced, each has a span, which the framework's way makes.
   if (!parts.traces)
-    putBefore(app.server, new FastLane({ ...parts, observer, memory: parts.limits.memory }, parts.access));
+    putBefore(
+      app.server,
+      new FastLane({ ...parts, observer, memory: parts.limits.memory, hsts: hstsOf(config) }, parts.access),
+    );
   boundPipelining(app.server, {
     connections,
     maxPipelined: config.maxPipelined,
@@ -96,12 +104,35 @@ export function createHttpServer(parts: HttpParts): HttpServer {
       const sweep = setInterval(() => {
         app.server.closeIdleConnections();
         for (const socket of connections.sockets) if (socket.bytesRead === 0) socket.destroy();
+        tls?.close();
       }, sweepMs);
       await app.close();
       clearTimeout(cutOff);
       clearInterval(sweep);
     },
   };
+}
+
+/** Puts the count of connections, and TLS where there is a certificate, between the port and Node's HTTP server. */
+function acceptConnections(server: Server, connections: ConnectionTable, { tls: files, config }: HttpParts) {
+  const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
+  if (!serve) throw new TypeError('the server does not listen to connections');
+  server.removeAllListeners('connection');
+  const tls =
+    files &&
+    new TlsPort({
+      ...{ files, protocol: 'http/1.1', handshakeMs: config.headersTimeoutMs, turnsAway: true },
+      secured(socket, raw) {
+        connections.replace(raw, socket);
+        serve.call(server, socket);
+      },
+    });
+  server.on('connection', (socket) => {
+    if (!connections.add(socket)) return;
+    if (tls) tls.accept(socket);
+    else serve.call(server, socket);
+  });
+  return tls;
 }
 
 const observerOf = ({ log, metrics, config, traces }: HttpParts): Observer =>
@@ -145,9 +176,11 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
 
   const { memory } = parts.limits;
+  const hsts = hstsOf(config);
   const routeParts: RouteParts = { ...parts, log, draining, observer };
 
   app.addHook('onRoute', requireScope);
+  app.addHook('onRoute', requireAudit);
   app.addHook('onRoute', enforceSchemas);
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
@@ -158,6 +191,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
   });
   app.decorateRequest('caller');
   app.decorateRequest('tenant');
+  app.decorateRequest('changed');
   takeOver(app);
   addEveryMethod(app);
   const knownPath = collectPaths(app, maxParamLength);
@@ -167,6 +201,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
     arrive(request, access, observer.begin(request, reply));
     whenEnded(reply.raw, () => releaseMemory(request.raw));
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (hsts !== undefined) reply.header(hstsHeader, hsts);
     allowReading(request, reply, config);
     const elsewhere = checkProtocol(request);
     if (asksAboutServer(request)) return void answerAboutServer(reply);
@@ -188,6 +223,8 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
   app.addHook('onSend', (request, reply, payload, done) => {
     settleUnread(request.raw, reply);
     if (readiness.stopping && request.raw.complete) reply.header('connection', 'close');
+    tellRates(request, reply);
+    noteChange(request, reply, parts.audit);
     done(null, countAnswer(request.raw, reply, payload, memory));
   });
   answerErrors(app);
@@ -214,6 +251,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
     oipRoutes(routes, routeParts);
     tensorflowRoutes(routes, routeParts);
     keyRoutes(routes, routeParts);
+    auditRoutes(routes, routeParts);
   });
   return app;
 }

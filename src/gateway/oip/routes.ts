@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { Demanded } from '../../access/access.ts';
+import type { AuditAction } from '../../access/audit-entry.ts';
 import { HourglassError } from '../../base/errors.ts';
 import { Demand, timeoutOf } from '../http/demand.ts';
 import { json, octets } from '../http/media.ts';
@@ -145,14 +146,14 @@ export function oipRoutes(app: App, parts: RouteParts): void {
   const post = (
     url: string,
     summary: string,
-    scope: Demanded,
+    config: { readonly scope: Demanded; readonly audit?: AuditAction },
     answer: TSchema,
     handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>,
   ) =>
     app.post(
       url,
       {
-        config: { scope, body: 'any', optionalBody: true, errorMember: true, handlerChecks: [...handlerChecks] },
+        config: { ...config, body: 'any', optionalBody: true, errorMember: true, handlerChecks: [...handlerChecks] },
         schema: {
           ...{ tags, summary, body: anyJson },
           ...paramsOf(url),
@@ -164,13 +165,17 @@ export function oipRoutes(app: App, parts: RouteParts): void {
         return handler(request, reply);
       },
     );
-  post('/v2/repository/index', 'All models with their newest version', 'infer', RepositoryIndex, async ({ tenant }) =>
-    (await listNames(tenant)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
+  post(
+    '/v2/repository/index',
+    'All models with their newest version',
+    { scope: 'infer' },
+    RepositoryIndex,
+    async ({ tenant }) => (await listNames(tenant)).map((entry) => ({ ...entry, state: 'READY', reason: '' })),
   );
   post(
     '/v2/repository/models/:model/load',
     'Bring a model into memory before it is asked',
-    'publish',
+    { scope: 'publish', audit: 'model.load' },
     Nothing,
     async (request) => {
       const { model } = request.params as Named;
@@ -181,7 +186,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
   post(
     '/v2/repository/models/:model/unload',
     'Drop a model from memory; the next inference loads it again',
-    'publish',
+    { scope: 'publish', audit: 'model.unload' },
     Nothing,
     async (request) => {
       const { model } = request.params as Named;

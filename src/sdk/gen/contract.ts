@@ -18,6 +18,8 @@ export type Problem = {
   readonly expected?: unknown;
   /** what was there instead */
   readonly found?: unknown;
+  /** the quota that is used up, as RateLimit-Policy names it */
+  readonly quota?: string;
 };
 
 export type JobView = {
@@ -86,6 +88,34 @@ export type JobRequest = {
   readonly priority?: number;
   /** seconds from now until which the job must have ended; up to 31622400 */
   readonly deadlineSeconds?: number;
+};
+
+export type AuditPage = {
+  /** newest first */
+  readonly entries: readonly ({
+    /** grows with time */
+    readonly id: string;
+    readonly at: string;
+    /** `key:ID`, `token:SUBJECT`, or `anybody` without access control */
+    readonly caller: string;
+    /** of the caller */
+    readonly tenant: string;
+    /** what was done */
+    readonly action: 'job.submit' | 'job.cancel' | 'job.resume' | 'job.retry' | 'job.delete' | 'sweep.submit' | 'sweep.cancel' | 'dataset.create' | 'dataset.delete' | 'alias.set' | 'alias.delete' | 'version.delete' | 'model.delete' | 'model.share' | 'model.unshare' | 'model.load' | 'model.unload' | 'key.create' | 'key.rotate' | 'key.revoke';
+    /** to what, as in the paths of this API: `models/digits/aliases/stable` */
+    readonly target: string;
+    /** what else the call said */
+    readonly details?: { readonly [name: string]: string };
+    /** unknown: the queue did not say whether it did what was asked */
+    readonly outcome: 'done' | 'unknown';
+    /** X-Request-Id of the call */
+    readonly requestId: string;
+    readonly transport: 'rest' | 'grpc';
+    /** where the call came from; of IPv6 the /64 network */
+    readonly address?: string;
+  })[];
+  /** for ?cursor= of the next page; absent on the last */
+  readonly nextCursor?: string;
 };
 
 export type JobList = {

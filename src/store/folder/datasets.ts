@@ -5,7 +5,7 @@
  *   <root>/.unfinished-…                          uploads in progress, and sets that are being deleted
  */
 
-import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type DatasetFiles, ShortFileError, type StoredRows, type StoredSet, type Workspace } from '../contract.ts';
 import { diskError, isMissing, isUnfinished, makeUnfinished, publish, unpublish, writeSynced } from './disk.ts';
@@ -32,7 +32,7 @@ export class FolderDatasets implements DatasetFiles {
     const folder = path.join(this.#root, name);
     try {
       const manifest = await readFile(path.join(folder, manifestFile));
-      return { manifest, open: (file) => openRows(path.join(folder, file)) };
+      return { manifest, storedBytes: () => folderBytes(folder), open: (file) => openRows(path.join(folder, file)) };
     } catch (thrown) {
       if (isMissing(thrown)) return undefined;
       throw thrown;
@@ -57,6 +57,17 @@ export class FolderDatasets implements DatasetFiles {
 
   remove(name: string): Promise<boolean> {
     return unpublish(path.join(this.#root, name));
+  }
+}
+
+/** Bytes of the files in a folder; 0 when it has gone meanwhile. */
+export async function folderBytes(folder: string): Promise<number> {
+  try {
+    const sizes = (await readdir(folder)).map(async (file) => (await stat(path.join(folder, file))).size);
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  } catch (thrown) {
+    if (isMissing(thrown)) return 0;
+    throw thrown;
   }
 }
 

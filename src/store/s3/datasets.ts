@@ -67,7 +67,14 @@ export class BucketDatasets implements DatasetFiles {
     const found = await this.#bucket.get(datasetPrefix + name);
     if (!found) return undefined;
     const { manifest, files } = parseDataset(found.bytes);
-    return { manifest: Buffer.from(manifest), open: (file) => this.#open(files[file]) };
+    return {
+      manifest: Buffer.from(manifest),
+      storedBytes: async () => {
+        const indexes = await Promise.all(Object.values(files).map((index) => this.#index(index)));
+        return indexes.reduce((sum, index) => sum + (index?.bytes ?? 0), found.bytes.length);
+      },
+      open: (file) => this.#open(files[file]),
+    };
   }
 
   async workspace(): Promise<Workspace> {
@@ -95,10 +102,14 @@ export class BucketDatasets implements DatasetFiles {
   }
 
   async #open(index: string | undefined): Promise<StoredRows | undefined> {
-    const bytes = index === undefined ? undefined : await this.#objects.get(index);
-    if (!bytes) return undefined;
-    const file = JSON.parse(Buffer.from(bytes).toString()) as FileIndex;
+    const file = await this.#index(index);
+    if (!file) return undefined;
     return file.bytes < this.#threadFromBytes ? new BucketRows(this.#objects, file) : this.#inThread(file);
+  }
+
+  async #index(index: string | undefined): Promise<FileIndex | undefined> {
+    const bytes = index === undefined ? undefined : await this.#objects.get(index);
+    return bytes && (JSON.parse(Buffer.from(bytes).toString()) as FileIndex);
   }
 
   /** Stores a file shard by shard; returns the SHA-256 of its index. */

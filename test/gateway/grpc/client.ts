@@ -12,6 +12,7 @@ import {
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import {
   type CallOptions,
+  type ChannelCredentials,
   type ChannelOptions,
   Client,
   credentials,
@@ -93,8 +94,8 @@ const writer =
 export class TestClient {
   readonly #client: Client;
 
-  constructor(port: number, options: ChannelOptions = {}) {
-    this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  constructor(port: number, options: ChannelOptions = {}, secured: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Client(`127.0.0.1:${port}`, secured, {
       'grpc.max_receive_message_length': -1,
       // Channels are shared by address otherwise, and a test's server may have another's port.
       'grpc.use_local_subchannel_pool': 1,
@@ -208,10 +209,13 @@ export class TestClient {
   converse<I extends DescMessage, O extends DescMessage>(
     method: Typed<I, O>,
     requests: readonly MessageInitShape<I>[],
+    settings: Pick<CallSettings, 'metadata'> = {},
   ): Promise<MessageShape<O>[]> {
     return new Promise((resolve, reject) => {
       const read = (bytes: Buffer) => fromBinary(method.output, bytes);
-      const call = this.#client.makeBidiStreamRequest(pathOf(method), writer(method.input), read);
+      const write = writer(method.input);
+      const metadata = metadataOf(settings.metadata);
+      const call = this.#client.makeBidiStreamRequest(pathOf(method), write, read, metadata);
       const answers: MessageShape<O>[] = [];
       call.on('data', (answer: MessageShape<O>) => answers.push(answer));
       call.on('error', (error: ServiceError) => reject(failed(error)));

@@ -9,6 +9,7 @@ import {
   type GrpcParts,
   type GrpcServer,
 } from '../../../src/gateway/grpc/server.ts';
+import { noQuota } from '../../../src/gateway/quotas.ts';
 import { createLimits, type LimitsConfig } from '../../../src/gateway/shared-limits.ts';
 import { type Tenant, Tenants } from '../../../src/gateway/tenants.ts';
 import { currentPreprocessing } from '../../../src/picture/preprocessing.ts';
@@ -45,6 +46,7 @@ export const testConfig: GrpcConfig & LimitsConfig = {
   maxJobMemoryBytes: 2 ** 30,
   deadlineMs: 30_000,
   bodyTimeoutMs: 30_000,
+  headersTimeoutMs: 10_000,
   uploadTimeoutMs: 60_000,
   keepAliveMs: 60_000,
   reflection: 'auto',
@@ -70,7 +72,7 @@ function broken<T extends object>(): T {
 }
 
 export async function startServer(
-  parts: Partial<Omit<GrpcParts, 'config'> & Omit<Tenant, 'predictions'>> & {
+  parts: Partial<Omit<GrpcParts, 'config'> & Omit<Tenant, 'predictions' | 'quota'>> & {
     predictor?: Predictor;
     config?: Partial<GrpcConfig & LimitsConfig>;
   } = {},
@@ -82,7 +84,10 @@ export async function startServer(
   const { queue = broken<Tenant['queue']>(), datasets = broken<Tenant['datasets']>(), ...others } = parts;
   const config = { ...testConfig, ...parts.config };
   const all: GrpcParts = {
-    tenants: new Tenants({ queue, registry, datasets, predictions: new PredictionService({ registry, predictor }) }),
+    tenants: new Tenants({
+      ...{ queue, registry, datasets, quota: noQuota },
+      predictions: new PredictionService({ registry, predictor }),
+    }),
     readiness: { isReady: async () => true },
     ...openDoors,
     ...others,

@@ -7,6 +7,7 @@ import { openAccess } from '../../../src/access/access.ts';
 import { rowsToWebp } from '../../../src/data/image.ts';
 import { createDatasetStore } from '../../../src/data/store.ts';
 import { createHttpServer, type HttpServer } from '../../../src/gateway/http/server.ts';
+import { noQuota, Quotas } from '../../../src/gateway/quotas.ts';
 import { Readiness } from '../../../src/gateway/readiness.ts';
 import { createLimits } from '../../../src/gateway/shared-limits.ts';
 import { type Tenant, Tenants } from '../../../src/gateway/tenants.ts';
@@ -48,9 +49,11 @@ export interface TestGateway {
 export interface GatewayChanges {
   readonly config?: Partial<Config>;
   /** who may come in; default: everybody */
-  readonly access?: Doors;
+  readonly access?: Omit<Doors, 'audit'> & Partial<Doors>;
   /** in place of the one that runs models */
   readonly predictor?: Predictor;
+  /** milliseconds, of the quotas of tenants; default: the machine's clock */
+  readonly now?: () => number;
 }
 
 /** Serves the models `digits` (versions 1 and 2, 28×28 → 32, `decode` gives the code back), and `tiny` (2×2 → 2, two classes). */
@@ -69,8 +72,10 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const pool = new ModelPool({ threads: 1, maxModels: 4 });
   const predictor = changes.predictor ?? new ModelPredictor({ registry, pool, config, metrics });
   const predictions = new PredictionService({ registry, predictor, webp: rowsToWebp });
+  const quotas = new Quotas(config, metrics, changes.now);
   const openTenant = async (name: string): Promise<Tenant> => {
     const own = path.join(folder, 'tenants', name);
+    const quota = quotas.of(name);
     const blobs = await FolderBlobs.open(path.join(own, 'models'));
     const models = await Registry.open(blobs, { tenant: name, lender: registry });
     const asked = predictor instanceof ModelPredictor ? predictor.forTenant(models) : predictor;
@@ -79,10 +84,13 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
       queue: queue.forTenant(name),
       registry: models,
       datasets: createDatasetStore({ files, builtIns: new FolderDatasets(datasetFolder) }),
-      predictions: new PredictionService({ registry: models, predictor: asked, others: predictions }),
+      quota,
+      predictions: new PredictionService({
+        ...{ registry: models, predictor: asked, others: predictions, quota: quota.rows },
+      }),
     };
   };
-  const tenants = new Tenants({ queue, predictions, registry, datasets }, openTenant);
+  const tenants = new Tenants({ queue, predictions, registry, datasets, quota: noQuota }, openTenant);
   const readiness = new Readiness({
     queue,
     storage: { ping: async () => {} },
@@ -96,7 +104,10 @@ export async function startGateway(changes: GatewayChanges = {}): Promise<TestGa
   const log = createLog({ level: 'debug', format: 'json', process: 'gateway', destination });
   await publishModels(registry);
   const stored = await lockDoors({ redisUrl: redis.url });
-  const doors = changes.access ?? { access: openAccess, keys: stored.keys };
+  const doors = {
+    audit: stored.audit,
+    ...(changes.access ?? { access: openAccess, keys: stored.keys }),
+  };
   const http = createHttpServer({
     ...{ tenants, readiness, config, log, metrics },
     version: '0.0.0',

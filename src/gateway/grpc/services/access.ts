@@ -1,27 +1,32 @@
-/** AccessService: API keys. */
+/** AccessService: API keys, and the audit log. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type AuditEntry, AuditQuery } from '../../../access/audit-entry.ts';
+import type { AuditLog } from '../../../access/audit-log.ts';
 import { KeyRequest, type KeyView, RotateRequest } from '../../../access/key-record.ts';
 import type { KeyService, NewKey } from '../../../access/key-service.ts';
-import type { AccessService, KeySchema } from '../../../gen/hourglass/v1/access_pb.ts';
+import type { AccessService, AuditEntrySchema, KeySchema } from '../../../gen/hourglass/v1/access_pb.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import { checkRequest } from '../../request-check.ts';
 import type { Implementation } from '../service.ts';
 
 const Create = supported(KeyRequest);
 const Rotate = supported(RotateRequest);
+const Page = supported(AuditQuery);
 
-export function accessService(keys: KeyService): Implementation<typeof AccessService> {
+export function accessService(keys: KeyService, audit: AuditLog): Implementation<typeof AccessService> {
   return {
-    async createKey({ name, scopes, tenant, expiresInSeconds }, { caller }) {
+    async createKey({ name, scopes, tenant, expiresInSeconds }, call) {
       const given = {
         name,
         scopes,
         ...(tenant !== '' && { tenant }),
         ...(expiresInSeconds !== undefined && { expiresInSeconds }),
       };
-      return newKeyMessage(await keys.create(caller, checkRequest(Create, given) as KeyRequest));
+      const made = await keys.create(call.caller, checkRequest(Create, given) as KeyRequest);
+      call.note({ id: made.id, tenant: made.tenant });
+      return newKeyMessage(made);
     },
 
     async listKeys(_request, { caller }) {
@@ -32,17 +37,30 @@ export function accessService(keys: KeyService): Implementation<typeof AccessSer
       return keyMessage(await keys.get(caller, id));
     },
 
-    async rotateKey({ id, overlapSeconds: given }, { caller }) {
+    async rotateKey({ id, overlapSeconds: given }, call) {
       const { overlapSeconds } = checkRequest(
         Rotate,
         given === undefined ? {} : { overlapSeconds: given },
       ) as RotateRequest;
-      return newKeyMessage(await keys.rotate(caller, id, overlapSeconds));
+      const made = await keys.rotate(call.caller, id, overlapSeconds);
+      call.note({ newId: made.id, tenant: made.tenant });
+      return newKeyMessage(made);
     },
 
-    async revokeKey({ id }, { caller }) {
-      await keys.revoke(caller, id);
+    async revokeKey({ id }, call) {
+      const { tenant } = await keys.revoke(call.caller, id);
+      call.note({ tenant });
       return {};
+    },
+
+    async listAuditEntries({ limit, cursor, tenant }, { caller }) {
+      const given = {
+        ...(limit !== 0 && { limit }),
+        ...(cursor !== '' && { cursor }),
+        ...(tenant !== '' && { tenant }),
+      };
+      const page = await audit.list(caller, checkRequest(Page, given) as AuditQuery);
+      return { entries: page.entries.map(entryMessage), nextCursor: page.nextCursor ?? '' };
     },
   };
 }
@@ -59,5 +77,15 @@ function keyMessage(view: KeyView): MessageInitShape<typeof KeySchema> {
     ...(lastUsedAt !== undefined && { lastUsedAt: time(lastUsedAt) }),
   };
 }
+
+const entryMessage = ({
+  at,
+  details = {},
+  address = '',
+  ...entry
+}: AuditEntry): MessageInitShape<typeof AuditEntrySchema> => ({
+  ...entry,
+  ...{ at: time(at), details, address },
+});
 
 const newKeyMessage = ({ key, ...about }: NewKey) => ({ key, about: keyMessage(about) });

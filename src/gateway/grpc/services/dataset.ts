@@ -49,14 +49,16 @@ export function datasetService({ metrics, uploads, stallMs }: DatasetParts): Imp
       return datasetMessage(await tenant.datasets.info(name));
     },
 
-    async createDataset(requests, { signal, client, tenant }) {
-      const giveBack = uploads.take(client);
+    async createDataset(requests, call) {
+      const { signal, client, tenant } = call;
+      const giveBack = tenant.quota.takePlace(uploads, client);
       try {
         const { head, parts } = await readUpload(counted(requests));
         const { name, options } = head;
         const given = { ...(name !== undefined && { name }), ...(options !== undefined && { options }) };
-        const info = await createDataset(tenant.datasets, { client, head: given, parts, signal, stallMs });
+        const info = await createDataset(tenant, { client, head: given, parts, signal, stallMs });
         metrics.count('uploads', 1, { outcome: 'accepted' });
+        call.note({ name: info.name });
         return datasetMessage(info);
       } catch (error) {
         metrics.count('uploads', 1, { outcome: 'refused' });

@@ -48,6 +48,21 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
     };
   }
 
+  /** Each message counts as a request; the first one was counted with the call. */
+  async function* answerAll(requests: AsyncIterable<ModelInferRequest>, call: Call) {
+    let isFirst = true;
+    for await (const request of requests) {
+      try {
+        if (!isFirst) call.tenant.quota.takeRequest();
+        isFirst = false;
+        yield { inferResponse: await ask(request, call) };
+      } catch (error) {
+        call.signal.throwIfAborted();
+        yield { errorMessage: normaliseError(error).message, inferResponse: { id: request.id } };
+      }
+    }
+  }
+
   return {
     serverLive: async () => ({ live: true }),
     serverReady: async () => ({ ready: await readiness.isReady() }),
@@ -76,13 +91,11 @@ export function openInferenceService(parts: OpenInferenceParts): Implementation<
     },
 
     async *modelStreamInfer(requests, call) {
-      for await (const request of requests) {
-        try {
-          yield { inferResponse: await ask(request, call) };
-        } catch (error) {
-          call.signal.throwIfAborted();
-          yield { errorMessage: normaliseError(error).message, inferResponse: { id: request.id } };
-        }
+      const close = call.tenant.quota.openStream();
+      try {
+        yield* answerAll(requests, call);
+      } finally {
+        close();
       }
     },
 

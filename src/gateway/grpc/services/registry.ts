@@ -48,9 +48,9 @@ export function registryService(downloads: Places): Implementation<typeof Regist
     },
 
     /** In pieces of 64 KiB, far below the 4 MiB that clients accept by default. */
-    async *getFile({ name, version, path }, { client, tenant: { registry } }) {
+    async *getFile({ name, version, path }, { client, tenant: { registry, quota } }) {
       const manifest = await registry.resolve(`${name}@${version}`);
-      const giveBack = downloads.take(client);
+      const giveBack = quota.takePlace(downloads, client);
       try {
         const file = await registry.openFile(manifest, path);
         try {

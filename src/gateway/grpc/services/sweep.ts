@@ -15,10 +15,13 @@ type PageSize = Static<typeof PageSize>;
 
 export function sweepService(config: SubmitParts['config']): Implementation<typeof SweepService> {
   return {
-    async submitSweep({ job, search, priority, idempotencyKey }, { caller, tenant }) {
+    async submitSweep({ job, search, priority, idempotencyKey }, call) {
+      const { caller, tenant } = call;
       const given = { job, search, ...(priority !== undefined && { priority }) };
       const key = idempotencyKey === '' ? undefined : idempotencyKey;
-      return sweepMessage(await submitSweep({ ...tenant, config }, caller, given, key));
+      const sweep = await submitSweep({ ...tenant, config }, caller, given, key);
+      call.note({ id: sweep.id });
+      return sweepMessage(sweep);
     },
 
     async getSweep({ id }, { tenant }) {

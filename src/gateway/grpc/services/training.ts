@@ -38,9 +38,12 @@ function givenMembers({ name, dataset, model, training, priority, deadlineSecond
 export function trainingService(parts: TrainingParts): Implementation<typeof TrainingService> {
   const { config, watchers, metrics } = parts;
   return {
-    async submitJob(request, { caller, tenant }) {
+    async submitJob(request, call) {
+      const { caller, tenant } = call;
       const key = request.idempotencyKey === '' ? undefined : request.idempotencyKey;
-      return jobMessage(await submitJob({ ...tenant, config }, caller, givenMembers(request), key));
+      const job = await submitJob({ ...tenant, config }, caller, givenMembers(request), key);
+      call.note({ id: job.id });
+      return jobMessage(job);
     },
 
     async checkJob({ job }, { tenant }) {
@@ -67,7 +70,7 @@ export function trainingService(parts: TrainingParts): Implementation<typeof Tra
 
     async *watchJob({ id, lastEventId }, call) {
       call.endOnDrain();
-      const giveBack = watchers.take(call.client);
+      const giveBack = call.tenant.quota.takePlace(watchers, call.client);
       metrics.move('eventStreams', 1, { transport: 'grpc' });
       try {
         const events = call.tenant.queue.events(id, {

@@ -55,7 +55,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
   app.post(
     '/v1/datasets',
     {
-      config: { scope: 'train', body: 'stream', handlerChecks: ['body'], takes: uploadTypes },
+      config: { scope: 'train', audit: 'dataset.create', body: 'stream', handlerChecks: ['body'], takes: uploadTypes },
       schema: {
         tags,
         summary:
@@ -76,7 +76,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
           415: problem('The content type is not taken'),
           408: problem('Nothing more of the upload arrived for too long'),
           422: problem('The data cannot be used; the detail says what was wrong in which row'),
-          429: problem('Too many uploads are in progress'),
+          429: problem('Too many uploads are in progress, or the quota of data sets is used up'),
           503: problem('The storage is away; Retry-After says when to try again'),
           507: problem('The disk is full'),
         },
@@ -87,7 +87,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       const declared = Number(headers['content-length'] ?? 0);
       if (declared > config.maxUploadBytes) throw tooLarge(config.maxUploadBytes, declared);
       const client = clientOf(raw.socket.remoteAddress);
-      whenEnded(reply.raw, limits.uploads.take(client));
+      whenEnded(reply.raw, request.tenant.quota.takePlace(limits.uploads, client));
       // The check of an upload may take longer than a connection may be idle.
       raw.socket.setTimeout(0);
       whenEnded(reply.raw, () => raw.socket.setTimeout(config.idleTimeoutMs));
@@ -102,11 +102,12 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
         const head = await headOf(query, fields);
         if (isForm && head.name === undefined) throw noName();
         const encoding = query.encoding ?? charsetOf(headers['content-type']);
-        const info = await createDataset(request.tenant.datasets, {
+        const info = await createDataset(request.tenant, {
           ...{ client, head: withEncoding(head, encoding), parts, signal },
           stallMs: config.stallTimeoutMs,
         });
         metrics.count('uploads', 1, { outcome: 'accepted' });
+        request.changed = { name: info.name };
         return reply.status(201).header('location', `/v1/datasets/${info.name}`).send(info);
       } catch (error) {
         metrics.count('uploads', 1, { outcome: 'refused' });
@@ -192,7 +193,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
   app.delete(
     '/v1/datasets/:name',
     {
-      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', audit: 'dataset.delete', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an uploaded data set',

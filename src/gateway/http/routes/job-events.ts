@@ -50,7 +50,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
           200: { description: 'The events', content: { [eventStream]: { schema: Event } } },
           204: noContent('The job has ended and all its events were seen: do not connect again'),
           404: problem('No such job'),
-          429: problem('Too many open event streams'),
+          429: problem('Too many open event streams, of all or of the tenant'),
         },
       },
     },
@@ -59,7 +59,8 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
       const header = request.headers['last-event-id'];
       // A browser that connects again sends the newest id in the header, to the URL that it began with.
       const lastEventId = typeof header === 'string' && header !== '' ? header : request.query.lastEventId;
-      const giveBack = limits.watchers.take(clientOf(request.raw.socket.remoteAddress));
+      const { quota } = request.tenant;
+      const giveBack = quota.takePlace(limits.watchers, clientOf(request.raw.socket.remoteAddress));
       metrics.move('eventStreams', 1, { transport: 'rest' });
       whenEnded(reply.raw, () => {
         giveBack();

@@ -58,7 +58,7 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/jobs',
     {
-      config: { scope: 'train', body: 'json', handlerChecks: ['headers', 'body'] },
+      config: { scope: 'train', audit: 'job.submit', body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Submit a training job',
@@ -79,14 +79,17 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
       },
     },
     async (request, reply) => {
-      if (request.query.validate === 'only')
+      if (request.query.validate === 'only') {
+        request.changed = false;
         return reply.send(await checkJob({ ...request.tenant, config }, request.body));
+      }
       const job = await submitJob(
         { ...request.tenant, config },
         request.caller,
         request.body,
         idempotencyKey(request.headers['idempotency-key']),
       );
+      request.changed = { id: job.id };
       return reply.status(202).header('location', `/v1/jobs/${job.id}`).send(job);
     },
   );
@@ -153,7 +156,7 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/jobs/:id/cancel',
     {
-      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', audit: 'job.cancel', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Cancel a job. Idempotent',
@@ -169,14 +172,18 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
   );
 
   const restarts = {
-    resume: { from: 'checkpoint', summary: 'Go on with a failed or cancelled job from its newest checkpoint' },
-    retry: { from: 'start', summary: 'Train a failed or cancelled job again from the start' },
+    resume: {
+      from: 'checkpoint',
+      audit: 'job.resume',
+      summary: 'Go on with a failed or cancelled job from its newest checkpoint',
+    },
+    retry: { from: 'start', audit: 'job.retry', summary: 'Train a failed or cancelled job again from the start' },
   } as const;
-  for (const [name, { from, summary }] of Object.entries(restarts)) {
+  for (const [name, { from, audit, summary }] of Object.entries(restarts)) {
     app.post(
       `/v1/jobs/:id/${name}`,
       {
-        config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
+        config: { scope: 'train', audit, body: 'none', handlerChecks: ['params'] },
         schema: {
           tags,
           summary,
@@ -196,7 +203,7 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
   app.delete(
     '/v1/jobs/:id',
     {
-      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', audit: 'job.delete', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete the record of a job that has ended; its model stays',

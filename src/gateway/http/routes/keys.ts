@@ -13,7 +13,7 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
   app.post(
     '/v1/keys',
     {
-      config: { scope: 'admin', body: 'json' },
+      config: { scope: 'admin', audit: 'key.create', body: 'json' },
       schema: {
         tags,
         summary: 'Make a key; the answer is the only one that shows it',
@@ -26,8 +26,9 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
         },
       },
     },
-    async ({ caller, body }, reply) => {
-      const made = await keys.create(caller, body as KeyRequest);
+    async (request, reply) => {
+      const made = await keys.create(request.caller, request.body as KeyRequest);
+      request.changed = { id: made.id, tenant: made.tenant };
       return reply.status(201).header('location', `/v1/keys/${made.id}`).header('cache-control', 'no-store').send(made);
     },
   );
@@ -62,7 +63,7 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
   app.post(
     '/v1/keys/:id/rotate',
     {
-      config: { scope: 'admin', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'admin', audit: 'key.rotate', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Make a new key in place of an old one, which stays valid for a while',
@@ -71,8 +72,10 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
         response: { 201: ref('NewKey', 'The new key'), 404: problem('No such key'), 503: away },
       },
     },
-    async ({ caller, params, query }, reply) => {
+    async (request, reply) => {
+      const { caller, params, query } = request;
       const made = await keys.rotate(caller, params.id, query.overlapSeconds);
+      request.changed = { newId: made.id, tenant: made.tenant };
       return reply.status(201).header('location', `/v1/keys/${made.id}`).header('cache-control', 'no-store').send(made);
     },
   );
@@ -80,7 +83,7 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
   app.delete(
     '/v1/keys/:id',
     {
-      config: { scope: 'admin', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'admin', audit: 'key.revoke', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Revoke a key: it opens nothing any more, on every gateway within five seconds',
@@ -88,8 +91,9 @@ export function keyRoutes(app: App, { keys }: RouteParts): void {
         response: { 204: noContent('Revoked'), 404: problem('No such key'), 503: away },
       },
     },
-    async ({ caller, params }, reply) => {
-      await keys.revoke(caller, params.id);
+    async (request, reply) => {
+      const { tenant } = await keys.revoke(request.caller, request.params.id);
+      request.changed = { tenant };
       return reply.status(204).send(undefined);
     },
   );

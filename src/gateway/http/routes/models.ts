@@ -79,7 +79,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model',
     {
-      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'model.delete', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a model with all versions and aliases',
@@ -120,7 +120,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model/versions/:version',
     {
-      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'version.delete', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete a version; its number is not given again',
@@ -186,7 +186,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.put(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { scope: 'publish', body: 'json', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'alias.set', body: 'json', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Point an alias to a version',
@@ -210,7 +210,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.put(
     '/v1/models/:model/shared',
     {
-      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'model.share', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Let all other tenants read a model and ask it',
@@ -232,7 +232,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model/shared',
     {
-      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'model.unshare', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Share a model no longer',
@@ -254,7 +254,7 @@ export function modelRoutes(app: App, parts: RouteParts): void {
   app.delete(
     '/v1/models/:model/aliases/:alias',
     {
-      config: { scope: 'publish', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'publish', audit: 'alias.delete', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Delete an alias',

@@ -19,7 +19,7 @@ export function sweepRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/sweeps',
     {
-      config: { scope: 'train', body: 'json', handlerChecks: ['headers', 'body'] },
+      config: { scope: 'train', audit: 'sweep.submit', body: 'json', handlerChecks: ['headers', 'body'] },
       schema: {
         tags,
         summary: 'Try a job with several values; the trial with the lowest held-out loss is published',
@@ -40,6 +40,7 @@ export function sweepRoutes(app: App, { config }: RouteParts): void {
     async (request, reply) => {
       const key = idempotencyKey(request.headers['idempotency-key']);
       const sweep = await submitSweep({ ...request.tenant, config }, request.caller, request.body, key);
+      request.changed = { id: sweep.id };
       return reply.status(202).header('location', `/v1/sweeps/${sweep.id}`).send(sweep);
     },
   );
@@ -79,7 +80,7 @@ export function sweepRoutes(app: App, { config }: RouteParts): void {
   app.post(
     '/v1/sweeps/:id/cancel',
     {
-      config: { scope: 'train', body: 'none', handlerChecks: ['params'] },
+      config: { scope: 'train', audit: 'sweep.cancel', body: 'none', handlerChecks: ['params'] },
       schema: {
         tags,
         summary: 'Cancel a sweep and all its trials. Idempotent',
