@@ -172,6 +172,10 @@ const rows = [ours, ...others].map((curve) => {
 });
 const { facts } = model;
 const title = options.set === undefined ? 'Photographs' : `Pictures of the built-in set ${options.set}`;
+const more =
+  options.set === undefined
+    ? '\nThe same codec on pictures of one narrow kind: [emoji](photos-emoji.md). Noise and holes: [restoration.md](restoration.md).\n'
+    : '';
 const text = `# ${title}
 
 Written by \`npm run bench:photos -- ${options.set === undefined ? '--train … --test …' : `--set ${options.set}`}\` on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}. ${test.length} pictures of \`${testName}\`,
@@ -188,7 +192,7 @@ ${rows.join('\n')}
 | | points: bits a pixel → dB |
 | --- | --- |
 ${[ours, ...others].map(({ name, points }) => `| ${name} | ${points.map(({ bpp, psnr }) => `${bpp.toFixed(3)} → ${psnr.toFixed(2)}`).join(', ')} |`).join('\n')}
-`;
+${more}`;
 console.log(text);
 console.log('coding and decoding, seconds a picture:', (codingSeconds / points.length / test.length).toFixed(2));
 writeFileSync(options.out, text);

@@ -295,12 +295,10 @@ describe('models that restore pictures of mixed sizes', () => {
 });
 
 describe('a sweep over models for pictures', () => {
-  it.each([
-    ['picture', { type: 'picture', maps: 8, layers: 1, crop: 2, crops: 8 }],
-    ['restoration', { type: 'restoration', maps: 8, blocks: 1, crop: 16, crops: 16 }],
-  ])('of type %s publishes the trial with the lowest held-out loss', async (type, model) => {
+  it('publishes the trial with the lowest held-out loss', async () => {
+    const model = { type: 'restoration', maps: 8, blocks: 1, crop: 16, crops: 16 };
     const training = { epochs: 1, batchSize: 4, validation: { fraction: 0.25 } };
-    const job = { name: `swept-${type}`, dataset: 'mixed', model, training };
+    const job = { name: 'swept', dataset: 'mixed', model, training };
     const search = { type: 'grid', parameters: { '/training/optimizer/learningRate': [0.00001, 0.003] } };
     let sweep = await client.sweeps.submit({ job, search } as never);
     while (sweep.state === 'queued' || sweep.state === 'running') {
@@ -311,11 +309,11 @@ describe('a sweep over models for pictures', () => {
     const losses = sweep.trials.map(({ heldOutLoss = Number.POSITIVE_INFINITY }) => heldOutLoss);
     const best = sweep.trials[losses.indexOf(Math.min(...losses))];
     expect(Number.isFinite(losses[0]) && Number.isFinite(losses[1])).toBe(true);
-    const { spec } = (await client.models.version(`swept-${type}`, 1)).lineage;
+    const { spec } = (await client.models.version('swept', 1)).lineage;
     expect((spec as JobSpec).training.optimizer.learningRate).toBe(
       best?.parameters['/training/optimizer/learningRate'],
     );
-  });
+  }, 120_000);
 });
 
 describe('what cannot work', () => {
