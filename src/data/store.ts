@@ -110,8 +110,9 @@ class StoredDatasets implements DatasetStore {
       const content = await this.#imports.run(request, { client: upload.client ?? '', signal: upload.signal });
       checkCancelled(upload.signal);
       const manifest = completeManifest(content, new Date().toISOString());
-      await upload.makeRoom?.(await folderBytes(rows));
-      if (!(await this.#files.add(name, rows, manifestBytes(manifest)))) throw exists(name);
+      const about = manifestBytes(manifest);
+      await upload.makeRoom?.((await folderBytes(rows)) + about.length);
+      if (!(await this.#files.add(name, rows, about))) throw exists(name);
       return infoOf(name, manifest, false);
     } catch (thrown) {
       throw diskError(thrown);
