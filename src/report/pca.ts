@@ -35,8 +35,9 @@ export interface FitOptions {
 
 /** row size up to which PCA is fitted */
 export const largestRow = 4096;
-/** Whether all components of rows of this size are found at once: when a good part of them is wanted. */
-export const findsAll = (size: number, components: number): boolean => size <= 1024 && 8 * components > size;
+/** Whether all components of rows of this size are found at once: when that is soon done, or a good part of them is wanted. */
+export const findsAll = (size: number, components: number): boolean =>
+  size <= 256 || (size <= 1024 && 8 * components > size);
 const defaultWork = 2e11;
 const blockRows = 2048;
 
