@@ -3,7 +3,7 @@
  * and the process goes on. pino's own output (sonic-boom 4.2) tries a synchronous write again for ever when its reader has ended.
  */
 
-import { write, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 
 export interface LogOutputOptions {
   readonly fd: number;
@@ -28,7 +28,8 @@ export class LogOutput {
   /** of all that waits; of a line at least its length */
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  #writing = false;
+  /** the reader has not taken everything: it is tried again when the timer is over */
+  #isFull = false;
   /** the last synchronous write ran out of patience: the next ones do not wait */
   #isStuck = false;
   #readerEnded = false;
@@ -46,7 +47,7 @@ export class LogOutput {
       return;
     }
     this.#add(line);
-    if (this.#bytes >= this.#options.bufferBytes) this.#flush();
+    if (this.#bytes >= this.#options.bufferBytes && !this.#isFull) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), this.#options.flushMs).unref();
   }
 
@@ -67,19 +68,21 @@ export class LogOutput {
     }
   }
 
+  /** Writes what the reader takes at once. A file takes all; a pipe never makes this wait (see log.ts). */
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#writing || this.#bytes === 0) return;
+    if (this.#bytes === 0) return;
     const all = this.#take();
-    this.#writing = true;
-    write(this.#options.fd, all, (error, written) => {
-      this.#writing = false;
-      if (error && !isFull(error)) return this.#end();
-      this.#putBack(error ? all : all.subarray(written));
-      if (!error) this.#goesOn();
-      if (this.#bytes > 0) this.#timer ??= setTimeout(() => this.#flush(), retryMs).unref();
-    });
+    try {
+      this.#putBack(all.subarray(writeSync(this.#options.fd, all)));
+      this.#goesOn();
+    } catch (error) {
+      if (!isFull(error)) return this.#end();
+      this.#putBack(all);
+    }
+    this.#isFull = this.#bytes > 0;
+    if (this.#isFull) this.#timer = setTimeout(() => this.#flush(), retryMs).unref();
   }
 
   /** The reader has taken something. */
