@@ -8,7 +8,7 @@ import { type JobCheck, type JobSpec, type JobView, namePattern } from '../jobsp
 import { checkMemory, estimateMemory } from '../jobspec/memory.ts';
 import { resolveJobSpec } from '../jobspec/resolve.ts';
 import { checkAgainst, supported } from '../jobspec/schema-check.ts';
-import { resolveSweep, type SweepView } from '../jobspec/sweep.ts';
+import { resolveSweep, type SweepCheck, type SweepView } from '../jobspec/sweep.ts';
 import type { Config } from '../platform/config.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -75,8 +75,11 @@ export async function submitJob(
 /** A dry run: throws what `submitJob` throws for the request itself, and queues nothing. */
 export async function checkJob(parts: CheckParts, raw: unknown): Promise<JobCheck> {
   const { spec, warnings, dataset } = await resolve(parts, raw);
-  return { spec, warnings, memoryBytes: dataset ? Math.round(estimateMemory(spec, dataset).total) : 0 };
+  return { spec, warnings, memoryBytes: memoryOf(spec, dataset) };
 }
+
+const memoryOf = (spec: JobSpec, dataset: DatasetInfo | undefined): number =>
+  dataset ? Math.round(estimateMemory(spec, dataset).total) : 0;
 
 async function resolve({ datasets, config }: CheckParts, raw: unknown) {
   const { members, job } = split(raw);
@@ -95,6 +98,23 @@ export async function submitSweep(
   idempotencyKey?: string,
 ): Promise<SweepView> {
   checkKey(idempotencyKey);
+  const { members, sweep, dataset } = await planSweep({ datasets, config }, raw);
+  await quota.checkModels(registry);
+  return queue.sweeps.submit(sweep, { caller, ...members, ...optionsOf(idempotencyKey, dataset) });
+}
+
+/** A dry run: throws what `submitSweep` throws for the request itself, and queues nothing. */
+export async function checkSweep(parts: CheckParts, raw: unknown): Promise<SweepCheck> {
+  const { sweep, dataset } = await planSweep(parts, raw);
+  const { search, trials, warnings } = sweep;
+  return {
+    search,
+    trials: trials.map(({ parameters, spec }) => ({ parameters, memoryBytes: memoryOf(spec, dataset) })),
+    warnings: [...warnings],
+  };
+}
+
+async function planSweep({ datasets, config }: CheckParts, raw: unknown) {
   const { job, search, ...rest } = (typeof raw === 'object' && raw !== null ? raw : {}) as Record<string, unknown>;
   for (const [name, value] of Object.entries({ job, search })) {
     if (value !== undefined) continue;
@@ -106,8 +126,7 @@ export async function submitSweep(
   const dataset = await datasetOf(job, datasets);
   const sweep = resolveSweep(job, search, dataset ? { dataset } : {});
   for (const { spec } of sweep.trials) checkSize(spec, dataset, config);
-  await quota.checkModels(registry);
-  return queue.sweeps.submit(sweep, { caller, ...members, ...optionsOf(idempotencyKey, dataset) });
+  return { members, sweep, dataset };
 }
 
 function checkSize(spec: JobSpec, dataset: DatasetInfo | undefined, config: SubmitParts['config']): void {

@@ -91,6 +91,20 @@ export const SweepView = Type.Object({
 });
 export type SweepView = Static<typeof SweepView>;
 
+/** What a dry run answers: the sweep as it would be queued. */
+export const SweepCheck = Type.Object({
+  search: SweepSearch,
+  trials: Type.Array(
+    Type.Object({
+      parameters: TrialView.properties.parameters,
+      memoryBytes: Type.Integer({ minimum: 0, description: 'estimated memory of its training process' }),
+    }),
+    { description: 'in the order of the search' },
+  ),
+  warnings: Type.Array(Type.String()),
+});
+export type SweepCheck = Static<typeof SweepCheck>;
+
 export interface Trial {
   /** what distinguishes it, by JSON pointer */
   readonly parameters: Readonly<Record<string, unknown>>;

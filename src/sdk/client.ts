@@ -25,6 +25,7 @@ import type {
   Readiness,
   Recommendations,
   SeriesAnswer,
+  SweepCheck,
   SweepRequest,
   SweepView,
   Translations,
@@ -84,15 +85,7 @@ export class HourglassClient {
   readonly jobs = {
     submit: (job: JobRequest, options?: SubmitOptions): Promise<JobView> => this.#submit('/v1/jobs', job, options),
     /** A dry run: what would be queued, or the ProblemError that `submit` would throw. */
-    check: (job: JobRequest, { signal }: CallOptions = {}): Promise<JobCheck> =>
-      this.#json({
-        method: 'POST',
-        path: '/v1/jobs?validate=only',
-        body: JSON.stringify(job),
-        headers: jsonType,
-        signal,
-        repeatable: true,
-      }),
+    check: (job: JobRequest, options?: CallOptions): Promise<JobCheck> => this.#check('/v1/jobs', job, options),
     get: (id: string, options?: CallOptions): Promise<JobView> => this.#get(path('v1', 'jobs', id), options),
     /** What it made of the same few held-out rows, epoch after epoch. @param after `next` of the answer before */
     samples: (id: string, after = 0, options?: CallOptions): Promise<JobSamples> =>
@@ -122,6 +115,9 @@ export class HourglassClient {
   readonly sweeps = {
     submit: (sweep: SweepRequest, options?: SubmitOptions): Promise<SweepView> =>
       this.#submit('/v1/sweeps', sweep, options),
+    /** A dry run: the trials that would be queued, or the ProblemError that `submit` would throw. */
+    check: (sweep: SweepRequest, options?: CallOptions): Promise<SweepCheck> =>
+      this.#check('/v1/sweeps', sweep, options),
     get: (id: string, options?: CallOptions): Promise<SweepView> => this.#get(path('v1', 'sweeps', id), options),
     list: async ({ signal, limit }: ListSweepsOptions = {}): Promise<readonly SweepView[]> =>
       (await this.#get<{ sweeps: SweepView[] }>(`/v1/sweeps${query({ limit })}`, { signal })).sweeps,
@@ -366,6 +362,13 @@ export class HourglassClient {
   #submit<T>(url: string, body: object, { idempotencyKey = randomKey(), signal }: SubmitOptions = {}): Promise<T> {
     const headers = { ...jsonType, 'idempotency-key': idempotencyKey };
     return this.#json({ method: 'POST', path: url, body: JSON.stringify(body), headers, signal, repeatable: true });
+  }
+
+  #check<T>(url: string, body: object, { signal }: CallOptions = {}): Promise<T> {
+    return this.#json({
+      ...{ method: 'POST', path: `${url}?validate=only`, headers: jsonType, signal, repeatable: true },
+      body: JSON.stringify(body),
+    });
   }
 
   /** A second resumption would be refused, as the first has begun. */

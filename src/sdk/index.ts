@@ -22,6 +22,7 @@ export type {
   ModelView,
   QueueList,
   Readiness,
+  SweepCheck,
   SweepRequest,
   SweepView,
   TrainingRequest,

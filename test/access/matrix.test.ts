@@ -125,7 +125,7 @@ const methods: Readonly<Record<Demanded, string>> = {
     SweepService/GetSweep SweepService/ListSweeps RegistryService/ListModels RegistryService/GetModel
     RegistryService/GetVersion RegistryService/GetFile DatasetService/ListDatasets DatasetService/GetDataset`,
   train: `TrainingService/SubmitJob TrainingService/CheckJob TrainingService/CancelJob TrainingService/ResumeJob TrainingService/RetryJob
-    TrainingService/DeleteJob SweepService/SubmitSweep SweepService/CancelSweep DatasetService/CreateDataset
+    TrainingService/DeleteJob SweepService/SubmitSweep SweepService/CheckSweep SweepService/CancelSweep DatasetService/CreateDataset
     DatasetService/DeleteDataset`,
   publish: `RegistryService/SetAlias RegistryService/DeleteAlias RegistryService/ShareModel RegistryService/DeleteVersion RegistryService/DeleteModel
     GRPCInferenceService/RepositoryModelLoad GRPCInferenceService/RepositoryModelUnload`,

@@ -2,6 +2,7 @@
 import { type JsonValue, toJson } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatasetService } from '../../src/gen/hourglass/v1/dataset_pb.ts';
+import { SweepService } from '../../src/gen/hourglass/v1/sweep_pb.ts';
 import { JobCheckSchema, JobSamplesSchema, TrainingService } from '../../src/gen/hourglass/v1/training_pb.ts';
 import type { EpochSample, SampleRows } from '../../src/jobspec/job.ts';
 import { JobConsumer } from '../../src/queue/job-consumer.ts';
@@ -49,6 +50,36 @@ describe('a dry run', () => {
     });
     await expect(both.grpc.call(checkJob, { job: wrong })).rejects.toBeInstanceOf(CallFailed);
     expect(await post('/v1/jobs?validate=all', asked)).toMatchObject({ field: '?validate' });
+  });
+});
+
+describe('a dry run of a sweep', () => {
+  const sweep = { job: asked, search: { type: 'grid', parameters: { '/model/code': [8, 16] } } };
+
+  it('shows its trials as they would be queued, and queues nothing', async () => {
+    const rest = (await post('/v1/sweeps?validate=only', sweep)) as { trials: { memoryBytes: number }[] };
+    expect(rest).toMatchObject({
+      search: sweep.search,
+      trials: [{ parameters: { '/model/code': 8 } }, { parameters: { '/model/code': 16 } }],
+      warnings: [],
+    });
+    const grpc = await both.grpc.call(SweepService.method.checkSweep, { sweep });
+    expect(
+      grpc.trials.map(({ parameters, memoryBytes }) => ({ parameters, memoryBytes: Number(memoryBytes) })),
+    ).toEqual(rest.trials);
+    expect(grpc.search).toEqual(sweep.search);
+    expect(await both.rest.get('/v1/sweeps')).toEqual({ sweeps: [] });
+  });
+
+  it('is refused as the sweep would be', async () => {
+    const wrong = { ...sweep, search: { type: 'grid', parameters: { '/model/code': [0] } } };
+    const refused = await post('/v1/sweeps', wrong);
+    expect(refused).toMatchObject({ status: 422, code: 'invalid-spec' });
+    expect(await post('/v1/sweeps?validate=only', wrong)).toEqual({
+      ...(refused as object),
+      requestId: expect.any(String),
+    });
+    await expect(both.grpc.call(SweepService.method.checkSweep, { sweep: wrong })).rejects.toBeInstanceOf(CallFailed);
   });
 });
 

@@ -1,6 +1,8 @@
 /** The part of a new job that makes it a sweep: which values are tried of which members. */
 
 import { useId } from 'preact/hooks';
+import type { SweepCheck } from '../../sdk/index.ts';
+import { bytes } from '../format.ts';
 import { parameterName, pointersOf, type SearchDraft, trialCount } from '../sweep.ts';
 import type { Refusal } from './fields.tsx';
 
@@ -8,14 +10,17 @@ export interface SearchFieldsProps {
   readonly of: SearchDraft;
   /** the resolved job, of which members are chosen */
   readonly spec: unknown;
+  /** the sweep as the server would queue it */
+  readonly check: SweepCheck | undefined;
   readonly refusal: Refusal | undefined;
   readonly change: (next: SearchDraft) => void;
 }
 
-export function SearchFields({ of, spec, refusal, change }: SearchFieldsProps) {
+export function SearchFields({ of, spec, check, refusal, change }: SearchFieldsProps) {
   const id = useId();
   const pointers = pointersOf(spec);
-  const count = trialCount(of);
+  const count = check?.trials.length ?? trialCount(of);
+  const most = Math.max(0, ...(check?.trials ?? []).map(({ memoryBytes }) => memoryBytes));
   const replace = (at: number, changes: Partial<SearchDraft['parameters'][number]>): void =>
     change({ ...of, parameters: of.parameters.map((one, i) => (i === at ? { ...one, ...changes } : one)) });
   const isOurs = refusal?.field.startsWith('/search') ?? false;
@@ -83,7 +88,8 @@ export function SearchFields({ of, spec, refusal, change }: SearchFieldsProps) {
           Vary another one
         </button>
         <small class="help">
-          {count} {count === 1 ? 'trial' : 'trials'}; the one with the lowest held-out loss is published
+          {count} {count === 1 ? 'trial' : 'trials'}
+          {most > 0 && ` of up to ${bytes(most)} of memory`}; the one with the lowest held-out loss is published
         </small>
         {isOurs && (
           <p class="refused" role="alert">

@@ -1,7 +1,14 @@
 /** A new job: a form made from the contract's schemas, its JSON beside it, and what the server thinks of it before it is sent. */
 
 import { useEffect, useId, useMemo, useState } from 'preact/hooks';
-import { type DatasetInfo, type JobCheck, type JobRequest, ProblemError, type SweepRequest } from '../../sdk/index.ts';
+import {
+  type DatasetInfo,
+  type JobCheck,
+  type JobRequest,
+  ProblemError,
+  type SweepCheck,
+  type SweepRequest,
+} from '../../sdk/index.ts';
 import { Field, type Json, type Refusal } from '../form/fields.tsx';
 import { contractSchemas, followed, type Schemas } from '../form/schema.ts';
 import { SearchFields } from '../form/search.tsx';
@@ -70,6 +77,11 @@ interface Verdict {
   readonly refusal?: Refusal;
 }
 
+const refusalOf = (error: unknown): Refusal => ({
+  field: error instanceof ProblemError ? (error.details.field ?? '') : '',
+  message: messageOf(error),
+});
+
 function Form({ schemas, datasets, recipes, start }: FormProps) {
   const [draft, setDraft] = useState<Draft>(start);
   const [search, setSearch] = useState<SearchDraft | undefined>(
@@ -80,8 +92,8 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
   const [verdict, setVerdict] = useState<Verdict>({});
   const [wasTouched, setTouched] = useState(start !== empty);
   const [isSending, setSending] = useState(false);
-  /** of the sweep as a whole, told when it was sent */
-  const [searchRefusal, setSearchRefusal] = useState<Refusal | undefined>(undefined);
+  /** of the sweep as a whole */
+  const [sweepVerdict, setSweepVerdict] = useState<{ readonly check?: SweepCheck; readonly refusal?: Refusal }>({});
   const id = useId();
   const request = useMemo(() => followed(schemas.JobRequest ?? {}, schemas), [schemas]);
 
@@ -94,11 +106,7 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
         setVerdict({ check });
       } catch (error) {
         if (stop.signal.aborted) return;
-        const field = error instanceof ProblemError ? (error.details.field ?? '') : '';
-        setVerdict((before) => ({
-          ...(before.check && { check: before.check }),
-          refusal: { field, message: messageOf(error) },
-        }));
+        setVerdict((before) => ({ ...(before.check && { check: before.check }), refusal: refusalOf(error) }));
       }
     }, checkAfterMs);
     return () => {
@@ -107,13 +115,32 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
     };
   }, [draft]);
 
+  const isSweep = search !== undefined && searchOf(search) !== undefined;
+  const sweep = isSweep && !isUnfilled(draft) ? JSON.stringify(requestOf(draft, search)) : undefined;
+  useEffect(() => {
+    setSweepVerdict({});
+    if (sweep === undefined) return;
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      const asked = JSON.parse(sweep) as SweepRequest;
+      try {
+        setSweepVerdict({ check: await client.sweeps.check(asked, { signal: stop.signal }) });
+      } catch (error) {
+        if (!stop.signal.aborted) setSweepVerdict({ refusal: refusalOf(error) });
+      }
+    }, checkAfterMs);
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [sweep]);
+
   const change = (next: Draft, searched = search): void => {
     setTouched(true);
     setDraft(next);
     setSearch(searched);
     setText(pretty(requestOf(next, searched)));
     setJsonError('');
-    setSearchRefusal(undefined);
   };
   const changeText = (next: string): void => {
     setTouched(true);
@@ -135,7 +162,6 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
       setJsonError(messageOf(error));
     }
   };
-  const isSweep = search !== undefined && searchOf(search) !== undefined;
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
     setSending(true);
@@ -145,14 +171,14 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
       else go(['jobs', (await client.jobs.submit(request as JobRequest)).id]);
       tell(isSweep ? 'The sweep is queued.' : 'The job is queued.');
     } catch (error) {
-      const field = error instanceof ProblemError ? (error.details.field ?? '') : '';
-      if (isSweep) setSearchRefusal({ field, message: messageOf(error) });
+      if (isSweep) setSweepVerdict({ refusal: refusalOf(error) });
       tell(messageOf(error), true);
     }
     setSending(false);
   };
 
   const { check } = verdict;
+  const { refusal: sweepRefusal } = sweepVerdict;
   const refusal = wasTouched && !isUnfilled(draft) ? verdict.refusal : undefined;
   const chosen = datasets.find(({ name }) => name === draft.dataset);
   const shownFields = ['name', 'dataset', 'model', 'training', 'priority', 'deadlineSeconds'];
@@ -231,7 +257,8 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
             <SearchFields
               of={search ?? emptySearch}
               spec={check?.spec}
-              refusal={searchRefusal}
+              check={sweepVerdict.check}
+              refusal={sweepVerdict.refusal}
               change={(next) => change(draft, next)}
             />
           </details>
@@ -270,13 +297,19 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
         <button
           type="submit"
           class="primary"
-          disabled={isSending || isUnfilled(draft) || verdict.refusal !== undefined || jsonError !== ''}
+          disabled={
+            isSending ||
+            isUnfilled(draft) ||
+            verdict.refusal !== undefined ||
+            sweepRefusal !== undefined ||
+            jsonError !== ''
+          }
         >
           {isSweep ? 'Start the sweep' : 'Start the training'}
         </button>
-        {searchRefusal && !searchRefusal.field.startsWith('/search') && (
+        {sweepRefusal && !verdict.refusal && !sweepRefusal.field.startsWith('/search') && (
           <p class="refused" role="alert">
-            {searchRefusal.message}
+            {sweepRefusal.message}
           </p>
         )}
         {isUnfilled(draft) && <p class="quiet">Give it a name and choose a data set.</p>}

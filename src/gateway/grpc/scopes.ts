@@ -28,6 +28,7 @@ export const trainingScopes: Scopes<typeof TrainingService> = {
 
 export const sweepScopes: Scopes<typeof SweepService> = {
   submitSweep: 'train',
+  checkSweep: 'train',
   getSweep: 'read',
   listSweeps: 'read',
   cancelSweep: 'train',

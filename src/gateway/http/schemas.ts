@@ -25,7 +25,7 @@ import { ModelSpec } from '../../jobspec/model.ts';
 import { PairFacts } from '../../jobspec/pair-facts.ts';
 import { JobRequest, SearchRequest } from '../../jobspec/request.ts';
 import { SeriesFacts } from '../../jobspec/series-facts.ts';
-import { SweepView } from '../../jobspec/sweep.ts';
+import { SweepCheck, SweepView } from '../../jobspec/sweep.ts';
 import { Device, TrainingSpec } from '../../jobspec/training.ts';
 import { Preprocessing } from '../../picture/schema.ts';
 import { AliasChange } from '../../registry/alias-history.ts';
@@ -308,6 +308,7 @@ export const components = {
   SweepRequest,
   SweepView,
   SweepList,
+  SweepCheck,
   QueueList,
   DatasetInfo,
   DatasetList,

@@ -252,6 +252,18 @@ export type SweepList = {
   readonly sweeps: readonly SweepView[];
 };
 
+export type SweepCheck = {
+  readonly search: Search;
+  /** in the order of the search */
+  readonly trials: readonly {
+    /** what distinguishes it, by JSON pointer */
+    readonly parameters: { readonly [name: string]: unknown };
+    /** estimated memory of its training process; from 0 */
+    readonly memoryBytes: number;
+  }[];
+  readonly warnings: readonly string[];
+};
+
 export type QueueList = {
   /** one for each kind of device that a job may need */
   readonly queues: readonly ({

@@ -1,8 +1,8 @@
 /** Sweeps as messages: the same members as over REST. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { SweepSchema, TrialSchema } from '../../../gen/hourglass/v1/sweep_pb.ts';
-import type { SweepView, TrialView } from '../../../jobspec/sweep.ts';
+import type { SweepCheckSchema, SweepSchema, TrialSchema } from '../../../gen/hourglass/v1/sweep_pb.ts';
+import type { SweepCheck, SweepView, TrialView } from '../../../jobspec/sweep.ts';
 import { failureMessage, jsonObject, stateNumbers, timestamp } from './job.ts';
 
 const trialMessage = ({ id, state, parameters, heldOutLoss }: TrialView) =>
@@ -31,3 +31,16 @@ export function sweepMessage(sweep: SweepView): MessageInitShape<typeof SweepSch
     warnings,
   };
 }
+
+export const sweepCheckMessage = ({
+  search,
+  trials,
+  warnings,
+}: SweepCheck): MessageInitShape<typeof SweepCheckSchema> => ({
+  search: jsonObject(search),
+  trials: trials.map(({ parameters, memoryBytes }) => ({
+    parameters: jsonObject(parameters),
+    memoryBytes: BigInt(memoryBytes),
+  })),
+  warnings: [...warnings],
+});

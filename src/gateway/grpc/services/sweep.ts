@@ -1,11 +1,11 @@
 /** SweepService: jobs that are tried with several values, of which the best is published. */
 
 import { type Static, Type } from 'typebox';
-import type { SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
+import type { SubmitSweepRequest, SweepService } from '../../../gen/hourglass/v1/sweep_pb.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import { checkRequest } from '../../request-check.ts';
-import { type SubmitParts, submitSweep } from '../../submit.ts';
-import { sweepMessage } from '../messages/sweep.ts';
+import { checkSweep, type SubmitParts, submitSweep } from '../../submit.ts';
+import { sweepCheckMessage, sweepMessage } from '../messages/sweep.ts';
 import type { Implementation } from '../service.ts';
 
 const PageSize = supported(
@@ -13,15 +13,23 @@ const PageSize = supported(
 );
 type PageSize = Static<typeof PageSize>;
 
+const givenMembers = ({ job, search, priority }: Pick<SubmitSweepRequest, 'job' | 'search' | 'priority'>) => ({
+  ...{ job, search },
+  ...(priority !== undefined && { priority }),
+});
+
 export function sweepService(config: SubmitParts['config']): Implementation<typeof SweepService> {
   return {
-    async submitSweep({ job, search, priority, idempotencyKey }, call) {
+    async submitSweep({ idempotencyKey, ...asked }, call) {
       const { caller, tenant } = call;
-      const given = { job, search, ...(priority !== undefined && { priority }) };
       const key = idempotencyKey === '' ? undefined : idempotencyKey;
-      const sweep = await submitSweep({ ...tenant, config }, caller, given, key);
+      const sweep = await submitSweep({ ...tenant, config }, caller, givenMembers(asked), key);
       call.note({ id: sweep.id });
       return sweepMessage(sweep);
+    },
+
+    async checkSweep({ sweep }, { tenant }) {
+      return sweepCheckMessage(await checkSweep({ ...tenant, config }, sweep ? givenMembers(sweep) : {}));
     },
 
     async getSweep({ id }, { tenant }) {

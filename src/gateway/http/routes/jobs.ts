@@ -34,7 +34,7 @@ const Listing = Type.Object(
   { additionalProperties: false },
 );
 
-const Trial = Type.Object(
+export const DryRun = Type.Object(
   {
     validate: Type.Optional(
       Type.Enum(['only'], {
@@ -63,7 +63,7 @@ export function jobRoutes(app: App, { config }: RouteParts): void {
         tags,
         summary: 'Submit a training job',
         headers: Submission,
-        querystring: Trial,
+        querystring: DryRun,
         body: ref('JobRequest'),
         response: {
           200: ref('JobCheck', 'With ?validate=only: it would be queued as it is shown here'),

@@ -1,10 +1,10 @@
 /** Sweeps: one job tried with several values, of which the best is published. */
 
 import { Type } from 'typebox';
-import { submitSweep } from '../../submit.ts';
+import { checkSweep, submitSweep } from '../../submit.ts';
 import type { App, RouteParts } from '../route-parts.ts';
 import { problem, ref, SweepParams } from '../schemas.ts';
-import { idempotencyKey, Submission } from './jobs.ts';
+import { DryRun, idempotencyKey, Submission } from './jobs.ts';
 
 const tags = ['jobs'];
 
@@ -24,8 +24,10 @@ export function sweepRoutes(app: App, { config }: RouteParts): void {
         tags,
         summary: 'Try a job with several values; the trial with the lowest held-out loss is published',
         headers: Submission,
+        querystring: DryRun,
         body: ref('SweepRequest'),
         response: {
+          200: ref('SweepCheck', 'With ?validate=only: it would be queued as it is shown here'),
           202: ref('SweepView', 'The sweep is safely queued; Location names it'),
           400: problem('The body is not JSON, or has unknown or missing fields'),
           404: problem('No such data set'),
@@ -38,6 +40,8 @@ export function sweepRoutes(app: App, { config }: RouteParts): void {
       },
     },
     async (request, reply) => {
+      if (request.query.validate === 'only')
+        return reply.send(await checkSweep({ ...request.tenant, config }, request.body));
       const key = idempotencyKey(request.headers['idempotency-key']);
       const sweep = await submitSweep({ ...request.tenant, config }, request.caller, request.body, key);
       request.changed = { id: sweep.id };

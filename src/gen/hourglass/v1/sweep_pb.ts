@@ -16,7 +16,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file hourglass/v1/sweep.proto.
  */
 export const file_hourglass_v1_sweep: GenFile = /*@__PURE__*/
-  fileDesc("Chhob3VyZ2xhc3MvdjEvc3dlZXAucHJvdG8SDGhvdXJnbGFzcy52MSKgAQoSU3VibWl0U3dlZXBSZXF1ZXN0EiQKA2pvYhgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwoGc2VhcmNoGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSFQoIcHJpb3JpdHkYBCABKAVIAIgBAUILCglfcHJpb3JpdHkiHQoPR2V0U3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJIiIKEUxpc3RTd2VlcHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIjkKEkxpc3RTd2VlcHNSZXNwb25zZRIjCgZzd2VlcHMYASADKAsyEy5ob3VyZ2xhc3MudjEuU3dlZXAiIAoSQ2FuY2VsU3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJIvMDCgVTd2VlcBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEiUKBXN0YXRlGAMgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEicKBnNlYXJjaBgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKBnRyaWFscxgHIAMoCzITLmhvdXJnbGFzcy52MS5UcmlhbBIRCgRiZXN0GAggASgJSACIAQESEgoFbW9kZWwYCSABKAlIAYgBARIUCgd2ZXJzaW9uGAogASgNSAKIAQESMQoHbWV0cmljcxgLIAMoCzIgLmhvdXJnbGFzcy52MS5Td2VlcC5NZXRyaWNzRW50cnkSKQoHZmFpbHVyZRgMIAEoCzIYLmhvdXJnbGFzcy52MS5Kb2JGYWlsdXJlEhAKCHdhcm5pbmdzGA0gAygJGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQgcKBV9iZXN0QggKBl9tb2RlbEIKCghfdmVyc2lvbiKVAQoFVHJpYWwSCgoCaWQYASABKAkSJQoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGUSKwoKcGFyYW1ldGVycxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGgoNaGVsZF9vdXRfbG9zcxgEIAEoAUgAiAEBQhAKDl9oZWxkX291dF9sb3NzMqsCCgxTd2VlcFNlcnZpY2USRAoLU3VibWl0U3dlZXASIC5ob3VyZ2xhc3MudjEuU3VibWl0U3dlZXBSZXF1ZXN0GhMuaG91cmdsYXNzLnYxLlN3ZWVwEj4KCEdldFN3ZWVwEh0uaG91cmdsYXNzLnYxLkdldFN3ZWVwUmVxdWVzdBoTLmhvdXJnbGFzcy52MS5Td2VlcBJPCgpMaXN0U3dlZXBzEh8uaG91cmdsYXNzLnYxLkxpc3RTd2VlcHNSZXF1ZXN0GiAuaG91cmdsYXNzLnYxLkxpc3RTd2VlcHNSZXNwb25zZRJECgtDYW5jZWxTd2VlcBIgLmhvdXJnbGFzcy52MS5DYW5jZWxTd2VlcFJlcXVlc3QaEy5ob3VyZ2xhc3MudjEuU3dlZXBiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_training]);
+  fileDesc("Chhob3VyZ2xhc3MvdjEvc3dlZXAucHJvdG8SDGhvdXJnbGFzcy52MSKgAQoSU3VibWl0U3dlZXBSZXF1ZXN0EiQKA2pvYhgBIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSJwoGc2VhcmNoGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSFQoIcHJpb3JpdHkYBCABKAVIAIgBAUILCglfcHJpb3JpdHkiRAoRQ2hlY2tTd2VlcFJlcXVlc3QSLwoFc3dlZXAYASABKAsyIC5ob3VyZ2xhc3MudjEuU3VibWl0U3dlZXBSZXF1ZXN0InMKClN3ZWVwQ2hlY2sSJwoGc2VhcmNoGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIqCgZ0cmlhbHMYAiADKAsyGi5ob3VyZ2xhc3MudjEuQ2hlY2tlZFRyaWFsEhAKCHdhcm5pbmdzGAMgAygJIlEKDENoZWNrZWRUcmlhbBIrCgpwYXJhbWV0ZXJzGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIUCgxtZW1vcnlfYnl0ZXMYAiABKAQiHQoPR2V0U3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJIiIKEUxpc3RTd2VlcHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIjkKEkxpc3RTd2VlcHNSZXNwb25zZRIjCgZzd2VlcHMYASADKAsyEy5ob3VyZ2xhc3MudjEuU3dlZXAiIAoSQ2FuY2VsU3dlZXBSZXF1ZXN0EgoKAmlkGAEgASgJIvMDCgVTd2VlcBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEiUKBXN0YXRlGAMgASgOMhYuaG91cmdsYXNzLnYxLkpvYlN0YXRlEicKBnNlYXJjaBgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLgoKY3JlYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKBnRyaWFscxgHIAMoCzITLmhvdXJnbGFzcy52MS5UcmlhbBIRCgRiZXN0GAggASgJSACIAQESEgoFbW9kZWwYCSABKAlIAYgBARIUCgd2ZXJzaW9uGAogASgNSAKIAQESMQoHbWV0cmljcxgLIAMoCzIgLmhvdXJnbGFzcy52MS5Td2VlcC5NZXRyaWNzRW50cnkSKQoHZmFpbHVyZRgMIAEoCzIYLmhvdXJnbGFzcy52MS5Kb2JGYWlsdXJlEhAKCHdhcm5pbmdzGA0gAygJGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQgcKBV9iZXN0QggKBl9tb2RlbEIKCghfdmVyc2lvbiKVAQoFVHJpYWwSCgoCaWQYASABKAkSJQoFc3RhdGUYAiABKA4yFi5ob3VyZ2xhc3MudjEuSm9iU3RhdGUSKwoKcGFyYW1ldGVycxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGgoNaGVsZF9vdXRfbG9zcxgEIAEoAUgAiAEBQhAKDl9oZWxkX291dF9sb3NzMvQCCgxTd2VlcFNlcnZpY2USRAoLU3VibWl0U3dlZXASIC5ob3VyZ2xhc3MudjEuU3VibWl0U3dlZXBSZXF1ZXN0GhMuaG91cmdsYXNzLnYxLlN3ZWVwEkcKCkNoZWNrU3dlZXASHy5ob3VyZ2xhc3MudjEuQ2hlY2tTd2VlcFJlcXVlc3QaGC5ob3VyZ2xhc3MudjEuU3dlZXBDaGVjaxI+CghHZXRTd2VlcBIdLmhvdXJnbGFzcy52MS5HZXRTd2VlcFJlcXVlc3QaEy5ob3VyZ2xhc3MudjEuU3dlZXASTwoKTGlzdFN3ZWVwcxIfLmhvdXJnbGFzcy52MS5MaXN0U3dlZXBzUmVxdWVzdBogLmhvdXJnbGFzcy52MS5MaXN0U3dlZXBzUmVzcG9uc2USRAoLQ2FuY2VsU3dlZXASIC5ob3VyZ2xhc3MudjEuQ2FuY2VsU3dlZXBSZXF1ZXN0GhMuaG91cmdsYXNzLnYxLlN3ZWVwYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_hourglass_v1_training]);
 
 /**
  * @generated from message hourglass.v1.SubmitSweepRequest
@@ -60,6 +60,82 @@ export const SubmitSweepRequestSchema: GenMessage<SubmitSweepRequest> = /*@__PUR
   messageDesc(file_hourglass_v1_sweep, 0);
 
 /**
+ * @generated from message hourglass.v1.CheckSweepRequest
+ */
+export type CheckSweepRequest = Message<"hourglass.v1.CheckSweepRequest"> & {
+  /**
+   * What would be submitted; its idempotency key does not matter.
+   *
+   * @generated from field: hourglass.v1.SubmitSweepRequest sweep = 1;
+   */
+  sweep?: SubmitSweepRequest | undefined;
+};
+
+/**
+ * Describes the message hourglass.v1.CheckSweepRequest.
+ * Use `create(CheckSweepRequestSchema)` to create a new message.
+ */
+export const CheckSweepRequestSchema: GenMessage<CheckSweepRequest> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_sweep, 1);
+
+/**
+ * A sweep as it would be queued.
+ *
+ * @generated from message hourglass.v1.SweepCheck
+ */
+export type SweepCheck = Message<"hourglass.v1.SweepCheck"> & {
+  /**
+   * @generated from field: google.protobuf.Struct search = 1;
+   */
+  search?: JsonObject | undefined;
+
+  /**
+   * In the order of the search.
+   *
+   * @generated from field: repeated hourglass.v1.CheckedTrial trials = 2;
+   */
+  trials: CheckedTrial[];
+
+  /**
+   * @generated from field: repeated string warnings = 3;
+   */
+  warnings: string[];
+};
+
+/**
+ * Describes the message hourglass.v1.SweepCheck.
+ * Use `create(SweepCheckSchema)` to create a new message.
+ */
+export const SweepCheckSchema: GenMessage<SweepCheck> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_sweep, 2);
+
+/**
+ * @generated from message hourglass.v1.CheckedTrial
+ */
+export type CheckedTrial = Message<"hourglass.v1.CheckedTrial"> & {
+  /**
+   * What distinguishes it, by JSON pointer.
+   *
+   * @generated from field: google.protobuf.Struct parameters = 1;
+   */
+  parameters?: JsonObject | undefined;
+
+  /**
+   * Estimated memory of its training process.
+   *
+   * @generated from field: uint64 memory_bytes = 2;
+   */
+  memoryBytes: bigint;
+};
+
+/**
+ * Describes the message hourglass.v1.CheckedTrial.
+ * Use `create(CheckedTrialSchema)` to create a new message.
+ */
+export const CheckedTrialSchema: GenMessage<CheckedTrial> = /*@__PURE__*/
+  messageDesc(file_hourglass_v1_sweep, 3);
+
+/**
  * @generated from message hourglass.v1.GetSweepRequest
  */
 export type GetSweepRequest = Message<"hourglass.v1.GetSweepRequest"> & {
@@ -74,7 +150,7 @@ export type GetSweepRequest = Message<"hourglass.v1.GetSweepRequest"> & {
  * Use `create(GetSweepRequestSchema)` to create a new message.
  */
 export const GetSweepRequestSchema: GenMessage<GetSweepRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 1);
+  messageDesc(file_hourglass_v1_sweep, 4);
 
 /**
  * @generated from message hourglass.v1.ListSweepsRequest
@@ -93,7 +169,7 @@ export type ListSweepsRequest = Message<"hourglass.v1.ListSweepsRequest"> & {
  * Use `create(ListSweepsRequestSchema)` to create a new message.
  */
 export const ListSweepsRequestSchema: GenMessage<ListSweepsRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 2);
+  messageDesc(file_hourglass_v1_sweep, 5);
 
 /**
  * @generated from message hourglass.v1.ListSweepsResponse
@@ -110,7 +186,7 @@ export type ListSweepsResponse = Message<"hourglass.v1.ListSweepsResponse"> & {
  * Use `create(ListSweepsResponseSchema)` to create a new message.
  */
 export const ListSweepsResponseSchema: GenMessage<ListSweepsResponse> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 3);
+  messageDesc(file_hourglass_v1_sweep, 6);
 
 /**
  * @generated from message hourglass.v1.CancelSweepRequest
@@ -127,7 +203,7 @@ export type CancelSweepRequest = Message<"hourglass.v1.CancelSweepRequest"> & {
  * Use `create(CancelSweepRequestSchema)` to create a new message.
  */
 export const CancelSweepRequestSchema: GenMessage<CancelSweepRequest> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 4);
+  messageDesc(file_hourglass_v1_sweep, 7);
 
 /**
  * @generated from message hourglass.v1.Sweep
@@ -216,7 +292,7 @@ export type Sweep = Message<"hourglass.v1.Sweep"> & {
  * Use `create(SweepSchema)` to create a new message.
  */
 export const SweepSchema: GenMessage<Sweep> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 5);
+  messageDesc(file_hourglass_v1_sweep, 8);
 
 /**
  * @generated from message hourglass.v1.Trial
@@ -252,7 +328,7 @@ export type Trial = Message<"hourglass.v1.Trial"> & {
  * Use `create(TrialSchema)` to create a new message.
  */
 export const TrialSchema: GenMessage<Trial> = /*@__PURE__*/
-  messageDesc(file_hourglass_v1_sweep, 6);
+  messageDesc(file_hourglass_v1_sweep, 9);
 
 /**
  * Tries a training job with several values; the trial with the lowest held-out loss is published.
@@ -269,6 +345,16 @@ export const SweepService: GenService<{
     methodKind: "unary";
     input: typeof SubmitSweepRequestSchema;
     output: typeof SweepSchema;
+  },
+  /**
+   * POST /v1/sweeps?validate=only. Says what would be queued or why it is refused, and queues nothing.
+   *
+   * @generated from rpc hourglass.v1.SweepService.CheckSweep
+   */
+  checkSweep: {
+    methodKind: "unary";
+    input: typeof CheckSweepRequestSchema;
+    output: typeof SweepCheckSchema;
   },
   /**
    * GET /v1/sweeps/{id}
