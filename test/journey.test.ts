@@ -35,9 +35,9 @@ const job = {
   model: { type: 'denoising', code: 32, hidden: [128], corruption: { type: 'gaussian', sigma: 0.5 } },
   training: {
     epochs: 3,
-    maxSamples: 60_000,
+    maxSamples: 20_000,
     batchSize: 128,
-    optimizer: { type: 'adam', learningRate: 0.001 },
+    optimizer: { type: 'adam', learningRate: 0.003 },
     seed: 1,
   },
 };

@@ -18,6 +18,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { rolldown } from 'rolldown';
+import { build as viteBuild } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, startBrowser } from './helpers/browser.ts';
 
@@ -89,6 +90,16 @@ describe('hourglass-sdk', () => {
     expect(text.trim()).toBe('unreachable loadEncoder Outbox');
   });
 
+  /** As Vite builds a page's script for its users. */
+  async function byVite(file: string): Promise<string> {
+    const built = await viteBuild({
+      ...{ root: project, configFile: false, logLevel: 'silent' },
+      build: { write: false, minify: true, lib: { entry: file, formats: ['es'], fileName: 'bundle' } },
+    });
+    const [first] = [built].flat();
+    return first && 'output' in first ? first.output[0].code : '';
+  }
+
   it('is bundled by rolldown and esbuild, within 15 KiB without photographs, and what is not used is left out', async () => {
     const sizeOf = async (exported: string): Promise<number[]> => {
       const file = path.join(project, 'entry.js');
@@ -115,10 +126,13 @@ describe('hourglass-sdk', () => {
   it.skipIf(!chromiumPath)(
     'calls from a page in Chromium',
     async () => {
+      const file = path.join(project, 'page.js');
+      writeFileSync(file, "import * as sdk from 'hourglass-sdk'; globalThis.sdk = sdk;");
       const { outputFiles } = await build({
-        stdin: { contents: "import * as sdk from 'hourglass-sdk'; globalThis.sdk = sdk;", resolveDir: project },
+        entryPoints: [file],
         ...{ bundle: true, format: 'iife', write: false, platform: 'browser' },
       });
+      const bundles = { esbuild: outputFiles?.[0]?.text ?? '', vite: await byVite(file) };
       const server = createServer((request, response) => {
         response.setHeader('content-type', request.url === '/' ? 'text/html' : 'application/json');
         response.end(request.url === '/' ? '<!doctype html><title>page</title>' : '{"name":"hourglass"}');
@@ -127,11 +141,14 @@ describe('hourglass-sdk', () => {
       const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       const { context, close } = await startBrowser();
       try {
-        const page = await context.newPage();
-        await page.goto(address);
-        await page.addScriptTag({ content: outputFiles?.[0]?.text ?? '' });
-        const call = `new sdk.HourglassClient({ baseUrl: location.origin }).info().then(({ name }) => name)`;
-        expect(await page.evaluate(call)).toBe('hourglass');
+        for (const [bundler, content] of Object.entries(bundles)) {
+          const page = await context.newPage();
+          await page.goto(address);
+          await page.addScriptTag({ content, type: 'module' });
+          const call = `new sdk.HourglassClient({ baseUrl: location.origin }).info().then(({ name }) => name)`;
+          await page.waitForFunction('globalThis.sdk');
+          expect(await page.evaluate(call), bundler).toBe('hourglass');
+        }
       } finally {
         await close();
         server.closeAllConnections();

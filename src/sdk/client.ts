@@ -116,8 +116,7 @@ export class HourglassClient {
     submit: (sweep: SweepRequest, options?: SubmitOptions): Promise<SweepView> =>
       this.#submit('/v1/sweeps', sweep, options),
     /** A dry run: the trials that would be queued, or the ProblemError that `submit` would throw. */
-    check: (sweep: SweepRequest, options?: CallOptions): Promise<SweepCheck> =>
-      this.#check('/v1/sweeps', sweep, options),
+    check: (sweep: SweepRequest, how?: CallOptions): Promise<SweepCheck> => this.#check('/v1/sweeps', sweep, how),
     get: (id: string, options?: CallOptions): Promise<SweepView> => this.#get(path('v1', 'sweeps', id), options),
     list: async ({ signal, limit }: ListSweepsOptions = {}): Promise<readonly SweepView[]> =>
       (await this.#get<{ sweeps: SweepView[] }>(`/v1/sweeps${query({ limit })}`, { signal })).sweeps,
@@ -365,10 +364,8 @@ export class HourglassClient {
   }
 
   #check<T>(url: string, body: object, { signal }: CallOptions = {}): Promise<T> {
-    return this.#json({
-      ...{ method: 'POST', path: `${url}?validate=only`, headers: jsonType, signal, repeatable: true },
-      body: JSON.stringify(body),
-    });
+    const request = { body: JSON.stringify(body), headers: jsonType, signal, repeatable: true };
+    return this.#json({ method: 'POST', path: `${url}?validate=only`, ...request });
   }
 
   /** A second resumption would be refused, as the first has begun. */
