@@ -174,12 +174,11 @@ export class HourglassClient {
         body: JSON.stringify({ version }),
         headers: jsonType,
         signal,
-        repeatable: true,
       }),
     /** Whether other tenants can read it and ask it. Throws `forbidden` for models of other tenants than `default`. */
     share: async (name: string, isShared: boolean, { signal }: CallOptions = {}): Promise<void> => {
       if (!isShared) return this.#delete(path('v1', 'models', name, 'shared'), { signal });
-      await this.#json({ method: 'PUT', path: path('v1', 'models', name, 'shared'), signal, repeatable: true });
+      await this.#json({ method: 'PUT', path: path('v1', 'models', name, 'shared'), signal });
     },
     deleteAlias: (name: string, alias: string, options?: CallOptions): Promise<void> =>
       this.#delete(path('v1', 'models', name, 'aliases', alias), options),
@@ -315,7 +314,6 @@ export class HourglassClient {
       body: frame,
       headers,
       signal,
-      repeatable: true,
     });
   }
 
@@ -331,7 +329,6 @@ export class HourglassClient {
       body: JSON.stringify(body),
       headers,
       signal,
-      repeatable: true,
     });
   }
 
@@ -354,17 +351,16 @@ export class HourglassClient {
       body: isPicture ? rows.picture : new Uint8Array(rows.data.buffer, rows.data.byteOffset, rows.data.byteLength),
       headers: { 'content-type': isPicture ? rows.type : octets, accept },
       signal,
-      repeatable: true,
     });
   }
 
   #submit<T>(url: string, body: object, { idempotencyKey = randomKey(), signal }: SubmitOptions = {}): Promise<T> {
     const headers = { ...jsonType, 'idempotency-key': idempotencyKey };
-    return this.#json({ method: 'POST', path: url, body: JSON.stringify(body), headers, signal, repeatable: true });
+    return this.#json({ method: 'POST', path: url, body: JSON.stringify(body), headers, signal });
   }
 
   #check<T>(url: string, body: object, { signal }: CallOptions = {}): Promise<T> {
-    const request = { body: JSON.stringify(body), headers: jsonType, signal, repeatable: true };
+    const request = { body: JSON.stringify(body), headers: jsonType, signal };
     return this.#json({ method: 'POST', path: `${url}?validate=only`, ...request });
   }
 
@@ -374,16 +370,16 @@ export class HourglassClient {
   }
 
   #get<T>(url: string, { signal }: CallOptions = {}): Promise<T> {
-    return this.#json({ method: 'GET', path: url, signal, repeatable: true });
+    return this.#json({ method: 'GET', path: url, signal });
   }
 
   async #bytes(url: string, { signal }: CallOptions = {}): Promise<Uint8Array> {
-    const response = await this.#transport.send({ method: 'GET', path: url, signal, repeatable: true });
+    const response = await this.#transport.send({ method: 'GET', path: url, signal });
     return new Uint8Array(await response.arrayBuffer());
   }
 
   async #delete(url: string, { signal }: CallOptions = {}): Promise<void> {
-    await this.#transport.send({ method: 'DELETE', path: url, signal, repeatable: true });
+    await this.#transport.send({ method: 'DELETE', path: url, signal });
   }
 
   async #json<T>(call: Call): Promise<T> {

@@ -64,7 +64,7 @@ export async function loadEncoder(bundle: Uint8Array, options: EncoderOptions = 
   if (!run) {
     throw new HourglassError(
       'device-unavailable',
-      'The built-in runtime lacks an operator of this encoder. Hand in a runtime: loadEncoder(bundle, { runtime: onnxRuntime(ort) }).',
+      'The built-in runtime lacks an operator of this encoder. Give one: loadEncoder(bundle, { runtime }).',
     );
   }
   const hash = Uint8Array.from(manifest.decoder.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
@@ -198,7 +198,7 @@ export class Encoder {
       if (same && hexOf(this.#frame(codes, quality, 'batch')) === frame) continue;
       throw new HourglassError(
         'device-unavailable',
-        'This device computes other codes than the decoder expects, so nothing is sent. Use another runtime, or send the rows themselves.',
+        'This device computes other codes than the decoder expects. Use another runtime, or send rows.',
       );
     }
   }

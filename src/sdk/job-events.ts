@@ -53,7 +53,6 @@ export async function* followJob(
         path,
         headers: { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) },
         signal,
-        repeatable: true,
       });
       // all has been seen
       if (response.status === 204) return;

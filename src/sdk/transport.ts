@@ -49,7 +49,7 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** false where a second try could do harm: a POST without idempotency key that creates something */
-  readonly repeatable: boolean;
+  readonly repeatable?: boolean;
   /** statuses of refusals that are an answer all the same */
   readonly accepts?: readonly number[];
 }
@@ -83,7 +83,7 @@ export class Transport {
       throwIfAborted(call.signal);
       const outcome = await this.#once(call);
       if (!(outcome instanceof ProblemError)) return outcome;
-      if (!call.repeatable || attempt >= this.#limits.retries || !outcome.retryable) throw outcome;
+      if (call.repeatable === false || attempt >= this.#limits.retries || !outcome.retryable) throw outcome;
       await this.backOff(attempt, call.signal, outcome.retryAfter);
     }
   }

@@ -1,5 +1,5 @@
 // Several threads run parts of one WebAssembly function over one memory.
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { instantiate, sharedMemory } from '../../src/base/webassembly.ts';
 import { moduleOf, UpdateFunction } from '../../src/engine/onnx/update/wasm.ts';
 import { type PartedModule, ThreadTeam } from '../../src/runtime/thread-team.ts';
@@ -14,9 +14,15 @@ function increment(): Uint8Array {
 }
 
 let team: ThreadTeam | undefined;
+/** Files share a process: others may have ports of their own. */
+const ports = (): number => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+let before = 0;
+beforeEach(() => {
+  before = ports();
+});
 afterEach(async () => {
   await team?.dispose();
-  expect(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort')).toEqual([]);
+  expect(ports()).toBeLessThanOrEqual(before);
 });
 
 it.each([1, 2, 4])('of %i: each part is done once a turn', async (size) => {

@@ -53,7 +53,7 @@ describe('a schema with a rule that would be ignored ends the start', () => {
     ['minProperties', Type.Object({}, { ...closed, minProperties: 1 }), '"minProperties"'],
     ['a tuple', Type.Tuple([Type.Number(), Type.String()]), '"additionalItems"'],
     ['anything', Type.Object({ a: Type.Unknown() }, closed), 'the type undefined at /properties/a'],
-    ['in a union', Type.Union([Type.Null(), Type.Number({ multipleOf: 3 })]), 'the type "null" at /anyOf/0'],
+    ['in a union', Type.Union([Type.Null(), Type.Number({ multipleOf: 3 })]), '"multipleOf" at /anyOf/1'],
     [
       'in items',
       Type.Array(Type.Object({ a: Type.Number({ multipleOf: 3 }) }, closed)),
