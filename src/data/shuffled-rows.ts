@@ -108,7 +108,7 @@ export class ShuffledRows {
         out.set(window.values.subarray(place * rowSize, (place + 1) * rowSize), (done + i) * rowSize);
       }
       done += taken;
-      if (2 * (from + taken) > window.order.length) this.#readAhead(epoch, at + 1);
+      this.#readAhead(epoch, at + 1);
     }
     return numbers;
   }
