@@ -112,7 +112,11 @@ it('starts from a queue whose end was cut off, says so and counts it', async () 
   await until(isReady);
   expect(output).toContain("the end of the queue's append-only file was cut off");
   const page = await until(async () => {
-    const text = await (await fetch(metrics)).text();
+    // The gateways are ready a moment before this port is open.
+    const text = await fetch(metrics).then(
+      (answer) => answer.text(),
+      () => '',
+    );
     return text.includes('hourglass_queue_truncated_total') && text;
   });
   expect(page).toMatch(/^hourglass_queue_truncated_total\{process="up"\} 1$/m);

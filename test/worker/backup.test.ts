@@ -1,6 +1,6 @@
 // docs/operations.md, "Back up and restore", done as it says: a snapshot of Redis, then a copy of the data folder or the bucket, both while a
 // worker trains; restored beside the old ones, everything is there and the jobs are finished.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { GetObjectCommand, PutObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
@@ -56,7 +56,7 @@ async function dataFolder(): Promise<Medium> {
   return {
     settings: { dataDir },
     copy: async () => {
-      cpSync(dataDir, restored, { recursive: true });
+      copyChanging(dataDir, restored);
       return { dataDir: restored };
     },
     remove: async () => remove(),
@@ -65,6 +65,25 @@ async function dataFolder(): Promise<Medium> {
 
 const clientOf = ({ endpoint }: TestBucket): S3Client =>
   new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
+
+/** As `rsync`: what is deleted while it copies is left out. `cpSync` gives up then. */
+function copyChanging(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  const orGone = (copy: () => void): void => {
+    try {
+      copy();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  };
+  orGone(() => {
+    for (const entry of readdirSync(from, { withFileTypes: true })) {
+      const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+      if (entry.isDirectory()) copyChanging(source, target);
+      else if (entry.isFile()) orGone(() => copyFileSync(source, target));
+    }
+  });
+}
 
 /** As `aws s3 sync`: fetches what is not in the copy, or has another size there. */
 async function sync(bucket: TestBucket, copy: Map<string, Uint8Array>): Promise<void> {
