@@ -7,7 +7,6 @@
  *   each topic alone ─► decoder.onnx ─► its words ─► NPMI
  */
 
-import type { Static } from 'typebox';
 import { float32 } from '../base/ndarray.ts';
 import { bestOf } from '../base/recommender.ts';
 import type { SparseMatrix } from '../base/sparse.ts';
@@ -15,16 +14,15 @@ import { scatterRow } from '../base/sparse.ts';
 import { type IndexedDocument, type TextFacts, TextIndex, textFiles } from '../base/text-index.ts';
 import { type Vocabulary, vocabularyFile } from '../base/words.ts';
 import type { DatasetInfo, Documents } from '../data/dataset.ts';
-import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import { Session } from '../runtime/session.ts';
 import { coherences, diversity } from './coherence.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { reportHtml } from './html.ts';
 import { fitPlane, project, weighted } from './lsa.ts';
 import { cosineSearch, neighboursCounted, precision, type Search, sparseSearch } from './neighbours.ts';
-import { type DocumentScores, metricsOf, type Origin, type Report, reportSchemaVersion } from './report.ts';
+import { type DocumentScores, metricsOf, type Report, reportSchemaVersion } from './report.ts';
 
-export interface DocumentEvaluation {
-  readonly spec: JobSpec;
+export interface DocumentEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;
   readonly documents: Documents;
   readonly codes: TextFacts['codes'];
@@ -32,18 +30,7 @@ export interface DocumentEvaluation {
   readonly encoder: Uint8Array;
   readonly decoder: Uint8Array;
   readonly codeSize: number;
-  readonly epochs: readonly EpochMetrics[];
   /** of the training, `test.document.…` among them */
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly threads: number;
-  readonly origin?: Static<typeof Origin>;
-  /** aborting throws the signal's reason */
-  readonly signal?: AbortSignal;
-}
-
-interface Evaluated {
-  readonly report: Report;
-  readonly files: Readonly<Record<string, Uint8Array>>;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -56,7 +43,7 @@ const wordsShown = 20;
 const wordsScored = 10;
 const examplesShown = 5;
 
-export async function evaluateDocuments(options: DocumentEvaluation): Promise<Evaluated> {
+export async function evaluateDocuments(options: DocumentEvaluation): Promise<Evaluation> {
   const { spec, info, documents, codes, codeSize, epochs, metrics, origin } = options;
   const vocabulary = await documents.vocabulary();
   const { train, test } = await encodeBoth(options);

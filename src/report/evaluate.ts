@@ -12,9 +12,9 @@ import type { OutlierCalibration } from '../base/outliers.ts';
 import { RandomStream } from '../base/random.ts';
 import { corrupt, drawNoise } from '../data/corruption.ts';
 import type { Dataset } from '../data/dataset.ts';
-import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import type { Corruption } from '../jobspec/model.ts';
 import type { ResultCache } from '../store/contract.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { measureFormats } from './formats.ts';
 import { Gemm } from './gemm.ts';
 import { isPicture, pictureGrid } from './grid.ts';
@@ -24,41 +24,24 @@ import { type Answered, Answers, type Baseline } from './model-answers.ts';
 import { largestRow, type PrincipalComponents } from './pca.ts';
 import { cachedPrincipalComponents } from './pca-cache.ts';
 import type { Reconstruction } from './reconstruction.ts';
-import { type FrameCost, metricsOf, type Origin, type Report, reportSchemaVersion } from './report.ts';
+import { type FrameCost, metricsOf, type Report, reportSchemaVersion } from './report.ts';
 import { RowErrors } from './row-errors.ts';
 import { ScoreKeeper } from './scores.ts';
 
-export interface EvaluateOptions {
-  /** resolved */
-  readonly spec: JobSpec;
+export interface EvaluateOptions extends EvaluationFacts {
   readonly dataset: Dataset;
   readonly model: Reconstruction;
   readonly codeShape: Shape;
-  readonly epochs: readonly EpochMetrics[];
-  /** where the version comes from; absent: the report does not say */
-  readonly origin?: Static<typeof Origin>;
   /** what frames cost; absent: the model has none */
   readonly frames?: readonly Static<typeof FrameCost>[];
   /** of the version's outlier scores; absent: it has none */
   readonly outliers?: OutlierCalibration;
   /** number of weights, where known */
   readonly parameters?: number;
-  /** threads for PCA's products */
-  readonly threads: number;
   /** keeps the principal components of each data set; absent: found anew */
   readonly results?: ResultCache;
   /** test rows that are used, the first ones; default 50,000 */
   readonly maxRows?: number;
-  /** aborting throws the signal's reason */
-  readonly signal?: AbortSignal;
-}
-
-export interface Evaluation {
-  readonly report: Report;
-  /** by file name, to be published with the version */
-  readonly files: Readonly<Record<string, Uint8Array>>;
-  /** `test.mse`, `test.pca.sse`, `test.denoised.psnr` …: see `metricsOf` */
-  readonly metrics: Readonly<Record<string, number>>;
 }
 
 const batchRows = 256;

@@ -6,19 +6,17 @@
  *                 └─► biases ───────────► ratings ┘
  */
 
-import type { Static } from 'typebox';
 import { easeWeights } from '../base/ease.ts';
 import { float32, type Shape } from '../base/ndarray.ts';
 import { bestOf, type RecommenderFacts } from '../base/recommender.ts';
 import { entriesOf, filterSparse, type SparseMatrix, scatterRow } from '../base/sparse.ts';
 import type { DatasetInfo, Ratings } from '../data/dataset.ts';
-import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import { Session } from '../runtime/session.ts';
 import { fitBiases } from './biases.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { reportHtml } from './html.ts';
 import {
   metricsOf,
-  type Origin,
   type RankingScores,
   type RatingScores,
   type Recommendation,
@@ -26,26 +24,14 @@ import {
   reportSchemaVersion,
 } from './report.ts';
 
-export interface RecommenderEvaluation {
-  readonly spec: JobSpec;
+export interface RecommenderEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;
   readonly ratings: Ratings;
   readonly facts: RecommenderFacts;
   /** recommender.onnx */
   readonly recommender: Uint8Array;
   readonly codeShape: Shape;
-  readonly epochs: readonly EpochMetrics[];
   readonly parameters: number;
-  readonly threads: number;
-  readonly origin?: Static<typeof Origin>;
-  /** aborting throws the signal's reason */
-  readonly signal?: AbortSignal;
-}
-
-interface Evaluated {
-  readonly report: Report;
-  readonly files: Readonly<Record<string, Uint8Array>>;
-  readonly metrics: Readonly<Record<string, number>>;
 }
 
 const batch = 128;
@@ -54,7 +40,7 @@ const examplesShown = 5;
 const mostBaselineItems = 2500;
 const baselineRegularisation = 200;
 
-export async function evaluateRecommender(options: RecommenderEvaluation): Promise<Evaluated> {
+export async function evaluateRecommender(options: RecommenderEvaluation): Promise<Evaluation> {
   const { spec, info, epochs, parameters, origin, codeShape } = options;
   const recommendation = await measure(options);
   const report: Report = {

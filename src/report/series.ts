@@ -6,23 +6,21 @@
  *   test series ─► encoder.onnx ─► decoder.onnx ─► errors, in standard deviations of a channel
  */
 
-import type { Static } from 'typebox';
 import { sizeOf } from '../base/ndarray.ts';
 import { calibrate } from '../base/outliers.ts';
 import { type SeriesModelFacts, scoreAt, seriesFile, seriesScore } from '../base/series.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
-import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import type { SequenceModel } from '../jobspec/sequence-model.ts';
 import { anomalyScores } from './anomalies.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { forecastScores, type Measured } from './forecast.ts';
 import { Gemm } from './gemm.ts';
 import { reportHtml } from './html.ts';
 import { fitPrincipalComponents, largestRow, type PrincipalComponents, reconstructByPca } from './pca.ts';
-import { metricsOf, type Origin, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
+import { metricsOf, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
 import { fillRows, firstChannel, meanRow, readSeries, SeriesModel, type SeriesRows } from './series-model.ts';
 
-export interface SeriesEvaluation {
-  readonly spec: JobSpec;
+export interface SeriesEvaluation extends EvaluationFacts {
   readonly model: SequenceModel;
   /** all of it */
   readonly dataset: Dataset;
@@ -30,18 +28,7 @@ export interface SeriesEvaluation {
   readonly ordinary: Dataset;
   readonly encoder: Uint8Array;
   readonly decoder: Uint8Array;
-  readonly epochs: readonly EpochMetrics[];
   readonly parameters: number;
-  readonly threads: number;
-  readonly origin?: Static<typeof Origin>;
-  /** aborting throws the signal's reason */
-  readonly signal?: AbortSignal;
-}
-
-interface Evaluated {
-  readonly report: Report;
-  readonly files: Readonly<Record<string, Uint8Array>>;
-  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** series that are measured, the first ones */
@@ -49,7 +36,7 @@ const mostMeasured = 20_000;
 const mostForMean = 10_000;
 const bins = 40;
 
-export async function evaluateSeries(options: SeriesEvaluation): Promise<Evaluated> {
+export async function evaluateSeries(options: SeriesEvaluation): Promise<Evaluation> {
   const { spec, model, dataset, epochs, origin, parameters, threads } = options;
   const { info } = dataset;
   const [steps = 1, channels = 1] = info.shape;

@@ -3,19 +3,17 @@
  * the translations are off. A source may have several right targets; the nearest one counts.
  */
 
-import type { Static } from 'typebox';
 import { float32 } from '../base/ndarray.ts';
 import { type SymbolTables, symbolsFile, textOf } from '../base/symbols.ts';
 import type { DatasetInfo, Pairs, Split } from '../data/dataset.ts';
-import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
 import type { PairFacts } from '../jobspec/pair-facts.ts';
 import { Session } from '../runtime/session.ts';
 import { editDistance } from './edit-distance.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { reportHtml } from './html.ts';
-import { metricsOf, type Origin, type Report, reportSchemaVersion, type TranslationScores } from './report.ts';
+import { metricsOf, type Report, reportSchemaVersion, type TranslationScores } from './report.ts';
 
-export interface TranslationEvaluation {
-  readonly spec: JobSpec;
+export interface TranslationEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;
   readonly facts: PairFacts;
   readonly pairs: Pairs;
@@ -23,18 +21,7 @@ export interface TranslationEvaluation {
   /** translator.onnx */
   readonly translator: Uint8Array;
   readonly codeSize: number;
-  readonly epochs: readonly EpochMetrics[];
   readonly parameters: number;
-  readonly threads: number;
-  readonly origin?: Static<typeof Origin>;
-  /** aborting throws the signal's reason */
-  readonly signal?: AbortSignal;
-}
-
-interface Evaluated {
-  readonly report: Report;
-  readonly files: Readonly<Record<string, Uint8Array>>;
-  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** test sources that are translated, the first ones */
@@ -49,7 +36,7 @@ interface Question {
   readonly targets: (readonly number[])[];
 }
 
-export async function evaluateTranslations(options: TranslationEvaluation): Promise<Evaluated> {
+export async function evaluateTranslations(options: TranslationEvaluation): Promise<Evaluation> {
   const { spec, info, facts, pairs, codeSize, epochs, origin, parameters } = options;
   const tables = await pairs.symbols();
   const questions = await questionsOf(options);

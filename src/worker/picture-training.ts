@@ -5,19 +5,20 @@ import { writeSafetensors } from '../base/safetensors.ts';
 import { buildPictureBundle, measure, openPictureDecoder } from '../bundle/picture.ts';
 import type { Dataset, Pictures } from '../data/dataset.ts';
 import { picturesOf } from '../data/pictures.ts';
-import { engineRevision } from '../engine/engine.ts';
+import { type Engine, engineRevision } from '../engine/engine.ts';
 import type { JobProgress, JobSpec } from '../jobspec/job.ts';
 import type { ModelOf } from '../jobspec/model.ts';
 import type { Publication } from '../registry/registry.ts';
 import { pictureReport } from '../report/picture-report.ts';
 import type { Fence, Stores } from '../store/contract.ts';
+import type { CropTraining } from '../train/picture/crop-phase.ts';
 import { trainPicture } from '../train/picture/job.ts';
 import { openEngine } from './engine-choice.ts';
 import type { Assignment, FromChild } from './protocol.ts';
 
-export interface PictureTrainingOptions {
+/** Of an attempt at any model of pictures. */
+export interface AttemptParts {
   readonly assignment: Assignment;
-  readonly model: ModelOf<'picture'>;
   readonly stores: Stores;
   readonly fence: Fence;
   readonly dataset: Dataset;
@@ -26,8 +27,12 @@ export interface PictureTrainingOptions {
   readonly advance: (to: Partial<JobProgress>) => void;
 }
 
+export interface PictureTrainingOptions extends AttemptParts {
+  readonly model: ModelOf<'picture'>;
+}
+
 /** Share of the whole in percent. */
-export const trainingShare = 90;
+const trainingShare = 90;
 /** Pictures of the report, and the most that it takes of a side of each. */
 const reportPictures = 8;
 const reportSide = 768;
@@ -40,25 +45,14 @@ export interface PictureTraining {
 
 /** Throws what `trainPicture` throws. */
 export async function trainPictures(options: PictureTrainingOptions): Promise<PictureTraining> {
-  const { assignment, model, stores, fence, dataset, signal, tell, advance } = options;
-  const { id, spec, run, checkpoints, release, isTrial } = assignment;
+  const { assignment, model, dataset } = options;
+  const { spec } = assignment;
   const pictures = requirePictures(dataset, spec);
   const engine = await openEngine(assignment.engine);
   try {
-    const trained = await trainPicture({
-      ...{ spec, model, dataset, pictures, engine, release, signal },
-      checkpoints: stores.jobs.checkpoints(checkpoints.job, checkpoints.run, fence),
-      checkpointSeconds: assignment.checkpointSeconds,
-      onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
-      onProgress: (progress) => advance({ ...progress, percent: (progress.percent * trainingShare) / 100 }),
-      onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
-      log: (message) => console.log(message),
-    });
-    if (isTrial) return { metrics: trained.metrics };
-    const tick = (): void => {
-      signal.throwIfAborted();
-      advance({ phase: 'evaluate', percent: trainingShare });
-    };
+    const trained = await trainPicture({ model, pictures, engine, ...runOf(options) });
+    if (assignment.isTrial) return { metrics: trained.metrics };
+    const tick = tickOf(options);
     const { codec, decoder, margin, heldOut, weights, metrics } = trained;
     const { threads } = assignment.engine;
     const bundle = await buildPictureBundle({
@@ -70,8 +64,7 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pi
       pictures: heldOut,
       tick,
     });
-    const test = picturesOf(dataset, 'test');
-    const shown = await someOf(test && test.length > 0 ? test : heldOut);
+    const shown = await shownOf(dataset, heldOut);
     const open = openPictureDecoder(decoder, codec, threads);
     const profile = { hash: Buffer.from(bundle.hash, 'hex'), codec };
     try {
@@ -92,16 +85,8 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pi
           'weights.safetensors': writeSafetensors(weights),
         },
         meta: {
-          operations: [],
-          inputShape: [...dataset.info.shape],
+          ...metaOf(options, engine),
           codeShape: [64 * codec.channels],
-          inputRange: [dataset.info.range[0], dataset.info.range[1]],
-          inputScaling: { ...dataset.info.scaling },
-          lineage: {
-            ...{ jobId: id, spec, seed: spec.training.seed, hourglass: release, engineRevision },
-            dataset: { name: dataset.info.name, hash: dataset.info.hash },
-            engine: `${engine.name}/${engine.device}`,
-          },
           metrics: { ...metrics, ...(best && { 'heldOut.bpp': best.bpp, 'heldOut.psnr': best.psnr }) },
           picture: { hash: bundle.hash, channels: codec.channels, margin, qualities: [...bundle.qualities] },
         },
@@ -115,6 +100,44 @@ export async function trainPictures(options: PictureTrainingOptions): Promise<Pi
   }
 }
 
+/** What every training on pictures is told of its attempt, and tells of itself. */
+export function runOf(parts: AttemptParts): Omit<CropTraining, 'engine'> {
+  const { assignment, stores, fence, dataset, signal, tell, advance } = parts;
+  const { spec, run, checkpoints, release, checkpointSeconds } = assignment;
+  return {
+    ...{ spec, dataset, release, signal, checkpointSeconds },
+    checkpoints: stores.jobs.checkpoints(checkpoints.job, checkpoints.run, fence),
+    onCheckpoint: (position) => tell({ type: 'checkpoint', mark: `${run}/${JSON.stringify(position)}` }),
+    onProgress: (progress) => advance({ ...progress, percent: (progress.percent * trainingShare) / 100 }),
+    onEpoch: (epoch) => tell({ type: 'epoch', epoch }),
+    log: (message) => console.log(message),
+  };
+}
+
+/** Between pieces of an evaluation: ends it where the job is cancelled, and says that it goes on. */
+export function tickOf({ signal, advance }: AttemptParts): () => void {
+  return () => {
+    signal.throwIfAborted();
+    advance({ phase: 'evaluate', percent: trainingShare });
+  };
+}
+
+/** What is published of every model of pictures. */
+export function metaOf({ assignment, dataset: { info } }: AttemptParts, engine: Pick<Engine, 'name' | 'device'>) {
+  const { id: jobId, spec, release: hourglass } = assignment;
+  return {
+    operations: [],
+    inputShape: [...info.shape],
+    inputRange: [info.range[0], info.range[1]] as [number, number],
+    inputScaling: { ...info.scaling },
+    lineage: {
+      ...{ jobId, spec, seed: spec.training.seed, hourglass, engineRevision },
+      dataset: { name: info.name, hash: info.hash },
+      engine: `${engine.name}/${engine.device}`,
+    },
+  };
+}
+
 /** Of the training split. Throws `invalid-spec`. */
 export function requirePictures(dataset: Dataset, spec: JobSpec): Pictures {
   const pictures = picturesOf(dataset, 'train');
@@ -126,8 +149,14 @@ export function requirePictures(dataset: Dataset, spec: JobSpec): Pictures {
   );
 }
 
-/** Pictures for a report, evenly over all of them; of large ones a part. */
-export async function someOf(pictures: Pictures): Promise<Awaited<ReturnType<Pictures['read']>>[]> {
+/** Pictures for a report: of the test split, or those held out where it has none. */
+export function shownOf(dataset: Dataset, heldOut: Pictures): ReturnType<typeof someOf> {
+  const test = picturesOf(dataset, 'test');
+  return someOf(test && test.length > 0 ? test : heldOut);
+}
+
+/** Evenly over all of them; of large ones a part. */
+async function someOf(pictures: Pictures): Promise<Awaited<ReturnType<Pictures['read']>>[]> {
   const count = Math.min(reportPictures, pictures.length);
   const rasters: Awaited<ReturnType<Pictures['read']>>[] = [];
   for (let i = 0; i < count; i++) {

@@ -23,7 +23,8 @@ import type { Manifest } from '../registry/manifest.ts';
 import { type Publication, Registry } from '../registry/registry.ts';
 import { checkRoom } from '../registry/room.ts';
 import { evaluateDocuments } from '../report/documents.ts';
-import { type Evaluation, evaluateModel } from '../report/evaluate.ts';
+import { evaluateModel } from '../report/evaluate.ts';
+import type { Evaluation, EvaluationFacts } from '../report/evaluation.ts';
 import { evaluateRecommender } from '../report/recommender.ts';
 import { openReconstruction } from '../report/reconstruction.ts';
 import { evaluateSeries } from '../report/series.ts';
@@ -206,29 +207,18 @@ interface EvaluationParts {
 }
 
 /** Scores on the test rows, the PCA baseline, pictures: of the very files that are published. */
-async function evaluate({
-  assignment,
-  stores: { results },
-  dataset,
-  trained: { files, inputShape, codeShape, epochs, metrics },
-  bundle,
-  signal,
-}: EvaluationParts): Promise<Evaluation> {
-  const {
-    id: jobId,
-    spec,
-    release: hourglass,
-    engine: { threads },
-  } = assignment;
+async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
+  const { assignment, stores, dataset, trained, bundle } = parts;
+  const { files, inputShape, codeShape, metrics } = trained;
   const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
   if (!encoder || !decoder) throw new Error('a trained model has an encoder and a decoder');
-  const model = openReconstruction({ encoder, decoder, inputShape }, threads);
-  const { parameters, 'train.seconds': seconds } = metrics;
+  const model = openReconstruction({ encoder, decoder, inputShape }, assignment.engine.threads);
+  const { parameters } = metrics;
   const calibration = files['outliers.json'];
   try {
     return await evaluateModel({
-      ...{ spec, dataset, model, codeShape, epochs, threads, results, signal },
-      origin: { jobId, hourglass, createdAt: new Date().toISOString(), ...(seconds !== undefined && { seconds }) },
+      ...factsOf(parts),
+      ...{ dataset, model, codeShape, results: stores.results },
       ...(bundle && { frames: bundle.codec.qualities }),
       ...(calibration && { outliers: JSON.parse(Buffer.from(calibration).toString()) as OutlierCalibration }),
       ...(parameters !== undefined && { parameters }),
@@ -238,22 +228,30 @@ async function evaluate({
   }
 }
 
+/** What is told to the evaluation of any model. */
+function factsOf({ assignment, trained: { epochs, metrics }, signal }: EvaluationParts): EvaluationFacts {
+  const { id: jobId, spec, release: hourglass, engine } = assignment;
+  const seconds = metrics['train.seconds'];
+  const createdAt = new Date().toISOString();
+  const origin = { jobId, hourglass, createdAt, ...(seconds !== undefined && { seconds }) };
+  return { spec, epochs, threads: engine.threads, origin, signal };
+}
+
 /** The same of a model that recommends, with what `recommend` needs to know of the items. */
 async function evaluateScores(
-  { assignment, dataset, trained, signal }: EvaluationParts,
+  parts: EvaluationParts,
   scores: RecommenderFacts['scores'],
 ): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { dataset, trained } = parts;
   const { ratings, info } = dataset;
   if (!ratings || !info.ratings) throw new Error('a model that recommends was trained without ratings');
-  const { id: jobId, spec, release: hourglass, engine } = assignment;
   const facts: RecommenderFacts = { scores, range: info.ratings.range, items: await ratings.items() };
   const evaluated = await evaluateRecommender({
-    ...{ spec, info, ratings, facts, signal, threads: engine.threads },
+    ...factsOf(parts),
+    ...{ info, ratings, facts },
     recommender: trained.files['recommender.onnx'] ?? new Uint8Array(),
     codeShape: trained.codeShape,
-    epochs: trained.epochs,
     parameters: trained.metrics.parameters ?? 0,
-    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
   });
   return {
     metrics: evaluated.metrics,
@@ -262,57 +260,49 @@ async function evaluateScores(
 }
 
 /** The same of a model of documents, with what `analyse` needs to know of its words and documents. */
-async function evaluateTexts(
-  { assignment, dataset, trained, signal }: EvaluationParts,
-  codes: TextCode,
-): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+async function evaluateTexts(parts: EvaluationParts, codes: TextCode): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { dataset, trained } = parts;
   const { documents, info } = dataset;
   const { 'encoder.onnx': encoder, 'decoder.onnx': decoder } = trained.files;
   if (!documents || !encoder || !decoder) throw new Error('a model of documents was trained without documents');
-  const { id: jobId, spec, release: hourglass, engine } = assignment;
-  const { inputShape, codeShape, epochs, metrics } = trained;
+  const { inputShape, codeShape, metrics } = trained;
   const evaluated = await evaluateDocuments({
-    ...{ spec, info, documents, codes, encoder, decoder, epochs, metrics, signal, threads: engine.threads },
+    ...factsOf(parts),
+    ...{ info, documents, codes, encoder, decoder, metrics },
     codeSize: codeShape[0] ?? 0,
-    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
   });
   const carried = [vocabularyFile, textFiles.facts].map((name) => [name, evaluated.files[name] as Uint8Array]);
   const files = { 'encoder.onnx': encoder, ...Object.fromEntries(carried) };
-  const bundle = await buildTextBundle({ name: spec.name, inputShape, codeShape, codes, files });
+  const bundle = await buildTextBundle({ name: parts.assignment.spec.name, inputShape, codeShape, codes, files });
   return { metrics: evaluated.metrics, files: { ...evaluated.files, 'bundle.tar': bundle } };
 }
 
 /** The same of a model of series, with what `series` needs to know of its data. */
 async function evaluateSequences(
-  { assignment, dataset, trained, signal }: EvaluationParts,
+  parts: EvaluationParts,
   model: SequenceModel,
 ): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { assignment, dataset, trained } = parts;
   const { 'encoder.onnx': encoder, 'decoder.onnx': decoder } = trained.files;
   if (!encoder || !decoder) throw new Error('a trained model of series has an encoder and a decoder');
-  const { id: jobId, spec, release: hourglass, engine } = assignment;
   return evaluateSeries({
-    ...{ spec, model, dataset, ordinary: await ordinaryRows(spec, dataset), encoder, decoder, signal },
-    ...{ epochs: trained.epochs, parameters: trained.metrics.parameters ?? 0, threads: engine.threads },
-    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+    ...factsOf(parts),
+    ...{ model, dataset, ordinary: await ordinaryRows(assignment.spec, dataset), encoder, decoder },
+    parameters: trained.metrics.parameters ?? 0,
   });
 }
 
 /** The same of a model of pairs, with the symbols that `translate` needs. */
-async function evaluatePairs({
-  assignment,
-  dataset,
-  trained,
-  signal,
-}: EvaluationParts): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+async function evaluatePairs(parts: EvaluationParts): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
+  const { dataset, trained } = parts;
   const { pairs, info } = dataset;
   const { 'translator.onnx': translator } = trained.files;
   if (!pairs || !info.pairs || !translator) throw new Error('a model that translates was trained without pairs');
-  const { id: jobId, spec, release: hourglass, engine } = assignment;
   return evaluateTranslations({
-    ...{ spec, info, facts: info.pairs, pairs, test: dataset.split('test'), translator, signal },
-    ...{ epochs: trained.epochs, parameters: trained.metrics.parameters ?? 0, threads: engine.threads },
+    ...factsOf(parts),
+    ...{ info, facts: info.pairs, pairs, test: dataset.split('test'), translator },
     codeSize: trained.codeShape[0] ?? 0,
-    origin: { jobId, hourglass, createdAt: new Date().toISOString() },
+    parameters: trained.metrics.parameters ?? 0,
   });
 }
 
