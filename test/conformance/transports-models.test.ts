@@ -1,66 +1,15 @@
 // What only some models answer, over both transports: classes of rows, new rows, and how unusual rows are.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { RecommenderFacts } from '../../src/base/recommender.ts';
-import type { SeriesModelFacts } from '../../src/base/series.ts';
-import { TextIndex, textFiles } from '../../src/base/text-index.ts';
 import { type ClassifyResponse, InferenceService, OutputFormat } from '../../src/gen/hourglass/v1/inference_pb.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
-import { fillingGaps, headed, reversing, spelling } from '../helpers/onnx-models.ts';
-import { metaOf, times } from '../serve/serving.ts';
 import { type Both, startBoth } from './both.ts';
+import { publishModels } from './published-models.ts';
 
 const { encode, classify, generate, recommend, analyse, series, translate } = InferenceService.method;
-const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 let both: Both;
 beforeAll(async () => {
   both = await startBoth({ maxBatch: 1000 });
-  await both.registry.publish('full', {
-    files: { ...times(2), ...headed(4, 3) },
-    meta: metaOf('job-1', {
-      operations: ['encode', 'decode', 'classify', 'generate', 'outliers'],
-      classes: ['cat', 'dog', 'owl'],
-    }),
-  });
-  const items = [{ id: 'a', name: 'Alien' }, { id: 'b' }, { id: 'c', name: 'Casablanca' }, { id: 'd' }];
-  const facts: RecommenderFacts = { scores: 'ratings', range: [1, 5], items };
-  await both.registry.publish('films', {
-    files: { 'recommender.onnx': reversing(4), 'recommender.json': Buffer.from(JSON.stringify(facts)) },
-    meta: metaOf('job-3', { operations: ['recommend'] }),
-  });
-  const index = { codes: 'bits', size: 2 } as const;
-  const documents = [
-    { document: 'a.txt', class: 'sea' },
-    { document: 'b.txt', begins: 'Blue' },
-  ];
-  await both.registry.publish('texts', {
-    files: {
-      ...times(1),
-      'vocabulary.json': json({ rules: 1, words: ['ship', 'cat', 'wind', 'dog'], documents: [1, 1, 1, 1] }),
-      [textFiles.facts]: json(index),
-      [textFiles.codes]: TextIndex.bytesOf('bits', Float32Array.of(1, 0, 1, 1), 2),
-      [textFiles.names]: json(documents),
-    },
-    meta: metaOf('job-4', { operations: ['encode', 'decode', 'analyse'] }),
-  });
-  // Rows of two time steps and two channels, of which the model keeps the first step.
-  const deviations = [1, 2];
-  const seriesFacts: SeriesModelFacts = {
-    ...{ steps: 2, channels: 2, deviations, forecasts: true, threshold: 1 },
-    calibration: { rows: 9, quantiles: [0, 1, 2] },
-  };
-  await both.registry.publish('waves', {
-    files: { ...fillingGaps(4, 2), 'series.json': json(seriesFacts) },
-    meta: metaOf('job-5', { operations: ['encode', 'series'], inputShape: [2, 2] }),
-  });
-  const symbols = {
-    source: { units: 'characters', symbols: ['a', 'b'] },
-    target: { units: 'words', symbols: ['X', 'Y', 'Z'] },
-  };
-  await both.registry.publish('words', {
-    files: { 'translator.onnx': spelling(4), 'symbols.json': json(symbols) },
-    meta: metaOf('job-6', { operations: ['translate'], inputShape: [4], translates: { beams: 2, symbols: 4 } }),
-  });
-  await both.registry.publish('plain', { files: { ...times(2) }, meta: metaOf('job-2') });
+  await publishModels(both.registry);
 });
 afterAll(() => both.stop());
 

@@ -1,53 +1,22 @@
 // Texts to counts of words: tables, lines, archives and labels of their own; which words are kept; what is refused on the way.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { scatterRow } from '../../src/base/sparse.ts';
 import { countWords, numbersOf, wordsOf } from '../../src/base/words.ts';
 import { packageFolder } from '../../src/data/built-in.ts';
 import { mailText } from '../../src/data/built-in-texts.ts';
-import type { Documents, UploadPart } from '../../src/data/dataset.ts';
-import { importRows } from '../../src/data/import.ts';
-import { completeManifest, infoOf, manifestBytes } from '../../src/data/manifest.ts';
-import { createDatasetStore } from '../../src/data/store.ts';
-import { defaultUploadLimits, type UploadOptions } from '../../src/data/upload.ts';
-import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import type { Documents } from '../../src/data/dataset.ts';
+import type { UploadOptions } from '../../src/data/upload.ts';
+import { failure, uploads } from './uploads.ts';
 
-const root = mkdtempSync(path.join(tmpdir(), 'hourglass-documents-'));
-const files = new FolderDatasets(path.join(root, 'sets'));
-const store = createDatasetStore({ files });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-let count = 0;
-/** Adds a data set without the thread that imports uploads of strangers. */
-async function upload(parts: Partial<Record<UploadPart['role'], string | Uint8Array>>, options: UploadOptions = {}) {
-  const name = `set-${count++}`;
-  const { folder, remove } = await files.workspace();
-  try {
-    const spooled = Object.entries(parts).map(([role, content]) => {
-      const file = path.join(root, `${name}-${role}`);
-      writeFileSync(file, content);
-      return { role: role as UploadPart['role'], label: role, path: file, bytes: content.length };
-    });
-    const content = await importRows(folder, spooled, {
-      options: { kind: 'documents', testFraction: 0, vocabulary: { minDocuments: 1, maxShare: 1 }, ...options },
-      limits: defaultUploadLimits,
-    });
-    const manifest = completeManifest(content);
-    await files.add(name, folder, manifestBytes(manifest));
-    return infoOf(name, manifest, false);
-  } finally {
-    await remove();
-  }
-}
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'accepted',
-    ({ code, message }) => `${code}: ${message}`,
-  );
+const { root, store, upload } = uploads({
+  kind: 'documents',
+  testFraction: 0,
+  vocabulary: { minDocuments: 1, maxShare: 1 },
+});
 
 /** Documents by name: their words with counts. */
 async function countsOf(name: string, split: 'train' | 'test' = 'train') {

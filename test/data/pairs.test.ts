@@ -1,47 +1,9 @@
 // Pairs of sources and targets to rows of numbers of symbols, and what is refused on the way.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
-import type { SplitName, UploadPart } from '../../src/data/dataset.ts';
-import { importRows } from '../../src/data/import.ts';
-import { completeManifest, infoOf, manifestBytes } from '../../src/data/manifest.ts';
-import { createDatasetStore } from '../../src/data/store.ts';
-import { defaultUploadLimits, type UploadOptions } from '../../src/data/upload.ts';
-import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { describe, expect, it } from 'vitest';
+import type { SplitName } from '../../src/data/dataset.ts';
+import { failure, uploads } from './uploads.ts';
 
-const root = mkdtempSync(path.join(tmpdir(), 'hourglass-pairs-'));
-const files = new FolderDatasets(path.join(root, 'sets'));
-const store = createDatasetStore({ files });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-let count = 0;
-/** Adds a data set without the thread that imports uploads of strangers. */
-async function upload(parts: Partial<Record<UploadPart['role'], string>>, options: UploadOptions = {}) {
-  const name = `set-${count++}`;
-  const { folder, remove } = await files.workspace();
-  try {
-    const spooled = Object.entries(parts).map(([role, content]) => {
-      const file = path.join(root, `${name}-${role}`);
-      writeFileSync(file, content);
-      return { role: role as UploadPart['role'], label: role, path: file, bytes: content.length };
-    });
-    const content = await importRows(folder, spooled, {
-      options: { kind: 'pairs', testFraction: 0, ...options },
-      limits: defaultUploadLimits,
-    });
-    const manifest = completeManifest(content);
-    await files.add(name, folder, manifestBytes(manifest));
-    return infoOf(name, manifest, false);
-  } finally {
-    await remove();
-  }
-}
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'accepted',
-    ({ code, message }) => `${code}: ${message}`,
-  );
+const { store, upload } = uploads({ kind: 'pairs', testFraction: 0 });
 
 /** Pairs as text again. */
 async function pairsOf(name: string, split: SplitName = 'train'): Promise<string[]> {

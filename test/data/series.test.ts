@@ -1,48 +1,10 @@
 // Series to rows of one length: every format, gaps, classes, windows, what is held out, and what is refused on the way.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
-import type { SplitName, UploadPart } from '../../src/data/dataset.ts';
-import { importRows } from '../../src/data/import.ts';
-import { completeManifest, infoOf, manifestBytes } from '../../src/data/manifest.ts';
+import { describe, expect, it } from 'vitest';
+import type { SplitName } from '../../src/data/dataset.ts';
 import { rowsOfClasses } from '../../src/data/rows-of-classes.ts';
-import { createDatasetStore } from '../../src/data/store.ts';
-import { defaultUploadLimits, type UploadOptions } from '../../src/data/upload.ts';
-import { FolderDatasets } from '../../src/store/folder/datasets.ts';
+import { failure, uploads } from './uploads.ts';
 
-const root = mkdtempSync(path.join(tmpdir(), 'hourglass-series-'));
-const files = new FolderDatasets(path.join(root, 'sets'));
-const store = createDatasetStore({ files });
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-let count = 0;
-/** Adds a data set without the thread that imports uploads of strangers. */
-async function upload(parts: Partial<Record<UploadPart['role'], string | Uint8Array>>, options: UploadOptions = {}) {
-  const name = `set-${count++}`;
-  const { folder, remove } = await files.workspace();
-  try {
-    const spooled = Object.entries(parts).map(([role, content]) => {
-      const file = path.join(root, `${name}-${role}`);
-      writeFileSync(file, content);
-      return { role: role as UploadPart['role'], label: role, path: file, bytes: content.length };
-    });
-    const content = await importRows(folder, spooled, {
-      options: { kind: 'series', testFraction: 0, ...options },
-      limits: defaultUploadLimits,
-    });
-    const manifest = completeManifest(content);
-    await files.add(name, folder, manifestBytes(manifest));
-    return infoOf(name, manifest, false);
-  } finally {
-    await remove();
-  }
-}
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'accepted',
-    ({ code, message }) => `${code}: ${message}`,
-  );
+const { store, upload } = uploads({ kind: 'series', testFraction: 0 });
 
 /** Rows with null where nothing was observed. */
 async function rowsOf(name: string, split: SplitName = 'train'): Promise<(number | null)[][]> {

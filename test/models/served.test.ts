@@ -17,10 +17,11 @@ import { Session } from '../../src/runtime/session.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
-import { csvOf, films } from '../train/ratings.ts';
+import { films } from '../train/ratings.ts';
 import { spellingLines, spoken } from '../train/spellings.ts';
-import { linesOf, words } from '../train/texts.ts';
-import { longest, waveLines } from '../train/waves.ts';
+import { words } from '../train/texts.ts';
+import { longest } from '../train/waves.ts';
+import { add, pairsForm, ratingsForm, rowsForm, seriesForm, textsForm } from './served-forms.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
@@ -87,38 +88,28 @@ beforeAll(async () => {
   });
   for (const stream of [up.stdout, up.stderr]) stream?.on('data', (chunk) => (output += chunk));
   await until(async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.status === 200);
-  const uploaded = await fetch(`${url}/v1/datasets`, { method: 'POST', body: await form() });
-  expect(uploaded.status, await uploaded.text()).toBe(201);
+  await add(url, await rowsForm(dataset));
   for (const [type, model] of Object.entries(models)) {
     const job = { name: type, dataset: 'tiny', model: { type, ...model }, training: { epochs: 1, batchSize: 20 } };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
-  const ratings = await fetch(`${url}/v1/datasets`, { method: 'POST', body: ratingsForm() });
-  expect(ratings.status, await ratings.text()).toBe(201);
+  await add(url, ratingsForm());
   for (const [type, model] of Object.entries(ratingModels)) {
     const training = { epochs: 40, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
     const job = { name: type, dataset: 'tastes', model: { type, ...model }, training };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
-  const texts = await fetch(`${url}/v1/datasets`, { method: 'POST', body: textsForm() });
-  expect(texts.status, await texts.text()).toBe(201);
+  await add(url, textsForm());
   for (const [type, model] of Object.entries(textModels)) {
     const training = { epochs: 40, batchSize: 20, optimizer: { type: 'adam', learningRate: 0.02 } };
     const job = { name: type, dataset: 'texts', model: { type, ...model }, training };
     jobs.set(type, await call<JobView>(202, '/v1/jobs', job));
   }
-  const series = await fetch(`${url}/v1/datasets`, { method: 'POST', body: seriesForm() });
-  expect(series.status, await series.text()).toBe(201);
+  await add(url, seriesForm());
   const training = { epochs: 60, batchSize: 12, optimizer: { type: 'adam', learningRate: 0.02 } };
   const model = { type: 'sequence', code: 4, units: 12, patch: 4, normal: ['wave'], falseAlarms: 0.2 };
   jobs.set('sequence', await call<JobView>(202, '/v1/jobs', { name: 'sequence', dataset: 'waves', model, training }));
-  const pairs = new FormData();
-  pairs.set('name', 'spellings');
-  pairs.set('options', JSON.stringify({ kind: 'pairs' }));
-  pairs.set('rows', new Blob([spellingLines('train')]), 'train.tsv');
-  pairs.set('test-rows', new Blob([spellingLines('test')]), 'test.tsv');
-  const uploadedPairs = await fetch(`${url}/v1/datasets`, { method: 'POST', body: pairs });
-  expect(uploadedPairs.status, await uploadedPairs.text()).toBe(201);
+  await add(url, pairsForm());
   const translator = {
     ...{ name: 'translator', dataset: 'spellings', model: { type: 'sequence-to-sequence', units: 16, beams: 3 } },
     training: { epochs: 50, batchSize: 20, optimizer: { type: 'adam', learningRate: 0.02 } },
@@ -157,59 +148,6 @@ async function rowsOf(split: SplitName, count: number): Promise<Float32Array> {
   const rows = new Float32Array(count * dataset.split(split).rowSize);
   await dataset.split(split).readRange(0, count, rows);
   return rows;
-}
-
-function idx(dims: readonly number[], data: Uint8Array): Blob {
-  const header = Buffer.alloc(4 + 4 * dims.length);
-  header.writeUInt32BE(0x0800 + dims.length, 0);
-  for (const [i, dim] of dims.entries()) header.writeUInt32BE(dim, 4 + 4 * i);
-  return new Blob([new Uint8Array(header), new Uint8Array(data)]);
-}
-
-async function form(): Promise<FormData> {
-  const upload = new FormData();
-  upload.set('name', 'tiny');
-  for (const [split, prefix] of [
-    ['train', ''],
-    ['test', 'test-'],
-  ] as const) {
-    const { length } = dataset.split(split);
-    const bytes = Uint8Array.from(await rowsOf(split, length), (value) => Math.round(value * 255));
-    const labels = (await dataset.split(split).labels()) as Uint8Array;
-    upload.set(`${prefix}rows`, idx([length, 14, 14], bytes), `${prefix}rows.idx`);
-    upload.set(`${prefix}labels`, idx([length], labels), `${prefix}labels.idx`);
-  }
-  return upload;
-}
-
-function ratingsForm(): FormData {
-  const upload = new FormData();
-  upload.set('name', 'tastes');
-  upload.set('options', JSON.stringify({ kind: 'ratings' }));
-  upload.set('rows', new Blob([csvOf(false)]), 'rows.csv');
-  upload.set('test-rows', new Blob([csvOf(true)]), 'test.csv');
-  const names = Array.from({ length: films }, (_, i) => `f${i},Film ${i}\n`);
-  upload.set('items', new Blob([`item,name\n${names.join('')}`]), 'items.csv');
-  return upload;
-}
-
-function textsForm(): FormData {
-  const upload = new FormData();
-  upload.set('name', 'texts');
-  const vocabulary = { stopWords: 'none', minDocuments: 1, maxShare: 1 };
-  upload.set('options', JSON.stringify({ kind: 'documents', labelColumn: 'topic', vocabulary }));
-  upload.set('rows', new Blob([linesOf('train')]), 'train.tsv');
-  upload.set('test-rows', new Blob([linesOf('test')]), 'test.tsv');
-  return upload;
-}
-
-function seriesForm(): FormData {
-  const upload = new FormData();
-  upload.set('name', 'waves');
-  upload.set('options', JSON.stringify({ kind: 'series' }));
-  upload.set('rows', new Blob([waveLines('train')]), 'train.jsonl');
-  upload.set('test-rows', new Blob([waveLines('test')]), 'test.jsonl');
-  return upload;
 }
 
 /** What a published file gives for rows, [batch, …row]. */

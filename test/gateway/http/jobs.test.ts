@@ -132,6 +132,12 @@ describe('events', () => {
     expect(await framesOf(later)).toEqual(rest);
     const over = await fetch(url(`/v1/jobs/${job.id}/events?lastEventId=${rest.at(-1)?.id}`));
     expect({ status: over.status, body: await over.text() }).toEqual({ status: 204, body: '' });
+    // A browser that connects again sends its newest id to the URL that it began with.
+    const reconnected = await fetch(url(`/v1/jobs/${job.id}/events?lastEventId=${again[0]?.id}`), {
+      headers: { 'last-event-id': rest.at(-1)?.id as string },
+    });
+    void reconnected.body?.cancel();
+    expect(reconnected.status).toBe(204);
   });
 
   it('show progress and epochs while a job trains', async () => {

@@ -253,6 +253,14 @@ describe('the rest of the protocol', () => {
       expect((await post(`/v2/repository/models/tiny/${action}`)).status).toBe(200);
     }
     expect((await post('/v2/repository/models/nobody/load')).status).toBe(404);
+    for (const target of ['/v2/repository/index', '/v2/repository/models/tiny/load']) {
+      expect((await sendJson({ ready: true }, target)).status).toBe(200);
+      for (const wrong of ['null', '[]', '1', '{']) {
+        const refused = await send(Buffer.from(wrong), {}, target);
+        expect(refused.status).toBe(400);
+        expect(refused.json).toMatchObject({ error: expect.any(String) });
+      }
+    }
     expect(await get('/v2/models')).toMatchObject({ models: expect.arrayContaining(['tiny', 'digits.decode']) });
     expect(outputOf(await sendJson({ inputs: [{ ...input, data: [1, 2, 3, 4] }] })).data).toEqual([1, 2]);
   });
