@@ -99,6 +99,14 @@ const decodeSeconds = rounds(7, () =>
   }),
 );
 
+/** What the script that the page gets defines. */
+interface Bundled {
+  readonly codec: {
+    readonly encodePicture: typeof encodePicture;
+    readonly pictureCodecFromBytes: typeof pictureCodecFromBytes;
+  };
+}
+
 async function inChromium(): Promise<{ seconds: number; smallSeconds: number; version: string } | undefined> {
   if (!chromiumPath) return undefined;
   const entry = `export { encodePicture } from './src/codec/picture/picture-frame.ts';
@@ -117,8 +125,7 @@ export { pictureCodecFromBytes } from './src/codec/picture/picture-codec-bytes.t
     };
     const made = await page.evaluate(async (asked) => {
       const bytes = (text: string) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      // @ts-expect-error the script above defines it
-      const { encodePicture: encode, pictureCodecFromBytes: open } = codec;
+      const { encodePicture: encode, pictureCodecFromBytes: open } = (globalThis as unknown as Bundled).codec;
       const profile = { hash: Uint8Array.from(asked.hash), codec: open(bytes(asked.codec)) };
       const piece = { width: asked.width, height: asked.height, channels: 3, data: bytes(asked.data) };
       const [width, height] = [4000, 3000];
@@ -129,7 +136,7 @@ export { pictureCodecFromBytes } from './src/codec/picture/picture-codec-bytes.t
           for (let c = 0; c < 3; c++) data[3 * (y * width + x) + c] = piece.data[from + c] as number;
         }
       }
-      const time = (raster: object): number => {
+      const time = (raster: Raster): number => {
         const began = performance.now();
         encode(profile, raster, { step: asked.step });
         return (performance.now() - began) / 1000;
