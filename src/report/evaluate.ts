@@ -21,7 +21,7 @@ import { isPicture, pictureGrid } from './grid.ts';
 import { reportHtml } from './html.ts';
 import { latentPoints } from './latent-map.ts';
 import { type Answered, Answers, type Baseline } from './model-answers.ts';
-import { largestRow, type PrincipalComponents } from './pca.ts';
+import { canFit, type PrincipalComponents } from './pca.ts';
 import { cachedPrincipalComponents } from './pca-cache.ts';
 import type { Reconstruction } from './reconstruction.ts';
 import { type FrameCost, metricsOf, type Report, reportSchemaVersion } from './report.ts';
@@ -91,7 +91,8 @@ const componentsOf = ({ codeShape, dataset }: EvaluateOptions): number =>
 
 async function fitBaseline(options: EvaluateOptions, gemm: Gemm): Promise<PrincipalComponents | undefined> {
   const { dataset, results, signal } = options;
-  if (sizeOf(dataset.info.shape) > largestRow || dataset.info.rows.test === 0) return undefined;
+  const { shape, rows } = dataset.info;
+  if (!canFit(rows.train, sizeOf(shape)) || rows.test === 0) return undefined;
   return cachedPrincipalComponents({
     dataset,
     components: componentsOf(options),
@@ -241,7 +242,7 @@ function reportOf(options: EvaluateOptions, pca: PrincipalComponents | undefined
   const explained = pca && explainedBy(pca, components);
   const notes: string[] = [];
   if (rows.test === 0) notes.push('The data set has no test rows, so nothing could be measured.');
-  else if (!pca) notes.push(`Rows of more than ${largestRow} values have no PCA beside them.`);
+  else if (!pca) notes.push(`PCA of ${rows.train} rows of ${sizeOf(shape)} values would take too long.`);
   if (measured.rows < rows.test) notes.push(`Measured on the first ${measured.rows} of ${rows.test} test rows.`);
   return {
     schema: reportSchemaVersion,

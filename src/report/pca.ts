@@ -33,16 +33,22 @@ export interface FitOptions {
   readonly work?: number;
 }
 
-/** row size up to which PCA is fitted */
-export const largestRow = 4096;
+/** The longest rows whose covariance is computed; longer ones are fitted by the products of rows with each other, of so many rows at most. */
+const largestSide = 4096;
+/** Values of all rows together, which are held in memory for that. */
+const mostValues = 2 ** 27;
+/** Whether PCA of so many rows of this size takes acceptable time and memory. */
+export const canFit = (rows: number, size: number): boolean =>
+  size <= largestSide || (rows <= largestSide && rows * size <= mostValues);
 /** Whether all components of rows of this size are found at once: when that is soon done, or a good part of them is wanted. */
 export const findsAll = (size: number, components: number): boolean =>
   size <= 256 || (size <= 1024 && 8 * components > size);
 const defaultWork = 2e11;
 const blockRows = 2048;
 
-/** All components where `findsAll`, else the wanted ones. */
+/** All components where `findsAll`, else the wanted ones. The rows have to be ones that PCA `canFit`. */
 export async function fitPrincipalComponents(options: FitOptions): Promise<PrincipalComponents> {
+  if (options.split.rowSize > largestSide) return fitByRows(options);
   const { split, gemm } = options;
   const size = split.rowSize;
   const blocks = chooseBlocks(split.length, size, options.work ?? defaultWork);
@@ -60,6 +66,42 @@ export async function fitPrincipalComponents(options: FitOptions): Promise<Princ
     components: { rows: count, columns: size, data: Float32Array.from(vectors) },
     totalVariance,
     fittedRows,
+  };
+}
+
+/**
+ * For few long rows: X·Xᵀ has the same eigenvalues as Xᵀ·X, and if u is an eigenvector of it then Xᵀ·u is one of the covariance
+ * (Turk & Pentland 1991, "Eigenfaces").
+ */
+async function fitByRows({ split, components, gemm, onBlock }: FitOptions): Promise<PrincipalComponents> {
+  const { rowSize: size, length: rows } = split;
+  const blocks = chooseBlocks(rows, size, Number.POSITIVE_INFINITY);
+  const { mean } = await meanOf(split, blocks, onBlock);
+  const data = new Float32Array(rows * size);
+  for (const [start, end] of blocks) {
+    const block = data.subarray(start * size, end * size);
+    await split.readRange(start, end, block);
+    for (let at = 0; at < block.length; at += size) for (let j = 0; j < size; j++) block[at + j]! -= mean[j]!;
+  }
+  const centred: Matrix = { rows, columns: size, data };
+  const products = new Float64Array(rows * rows);
+  for (const [start, end] of blocks) {
+    await onBlock?.();
+    const block = { rows: end - start, columns: size, data: data.subarray(start * size, end * size) };
+    products.set(gemm.multiply(block, centred, { b: true }).data, start * rows);
+  }
+  for (let i = 0; i < products.length; i++) products[i]! /= rows;
+  let totalVariance = 0;
+  for (let i = 0; i < rows; i++) totalVariance += products[i * rows + i]!;
+  const count = Math.min(rows, components);
+  const { values, vectors } = leadingEigen(products, rows, count, gemm);
+  const axes = gemm.multiply({ rows: count, columns: rows, data: Float32Array.from(vectors) }, centred).data;
+  return {
+    mean: Float32Array.from(mean),
+    variances: Float32Array.from(values, (value) => Math.max(value, 0)),
+    components: { rows: count, columns: size, data: orthonormalised(axes, count, size) },
+    totalVariance,
+    fittedRows: rows,
   };
 }
 
@@ -156,10 +198,16 @@ function orthonormalised(rows: Float32Array, count: number, size: number): Float
   return Float32Array.from(out);
 }
 
-/** x̂ of rows [count, d] from their first k components; unclipped. */
-export function reconstructByPca(pca: PrincipalComponents, k: number, rows: Float32Array, gemm: Gemm): Float32Array {
+/** x̂ of rows [count, d] from their first k components, or all where there are fewer; unclipped. */
+export function reconstructByPca(
+  pca: PrincipalComponents,
+  wanted: number,
+  rows: Float32Array,
+  gemm: Gemm,
+): Float32Array {
   const { mean, components } = pca;
   const size = mean.length;
+  const k = Math.min(wanted, components.rows);
   const leading: Matrix = { rows: k, columns: size, data: components.data.subarray(0, k * size) };
   const centred = new Float32Array(rows.length);
   for (let at = 0; at < rows.length; at += size)

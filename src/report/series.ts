@@ -16,7 +16,7 @@ import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { forecastScores, type Measured } from './forecast.ts';
 import { Gemm } from './gemm.ts';
 import { reportHtml } from './html.ts';
-import { fitPrincipalComponents, largestRow, type PrincipalComponents, reconstructByPca } from './pca.ts';
+import { canFit, fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from './pca.ts';
 import { metricsOf, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
 import { fillRows, firstChannel, meanRow, readSeries, SeriesModel, type SeriesRows } from './series-model.ts';
 
@@ -126,7 +126,7 @@ async function measure(options: SeriesEvaluation, running: SeriesModel, gemm: Ge
   const labels = await split.labels();
   const normal = model.normal && new Set(model.normal.map((name) => info.classNames?.indexOf(name) ?? -1));
   const isAnomalous = Array.from({ length: test.count }, (_, i) => !!normal && !normal.has(labels?.[i] ?? -1));
-  const pca = size <= largestRow ? await fitBaseline(fitted, mean, model.code, gemm, tick) : undefined;
+  const pca = canFit(fitted.count, size) ? await fitBaseline(fitted, mean, model.code, gemm, tick) : undefined;
   const byPca = (rows: SeriesRows): number[] | undefined =>
     pca && scoresOf(rows, reconstructByPca(pca, Math.min(model.code, size), fillRows(rows, mean), gemm));
   const pcaScores = byPca(test);

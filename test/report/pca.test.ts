@@ -6,7 +6,7 @@ import { RandomStream } from '../../src/base/random.ts';
 import { packageFolder } from '../../src/data/built-in.ts';
 import { createDatasetStore } from '../../src/data/store.ts';
 import { Gemm } from '../../src/report/gemm.ts';
-import { fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from '../../src/report/pca.ts';
+import { canFit, fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from '../../src/report/pca.ts';
 import { cachedPrincipalComponents } from '../../src/report/pca-cache.ts';
 import { ScoreKeeper } from '../../src/report/scores.ts';
 import { FolderDatasets } from '../../src/store/folder/datasets.ts';
@@ -78,6 +78,22 @@ describe('fitPrincipalComponents', () => {
     expect(sse(pca, 8, rows) / pca.totalVariance).toBeLessThan(1e-6);
     const left = pca.variances.subarray(3).reduce((sum, value) => sum + value, 0);
     expect(sse(pca, 3, rows) / left).toBeCloseTo(1, 3);
+  });
+
+  it('fits few rows of more values than a covariance is computed for, and has no more components than rows', async () => {
+    const size = 5000;
+    const rows = flatRows(40, size, 6);
+    const pca = await fitPrincipalComponents({ split: memorySplit(rows, size), components: 50, gemm });
+    expect(pca).toMatchObject({ fittedRows: 40, components: { rows: 40, columns: size } });
+    expect(pca.variances.reduce((sum, value) => sum + value, 0) / pca.totalVariance).toBeCloseTo(1, 5);
+    for (const k of [1, 3, 5]) {
+      const left = pca.variances.subarray(k).reduce((sum, value) => sum + value, 0);
+      expect(sse(pca, k, rows) / left).toBeCloseTo(1, 3);
+    }
+    expect(sse(pca, 50, rows) / pca.totalVariance).toBeLessThan(1e-6);
+    expect([canFit(40, size), canFit(100_000, 784), canFit(5000, 5000), canFit(4096, 150_000)]).toEqual([
+      ...[true, true, false, false],
+    ]);
   });
 
   it('fits a set that would take too long on blocks spread over it, and says so', async () => {
