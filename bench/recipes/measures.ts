@@ -11,6 +11,7 @@ import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
 import { pictureGrid } from '../../src/report/grid.ts';
 import { reconstructByPca } from '../../src/report/pca.ts';
 import { type Codes, nearestNeighbours } from '../../src/train/codes.ts';
+import { fieldMap } from './field-map.ts';
 import { lda } from './lda.ts';
 import { scatter } from './scatter.ts';
 import { classCount, makeScene, patchAround, patchSide, type Sources, side } from './scenes.ts';
@@ -344,4 +345,5 @@ export const measures: Readonly<Record<string, Measure>> = {
   outliers,
   'latent-map': latentMap,
   lda,
+  'field-map': fieldMap,
 };
