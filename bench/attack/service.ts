@@ -29,6 +29,8 @@ export interface Service {
   processorSeconds(): number;
   /** what the gateway has written to its log */
   log(): string;
+  /** how the gateway ended by itself; undefined while it runs */
+  ended(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -111,9 +113,13 @@ export async function startService(
     },
     resetPeak: () => writeFileSync(`/proc/${pid}/clear_refs`, '5'),
     log: () => output.join(''),
+    ended: () =>
+      child.exitCode === null && child.signalCode === null
+        ? undefined
+        : `exit code ${child.exitCode}, ${child.signalCode}`,
     async stop() {
       child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       await redis.stop();
       rmSync(folder, { recursive: true, force: true });
     },

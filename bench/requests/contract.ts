@@ -12,7 +12,9 @@ export interface RestAnswer {
   readonly body: Buffer;
 }
 
-const contract = parse(readFileSync(path.resolve(import.meta.dirname, '../../openapi.yaml'), 'utf8')) as Contract;
+export const contract = parse(
+  readFileSync(path.resolve(import.meta.dirname, '../../openapi.yaml'), 'utf8'),
+) as Contract;
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 ajv.addSchema(contract, 'contract');
@@ -29,23 +31,35 @@ const templates = Object.keys(contract.paths)
   }))
   .sort((a, b) => (a.template.match(/\{/g) ?? []).length - (b.template.match(/\{/g) ?? []).length);
 const validators = new Map<string, ValidateFunction | undefined>();
+/** Pages for people and what they load, which the contract does not describe. */
+const pages = /^\/($|console\/|demo\/|photos\/)/;
 
 /** Undefined when it is planned. */
 export function flawOf(method: string, target: string, { status, headers, body }: RestAnswer): string | undefined {
   const type = (headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
-  if (status >= 400) {
-    if (body.length === 0) return method === 'HEAD' ? undefined : `${status} without a body`;
-    if (type !== 'application/problem+json') return `${status} as ${type}`;
-    const found = JSON.parse(body.toString()) as { readonly status?: number };
-    if (!problem(found)) return `${status}: not a problem: ${ajv.errorsText(problem.errors)}`;
-    return found.status === status ? undefined : `${status} says ${found.status}`;
-  }
-  if (status >= 300 || status === 204 || method === 'HEAD' || method === 'OPTIONS') return undefined;
   const url = target.split('?', 1)[0] ?? '';
   const { template } =
     templates.find(({ rule, template: one }) => rule.test(url) && contract.paths[one]?.[method.toLowerCase()]) ?? {};
-  if (template === undefined) return `${status} of a path that the contract does not have`;
-  const content = contract.paths[template]?.[method.toLowerCase()]?.responses[status]?.content;
+  const responses = template === undefined ? undefined : contract.paths[template]?.[method.toLowerCase()]?.responses;
+  if (status >= 400) {
+    if (method === 'HEAD') return undefined;
+    if (type !== 'application/problem+json') return `${status} as ${type || 'nothing'}`;
+    const found = JSON.parse(body.toString()) as { readonly status?: number };
+    if (!problem(found)) return `${status}: not a problem: ${ajv.errorsText(problem.errors)}`;
+    if (found.status !== status) return `${status} says ${found.status}`;
+    // 431 and 417 are refusals of the parser, before the path is known.
+    return responses && !responses[status] && ![417, 431].includes(status)
+      ? `${status} is not in the contract`
+      : undefined;
+  }
+  if (method === 'HEAD' || method === 'OPTIONS') return undefined;
+  if (status >= 300 || status === 204) {
+    return responses && !responses[status] ? `${status} is not in the contract` : undefined;
+  }
+  if (template === undefined) {
+    return pages.test(url) && method === 'GET' ? undefined : `${status} of a path that the contract does not have`;
+  }
+  const content = responses?.[status]?.content;
   if (!content?.[type]) return `${status} as ${type} is not in the contract`;
   if (type !== 'application/json') return undefined;
   const key = `${template} ${method} ${status}`;

@@ -1,5 +1,6 @@
 // Keys in use: rotated under load without a request that fails, and from the terminal.
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { newKey } from '../../src/access/api-key.ts';
 import { scopes } from '../../src/base/caller.ts';
 import { keysCommand } from '../../src/cli/keys.ts';
 import { startGateway, type TestGateway } from '../gateway/http/harness.ts';
@@ -13,7 +14,9 @@ let gateways: TestGateway[];
 
 beforeAll(async () => {
   redis = await startRedis();
-  first = await lockDoors({ redisUrl: redis.url });
+  // Nobody is there: tokens cannot be verified.
+  const tokens = { issuer: 'http://127.0.0.1:9', audience: 'x', jwksUrl: null, tenantClaim: null, scopeClaim: 'scope' };
+  first = await lockDoors({ redisUrl: redis.url, tokens });
   second = await lockDoors({ redisUrl: redis.url });
   gateways = [await startGateway({ access: first }), await startGateway({ access: second })];
 });
@@ -51,6 +54,28 @@ it('are rotated under load on several gateways without a request that fails', as
   isOver = true;
   await Promise.all(load);
   expect([...statuses.keys()]).toEqual([200]);
+});
+
+it('that are not valid are refused, also where small predictions take the short way, and end no process', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): number => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const token = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.e30.AAAA`;
+  for (const [credential, expected] of [
+    [newKey(), 401],
+    [token, 503],
+  ] as const) {
+    // Unknown keys are looked for in Redis, four times a second at most; this one is.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const authorization = `Bearer ${credential}`;
+    const { status } = (await gateways[0]?.rest.send(
+      ...(['POST', '/v1/models/tiny/encode', { inputs: [[0, 0, 0, 0]] }, { authorization }] as const),
+    )) ?? { status: 0 };
+    expect(status).toBe(expected);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
 });
 
 it('are made, listed, rotated and revoked from the terminal, of other tenants too', async () => {

@@ -71,8 +71,8 @@ export class FastLane {
     if (!route || !given || !(bytes > 0 && bytes <= smallBytes) || !this.#isOrdinary(request)) return otherwise();
     const answer = this.#answerType(route.operation, headers.accept);
     const identity = answer && this.#identityOf(headers.authorization);
-    const tenant = identity && this.#parts.tenants.of(identity.tenant);
-    if (!answer || !identity || !tenant || tenant instanceof Promise) return otherwise();
+    const tenant = identity && atOnce(this.#parts.tenants.of(identity.tenant));
+    if (!answer || !identity || !tenant) return otherwise();
     const caller = identify(identity, request.socket.remoteAddress ?? '', undefined);
     const asked = { route, given, answer, bytes, caller, tenant, requestId: requestIdOf(request) };
     new FastCall(this.#parts, request, response, asked, otherwise).read();
@@ -112,12 +112,21 @@ export class FastLane {
   #identityOf(authorization: string | undefined): Identity | undefined {
     if (!this.#access.isOn) return defaultCaller;
     try {
-      const found = this.#access.admit(authorization, 'infer');
-      return found instanceof Promise ? undefined : found;
+      return atOnce(this.#access.admit(authorization, 'infer'));
     } catch {
       return undefined;
     }
   }
+}
+
+/**
+ * Undefined for what has to be waited for. The usual way asks again and answers; here nobody waits, so that a rejection (a key that is
+ * unknown, a store that is away) has to be handled: it would end the process.
+ */
+function atOnce<T>(found: T | Promise<T>): T | undefined {
+  if (!(found instanceof Promise)) return found;
+  found.catch(() => undefined);
+  return undefined;
 }
 
 function numbersOnly(operation: RowOperation, accept: string): typeof json | typeof octets | undefined {

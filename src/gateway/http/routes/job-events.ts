@@ -50,6 +50,7 @@ export function jobEventRoutes(app: App, parts: RouteParts): void {
           200: { description: 'The events', content: { [eventStream]: { schema: Event } } },
           204: noContent('The job has ended and all its events were seen: do not connect again'),
           404: problem('No such job'),
+          406: problem('The accepted types do not include text/event-stream'),
           429: problem('Too many open event streams, of all or of the tenant'),
         },
       },
