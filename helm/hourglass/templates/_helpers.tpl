@@ -73,6 +73,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if and .Values.redis.host .Values.redis.single.enabled }}
 {{- fail "redis.single.enabled: there is a Redis in redis.host already; use one of them" }}
 {{- end }}
+{{- if and .Values.redis.caSecret.name (not .Values.redis.tls) }}
+{{- fail "redis.caSecret: it is only used with redis.tls" }}
+{{- end }}
+{{- if and .Values.tls.clientCaSecret.name (not .Values.tls.secret) }}
+{{- fail "tls.clientCaSecret: name the certificate of the gateway in tls.secret too" }}
+{{- end }}
 {{- if and (contains "oidc" .Values.auth.mode) (or (not .Values.auth.oidc.issuer) (not .Values.auth.oidc.audience)) }}
 {{- fail "auth.oidc: name the issuer and the audience of its tokens" }}
 {{- end }}
@@ -100,6 +106,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 - name: REDIS_URL
   value: {{ printf "%s://%s%s@%s:%v/%v" (ternary "rediss" "redis" .Values.redis.tls) .Values.redis.username (ternary ":$(REDIS_PASSWORD)" "" (ne (include "hourglass.redisSecret" .) "")) (include "hourglass.redisHost" .) .Values.redis.port .Values.redis.database | replace "//@" "//" | quote }}
+{{- if .Values.redis.caSecret.name }}
+- name: HOURGLASS_REDIS_CA
+  value: /certificates/redis/{{ .Values.redis.caSecret.key }}
+{{- end }}
 - name: HOURGLASS_QUEUE_PREFIX
   value: {{ .Values.redis.prefix }}
 {{- if .Values.store.url }}
@@ -193,6 +203,11 @@ capabilities:
   mountPath: /data
 - name: tmp
   mountPath: /tmp
+{{- if .Values.redis.caSecret.name }}
+- name: redis-ca
+  mountPath: /certificates/redis
+  readOnly: true
+{{- end }}
 {{- end }}
 
 {{- define "hourglass.volumes" -}}
@@ -207,6 +222,56 @@ capabilities:
 - name: tmp
   emptyDir:
     sizeLimit: 1Gi
+{{- with .Values.redis.caSecret.name }}
+- name: redis-ca
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* The gateway's certificate: environment, mounts, volumes. A whole folder is mounted, so that renewed files arrive. */}}
+{{- define "hourglass.tls.environment" -}}
+{{- if .Values.tls.secret }}
+- name: HOURGLASS_TLS_CERT
+  value: /certificates/gateway/tls.crt
+- name: HOURGLASS_TLS_KEY
+  value: /certificates/gateway/tls.key
+- name: HOURGLASS_METRICS_TLS
+  value: 'off'
+{{- if .Values.tls.clientCaSecret.name }}
+- name: HOURGLASS_TLS_CLIENT_CA
+  value: /certificates/clients/{{ .Values.tls.clientCaSecret.key }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "hourglass.tls.mounts" -}}
+{{- if .Values.tls.secret }}
+- name: certificate
+  mountPath: /certificates/gateway
+  readOnly: true
+{{- if .Values.tls.clientCaSecret.name }}
+- name: client-ca
+  mountPath: /certificates/clients
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "hourglass.tls.volumes" -}}
+{{- with .Values.tls }}
+{{- if .secret }}
+- name: certificate
+  secret:
+    secretName: {{ .secret }}
+    defaultMode: 0440
+{{- if .clientCaSecret.name }}
+- name: client-ca
+  secret:
+    secretName: {{ .clientCaSecret.name }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "hourglass.pullSecrets" -}}
