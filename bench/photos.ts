@@ -3,25 +3,22 @@
  * and writes photos.md: real frames with all their framing beside JPEG, WebP, AVIF and JPEG XL. `--set emoji` takes a built-in set of
  * pictures in place of folders, laid on white.
  *
- *   --epochs 12   --maps 96   --layers 2   --crop 16   --crops 2048   --threads 1   --keep DIR: where the model is kept and found again
- *   --limit n: of the pictures for testing   --out FILE
+ *   --epochs 12   --maps 96   --layers 2   --crop 16   --crops 2048   --threads 1   --keep DIR: where the model is kept and found again, and where a
+ *   training that was stopped goes on   --limit n: of the pictures for testing   --out FILE
  */
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure, openPictureDecoder } from '../src/bundle/picture.ts';
 import { qualitySteps } from '../src/codec/picture/picture-codec.ts';
-import { pictureCodecFromBytes, pictureCodecToBytes } from '../src/codec/picture/picture-codec-bytes.ts';
-import { picturesInMemory } from '../src/data/pictures.ts';
-import { createOnnxEngine } from '../src/engine/onnx/engine.ts';
-import type { ModelOf } from '../src/jobspec/model.ts';
+import { pictureCodecFromBytes } from '../src/codec/picture/picture-codec-bytes.ts';
 import { resolveJobSpec } from '../src/jobspec/resolve.ts';
-import { trainPicture } from '../src/train/picture/job.ts';
 import { builtInPictures } from './photos/built-in.ts';
 import { bdRate, type Curve, loadPictures, otherCurves, type Point, rateAt } from './photos/rate-distortion.ts';
+import { kept, train } from './photos/training.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -65,75 +62,13 @@ const { spec } = resolveJobSpec({
   training: { epochs: Number(options.epochs) },
 });
 
-interface Kept {
-  readonly codec: Uint8Array;
-  readonly decoder: Uint8Array;
-  readonly facts: {
-    readonly margin: number;
-    readonly seconds: number;
-    readonly trainSeconds: number;
-    /** of all threads; absent in models kept by earlier releases */
-    readonly processorSeconds?: number;
-    readonly macPerPixel: number;
-  };
-}
-
-async function train(): Promise<Kept> {
-  const rasters = given?.train ?? (await loadPictures((options.train as string).split(',').flatMap(picturesIn)));
-  console.log(`${rasters.length} pictures to train on`);
-  const engine = createOnnxEngine({ threads: Number(options.threads) });
-  const [began, used] = [performance.now(), process.cpuUsage()];
-  const trained = await trainPicture({
+const model =
+  (options.keep === undefined ? undefined : kept(options.keep)) ??
+  (await train(given?.train ?? (await loadPictures((options.train as string).split(',').flatMap(picturesIn))), {
     spec,
-    model: spec.model as ModelOf<'picture'>,
-    dataset: {
-      info: {
-        name: 'photos',
-        hash: '',
-        shape: [1, 1, 3],
-        range: [0, 1],
-        scaling: { divisor: 255 },
-        rows: { train: rasters.length, test: 0 },
-        warnings: [],
-        builtIn: false,
-      },
-    },
-    pictures: picturesInMemory(rasters, 3),
-    engine,
-    onEpoch: ({ epoch, metrics }) => console.log(epoch + 1, metrics, Math.round((performance.now() - began) / 1000)),
-    log: console.log,
-  });
-  await engine.dispose();
-  const { user, system } = process.cpuUsage(used);
-  return {
-    codec: pictureCodecToBytes(trained.codec),
-    decoder: trained.decoder,
-    facts: {
-      margin: trained.margin,
-      seconds: (performance.now() - began) / 1000,
-      trainSeconds: trained.metrics['train.seconds'] ?? 0,
-      processorSeconds: (user + system) / 1e6,
-      macPerPixel: trained.metrics['decoder.macPerPixel'] ?? 0,
-    },
-  };
-}
-
-function keep(folder: string, { codec, decoder, facts }: Kept): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'codec.bin'), codec);
-  writeFileSync(path.join(folder, 'decoder.onnx'), decoder);
-  writeFileSync(path.join(folder, 'facts.json'), JSON.stringify(facts));
-}
-
-function kept(folder: string): Kept | undefined {
-  if (!existsSync(path.join(folder, 'facts.json'))) return undefined;
-  const read = (name: string) => readFileSync(path.join(folder, name));
-  return { codec: read('codec.bin'), decoder: read('decoder.onnx'), facts: JSON.parse(read('facts.json').toString()) };
-}
-
-const found = options.keep === undefined ? undefined : kept(options.keep);
-const model = found ?? (await train());
-if (!found && options.keep !== undefined) keep(options.keep, model);
+    threads: Number(options.threads),
+    keep: options.keep,
+  }));
 
 const test = (given?.test ?? (await loadPictures(picturesIn(options.test as string)))).slice(
   0,
@@ -171,6 +106,7 @@ const rows = [ours, ...others].map((curve) => {
   return `| ${curve.name} | ${rates.join(' | ')} | ${two(rateAt(webp, curve, 30.5))} |`;
 });
 const { facts } = model;
+const minutes = (seconds: number): string => (seconds / 60).toFixed(1);
 const title = options.set === undefined ? 'Photographs' : `Pictures of the built-in set ${options.set}`;
 const more =
   options.set === undefined
@@ -179,8 +115,8 @@ const more =
 const text = `# ${title}
 
 Written by \`npm run bench:photos -- ${options.set === undefined ? '--train … --test …' : `--set ${options.set}`}\` on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}. ${test.length} pictures of \`${testName}\`,
-trained on \`${trainNames.join(', ')}\`: ${Math.round(facts.seconds)} s with ${options.threads} thread(s) (${Math.round(facts.processorSeconds ?? facts.seconds)} s of processor time), of which ${Math.round(facts.trainSeconds)} s are steps of the network
-(${options.epochs} epochs of ${options.crops} crops, ${options.maps} maps, ${options.layers} layers, ${facts.macPerPixel} multiply-adds a pixel). One model for all rates.
+trained on \`${trainNames.join(', ')}\`: ${minutes(facts.processorSeconds)} minutes of processor time (${minutes(facts.seconds)} minutes with ${options.threads} thread(s) on a machine shared with others), of which the codec and
+${facts.epochs} epochs of ${facts.crops} crops of a network with ${facts.model.maps} maps, ${facts.model.layers} layers and ${facts.macPerPixel} multiply-adds a pixel. One model for all rates.
 
 Bits are those of whole files and frames, with all heads and checksums. PSNR is over the 8-bit values of RGB. Both are means over the pictures. BD-rate is the mean
 difference of bits at equal PSNR, with monotone cubic interpolation (PCHIP) of the logarithm of bits over PSNR; negative: fewer bits than WebP at effort 6.

@@ -78,10 +78,7 @@ const rounds = (count: number, work: () => unknown): number => {
   });
   return median(seconds);
 };
-const plain = rounds(5, () =>
-  encodePicture(profile, small, { step }, (tile) => analyse(profile.codec, small, tile, false)),
-);
-const vectors = rounds(5, () => encodePicture(profile, small, { step }));
+const plain = rounds(5, () => encodePicture(profile, small, { step }));
 
 const band = bandOf(profile.codec, step);
 const tiles = tilesOf(small, 6).map((tile) => ({
@@ -159,13 +156,12 @@ const megapixels = ((small.width * small.height) / 1e6).toFixed(2);
 const text = `# What encoding a photograph costs
 
 Written by \`npm run bench:picture-speed -- --model … --test …\` on ${os.cpus()[0]?.model.trim() ?? 'an unknown processor'}, ${os.availableParallelism()} cores (load ${os.loadavg()[0]?.toFixed(1)}), Node ${process.versions.node}${chromium ? `, Chromium ${chromium.version}` : '; no Chromium'}.
-Quality 8, with the search for cheap symbols; medians. Everything on one thread. Pictures of 12 and 50 megapixels are put together from those of \`${path.basename(options.test)}\`.
+Quality 8, with the search for cheap symbols; medians. Everything on one thread, encoding in plain JavaScript. Pictures of 12 and 50 megapixels are put together from those of \`${path.basename(options.test)}\`.
 
 | | | to reach |
 | --- | ---: | ---: |
-| ${megapixels} MP, Node, WebAssembly | ${Math.round(1000 * vectors)} ms | |
-| ${megapixels} MP, Node, plain JavaScript | ${Math.round(1000 * plain)} ms | 300 ms |
-${chromium ? `| ${megapixels} MP, Chromium, WebAssembly | ${Math.round(1000 * chromium.smallSeconds)} ms | |\n| 12 MP, Chromium, WebAssembly | ${chromium.seconds.toFixed(2)} s | 2 s |\n` : ''}| 50 MP, Node, encoded | ${(large.encode / 1000).toFixed(1)} s, ${(large.bytes / 1e6).toFixed(1)} MB | |
+| ${megapixels} MP, Node | ${Math.round(1000 * plain)} ms | 300 ms |
+${chromium ? `| ${megapixels} MP, Chromium | ${Math.round(1000 * chromium.smallSeconds)} ms | 300 ms |\n| 12 MP, Chromium | ${chromium.seconds.toFixed(2)} s | 2 s |\n` : ''}| 50 MP, Node, encoded | ${(large.encode / 1000).toFixed(1)} s, ${(large.bytes / 1e6).toFixed(1)} MB | |
 | 50 MP, Node, decoded with the network | ${(large.decode / 1000).toFixed(1)} s | |
 | 50 MP, encoded and decoded, most memory of the process | ${Math.round(large.peak / 2 ** 20)} MiB | 1024 MiB |
 | entropy coding, symbols a second (${((100 * coded) / symbols).toFixed(1)} % are not zero) | ${(symbols / encodeSeconds / 1e6).toFixed(1)} M | 10 M |

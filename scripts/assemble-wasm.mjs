@@ -10,7 +10,6 @@ import wabt from 'wabt';
 /** source → generated neighbour */
 const modules = {
   'src/base/random.wat': 'src/base/random-module.ts',
-  'src/codec/picture/analysis.wat': 'src/codec/picture/analysis-module.ts',
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,4 +1,4 @@
-/** The transform of a kind of pictures: principal colours, then an 8 × 8 DCT of each, coded in the order of falling variance. */
+/** The transform of a kind of pictures: principal colours, lapping, then an 8 × 8 DCT of each, coded in the order of falling variance. */
 
 import { eigenvectors, NormalEquations } from './least-squares.ts';
 import {
@@ -10,17 +10,9 @@ import {
   pixelOffset,
   stepUnits,
 } from './picture-codec.ts';
-import { analyse, blocksOf, coefficientScale, type Raster } from './transform.ts';
+import { analyse, blocksOf, coefficientScale, type LinearTransform, type Raster } from './transform.ts';
 
-export type Transform = Pick<PictureCodec, 'channels' | 'analysis' | 'parents' | 'predictions'>;
-
-/** Orthonormal DCT-II: [frequency, place]. */
-function cosines(n: number): Float64Array {
-  return Float64Array.from({ length: n * n }, (_, i) => {
-    const [u, x] = [Math.floor(i / n), i % n];
-    return Math.sqrt((u === 0 ? 1 : 2) / n) * Math.cos(((2 * x + 1) * u * Math.PI) / (2 * n));
-  });
-}
+export type Transform = Pick<PictureCodec, 'channels' | 'colours' | 'lapping' | 'order' | 'parents' | 'predictions'>;
 
 /** Axes of the colours of all pictures, as rows. */
 function colourAxes(rasters: readonly Raster[], channels: number): Float64Array {
@@ -56,50 +48,28 @@ interface Basis {
 const isMean = ({ u, v }: Basis): boolean => u === 0 && v === 0;
 
 /** Throws RangeError without pictures. */
-export function fitTransform(rasters: readonly Raster[], channels: PictureChannels): Transform {
+export function fitTransform(rasters: readonly Raster[], channels: PictureChannels, lapping: Int16Array): Transform {
   if (rasters.length === 0) throw new RangeError('a transform is fitted to at least one picture');
-  const axes = colourAxes(rasters, channels);
-  const dct = cosines(blockSide);
   const size = coefficientsOf({ channels });
   const bases: Basis[] = Array.from({ length: size }, (_, i) => ({
-    u: Math.floor(i / (blockSide * channels)),
-    v: Math.floor(i / channels) % blockSide,
+    v: Math.floor(i / (blockSide * channels)),
+    u: Math.floor(i / channels) % blockSide,
     c: i % channels,
   }));
-  const unordered = transformOf(bases, axes, dct, channels);
-  const variances = variancesOf(unordered, rasters);
+  const linear = {
+    channels,
+    colours: Int16Array.from(colourAxes(rasters, channels), (weight) => Math.round(weight * coefficientScale)),
+    lapping,
+    order: Uint8Array.from(bases, (_, i) => i),
+  };
+  const variances = variancesOf(linear, rasters);
   const order = bases
     .map((basis, i) => ({ basis, variance: variances[i] as number, i }))
     // mean values first: the network looks at how they change from block to block
-    .sort((a, b) => Number(isMean(b.basis)) - Number(isMean(a.basis)) || b.variance - a.variance || a.i - b.i)
-    .map(({ basis }) => basis);
-  const transform = transformOf(order, axes, dct, channels);
-  return { ...transform, predictions: fitPredictions(transform, rasters, order) };
-}
-
-function transformOf(
-  bases: readonly Basis[],
-  axes: Float64Array,
-  dct: Float64Array,
-  channels: PictureChannels,
-): Transform {
-  const size = bases.length;
-  const analysis = new Int16Array(size * size);
-  let at = 0;
-  for (const { u, v, c } of bases) {
-    for (let y = 0; y < blockSide; y++) {
-      for (let x = 0; x < blockSide; x++) {
-        for (let k = 0; k < channels; k++) {
-          const weight =
-            (dct[u * blockSide + y] as number) *
-            (dct[v * blockSide + x] as number) *
-            (axes[c * channels + k] as number);
-          analysis[at++] = Math.round(weight * coefficientScale);
-        }
-      }
-    }
-  }
-  return { channels, analysis, parents: parentsOf(bases), predictions: [] };
+    .sort((a, b) => Number(isMean(b.basis)) - Number(isMean(a.basis)) || b.variance - a.variance || a.i - b.i);
+  const ordered = { ...linear, order: Uint8Array.from(order, ({ i }) => i) };
+  const ofPlaces = order.map(({ basis }) => basis);
+  return { ...ordered, parents: parentsOf(ofPlaces), predictions: fitPredictions(ordered, rasters, ofPlaces) };
 }
 
 /** The next lower frequency in either direction, and the same frequency of a colour, as far as they are coded earlier. */
@@ -125,7 +95,7 @@ const wholeOf = (raster: Raster) => ({
   width: blocksOf(raster.width),
 });
 
-function variancesOf(transform: Transform, rasters: readonly Raster[]): Float64Array {
+function variancesOf(transform: LinearTransform, rasters: readonly Raster[]): Float64Array {
   const size = coefficientsOf(transform);
   const sums = new Float64Array(size);
   for (const raster of rasters) {
@@ -139,7 +109,7 @@ function variancesOf(transform: Transform, rasters: readonly Raster[]): Float64A
 }
 
 /** Mean values (DC) are predicted from the blocks around: weights by least squares, in units of 1/256. */
-function fitPredictions(transform: Transform, rasters: readonly Raster[], bases: readonly Basis[]): Prediction[] {
+function fitPredictions(transform: LinearTransform, rasters: readonly Raster[], bases: readonly Basis[]): Prediction[] {
   const size = coefficientsOf(transform);
   const means = bases.flatMap((basis, i) => (isMean(basis) ? [i] : []));
   const equations = means.map(() => new NormalEquations(4));

@@ -3,6 +3,7 @@
 import { CodecReader, corrupt, writeSigned, writeTable } from '../codec-file.ts';
 import { writeVarint } from '../varint.ts';
 import { countClasses } from './contexts.ts';
+import { lappedPixels } from './lapping.ts';
 import {
   type Band,
   coefficientsOf,
@@ -15,19 +16,22 @@ import {
   shiftClasses,
   stepCount,
 } from './picture-codec.ts';
+import { unlapping } from './synthesis.ts';
 
 /** "HGI", then the version. */
-const magic = [0x48, 0x47, 0x49, 1] as const;
+const magic = [0x48, 0x47, 0x49, 2] as const;
 const mostBands = 64;
 /** of a table */
 const mostSymbols = 2048;
 
-export function pictureCodecToBytes({ channels, analysis, parents, predictions, bands }: PictureCodec): Uint8Array {
+export function pictureCodecToBytes(codec: PictureCodec): Uint8Array {
+  const { channels, colours, lapping, order, parents, predictions, bands } = codec;
   const out: number[] = [...magic, channels];
   const signed = (values: Iterable<number>): void => {
     for (const value of values) writeSigned(out, value);
   };
-  signed(analysis);
+  for (const weights of [colours, lapping]) signed(weights);
+  out.push(...order);
   signed(parents);
   writeVarint(out, predictions.length);
   for (const { coefficient, weights } of predictions) {
@@ -56,7 +60,12 @@ export function pictureCodecFromBytes(bytes: Uint8Array): PictureCodec {
   const channels = reader.byte();
   if (channels !== 1 && channels !== 3 && channels !== 4) throw corrupt();
   const size = coefficientsOf({ channels });
-  const analysis = Int16Array.from(reader.times(size * size, () => reader.signed(32_767)));
+  const weights = (count: number): Int16Array => Int16Array.from(reader.times(count, () => reader.signed(32_767)));
+  const colours = weights(channels * channels);
+  const lapping = weights(lappedPixels ** 2);
+  if (!canUndo(lapping)) throw corrupt();
+  const order = Uint8Array.from(reader.times(size, () => reader.byte()));
+  if (new Set(order).size !== size || order.some((index) => index >= size)) throw corrupt();
   const parents = Int16Array.from(reader.times(size * 3, () => reader.signed(size - 1)));
   for (const [i, parent] of parents.entries()) if (parent < -1 || parent >= Math.floor(i / 3)) throw corrupt();
   const predictions = reader.times(reader.varint(size), () => {
@@ -66,7 +75,16 @@ export function pictureCodecFromBytes(bytes: Uint8Array): PictureCodec {
   });
   const bands = reader.times(reader.varint(mostBands), () => readBand(reader, size));
   if (bands.length === 0 || !reader.atEnd) throw corrupt();
-  return { channels: channels as PictureChannels, analysis, parents, predictions, bands };
+  return { channels: channels as PictureChannels, colours, lapping, order, parents, predictions, bands };
+}
+
+function canUndo(lapping: Int16Array): boolean {
+  try {
+    unlapping(lapping);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readBand(reader: CodecReader, size: number): Band {

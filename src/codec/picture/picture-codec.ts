@@ -7,7 +7,7 @@ import type { FrequencyTable } from '../frequency-table.ts';
 
 /** Pixels of a block's side, and the stride of the transform. */
 export const blockSide = 8;
-/** The transform's weights are integers in units of 2^-14. */
+/** Coefficients, and the weights of the transform, are integers in units of 2^-14. */
 export const analysisShift = 14;
 /** Subtracted from every 8-bit value before the transform. */
 export const pixelOffset = 128;
@@ -50,8 +50,12 @@ export interface Band {
 
 export interface PictureCodec {
   readonly channels: PictureChannels;
-  /** [coefficients, blockSide, blockSide, channels]; coefficients in the order in which they are coded */
-  readonly analysis: Int16Array;
+  /** colour axes [channels, channels of the picture], in units of 2^-14 */
+  readonly colours: Int16Array;
+  /** how pixels on both sides of an edge between blocks are mixed [4, 4], in units of 2^-12: see lapping.ts */
+  readonly lapping: Int16Array;
+  /** (v · 8 + u) · channels + colour of each coefficient, in the order in which they are coded; v counts frequencies from the top, u from the left */
+  readonly order: Uint8Array;
   /** [coefficients, 3]: coefficients coded earlier that tell most of each one's magnitude; −1 where there are fewer */
   readonly parents: Int16Array;
   readonly predictions: readonly Prediction[];

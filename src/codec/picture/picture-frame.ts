@@ -4,7 +4,7 @@
  */
 
 import { HourglassError } from '../../base/errors.ts';
-import { bandOf, coefficientsOf, type PictureCodec, stepValue } from './picture-codec.ts';
+import { bandOf, coefficientsOf, type PictureCodec } from './picture-codec.ts';
 import {
   defaultTileLog,
   headIsWhole,
@@ -15,9 +15,9 @@ import {
   tilesOf,
   writePictureFrame,
 } from './picture-header.ts';
-import { dequantise, quantiseTile } from './quantise.ts';
+import { quantiseTile, squaredErrors } from './quantise.ts';
 import { decodeTile, encodeTile } from './tile-coder.ts';
-import { analyse, coefficientScale, type Raster } from './transform.ts';
+import { analyse, type Raster } from './transform.ts';
 
 /** A codec with the SHA-256 over its decoder and its file, which frames carry the beginning of. */
 export interface PictureProfile {
@@ -63,18 +63,13 @@ export function encodePicture(
 ): EncodedPicture {
   const { width, height } = raster;
   const band = bandOf(codec, step);
-  const scale = stepValue(step);
   let squares = 0;
   let count = 0;
   const payloads = tilesOf({ width, height }, tileLog).map((tile) => {
     const source = coefficients(tile);
     const quantised = quantiseTile(codec, band, source, tile, { step, ...options });
-    const values = dequantise(codec, band, quantised.symbols);
-    for (let i = 0; i < values.length; i++) {
-      const error = (values[i] as number) * scale - (source[i] as number) / coefficientScale;
-      squares += error * error;
-    }
-    count += values.length;
+    squares += squaredErrors(codec, band, quantised.symbols, source, step);
+    count += source.length;
     return encodeTile(codec, band, quantised);
   });
   return { frame: writePictureFrame(hash, { width, height, step, tileLog }, payloads), squaredError: squares / count };

@@ -57,6 +57,33 @@ export function dequantise(codec: PictureCodec, band: Band, symbols: Int16Array)
   return out;
 }
 
+/** The sum over a tile of squared differences between coefficients and what decoders take, in units of squared 8-bit values. */
+export function squaredErrors(
+  codec: PictureCodec,
+  band: Band,
+  symbols: Int16Array,
+  coefficients: Int32Array,
+  step: number,
+): number {
+  const size = coefficientsOf(codec);
+  const add = additions(codec, band);
+  const unit = (stepUnits(step) * coefficientScale) / 16;
+  let sum = 0;
+  for (let at = 0; at < symbols.length; at += size) {
+    for (let k = 0; k < size; k++) {
+      const symbol = symbols[at + k] as number;
+      let error = coefficients[at + k] as number;
+      if (symbol !== 0) {
+        const magnitude = symbol < 0 ? -symbol : symbol;
+        const shift = add[k * (mostMagnitude + 1) + Math.min(magnitude, mostMagnitude)] as number;
+        error -= unit * (symbol < 0 ? symbol - shift : symbol + shift);
+      }
+      sum += error * error;
+    }
+  }
+  return sum / coefficientScale ** 2;
+}
+
 /** @param coefficients [height, width, coefficients] of a tile, as `analyse` gives them */
 export function quantiseTile(
   codec: PictureCodec,

@@ -3,10 +3,12 @@
  * network, pixels. Windows lie on a fixed grid, so that a part of a picture has the very pixels of the whole, and memory does not grow with it.
  */
 
+import { isLapped } from './lapping.ts';
 import { bandOf, blockSide, coefficientsOf, stepValue } from './picture-codec.ts';
 import { type OpenFrame, openPictureFrame, type PictureProfile } from './picture-frame.ts';
 import type { PictureHeader } from './picture-header.ts';
 import { dequantise } from './quantise.ts';
+import { undoLapping, unlapping } from './synthesis.ts';
 import { blocksOf, type Raster } from './transform.ts';
 
 /** Values in steps [height, width, K] → pixels of each block [height − 2 · margin, width − 2 · margin, K]. */
@@ -64,6 +66,12 @@ export async function reconstruct(
   const data = new Uint8Array(region.width * region.height * channels);
   const raster = { width: region.width, height: region.height, channels, data };
   const blocks = new Blocks(profile, open);
+  const { codec } = profile;
+  // undoing the lapping at a window's edges takes the blocks around it
+  const ring = isLapped(codec.lapping) ? 1 : 0;
+  const inverse = unlapping(codec.lapping);
+  const [rows, columns] = [blocksOf(header.height), blocksOf(header.width)];
+  const { margin, run } = options;
   const pixels = windowSide * blockSide;
   for (
     let top = Math.floor(region.y / pixels) * windowSide;
@@ -75,19 +83,21 @@ export async function reconstruct(
       left * blockSide < region.x + region.width;
       left += windowSide
     ) {
-      const height = Math.min(windowSide, blocksOf(header.height) - top);
-      const width = Math.min(windowSide, blocksOf(header.width) - left);
-      const { margin, run } = options;
-      const y = blocks.around(top - margin, left - margin, height + 2 * margin, width + 2 * margin);
-      const place = stepPlace(header.step);
-      const made = await run({
-        y,
-        height: height + 2 * margin,
-        width: width + 2 * margin,
-        place,
-        step: stepValue(header.step),
-      });
-      paint(made, { top, left, height, width }, raster, region);
+      const wanted = windowOf(top, left, Math.min(rows, top + windowSide), Math.min(columns, left + windowSide));
+      const made = windowOf(
+        Math.max(0, top - ring),
+        Math.max(0, left - ring),
+        Math.min(rows, top + windowSide + ring),
+        Math.min(columns, left + windowSide + ring),
+      );
+      const [height, width] = [made.height + 2 * margin, made.width + 2 * margin];
+      const y = blocks.around(made.top - margin, made.left - margin, height, width);
+      const step = stepValue(header.step);
+      const blockPixels = await run({ y, height, width, place: stepPlace(header.step), step });
+      const area = { top: 0, left: 0, height: made.height * blockSide, width: made.width * blockSide };
+      const values = inRows(blockPixels, made, channels);
+      if (ring > 0) undoLapping(values, area, channels, inverse);
+      paint(values, made, wanted, raster, region);
     }
   }
   return { raster, header, lost: blocks.lost() };
@@ -109,22 +119,42 @@ interface Window {
   readonly width: number;
 }
 
-function paint(made: Float32Array, window: Window, raster: Raster, region: Region): void {
+const windowOf = (top: number, left: number, bottom: number, right: number): Window => ({
+  ...{ top, left },
+  height: bottom - top,
+  width: right - left,
+});
+
+/** Pixels of blocks [height, width, 8, 8, channels] → rows of pixels. */
+function inRows(blockPixels: Float32Array, { height, width }: Window, channels: number): Float32Array {
+  const line = blockSide * channels;
+  const out = new Float32Array(height * width * blockSide * line);
+  for (let row = 0, from = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      for (let y = 0; y < blockSide; y++, from += line) {
+        const to = ((row * blockSide + y) * width + column) * line;
+        out.set(blockPixels.subarray(from, from + line), to);
+      }
+    }
+  }
+  return out;
+}
+
+/** Rounds the wanted blocks of a window into the region. */
+function paint(values: Float32Array, made: Window, wanted: Window, raster: Raster, region: Region): void {
   const { channels } = raster;
   const data = raster.data as Uint8Array;
-  const size = blockSide * blockSide * channels;
-  const [top, left] = [window.top * blockSide - region.y, window.left * blockSide - region.x];
-  const lastY = Math.min(window.height * blockSide, raster.height - top);
-  const lastX = Math.min(window.width * blockSide, raster.width - left);
-  for (let y = Math.max(0, -top); y < lastY; y++) {
-    for (let x = Math.max(0, -left); x < lastX; x++) {
-      const block = (y >> 3) * window.width + (x >> 3);
-      const from = block * size + ((y & 7) * blockSide + (x & 7)) * channels;
-      const to = ((top + y) * raster.width + left + x) * channels;
-      for (let c = 0; c < channels; c++) {
-        const value = Math.round(made[from + c] as number);
-        data[to + c] = value < 0 ? 0 : Math.min(value, 255);
-      }
+  const line = made.width * blockSide * channels;
+  const firstY = Math.max(region.y, wanted.top * blockSide);
+  const firstX = Math.max(region.x, wanted.left * blockSide);
+  const lastY = Math.min(region.y + raster.height, (wanted.top + wanted.height) * blockSide);
+  const lastX = Math.min(region.x + raster.width, (wanted.left + wanted.width) * blockSide);
+  for (let y = firstY; y < lastY; y++) {
+    const from = (y - made.top * blockSide) * line + (firstX - made.left * blockSide) * channels;
+    const to = ((y - region.y) * raster.width + firstX - region.x) * channels;
+    for (let i = 0; i < (lastX - firstX) * channels; i++) {
+      const value = Math.round(values[from + i] as number);
+      data[to + i] = value < 0 ? 0 : Math.min(value, 255);
     }
   }
 }

@@ -28,11 +28,18 @@ export class CodedCrops extends DrawnCrops {
     const size = pictures.size(index);
     const outer = side + 2 * margin;
     const [y, x] = [placeOf(size.height, outer, margin, at, 1), placeOf(size.width, outer, margin, at, 3)];
-    const area = { top: y.start, left: x.start, height: y.length, width: x.length };
-    const raster = turned(await pictures.read(index, area), at(5, 2) === 1, at(6, 2) === 1);
+    // With the block beyond each side that lies inside of the picture, for lapping takes some of its pixels.
+    const [aroundY, aroundX] = [aroundOf(y, size.height), aroundOf(x, size.width)];
+    const area = { top: aroundY.start, left: aroundX.start, height: aroundY.length, width: aroundX.length };
+    const [isFlippedX, isFlippedY] = [at(5, 2) === 1, at(6, 2) === 1];
+    const raster = turned(await pictures.read(index, area), isFlippedX, isFlippedY);
     const step = steps[0] + at(7, steps[1] - steps[0] + 1);
     const shape = { height: Math.ceil(y.length / blockSide), width: Math.ceil(x.length / blockSide) };
-    const coefficients = analyse(codec, raster, { row: 0, column: 0, ...shape });
+    const first = {
+      row: isFlippedY ? aroundY.after : aroundY.before,
+      column: isFlippedX ? aroundX.after : aroundX.before,
+    };
+    const coefficients = analyse(codec, raster, { ...first, ...shape });
     const band = bandOf(codec, step);
     const { symbols } = quantiseTile(codec, band, coefficients, shape, { step });
     const values = dequantise(codec, band, symbols);
@@ -62,6 +69,13 @@ interface Place {
   readonly length: number;
   /** blocks of the crop before the picture's edge */
   readonly before: number;
+}
+
+/** A place with one block more on each side that has one. */
+function aroundOf({ start, length }: Place, pixels: number) {
+  const before = start >= blockSide ? 1 : 0;
+  const after = start + length + blockSide <= pixels ? 1 : 0;
+  return { start: start - before * blockSide, length: length + (before + after) * blockSide, before, after };
 }
 
 /** Where along one side: mostly inside, sometimes with its margin beyond an edge, as the edges of whole pictures are decoded. */

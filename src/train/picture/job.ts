@@ -8,7 +8,7 @@
 
 import type { NdArrays } from '../../base/ndarray.ts';
 import { coefficientsOf, type PictureCodec, pixelOffset } from '../../codec/picture/picture-codec.ts';
-import { coefficientScale } from '../../codec/picture/transform.ts';
+import { synthesisOf } from '../../codec/picture/synthesis.ts';
 import type { Pictures } from '../../data/dataset.ts';
 import { exportPictureOnnx } from '../../engine/export.ts';
 import type { EpochMetrics } from '../../jobspec/job.ts';
@@ -24,6 +24,8 @@ export interface TrainPictureOptions extends CropTraining {
   readonly model: ModelOf<'picture'>;
   /** of the training split */
   readonly pictures: Pictures;
+  /** fitted before; default: fitted to the pictures */
+  readonly codec?: PictureCodec;
 }
 
 export interface TrainedPictureModel {
@@ -47,7 +49,7 @@ export async function trainPicture(options: TrainPictureOptions): Promise<Traine
   const { training } = spec;
   const { pictures, heldOut, crops: held } = dividePictures(options.pictures, training);
   options.onProgress?.({ phase: 'codec', epoch: 0, epochs: training.epochs, step: 0, steps: 0, percent: 0 });
-  const codec = await fitCodec(pictures, () => signal?.throwIfAborted());
+  const codec = options.codec ?? (await fitCodec(pictures, () => signal?.throwIfAborted()));
 
   const { channels } = codec;
   const decoder = new PictureDecoder({ channels, coefficients: coefficientsOf(codec), ...model });
@@ -92,7 +94,3 @@ export async function trainPicture(options: TrainPictureOptions): Promise<Traine
     epochs: ended.progress.epochs,
   };
 }
-
-/** The transposed transform, as a 1 × 1 convolution: [1, 1, coefficients, pixels of a block]. */
-const synthesisOf = ({ analysis }: PictureCodec): Float32Array =>
-  Float32Array.from(analysis, (weight) => weight / coefficientScale);

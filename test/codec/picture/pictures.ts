@@ -4,9 +4,17 @@ import { createHash } from 'node:crypto';
 import { RandomStream } from '../../../src/base/random.ts';
 import { type Analysed, fitBand } from '../../../src/codec/picture/fit-bands.ts';
 import { fitTransform } from '../../../src/codec/picture/fit-transform.ts';
-import type { PictureChannels, PictureCodec } from '../../../src/codec/picture/picture-codec.ts';
+import { lappings } from '../../../src/codec/picture/lapping.ts';
+import {
+  coefficientsOf,
+  type PictureChannels,
+  type PictureCodec,
+  pixelOffset,
+} from '../../../src/codec/picture/picture-codec.ts';
 import { pictureCodecToBytes } from '../../../src/codec/picture/picture-codec-bytes.ts';
 import type { PictureProfile } from '../../../src/codec/picture/picture-frame.ts';
+import type { RunDecoder } from '../../../src/codec/picture/reconstruct.ts';
+import { synthesisOf } from '../../../src/codec/picture/synthesis.ts';
 import { analyse, blocksOf, type Raster } from '../../../src/codec/picture/transform.ts';
 
 export function picture(seed: number, width: number, height: number, channels: PictureChannels): Raster {
@@ -28,10 +36,14 @@ export function picture(seed: number, width: number, height: number, channels: P
   return { width, height, channels, data };
 }
 
-/** Fitted to four pictures, with bands at these steps. */
-export function fittedProfile(channels: PictureChannels, steps: readonly number[]): PictureProfile {
+/** Fitted to four pictures, with bands at these steps; default: lapped. */
+export function fittedProfile(
+  channels: PictureChannels,
+  steps: readonly number[],
+  lapping: Int16Array = lappings().at(-1) as Int16Array,
+): PictureProfile {
   const rasters = [1, 2, 3, 4].map((seed) => picture(seed, 96, 80, channels));
-  const transform = fitTransform(rasters, channels);
+  const transform = fitTransform(rasters, channels, lapping);
   const samples = rasters.map((raster): Analysed => {
     const shape = { width: blocksOf(raster.width), height: blocksOf(raster.height) };
     return { ...shape, coefficients: analyse(transform, raster, { row: 0, column: 0, ...shape }) };
@@ -43,17 +55,24 @@ export function fittedProfile(channels: PictureChannels, steps: readonly number[
   return { hash: createHash('sha256').update(pictureCodecToBytes(codec)).digest(), codec };
 }
 
-/** Pixels of symbols by the transposed transform alone, as a decoder without a network would have them. */
-export function synthesise({ analysis, channels }: PictureCodec, values: Float32Array, blocks: number): Float32Array {
-  const size = 64 * channels;
-  const pixels = new Float32Array(blocks * size);
-  for (let b = 0; b < blocks; b++) {
-    for (let k = 0; k < size; k++) {
-      const value = (values[b * size + k] as number) / 2 ** 14;
-      if (value === 0) continue;
-      for (let i = 0; i < size; i++)
-        pixels[b * size + i] = (pixels[b * size + i] as number) + value * (analysis[k * size + i] as number);
+/** The inverse transform alone in place of a decoder's network, which needs one block around each. */
+export function withoutNetwork(codec: PictureCodec): RunDecoder {
+  const synthesis = synthesisOf(codec);
+  const size = coefficientsOf(codec);
+  return async ({ y, height, width, step }) => {
+    const pixels = new Float32Array((height - 2) * (width - 2) * size).fill(pixelOffset);
+    for (let row = 1, to = 0; row < height - 1; row++) {
+      for (let column = 1; column < width - 1; column++, to += size) {
+        const from = (row * width + column) * size;
+        for (let k = 0; k < size; k++) {
+          const value = (y[from + k] as number) * step;
+          if (value === 0) continue;
+          for (let i = 0; i < size; i++) {
+            pixels[to + i] = (pixels[to + i] as number) + value * (synthesis[k * size + i] as number);
+          }
+        }
+      }
     }
-  }
-  return pixels;
+    return pixels;
+  };
 }

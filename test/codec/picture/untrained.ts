@@ -3,7 +3,7 @@
 import { buildPictureBundle } from '../../../src/bundle/picture.ts';
 import type { PictureChannels } from '../../../src/codec/picture/picture-codec.ts';
 import { coefficientsOf, pixelOffset } from '../../../src/codec/picture/picture-codec.ts';
-import { coefficientScale } from '../../../src/codec/picture/transform.ts';
+import { synthesisOf } from '../../../src/codec/picture/synthesis.ts';
 import { picturesInMemory } from '../../../src/data/pictures.ts';
 import { exportPictureOnnx } from '../../../src/engine/export.ts';
 import { initialise } from '../../../src/models/parameters.ts';
@@ -15,7 +15,7 @@ import { fittedProfile, picture } from './pictures.ts';
 export async function untrainedCodec(name: string, channels: PictureChannels): Promise<Publication> {
   const { codec } = fittedProfile(channels, [32]);
   const network = new PictureDecoder({ channels, coefficients: coefficientsOf(codec), maps: 8, layers: 1 });
-  const synthesis = Float32Array.from(codec.analysis, (weight) => weight / coefficientScale);
+  const synthesis = synthesisOf(codec);
   const fn = pictureDecoderFunction(network, initialise(network.parameters, 1), synthesis, pixelOffset);
   const decoder = exportPictureOnnx(fn, { producer: 'test', version: '0' });
   const pictures = picturesInMemory([picture(70, 64, 48, channels)], channels);
