@@ -1,11 +1,12 @@
 /**
- * `npm run fuzz:pictures`: a million damaged frames of pictures against the decoder. Writes picture-frames.md. `-- --count 10000 --seed 2`
+ * `npm run fuzz:pictures`: a million damaged frames of pictures against the decoder. Writes picture-frames.md. `-- --count 10000 --seed 2`,
+ * `--keep FILE`: what was counted so far, from which a campaign that was stopped goes on
  *
  * Every answer must be the picture, a picture whose lost parts are named, or a refusal with a code, in short time and without memory that
  * the frame's length does not justify. Anything else ends the campaign with an error.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,11 +20,15 @@ import { fittedProfile, picture } from '../test/codec/picture/pictures.ts';
 import { seeded } from '../test/codec/profiles.ts';
 
 const { values: options } = parseArgs({
-  options: { count: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    count: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: '1' },
+    keep: { type: 'string' },
+  },
 });
 const [count, seed] = [Number(options.count), Number(options.seed)];
 const maxPixels = 2 ** 20;
-const random = seeded(seed);
+let random = seeded(seed);
 const below = (n: number): number => Math.floor(random() * n);
 
 const vectors = JSON.parse(readFileSync(path.join(import.meta.dirname, '../docs/picture-vectors.json'), 'utf8'));
@@ -115,24 +120,48 @@ async function meet(tally: Tally, sent: Sent, bytes: Uint8Array): Promise<void> 
   tally.slowestMilliseconds = Math.max(tally.slowestMilliseconds, milliseconds);
 }
 
-const [cut, mutated, forged] = [newTally(), newTally(), newTally()];
-const began = performance.now();
+/** Everything that was counted so far. */
+interface Campaign {
+  /** of mutated frames */
+  done: number;
+  seconds: number;
+  /** bytes that the process grew by */
+  growth: number;
+  readonly cut: Tally;
+  readonly mutated: Tally;
+  readonly forged: Tally;
+}
+/** Mutated frames that are drawn from one seed. */
+const chunk = 20_000;
+const campaign: Campaign =
+  options.keep && existsSync(options.keep)
+    ? JSON.parse(readFileSync(options.keep, 'utf8'))
+    : { done: 0, seconds: 0, growth: 0, cut: newTally(), mutated: newTally(), forged: newTally() };
+const { cut, mutated, forged } = campaign;
 const before = process.memoryUsage.rss();
-let peak = before;
-for (const sent of corpus) {
-  for (let length = 0; length < sent.frame.length; length++) await meet(cut, sent, sent.frame.subarray(0, length));
-}
-for (let i = 0; i < count; i++) {
-  const sent = corpus[below(corpus.length)] as Sent;
-  await meet(mutated, sent, damaged(sent.frame));
-  // What nobody would send by accident: symbols that are no symbols, with checksums that fit them.
-  if (i % 10 === 0) {
-    const payloads = sent.payloads.map((payload) => (random() < 0.5 ? payload : damaged(payload)));
-    await meet(forged, sent, writePictureFrame(sent.profile.hash, sent.head, payloads));
+if (campaign.done === 0) {
+  for (const sent of corpus) {
+    for (let length = 0; length < sent.frame.length; length++) await meet(cut, sent, sent.frame.subarray(0, length));
   }
-  if (i % 1000 === 0) peak = Math.max(peak, process.memoryUsage.rss());
 }
-const seconds = (performance.now() - began) / 1000;
+while (campaign.done < count) {
+  const began = performance.now();
+  random = seeded(seed * 1_000_003 + campaign.done / chunk);
+  const size = Math.min(chunk, count - campaign.done);
+  for (let i = 0; i < size; i++) {
+    const sent = corpus[below(corpus.length)] as Sent;
+    await meet(mutated, sent, damaged(sent.frame));
+    // What nobody would send by accident: symbols that are no symbols, with checksums that fit them.
+    if (i % 10 === 0) {
+      const payloads = sent.payloads.map((payload) => (random() < 0.5 ? payload : damaged(payload)));
+      await meet(forged, sent, writePictureFrame(sent.profile.hash, sent.head, payloads));
+    }
+    if (i % 1000 === 0) campaign.growth = Math.max(campaign.growth, process.memoryUsage.rss() - before);
+  }
+  campaign.done += size;
+  campaign.seconds += (performance.now() - began) / 1000;
+  if (options.keep) writeFileSync(options.keep, JSON.stringify(campaign));
+}
 
 const number = (value: number): string => value.toLocaleString('en');
 function row(title: string, { frames, outcomes, slowestMilliseconds }: Tally): string {
@@ -143,8 +172,8 @@ function row(title: string, { frames, outcomes, slowestMilliseconds }: Tally): s
 }
 const text = `# Damaged frames of pictures
 
-Written by \`npm run fuzz:pictures -- --count ${count} --seed ${seed}\`: ${Math.round(seconds)} s on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}.
-The process grew by at most ${Math.round((peak - before) / 2 ** 20)} MiB. ${corpus.length} frames of pictures of 8 × 8 to 70 × 33 pixels, grey and in colour, with 1 to 15 tiles, are damaged in turn;
+Written by \`npm run fuzz:pictures -- --count ${count} --seed ${seed}\`: ${Math.round(campaign.seconds)} s on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}.
+The process grew by at most ${Math.round(campaign.growth / 2 ** 20)} MiB. ${corpus.length} frames of pictures of 8 × 8 to 70 × 33 pixels, grey and in colour, with 1 to 15 tiles, are damaged in turn;
 the network behind them is left out. Any other outcome than a picture or a refusal with a code ends the campaign with an error.
 
 | | frames | outcomes | slowest, ms |

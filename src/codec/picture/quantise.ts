@@ -15,7 +15,7 @@ import {
   shiftClasses,
   stepUnits,
 } from './picture-codec.ts';
-import { codedCount, Predictor, type TileSymbols } from './tile-coder.ts';
+import { Predictor, type TileSymbols } from './tile-coder.ts';
 import { coefficientScale } from './transform.ts';
 
 /** Squared error, in units of the squared step, that one bit is worth. Chosen on BSDS500 val: bench/photos.md. */
@@ -92,10 +92,18 @@ export function quantiseTile(
   shape: { readonly width: number; readonly height: number },
   { step, trade = defaultTrade }: QuantiseOptions,
 ): TileSymbols {
-  const tile = { ...shape, symbols: new Int16Array(coefficients.length) };
+  const symbols = new Int16Array(coefficients.length);
   const unit = (stepUnits(step) * coefficientScale) / 16;
-  if (trade === 0) roundAll(codec, coefficients, unit, tile.symbols);
-  else new Search(codec, band, coefficients, unit, trade, tile).run();
+  if (trade === 0) {
+    roundAll(codec, coefficients, unit, symbols);
+    return { ...shape, symbols };
+  }
+  const contexts = {
+    tables: new Uint8Array(coefficients.length),
+    countLevels: new Uint8Array(shape.width * shape.height),
+  };
+  const tile = { ...shape, symbols, contexts };
+  new Search(codec, band, coefficients, unit, trade, tile).run();
   return tile;
 }
 
@@ -124,12 +132,13 @@ class Search {
   readonly #coefficients: Int32Array;
   readonly #unit: number;
   readonly #trade: number;
-  readonly #tile: TileSymbols;
+  readonly #tile: Required<TileSymbols>;
   readonly #size: number;
   readonly #add: Float64Array;
   readonly #costs: BandCosts;
   readonly #contexts: TileContexts;
   readonly #predictor: Predictor;
+  readonly #isPredicted: Uint8Array;
   /** of the block: cost of coding each coefficient, and of leaving it at what is predicted */
   readonly #coded: Float64Array;
   readonly #left: Float64Array;
@@ -140,7 +149,7 @@ class Search {
     coefficients: Int32Array,
     unit: number,
     trade: number,
-    tile: TileSymbols,
+    tile: Required<TileSymbols>,
   ) {
     this.#codec = codec;
     this.#band = band;
@@ -153,39 +162,59 @@ class Search {
     this.#costs = BandCosts.of(band);
     this.#contexts = new TileContexts(codec, band, tile.width);
     this.#predictor = new Predictor(codec, tile);
+    this.#isPredicted = new Uint8Array(this.#size);
+    for (const { coefficient } of codec.predictions) this.#isPredicted[coefficient] = 1;
     this.#coded = new Float64Array(this.#size);
     this.#left = new Float64Array(this.#size + 1);
   }
 
   run(): void {
-    const { symbols, height, width } = this.#tile;
-    roundAll(this.#codec, this.#coefficients, this.#unit, symbols);
-    for (let row = 0, at = 0; row < height; row++) {
-      for (let column = 0; column < width; column++, at += this.#size) this.#block(row, column, at);
+    const { height, width } = this.#tile;
+    for (let row = 0, block = 0, at = 0; row < height; row++) {
+      for (let column = 0; column < width; column++, block++, at += this.#size) this.#block(row, column, block, at);
     }
   }
 
-  #block(row: number, column: number, at: number): void {
+  #block(row: number, column: number, block: number, at: number): void {
     const contexts = this.#contexts;
-    const { symbols } = this.#tile;
+    const { symbols, contexts: found } = this.#tile;
     this.#predictor.at(row, column);
     const predicted = this.#predictor.values;
     const expected = countLevelOf(contexts.expectedCount());
-    const most = codedCount(symbols, at, this.#size, predicted);
+    found.countLevels[block] = expected;
+    const most = this.#mostCoded(at, predicted);
     contexts.begin(most);
     for (let k = 0; k < most; k++) this.#choose(k, at + k, predicted[k] as number);
     const count = this.#cut(at, most, expected, predicted);
+    for (const { coefficient: k } of this.#codec.predictions) if (k >= count) symbols[at + k] = predicted[k] as number;
     if (count < most) {
       for (let k = count; k < most; k++) symbols[at + k] = predicted[k] as number;
       contexts.begin(count);
-      for (let k = 0; k < count; k++) contexts.set(k, (symbols[at + k] as number) - (predicted[k] as number));
+      for (let k = 0; k < count; k++) {
+        found.tables[at + k] = contexts.tableOf(k);
+        contexts.set(k, (symbols[at + k] as number) - (predicted[k] as number));
+      }
     }
     contexts.end();
+  }
+
+  /** The number of coefficients up to the last one that plain rounding does not leave at what is predicted. */
+  #mostCoded(at: number, predicted: Int32Array): number {
+    const coefficients = this.#coefficients;
+    const least = (1 - roundUp) * this.#unit;
+    for (let k = this.#size - 1; k >= 0; k--) {
+      const value = coefficients[at + k] as number;
+      if (this.#isPredicted[k] === 0) {
+        if (value >= least || value <= -least) return k + 1;
+      } else if (Math.round(value / this.#unit) !== predicted[k]) return k + 1;
+    }
+    return 0;
   }
 
   /** The cheaper one of the two symbols nearest to a coefficient. */
   #choose(k: number, at: number, predicted: number): void {
     const table = this.#contexts.tableOf(k);
+    this.#tile.contexts.tables[at] = table;
     const value = (this.#coefficients[at] as number) / this.#unit;
     const magnitude = value < 0 ? -value : value;
     const near = Math.round(magnitude);

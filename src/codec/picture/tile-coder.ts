@@ -14,6 +14,14 @@ export interface TileSymbols {
   readonly width: number;
   readonly height: number;
   readonly symbols: Int16Array;
+  /** as the search for symbols found them; absent: see `contextsOf` */
+  readonly contexts?: SymbolContexts;
+}
+
+/** Which table each coded symbol is coded with, and each block's count. */
+export interface SymbolContexts {
+  readonly tables: Uint8Array;
+  readonly countLevels: Uint8Array;
 }
 
 /** Predicted coefficients of a block from the decoded blocks around it. */
@@ -64,25 +72,46 @@ export function codedCount(symbols: Int16Array, at: number, size: number, predic
   return count;
 }
 
+function contextsOf(codec: PictureCodec, band: Band, tile: TileSymbols): SymbolContexts {
+  const { width, height, symbols } = tile;
+  const size = coefficientsOf(codec);
+  const contexts = new TileContexts(codec, band, width);
+  const predictor = new Predictor(codec, tile);
+  const predicted = predictor.values;
+  const tables = new Uint8Array(symbols.length);
+  const countLevels = new Uint8Array(width * height);
+  for (let row = 0, block = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, block++, at += size) {
+      predictor.at(row, column);
+      const count = codedCount(symbols, at, size, predicted);
+      countLevels[block] = countLevelOf(contexts.expectedCount());
+      contexts.begin(count);
+      for (let k = 0; k < count; k++) {
+        tables[at + k] = contexts.tableOf(k);
+        contexts.set(k, (symbols[at + k] as number) - (predicted[k] as number));
+      }
+      contexts.end();
+    }
+  }
+  return { tables, countLevels };
+}
+
 export function encodeTile(codec: PictureCodec, band: Band, tile: TileSymbols): Uint8Array {
   const { width, height, symbols } = tile;
   const size = coefficientsOf(codec);
   const coder = new RangeEncoder();
-  const contexts = new TileContexts(codec, band, width);
+  const { tables, countLevels } = tile.contexts ?? contextsOf(codec, band, tile);
   const predictor = new Predictor(codec, tile);
   const predicted = predictor.values;
-  for (let row = 0, at = 0; row < height; row++) {
-    for (let column = 0; column < width; column++, at += size) {
+  for (let row = 0, block = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, block++, at += size) {
       predictor.at(row, column);
       const count = codedCount(symbols, at, size, predicted);
-      encodeCount(coder, band, countLevelOf(contexts.expectedCount()), count);
-      contexts.begin(count);
+      encodeCount(coder, band, countLevels[block] as number, count);
       for (let k = 0; k < count; k++) {
         const value = (symbols[at + k] as number) - (predicted[k] as number);
-        (band.tables[contexts.tableOf(k)] as Band['tables'][number]).encode(coder, value);
-        contexts.set(k, value);
+        (band.tables[tables[at + k] as number] as Band['tables'][number]).encode(coder, value);
       }
-      contexts.end();
     }
   }
   return coder.finish();

@@ -109,15 +109,16 @@ function fillPlane(
   const weight = (c: number): number => (c < channels ? (colours[axis * channels + c] as number) : 0);
   const [w0, w1, w2, w3] = [weight(0), weight(1), weight(2), weight(3)];
   const offset = rounding(colourShift) - pixelOffset * (w0 + w1 + w2 + w3);
-  for (let y = 0, i = 0; y < window.height; y++) {
-    const line = Math.min(window.top + y, height - 1) * width;
-    for (let x = 0; x < window.width; x++, i++) {
-      const pixel = (line + Math.min(window.left + x, width - 1)) * stride;
+  const inside = Math.max(0, Math.min(window.width, width - window.left));
+  for (let y = 0, i = 0; y < window.height; y++, i += window.width) {
+    let pixel = (Math.min(window.top + y, height - 1) * width + window.left) * stride;
+    for (let x = 0; x < inside; x++, pixel += stride) {
       let sum = offset + w0 * (data[pixel] as number);
       if (channels > 1) sum += w1 * (data[pixel + 1] as number) + w2 * (data[pixel + 2] as number);
       if (channels > 3) sum += w3 * (data[pixel + 3] as number);
-      plane[i] = sum >> colourShift;
+      plane[i + x] = sum >> colourShift;
     }
+    plane.fill(plane[i + inside - 1] as number, i + inside, i + window.width);
   }
 }
 
