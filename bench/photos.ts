@@ -4,7 +4,7 @@
  * pictures in place of folders, laid on white.
  *
  *   --epochs 12   --maps 96   --layers 2   --crop 16   --crops 2048   --threads 1   --keep DIR: where the model is kept and found again, and where a
- *   training that was stopped goes on   --limit n: of the pictures for testing   --out FILE
+ *   training and measurements that were stopped go on   --limit n: of the pictures for testing   --out FILE
  */
 
 import { createHash } from 'node:crypto';
@@ -18,6 +18,7 @@ import { pictureCodecFromBytes } from '../src/codec/picture/picture-codec-bytes.
 import { resolveJobSpec } from '../src/jobspec/resolve.ts';
 import { builtInPictures } from './photos/built-in.ts';
 import { bdRate, type Curve, loadPictures, otherCurves, type Point, rateAt } from './photos/rate-distortion.ts';
+import { rememberIn } from './photos/remember.ts';
 import { kept, train } from './photos/training.ts';
 
 const { values: options } = parseArgs({
@@ -78,21 +79,23 @@ const hash = createHash('sha256').update(model.decoder).update(model.codec).dige
 const profile = { hash, codec: pictureCodecFromBytes(model.codec) };
 const { run, dispose } = openPictureDecoder(model.decoder, profile.codec);
 const points: Point[] = [];
-let codingSeconds = 0;
+const resultFile = options.keep === undefined ? undefined : path.join(options.keep, 'results.json');
+const testSet = `${testName} ${test.length}`;
+const remember = rememberIn(resultFile, `${testSet} ${hash.toString('hex')}`);
 for (const step of qualitySteps.filter((_, i) => i >= 2 && i <= 13)) {
-  const began = performance.now();
-  const measured: Awaited<ReturnType<typeof measure>>[] = [];
-  for (const raster of test) measured.push(await measure(profile, raster, { margin: model.facts.margin, run, step }));
-  codingSeconds += (performance.now() - began) / 1000;
-  const mean = (pick: (m: (typeof measured)[number]) => number) =>
-    measured.reduce((sum, m) => sum + pick(m), 0) / measured.length;
-  const point = { bpp: mean(({ bpp }) => bpp), psnr: mean(({ psnr }) => psnr) };
+  const point = await remember(`step ${step}`, async () => {
+    const measured: Awaited<ReturnType<typeof measure>>[] = [];
+    for (const raster of test) measured.push(await measure(profile, raster, { margin: model.facts.margin, run, step }));
+    const mean = (pick: (m: (typeof measured)[number]) => number) =>
+      measured.reduce((sum, m) => sum + pick(m), 0) / measured.length;
+    return { bpp: mean(({ bpp }) => bpp), psnr: mean(({ psnr }) => psnr) };
+  });
   console.log('step', step, point);
   points.push(point);
 }
 dispose();
 const ours: Curve = { name: 'Hourglass', points };
-const others = await otherCurves(test);
+const others = await otherCurves(test, rememberIn(resultFile, testSet));
 const webp = others.find(({ name }) => name.startsWith('WebP')) as Curve;
 
 const two = (value: number): string => `${value > 0 ? '+' : ''}${value.toFixed(1)} %`;
@@ -130,5 +133,4 @@ ${rows.join('\n')}
 ${[ours, ...others].map(({ name, points }) => `| ${name} | ${points.map(({ bpp, psnr }) => `${bpp.toFixed(3)} → ${psnr.toFixed(2)}`).join(', ')} |`).join('\n')}
 ${more}`;
 console.log(text);
-console.log('coding and decoding, seconds a picture:', (codingSeconds / points.length / test.length).toFixed(2));
 writeFileSync(options.out, text);

@@ -3,6 +3,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { psnrOf } from '../../src/bundle/picture.ts';
 import type { Raster } from '../../src/codec/picture/transform.ts';
+import type { Remember } from './remember.ts';
 
 export interface Point {
   /** bits a pixel, mean over the pictures */
@@ -105,21 +106,24 @@ const codecs: readonly { readonly name: string; readonly qualities: readonly num
   { name: 'JPEG XL', qualities: [30, 45, 60, 75, 85, 92], encode: (p, quality) => p.jxl({ quality }) },
 ];
 
-/** Curves of the codecs that this build of sharp has. */
-export async function otherCurves(pictures: readonly Raster[], without: readonly string[] = []): Promise<Curve[]> {
+/** Curves of the codecs that this build of sharp has. `remember`: see remember.ts */
+export async function otherCurves(pictures: readonly Raster[], remember: Remember): Promise<Curve[]> {
   const curves: Curve[] = [];
   for (const { name, qualities, encode } of codecs) {
-    if (without.includes(name)) continue;
-    const points: Point[] = [];
     try {
-      for (const quality of qualities) points.push(await measureAll(pictures, (picture) => encode(picture, quality)));
+      const points = await remember(name, async () => {
+        const measured: Point[] = [];
+        for (const quality of qualities) {
+          measured.push(await measureAll(pictures, (picture) => encode(picture, quality)));
+        }
+        return measured;
+      });
+      curves.push({ name, points });
     } catch (error) {
       console.log(
         `${name}: not in this build of sharp (${error instanceof Error ? error.message.split('\n')[0] : error})`,
       );
-      continue;
     }
-    curves.push({ name, points });
   }
   return curves;
 }

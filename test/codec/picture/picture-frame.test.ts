@@ -10,6 +10,7 @@ import { encodePicture, openPictureFrame } from '../../../src/codec/picture/pict
 import { parsePictureHeader, tilesOf } from '../../../src/codec/picture/picture-header.ts';
 import { quantiseTile } from '../../../src/codec/picture/quantise.ts';
 import { reconstruct } from '../../../src/codec/picture/reconstruct.ts';
+import { encodeTile } from '../../../src/codec/picture/tile-coder.ts';
 import { analyse } from '../../../src/codec/picture/transform.ts';
 import { fittedProfile, picture, withoutNetwork } from './pictures.ts';
 
@@ -125,6 +126,21 @@ describe('encoding', () => {
     for (let i = 0; i < 200 * 100; i++) wide.set(raster.data.subarray(3 * i, 3 * i + 3), 4 * i);
     const { frame } = encodePicture(colour, { ...raster, channels: 4, data: wide }, { step: 30 });
     expect(frame).toEqual(encodePicture(colour, raster, { step: 30 }).frame);
+  });
+});
+
+describe('the search for cheap symbols', () => {
+  it.each([gray, colour])('notes the tables that a reader will find', ({ codec }) => {
+    const raster = picture(7, 200, 100, codec.channels);
+    const area = { row: 0, column: 0, width: 25, height: 13 };
+    for (const step of [16, 32, 48]) {
+      const band = bandOf(codec, step);
+      const { contexts, ...tile } = quantiseTile(codec, band, analyse(codec, raster, area), area, { step });
+      expect(contexts).toBeDefined();
+      expect(encodeTile(codec, band, { ...tile, ...(contexts && { contexts }) })).toEqual(
+        encodeTile(codec, band, tile),
+      );
+    }
   });
 });
 
