@@ -67,7 +67,8 @@ function pictureMemory(model: PictureModel, training: TrainingSpec, { shape }: D
   const weights = float * count * copies(training.optimizer);
   const blocks = (crop + 2 * (layers + 1)) ** 2;
   const activations = float * training.batchSize * blocks * 2 * (4 * coefficients + 3 * layers * maps);
-  const data = windowBytes;
+  // pictures as they are read, and the symbols of crops
+  const data = 2 * windowBytes;
   return { weights, activations, data, evaluation: 0, total: weights + activations + data };
 }
 

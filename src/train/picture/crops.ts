@@ -17,13 +17,14 @@ export interface CropOptions extends CropLayout, DrawnFrom {
 /** Rows of crops as the decoder's network is trained on them. */
 export class CodedCrops extends DrawnCrops {
   readonly #options: CropOptions;
+  readonly #symbols = new SparseSymbols();
 
   constructor(options: CropOptions) {
     super(options, cropRowSize(options));
     this.#options = options;
   }
 
-  protected async crop(pictures: Pictures, index: number, at: Draw, out: Float32Array): Promise<void> {
+  protected async crop(pictures: Pictures, index: number, at: Draw, out: Float32Array, row: number): Promise<void> {
     const { side, margin, codec, steps } = this.#options;
     const size = pictures.size(index);
     const outer = side + 2 * margin;
@@ -41,7 +42,9 @@ export class CodedCrops extends DrawnCrops {
     };
     const coefficients = analyse(codec, raster, { ...first, ...shape });
     const band = bandOf(codec, step);
-    const { symbols } = quantiseTile(codec, band, coefficients, shape, { step });
+    const symbols =
+      this.#symbols.read(row, coefficients.length) ?? quantiseTile(codec, band, coefficients, shape, { step }).symbols;
+    this.#symbols.keep(row, symbols);
     const values = dequantise(codec, band, symbols);
     const K = coefficientsOf(codec);
     const unit = (stepUnits(step) * coefficientScale) / 16;
@@ -60,6 +63,39 @@ export class CodedCrops extends DrawnCrops {
       }
     }
     out[to] = stepPlace(step);
+  }
+}
+
+/** Bytes of the symbols that are kept from one epoch to the next. */
+const keptBytes = 2 ** 27;
+/** Magnitudes that fit beside a place. */
+const mostKept = 2 ** 13;
+
+/** Symbols of crops, for looking for them takes longer than anything else of a crop. Most are zero, so only the others are kept. */
+class SparseSymbols {
+  readonly #known = new Map<number, Int32Array>();
+  #bytes = 0;
+
+  keep(row: number, symbols: Int16Array): void {
+    if (this.#known.has(row)) return;
+    const found: number[] = [];
+    for (let i = 0; i < symbols.length; i++) {
+      const symbol = symbols[i] as number;
+      if (symbol === 0) continue;
+      if (symbol >= mostKept || symbol <= -mostKept || i >= 2 ** 18) return;
+      found.push((i << 14) | (symbol + mostKept));
+    }
+    if (this.#bytes + 4 * found.length > keptBytes) return;
+    this.#bytes += 4 * found.length;
+    this.#known.set(row, Int32Array.from(found));
+  }
+
+  read(row: number, length: number): Int16Array | undefined {
+    const known = this.#known.get(row);
+    if (!known) return undefined;
+    const symbols = new Int16Array(length);
+    for (const packed of known) symbols[packed >>> 14] = (packed & (2 * mostKept - 1)) - mostKept;
+    return symbols;
   }
 }
 

@@ -48,12 +48,12 @@ export abstract class DrawnCrops implements Split {
       const at: Draw = (n, below) => Math.min(below - 1, Math.floor((draws[n] as number) * below));
       // held-out crops go evenly over their pictures
       const index = isTraining ? at(0, pictures.length) : (row - training.crops) % pictures.length;
-      await this.crop(pictures, index, at, out.subarray(i * this.rowSize, (i + 1) * this.rowSize));
+      await this.crop(pictures, index, at, out.subarray(i * this.rowSize, (i + 1) * this.rowSize), row);
     }
   }
 
   /** Fills a row from a picture. */
-  protected abstract crop(pictures: Pictures, index: number, at: Draw, out: Float32Array): Promise<void>;
+  protected abstract crop(pictures: Pictures, index: number, at: Draw, out: Float32Array, row: number): Promise<void>;
 }
 
 /** A picture mirrored left to right, top to bottom, or both. */
