@@ -83,6 +83,7 @@ function Header({ section, info }: { section: string; info: Info | undefined }) 
       <nav aria-label="Pages">
         {Object.entries(titles).map(([name, title]) => link(name, title))}
         {info?.pages.includes('demo') && <a href="demo">Demo</a>}
+        {info?.pages.includes('demo') && <a href="photos">Photographs</a>}
         {link('api', 'API')}
       </nav>
     </header>

@@ -1,5 +1,9 @@
 /** Numbers, times and sizes as people read them. */
 
+import type { DatasetInfo } from '../sdk/index.ts';
+
+type Counted = Pick<DatasetInfo, 'shape' | 'sizes' | 'ratings' | 'documents' | 'series' | 'pairs'>;
+
 export function ago(iso: string | undefined, now = Date.now()): string {
   if (iso === undefined) return '–';
   const seconds = (now - Date.parse(iso)) / 1000;
@@ -36,3 +40,23 @@ export const shapeText = (shape: readonly number[]): string => shape.join(' × '
 
 export const time = (iso: string | undefined): string =>
   iso === undefined ? '–' : new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** What one row of a data set is, with its unit: `28 × 28 × 1`, `any size, up to 481 × 481`, `96 steps`, `1,574 words`. */
+export function rowText({ shape, sizes, ratings, documents, series, pairs }: Counted): string {
+  const [first = 0, second = 1] = shape;
+  if (sizes === 'mixed') return `any size, up to ${first} × ${second}`;
+  if (ratings) return `${number(first)} items`;
+  if (documents) return `${number(first)} words`;
+  if (series) return `${number(first)} steps${second > 1 ? ` of ${second} channels` : ''}`;
+  if (pairs) return `${pairs.sourceLength} → ${pairs.targetLength} symbols`;
+  return shape.length === 1 ? `${number(first)} ${first === 1 ? 'value' : 'values'}` : shapeText(shape);
+}
+
+/** What rows of a data set are called. */
+export function rowsName({ shape, sizes, ratings, documents, series, pairs }: Counted): string {
+  if (ratings) return 'people';
+  if (documents) return 'documents';
+  if (series) return 'series';
+  if (pairs) return 'pairs';
+  return sizes === 'mixed' || shape.length === 3 ? 'pictures' : 'rows';
+}

@@ -1,6 +1,7 @@
 /** Figures of a version by their names in the manifest, such as `test.pca.psnr`: what they are called, and which is better. */
 
 import type { Manifest } from '../sdk/index.ts';
+import { number } from './format.ts';
 
 export interface Figure {
   readonly name: string;
@@ -18,11 +19,16 @@ const scores: Readonly<Record<string, readonly [label: string, better: Figure['b
   psnrOfMean: ['PSNR of the mean error, dB', 'more'],
   bce: ['cross-entropy, nats', 'less'],
   loss: ['loss', 'less'],
+  error: ['share classified wrongly', 'less'],
+  nll: ['negative log-likelihood, nats', 'less'],
+  bpp: ['bits a pixel', 'less'],
+  bytes: ['bytes of a row, estimated', 'less'],
   accuracy: ['accuracy', 'more'],
   f1: ['F1 of anomalies', 'more'],
   precision: ['precision of anomalies', 'more'],
   recall: ['recall of anomalies', 'more'],
   auroc: ['AUROC of anomalies', 'more'],
+  falseAlarms: ['false alarms', 'less'],
   wer: ['sources translated wrongly', 'less'],
   per: ['symbols wrong', 'less'],
   seriesRmse: ['RMSE, standard deviations', 'less'],
@@ -31,6 +37,15 @@ const scores: Readonly<Record<string, readonly [label: string, better: Figure['b
   mae: ['mean absolute error of ratings', 'less'],
   recall20: ['recall at 20', 'more'],
   ndcg100: ['NDCG at 100', 'more'],
+  precision10: ['of the 10 nearest, of the same class', 'more'],
+  npmi: ['coherence of the topics (NPMI)', 'more'],
+  diversity: ['different words among the topics', 'more'],
+  perplexity: ['perplexity of a word', 'less'],
+  nats: ['nats of a document', 'less'],
+  words: ['words of a document', 'neither'],
+  wrong: ['sources translated wrongly, greedily', 'less'],
+  reconstruction: ['part of the reconstruction', 'less'],
+  forecast: ['part of the forecast', 'less'],
 };
 
 /** The part of a name before its last dot. What is measured of something else than the model is `beside` it. */
@@ -46,6 +61,19 @@ const subjects: Readonly<Record<string, { readonly group: string; readonly note?
   'test.mean': { group: 'Test rows', note: 'mean of the training', beside: true },
   'test.lastValue': { group: 'Test rows', note: 'last value', beside: true },
   'test.seasonal': { group: 'Test rows', note: 'season before', beside: true },
+  'test.tfidf': { group: 'Test rows', note: 'TF-IDF', beside: true },
+  'test.lsa': { group: 'Test rows', note: 'latent semantic analysis', beside: true },
+  'test.chance': { group: 'Test rows', note: 'by chance', beside: true },
+  'test.damaged': { group: 'Test rows', note: 'damaged, not restored', beside: true },
+  topics: { group: 'Test rows' },
+  'test.document': { group: 'Test rows' },
+  'test.classifier': { group: 'Test rows', note: 'classifier' },
+  'test.probe': { group: 'Test rows', note: 'linear probe of the codes' },
+  'test.neighbours': { group: 'Test rows', note: 'nearest neighbours of the codes' },
+  'test.reconstruction': { group: 'Test rows', note: 'as trained' },
+  'test.bound': { group: 'Test rows', note: 'evidence bound' },
+  'test.series': { group: 'Test rows', note: 'as trained' },
+  'test.pairs': { group: 'Test rows', note: 'as trained' },
   'test.ease': { group: 'Test rows', note: 'EASE', beside: true },
   'test.denoised': { group: 'Noisy test rows' },
   'test.noisy': { group: 'Noisy test rows', note: 'not cleaned', beside: true },
@@ -54,6 +82,18 @@ const subjects: Readonly<Record<string, { readonly group: string; readonly note?
 
 const single: Readonly<Record<string, Figure>> = {
   parameters: { name: 'parameters', group: 'Training', label: 'weights', better: 'neither' },
+  'restorer.macPerPixel': {
+    name: 'restorer.macPerPixel',
+    group: 'Training',
+    label: 'multiply-adds a pixel',
+    better: 'neither',
+  },
+  'decoder.macPerPixel': {
+    name: 'decoder.macPerPixel',
+    group: 'Training',
+    label: 'multiply-adds a pixel, decoding',
+    better: 'neither',
+  },
   'train.seconds': { name: 'train.seconds', group: 'Training', label: 'training, seconds', better: 'neither' },
   'train.loss': { name: 'train.loss', group: 'Training', label: 'loss, training rows', better: 'neither' },
   'heldOut.loss': { name: 'heldOut.loss', group: 'Training', label: 'loss, held-out rows', better: 'neither' },
@@ -93,6 +133,67 @@ export function aheadOfPca({ metrics }: Pick<Manifest, 'metrics'>): number | und
       ? [metrics['test.psnr'], metrics['test.pca.psnr']]
       : [metrics['test.denoised.psnr'], metrics['test.pcaDenoised.psnr']];
   return own === undefined || pca === undefined ? undefined : own - pca;
+}
+
+interface Headline {
+  /** the figure that models of this kind are judged by */
+  readonly own: string;
+  /** the same of what the model is compared with */
+  readonly beside?: string | undefined;
+}
+
+/** The first figure to look at, by what a model is for; undefined where nothing was measured. */
+export function headlineOf({ metrics }: Pick<Manifest, 'metrics'>): Headline | undefined {
+  const shown = (name: string, write: (value: number) => string): string | undefined =>
+    metrics[name] === undefined ? undefined : write(metrics[name]);
+  const headline = (own: string, write: (value: number) => string, other = '', otherWrite = write) => {
+    const value = shown(own, write);
+    return value === undefined ? undefined : { own: value, beside: shown(other, otherWrite) };
+  };
+  const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+  return (
+    headline(
+      'test.damaged.psnr',
+      () => `${number(metrics['test.psnr'])} dB`,
+      'test.damaged.psnr',
+      (damaged) => `damaged ${number(damaged)} dB`,
+    ) ??
+    headline('test.denoised.psnr', (psnr) => `${number(psnr)} dB denoised`) ??
+    headline('test.psnr', (psnr) => `${number(psnr)} dB`) ??
+    headline(
+      'test.rmse',
+      (rmse) => `RMSE ${number(rmse)}`,
+      'test.biases.rmse',
+      (rmse) => `biases alone ${number(rmse)}`,
+    ) ??
+    headline(
+      'test.recall20',
+      (recall) => `recall at 20 ${percent(recall)}`,
+      'test.popularity.recall20',
+      (recall) => `popularity ${percent(recall)}`,
+    ) ??
+    headline(
+      'test.f1',
+      (f1) => `F1 ${f1.toFixed(3)}`,
+      'test.pca.f1',
+      (f1) => `PCA ${f1.toFixed(3)}`,
+    ) ??
+    headline(
+      'test.seriesRmse',
+      (rmse) => `RMSE ${number(rmse)} σ`,
+      'test.mean.seriesRmse',
+      (rmse) => `mean series ${number(rmse)} σ`,
+    ) ??
+    headline(
+      'test.precision10',
+      (share) => `nearest alike ${percent(share)}`,
+      'test.tfidf.precision10',
+      (share) => `TF-IDF ${percent(share)}`,
+    ) ??
+    headline('topics.npmi', (npmi) => `NPMI ${npmi.toFixed(3)}`) ??
+    headline('test.wer', (wrong) => `right ${percent(1 - wrong)}`) ??
+    headline('heldOut.psnr', (psnr) => `${number(psnr)} dB`)
+  );
 }
 
 /** `+3.3 dB`, with a true minus sign */

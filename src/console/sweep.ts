@@ -10,6 +10,12 @@ export const parameterName = (pointer: string): string =>
     .join(' ')
     .replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
 
+/** `code 16, optimizer learning rate 0.01` */
+export const parametersText = (parameters: Readonly<Record<string, unknown>>): string =>
+  Object.entries(parameters)
+    .map(([pointer, value]) => `${parameterName(pointer)} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+
 export const hasEnded = (state: string): boolean => ['succeeded', 'failed', 'cancelled'].includes(state);
 
 export function lossOf({ trials }: SweepView): number | undefined {

@@ -1,9 +1,7 @@
 /** What a client may do to data sets: the one way for every transport. */
 
 import { type Static, Type } from 'typebox';
-import { HourglassError } from '../base/errors.ts';
-import { sizeOf } from '../base/ndarray.ts';
-import type { DatasetInfo, DatasetStore, SplitName, Upload, UploadPart } from '../data/dataset.ts';
+import type { DatasetInfo, DatasetStore, Upload, UploadPart } from '../data/dataset.ts';
 import { UploadOptions } from '../data/upload.ts';
 import { Name } from '../jobspec/job.ts';
 import { supported } from '../jobspec/schema-check.ts';
@@ -53,73 +51,6 @@ export async function createDataset(
 async function* timed(parts: Upload['parts'], stallMs: number): AsyncGenerator<UploadPart> {
   const all = Symbol.asyncIterator in parts ? withoutPauses(parts, stallMs) : parts;
   for await (const part of all) yield { ...part, content: withoutPauses(part.content, stallMs) };
-}
-
-/** values that one look at rows may take */
-const maxValues = 1_000_000;
-
-export interface RowsWanted {
-  readonly split: SplitName;
-  readonly offset: number;
-  readonly limit: number;
-}
-
-export interface DatasetSlice {
-  readonly info: DatasetInfo;
-  readonly split: SplitName;
-  readonly offset: number;
-  readonly rows: number;
-  readonly values: Float32Array;
-  readonly labels?: readonly number[];
-  /** rows of each class, in the whole split */
-  readonly classCounts?: readonly number[];
-}
-
-/**
- * Rows of a data set from `offset` on, for people to look at; none beyond its end. Throws `batch-too-large` for more than a
- * million values, and what `DatasetStore.open` throws.
- */
-export async function readRows(
-  datasets: Pick<DatasetStore, 'info' | 'open'>,
-  name: string,
-  { split, offset, limit }: RowsWanted,
-): Promise<DatasetSlice> {
-  const { shape, rows: sizes } = await datasets.info(name);
-  const rows = Math.max(0, Math.min(limit, sizes[split] - offset));
-  const most = Math.max(1, Math.floor(maxValues / sizeOf(shape)));
-  if (rows > most) {
-    throw new HourglassError(
-      'batch-too-large',
-      `${rows} rows of this data set are too many at once. Ask for at most ${most}.`,
-      {
-        field: 'limit',
-        expected: most,
-        found: rows,
-      },
-    );
-  }
-  const dataset = await datasets.open(name);
-  try {
-    const source = dataset.split(split);
-    const values = new Float32Array(rows * source.rowSize);
-    if (rows > 0) await source.readRange(offset, offset + rows, values);
-    const labels = await source.labels();
-    return {
-      ...{ info: dataset.info, split, offset, rows, values },
-      ...(labels && {
-        labels: Array.from(labels.subarray(offset, offset + rows)),
-        classCounts: countsOf(labels, dataset.info.classes ?? 0),
-      }),
-    };
-  } finally {
-    await dataset.close();
-  }
-}
-
-function countsOf(labels: Uint8Array | Int32Array, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
 }
 
 /** Tells a set from another that has had the same name. */

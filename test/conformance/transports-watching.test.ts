@@ -1,11 +1,13 @@
 // What people need to watch and prepare jobs, alike over both transports: dry runs, searches, samples, workers, rows of data sets.
 import { type JsonValue, toJson } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/image.ts';
 import { DatasetService } from '../../src/gen/hourglass/v1/dataset_pb.ts';
 import { SweepService } from '../../src/gen/hourglass/v1/sweep_pb.ts';
 import { JobCheckSchema, JobSamplesSchema, TrainingService } from '../../src/gen/hourglass/v1/training_pb.ts';
 import type { EpochSample, SampleRows } from '../../src/jobspec/job.ts';
 import { JobConsumer } from '../../src/queue/job-consumer.ts';
+import { zip } from '../data/archives.ts';
 import { CallFailed } from '../gateway/grpc/client.ts';
 import { consumerSettings, quiet, until } from '../queue/fixtures.ts';
 import { type Both, startBoth } from './both.ts';
@@ -208,6 +210,49 @@ describe('rows of a data set', () => {
     expect([raw.bytes.readFloatLE(0), raw.bytes.readFloatLE(4), raw.bytes.length]).toEqual([5, 6, 8]);
     expect(await both.rest.get('/v1/datasets/table/rows?split=test')).toMatchObject({ total: 0, rows: [] });
     expect(await both.rest.get('/v1/datasets/table/rows?offset=9')).toMatchObject({ rows: [] });
+  });
+
+  it.each([
+    [
+      ...['documents', 'Old tea, old cups, hot tea\nnew cups'],
+      { minDocuments: 1, maxShare: 1 },
+      ['Old tea, old cups, hot tea: old × 2, tea × 2, cups, hot', 'new cups: cups, new'],
+    ],
+    ['pairs', 'tea\tT IY\ntoe\tT OW', undefined, ['tea → T IY', 'toe → T OW']],
+    ['ratings', 'ann,50,4\nann,7,5', undefined, ['7: 5, 50: 4']],
+  ] as const)('are also shown in words where they are %s', async (kind, text, vocabulary, expected) => {
+    const options = JSON.stringify({ kind, testFraction: 0, ...(vocabulary && { vocabulary }) });
+    const path = `/v1/datasets?name=${kind}&options=${encodeURIComponent(options)}`;
+    const made = await both.rest.send('POST', path, text, { 'content-type': 'text/csv' });
+    expect([made.status, made.json]).toMatchObject([201, {}]);
+    const { texts } = (await both.rest.get(`/v1/datasets/${kind}/rows`)) as { texts: string[] };
+    expect([...texts].sort()).toEqual(expected);
+    expect((await both.grpc.call(readRows, { name: kind })).texts).toEqual(texts);
+  });
+
+  it('are squares of one size where pictures keep their own sizes', async () => {
+    const archive = zip(
+      await Promise.all(
+        [
+          [20, 40],
+          [50, 30],
+        ].map(async ([height = 0, width = 0], i) => ({
+          name: `${i}.png`,
+          data: await encodePng(new Uint8Array(height * width * 3).fill(100 + 100 * i), { height, width, channels: 3 }),
+        })),
+      ),
+    );
+    const options = encodeURIComponent('{"keepSizes":true,"testFraction":0}');
+    const type = { 'content-type': 'application/zip' };
+    const made = await both.rest.send('POST', `/v1/datasets?name=sizes&options=${options}`, archive, type);
+    expect([made.status, made.json]).toMatchObject([201, {}]);
+    const { shape, rows } = (await both.rest.get('/v1/datasets/sizes/rows')) as { shape: number[]; rows: number[][] };
+    expect(shape).toEqual([96, 96, 3]);
+    expect(rows.map((row) => [row.length, Math.round(255 * (row[5000] ?? 0))]).sort()).toEqual([
+      [96 * 96 * 3, 100],
+      [96 * 96 * 3, 200],
+    ]);
+    expect((await both.grpc.call(readRows, { name: 'sizes' })).rows?.shape).toEqual([2, 96, 96, 3]);
   });
 
   it('are bounded', async () => {

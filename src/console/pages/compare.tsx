@@ -159,7 +159,7 @@ function Summary({ of: { versions } }: { of: Comparison }) {
       {!isFair && <p class="quiet">Trained on different data sets: their figures are of different test rows.</p>}
       <details class="more">
         <summary>All figures</summary>
-        <Figures versions={manifests} heads={heads} />
+        <Figures metrics={manifests.map(({ metrics }) => metrics)} heads={heads} isFair={isFair} />
       </details>
     </section>
   );

@@ -4,7 +4,7 @@ import { useId, useRef, useState } from 'preact/hooks';
 import type { DatasetInfo } from '../../sdk/index.ts';
 import { Field, type Json } from '../form/fields.tsx';
 import { contractSchemas, followed } from '../form/schema.ts';
-import { ago, bytes, number, shapeText } from '../format.ts';
+import { ago, bytes, number, rowText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown } from '../parts/notices.tsx';
 import { Table } from '../parts/table.tsx';
@@ -51,7 +51,7 @@ function Datasets({ of }: { of: readonly DatasetInfo[] }) {
             </>
           ),
         },
-        { head: 'One row', cell: ({ shape }) => shapeText(shape) },
+        { head: 'One row', cell: rowText },
         { head: 'Training rows', isNumber: true, cell: ({ rows }) => number(rows.train) },
         { head: 'Test rows', isNumber: true, cell: ({ rows }) => number(rows.test) },
         { head: 'Classes', isNumber: true, cell: ({ classes }) => classes ?? '–' },
@@ -116,7 +116,8 @@ function DropZone() {
       <h2>Upload</h2>
       <p class="quiet">
         Drop files here: pictures (PNG, JPEG, WebP; folders become classes), a zip or tar of pictures, .npy, idx or
-        .csv. Everything is checked before it is taken.
+        .csv. Texts, ratings, series and pairs: choose their kind under “How to read it”. Everything is checked before
+        it is taken.
       </p>
       <input
         ref={picker}

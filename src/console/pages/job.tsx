@@ -4,6 +4,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { EpochMetrics, JobView } from '../../sdk/index.ts';
 import { ago, duration, number, time } from '../format.ts';
 import { Chart, type Curve } from '../parts/chart.tsx';
+import { Figures } from '../parts/figures.tsx';
 import { JobButtons } from '../parts/job-buttons.tsx';
 import { Failure, Loading, Warnings } from '../parts/notices.tsx';
 import { Samples } from '../parts/samples.tsx';
@@ -58,12 +59,9 @@ export function JobPage({ id }: { id: string }) {
           of={[
             ['Phase', progress?.phase ?? '–'],
             ['Step', progress ? `${number(progress.step)} of ${number(progress.steps)}` : '–'],
-            [
-              'Rows/s',
-              job.state === 'running'
-                ? number(progress?.samplesPerSecond && Math.round(progress.samplesPerSecond))
-                : '–',
-            ],
+            ...(job.state === 'running'
+              ? [['Rows/s', number(progress?.samplesPerSecond && Math.round(progress.samplesPerSecond))] as const]
+              : []),
             ['Loss', number(progress?.loss ?? job.metrics?.['train.loss'])],
             ['Attempts', String(job.attempts)],
             ['Began', time(job.startedAt)],
@@ -119,7 +117,7 @@ function Metrics({ of }: { of: Readonly<Record<string, number>> }) {
   return (
     <section class="card">
       <h2>Metrics</h2>
-      <Facts of={Object.entries(of).map(([name, value]) => [name, number(value)])} />
+      <Figures metrics={[of]} />
     </section>
   );
 }
@@ -163,7 +161,6 @@ function byPhase(epochs: readonly EpochMetrics[]): [string, EpochMetrics[]][] {
 /** Metrics with a unit of their own get a chart of their own. */
 function Phase({ phase, epochs, isLog }: { phase: string; epochs: readonly EpochMetrics[]; isLog: boolean }) {
   const groups = useMemo(() => groupsOf(epochs), [epochs]);
-  const last = epochs.at(-1);
   return (
     <div class="phase">
       <h3>
@@ -183,7 +180,6 @@ function Phase({ phase, epochs, isLog }: { phase: string; epochs: readonly Epoch
           label={`${name} of ${phase} by epoch; last: ${curves.map(({ label, points }) => `${label} ${number(points.at(-1)?.[1])}`).join(', ')}`}
         />
       ))}
-      {last && <Facts of={Object.entries(last.metrics).map(([name, value]) => [name, number(value)])} />}
     </div>
   );
 }

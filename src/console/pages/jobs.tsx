@@ -10,6 +10,7 @@ import { Empty, Failure, Loading } from '../parts/notices.tsx';
 import { Progress, Sparkline, State } from '../parts/small.tsx';
 import { href, place, refine } from '../router.ts';
 import { client, getJson, isOnline, keyCount } from '../server.ts';
+import { parametersText } from '../sweep.ts';
 
 const states = ['queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const;
 const pageSize = 200;
@@ -26,6 +27,15 @@ interface Listing {
   readonly isLoading: boolean;
 }
 
+const noTrials: ReadonlyMap<string, string> = new Map();
+
+async function trialsOf(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const sweeps = await client.sweeps.list({ signal });
+  return new Map(
+    sweeps.flatMap(({ trials }) => trials.map(({ id, parameters }) => [id, parametersText(parameters)] as const)),
+  );
+}
+
 const nothing: Listing = { jobs: [], next: undefined, isLoading: true };
 
 export function JobsPage() {
@@ -34,6 +44,7 @@ export function JobsPage() {
   const search = query.get('search') ?? '';
   const queues = useLoaded(() => getJson<QueueList>('v1/queues'), [], refreshMs);
   const workers = useLoaded((signal) => client.workers({ signal }), [], 5000);
+  const trials = useLoaded((signal) => trialsOf(signal), [], 10_000);
   const counts = queues.data?.jobs;
   const total = counts && Object.values(counts).reduce((sum, count) => sum + count, 0);
   return (
@@ -52,16 +63,18 @@ export function JobsPage() {
       <div class="filters">
         <fieldset class="chips">
           <legend class="hidden">State</legend>
-          {[undefined, ...states].map((name) => (
-            <button
-              key={name ?? 'all'}
-              type="button"
-              aria-pressed={name === state}
-              onClick={() => refine({ state: name })}
-            >
-              {name ?? 'all'} <b>{(name === undefined ? total : counts?.[name])?.toLocaleString('en') ?? ''}</b>
-            </button>
-          ))}
+          {[undefined, ...states.filter((name) => name !== 'cancelling' || name === state || counts?.cancelling)].map(
+            (name) => (
+              <button
+                key={name ?? 'all'}
+                type="button"
+                aria-pressed={name === state}
+                onClick={() => refine({ state: name })}
+              >
+                {name ?? 'all'} <b>{(name === undefined ? total : counts?.[name])?.toLocaleString('en') ?? ''}</b>
+              </button>
+            ),
+          )}
         </fieldset>
         <input
           type="search"
@@ -76,6 +89,7 @@ export function JobsPage() {
         state={state}
         search={search}
         workers={workers.data ?? []}
+        trials={trials.data ?? noTrials}
         isFiltered={state !== undefined || search !== ''}
       />
     </>
@@ -86,10 +100,12 @@ interface TableProps {
   readonly state: (typeof states)[number] | undefined;
   readonly search: string;
   readonly workers: readonly WorkerView[];
+  /** values of the trials of sweeps, by job */
+  readonly trials: ReadonlyMap<string, string>;
   readonly isFiltered: boolean;
 }
 
-function JobTable({ state, search, workers, isFiltered }: TableProps) {
+function JobTable({ state, search, workers, trials, isFiltered }: TableProps) {
   const [listing, setListing] = useState<Listing>(nothing);
   const [range, setRange] = useState<JobRange>({ first: 0, last: 40 });
   const body = useRef<HTMLTableSectionElement>(null);
@@ -199,7 +215,7 @@ function JobTable({ state, search, workers, isFiltered }: TableProps) {
         <tbody ref={body}>
           {first > 0 && <Space height={first * height} />}
           {shown.map((job, i) => (
-            <Row key={job.id} job={job} index={first + i} host={hostOf(job.id)} />
+            <Row key={job.id} job={job} index={first + i} host={hostOf(job.id)} trial={trials.get(job.id)} />
           ))}
           {range.last < jobs.length && <Space height={(jobs.length - range.last) * height} />}
         </tbody>
@@ -224,7 +240,15 @@ function Space({ height }: { height: number }) {
 /** As in style.css. */
 const rowHeight = (): number => (matchMedia('(max-width: 45rem)').matches ? 116 : 60);
 
-function Row({ job, index, host }: { job: JobView; index: number; host: string }) {
+interface RowProps {
+  readonly job: JobView;
+  readonly index: number;
+  readonly host: string;
+  /** of a trial of a sweep: the values that it tries */
+  readonly trial: string | undefined;
+}
+
+function Row({ job, index, host, trial }: RowProps) {
   const { id, spec, progress, losses = [], metrics } = job;
   const loss = progress?.loss ?? losses.at(-1) ?? metrics?.['train.loss'];
   return (
@@ -233,6 +257,7 @@ function Row({ job, index, host }: { job: JobView; index: number; host: string }
         <a href={href(['jobs', id])}>{spec.name}</a>
         <small>
           {spec.model.type} on {spec.dataset}
+          {trial && ` · ${trial}`}
         </small>
       </td>
       <td>
@@ -242,8 +267,8 @@ function Row({ job, index, host }: { job: JobView; index: number; host: string }
         <Progress job={job} />
       </td>
       <td class="loss">
-        <Sparkline values={losses} />
-        <small>{number(loss)}</small>
+        {losses.length > 1 && <Sparkline values={losses} />}
+        {loss === undefined ? <span class="quiet">–</span> : <small>{number(loss)}</small>}
       </td>
       <td class="num rate">
         {job.state === 'running' ? number(progress && Math.round(progress.samplesPerSecond ?? 0)) : '–'}

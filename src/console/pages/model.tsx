@@ -2,14 +2,15 @@
 
 import { useState } from 'preact/hooks';
 import type { ModelView } from '../../sdk/index.ts';
-import { ago, number, shapeText } from '../format.ts';
+import { ago, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
+import { headlineOf } from '../metric-names.ts';
 import { Aliases } from '../parts/aliases.tsx';
 import { Shown } from '../parts/notices.tsx';
 import { Hidden, Table } from '../parts/table.tsx';
 import { ask, attempt } from '../parts/toasts.tsx';
 import { Version } from '../parts/version.tsx';
-import { Advantage, frameBytes, referenceOf, typeOf } from '../parts/versions.tsx';
+import { besideOf, frameBytes, referenceOf, rowToCode, typeOf } from '../parts/versions.tsx';
 import { go, href, place } from '../router.ts';
 import { client } from '../server.ts';
 
@@ -110,14 +111,14 @@ function Versions({ of, shown }: { of: ModelView; shown: ModelView['versions'][n
             ),
           },
           { head: 'Type', cell: typeOf },
-          { head: 'Code', cell: ({ codeShape }) => shapeText(codeShape) },
+          { head: 'Code', cell: (manifest) => (rowToCode(manifest) ? shapeText(manifest.codeShape) : null) },
+          { head: 'On test rows', cell: (manifest) => headlineOf(manifest)?.own ?? null },
+          { head: 'Beside', cell: besideOf },
           {
-            head: 'PSNR, dB',
+            head: 'Frame, bytes',
             isNumber: true,
-            cell: ({ metrics }) => number(metrics['test.denoised.psnr'] ?? metrics['test.psnr']),
+            cell: (manifest) => (manifest.codec ? frameBytes(manifest) : null),
           },
-          { head: 'over PCA', isNumber: true, cell: (manifest) => <Advantage of={manifest} /> },
-          { head: 'Frame, bytes', isNumber: true, cell: frameBytes },
           { head: 'Published', cell: ({ createdAt }) => ago(createdAt) },
           {
             head: 'Job',

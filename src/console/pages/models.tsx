@@ -2,11 +2,12 @@
 
 import { useState } from 'preact/hooks';
 import type { Manifest, ModelView } from '../../sdk/index.ts';
-import { ago, number, shapeText } from '../format.ts';
+import { ago } from '../format.ts';
 import { useLoaded } from '../load.ts';
+import { headlineOf } from '../metric-names.ts';
 import { Empty, Shown } from '../parts/notices.tsx';
 import { Hidden, Table } from '../parts/table.tsx';
-import { Advantage, frameBytes, referenceOf, typeOf } from '../parts/versions.tsx';
+import { besideOf, frameBytes, referenceOf, rowToCode, typeOf } from '../parts/versions.tsx';
 import { href } from '../router.ts';
 import { client } from '../server.ts';
 
@@ -97,15 +98,11 @@ function Models({ of }: { of: readonly ModelView[] }) {
           },
           {
             head: 'Row → code',
-            cell: ({ newest }) => `${shapeText(newest.inputShape)} → ${shapeText(newest.codeShape)}`,
+            cell: ({ newest }) => rowToCode(newest) ?? 'pictures of any size',
           },
-          {
-            head: 'PSNR, dB',
-            isNumber: true,
-            cell: ({ newest }) => number(newest.metrics['test.denoised.psnr'] ?? newest.metrics['test.psnr']),
-          },
-          { head: 'over PCA', isNumber: true, cell: ({ newest }) => <Advantage of={newest} /> },
-          { head: 'Frame, bytes', isNumber: true, cell: ({ newest }) => frameBytes(newest) },
+          { head: 'On test rows', cell: ({ newest }) => headlineOf(newest)?.own ?? null },
+          { head: 'Beside', cell: ({ newest }) => besideOf(newest) },
+          { head: 'Frame, bytes', isNumber: true, cell: ({ newest }) => (newest.codec ? frameBytes(newest) : null) },
           {
             head: 'Aliases',
             cell: ({ model }) => aliasesOf(model),

@@ -25,6 +25,8 @@ const hostColumn: Column<{ readonly host: string; readonly pid: number }> = {
 export function SystemPage() {
   const queues = useLoaded(() => getJson<QueueList>('v1/queues'), [], everyMs);
   const present = useLoaded(() => getJson<WorkerList>('v1/workers'), [], everyMs);
+  const running = useLoaded((signal) => client.jobs.list({ state: 'running', limit: 200, signal }), [], everyMs);
+  const names = new Map((running.data?.jobs ?? []).map(({ id, spec }) => [id, spec.name]));
   const info = useLoaded((signal) => client.info({ signal }), [], 10_000);
   const readiness = useLoaded((signal) => client.readiness({ signal }), [], everyMs);
   return (
@@ -101,7 +103,7 @@ export function SystemPage() {
                         {jobs.length === 0 && <span class="quiet">idle</span>}
                         {jobs.map((id) => (
                           <a key={id} href={href(['jobs', id])}>
-                            {id.slice(-8)}{' '}
+                            {names.get(id) ?? id.slice(-8)}{' '}
                           </a>
                         ))}
                         <small class="quiet">

@@ -6,15 +6,16 @@ import { type Figure, grouped } from '../metric-names.ts';
 import { Wide } from './small.tsx';
 
 export interface FiguresProps {
-  readonly versions: readonly Manifest[];
-  /** heads of the columns, as the versions are */
+  /** a column each */
+  readonly metrics: readonly Manifest['metrics'][];
+  /** figures of other test rows say nothing about which column is better */
+  readonly isFair?: boolean;
+  /** of the columns */
   readonly heads?: readonly preact.ComponentChildren[];
 }
 
-export function Figures({ versions, heads }: FiguresProps) {
-  const names = [...new Set(versions.flatMap(({ metrics }) => Object.keys(metrics)))];
-  // figures of other test rows say nothing about which version is better
-  const isFair = new Set(versions.map(({ lineage }) => lineage.dataset.hash)).size === 1;
+export function Figures({ metrics, heads, isFair = true }: FiguresProps) {
+  const names = [...new Set(metrics.flatMap((one) => Object.keys(one)))];
   return (
     <Wide label="All figures">
       <table>
@@ -33,12 +34,12 @@ export function Figures({ versions, heads }: FiguresProps) {
         {grouped(names).map(([group, figures]) => (
           <tbody key={group}>
             <tr>
-              <th scope="rowgroup" colSpan={versions.length + 1} class="group-head">
+              <th scope="rowgroup" colSpan={metrics.length + 1} class="group-head">
                 {group}
               </th>
             </tr>
             {figures.map((figure) => (
-              <Line key={figure.name} figure={figure} versions={versions} isFair={isFair} />
+              <Line key={figure.name} figure={figure} metrics={metrics} isFair={isFair} />
             ))}
           </tbody>
         ))}
@@ -47,8 +48,12 @@ export function Figures({ versions, heads }: FiguresProps) {
   );
 }
 
-function Line({ figure, versions, isFair }: { figure: Figure; versions: readonly Manifest[]; isFair: boolean }) {
-  const values = versions.map(({ metrics }) => metrics[figure.name]);
+interface LineProps extends Required<Pick<FiguresProps, 'metrics' | 'isFair'>> {
+  readonly figure: Figure;
+}
+
+function Line({ figure, metrics, isFair }: LineProps) {
+  const values = metrics.map((one) => one[figure.name]);
   const best = isFair ? bestOf(values, figure.better) : undefined;
   return (
     <tr class={figure.label.includes(' · ') ? 'beside' : undefined}>

@@ -37,6 +37,7 @@ export function progressText({ state, progress, waitingFor }: JobView): string {
   if (state === 'queued') return progress ? 'waits to go on' : 'waits for a worker';
   if (!progress) return state === 'running' ? 'starting' : '–';
   const { phase, epoch, epochs } = progress;
+  if (state === 'succeeded') return epochs > 0 ? `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}` : 'done';
   return epochs > 0 ? `${phase} ${epoch} / ${epochs}` : phase;
 }
 

@@ -10,7 +10,50 @@ type Snippets = Readonly<Record<string, ComponentChildren>>;
 
 export function snippetsOf(of: Manifest): Snippets {
   if (of.restorer) return ofRestorer(of);
-  return of.picture ? ofCodec(of) : ofRows(of);
+  if (of.picture) return ofCodec(of);
+  const own = ownCalls.find(({ operation }) => of.operations.includes(operation));
+  return own ? ofOwnCall(of, own) : ofRows(of);
+}
+
+/** A call that only models of one kind answer: what it is sent, and how the SDK is asked. */
+interface OwnCall {
+  readonly operation: string;
+  readonly body: object;
+  /** arguments of the client's method after the model */
+  readonly given: string;
+}
+
+const ownCalls: readonly OwnCall[] = [
+  {
+    operation: 'recommend',
+    body: { ratings: [{ item: '50', rating: 5 }], count: 10 },
+    given: "[{ item: '50', rating: 5 }], { count: 10 }",
+  },
+  { operation: 'analyse', body: { texts: ['Lunch at noon?'] }, given: "['Lunch at noon?']" },
+  {
+    operation: 'series',
+    body: { series: [[0.1, 0.4, null, 0.3]], forecast: 5 },
+    given: '[[0.1, 0.4, null, 0.3]], { forecast: 5 }',
+  },
+  { operation: 'translate', body: { sources: ['hourglass'], best: 3 }, given: "['hourglass'], { best: 3 }" },
+];
+
+function ofOwnCall(of: Manifest, { operation, body, given }: OwnCall): Snippets {
+  const url = `${address}/v1/models/${referenceOf(of)}/${operation}`;
+  const json = JSON.stringify(body);
+  return {
+    curl: <Copied text={`curl -s ${url} -H 'content-type: application/json' -d '${json}'`} />,
+    TypeScript: (
+      <Copied
+        text={`import { HourglassClient } from 'hourglass-sdk';\n\nconst client = new HourglassClient({ baseUrl: '${address}' });\nconsole.log(await client.${operation}('${referenceOf(of)}', ${given}));`}
+      />
+    ),
+    Python: (
+      <Copied
+        text={`import requests\n\nprint(requests.post('${url}', json=${json.replaceAll('null', 'None')}).json())`}
+      />
+    ),
+  };
 }
 
 const frameType = 'application/vnd.hourglass.frame';

@@ -1,8 +1,9 @@
 /** One version in full: where it came from, its figures, its files, how to call it. */
 
 import type { Manifest } from '../../sdk/index.ts';
-import { bytes, number, shapeText, time } from '../format.ts';
+import { bytes, number, time } from '../format.ts';
 import { useLoaded } from '../load.ts';
+import { headlineOf } from '../metric-names.ts';
 import { href } from '../router.ts';
 import { client } from '../server.ts';
 import { Figures } from './figures.tsx';
@@ -10,11 +11,11 @@ import { Rates } from './rates.tsx';
 import { Facts, Tabs } from './small.tsx';
 import { snippetsOf } from './snippets.tsx';
 import { ask, attempt } from './toasts.tsx';
-import { Advantage, frameBytes, referenceOf, typeOf } from './versions.tsx';
+import { besideOf, frameBytes, referenceOf, rowToCode, typeOf } from './versions.tsx';
 
 export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => void; isOnly: boolean }) {
-  const { name, version, lineage, files, metrics } = of;
-  const isPictures = of.picture !== undefined || of.restorer !== undefined;
+  const { name, version, lineage, files } = of;
+  const [rows, headline, beside] = [rowToCode(of), headlineOf(of), besideOf(of)];
   const file = (path: string): string => `v1/models/${name}/versions/${version}/files/${path}`;
   const spec = lineage.spec as { training?: { epochs?: number } };
   const dataset = useLoaded(
@@ -50,12 +51,10 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
         <Facts
           of={[
             ['Type', typeOf(of)],
-            ...(isPictures
-              ? []
-              : [['Row → code', `${shapeText(of.inputShape)} → ${shapeText(of.codeShape)}`] as const]),
-            ['PSNR of test rows', `${number(metrics['test.denoised.psnr'] ?? metrics['test.psnr'])} dB`],
-            ['Over PCA', <Advantage key="pca" of={of} />],
-            ['Frame of one row', of.codec ? `${frameBytes(of)} bytes` : 'none'],
+            ...(rows === undefined ? [] : [['Row → code', rows] as const]),
+            ...(headline ? [['On test rows', headline.own] as const] : []),
+            ...(beside ? [['Beside', beside] as const] : []),
+            ...(of.codec ? [['Frame of one row', `${frameBytes(of)} bytes`] as const] : []),
             ['Answers', answersOf(of)],
             [
               'Data set',
@@ -78,7 +77,7 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
         />
         <details class="more">
           <summary>All figures</summary>
-          <Figures versions={[of]} />
+          <Figures metrics={[of.metrics]} />
         </details>
         <h3>Ask it</h3>
         <Tabs label="How to call the model" of={snippetsOf(of)} />

@@ -1,7 +1,8 @@
 /** What several pages say of a version: its type, how it stands beside PCA, what a frame of it takes. */
 
 import type { Manifest } from '../../sdk/index.ts';
-import { aheadOfPca, signed } from '../metric-names.ts';
+import { shapeText } from '../format.ts';
+import { aheadOfPca, headlineOf, signed } from '../metric-names.ts';
 
 export const referenceOf = ({ name, version }: Pick<Manifest, 'name' | 'version'>): string => `${name}@${version}`;
 
@@ -15,6 +16,25 @@ export function Advantage({ of }: { of: Manifest }) {
   const ahead = aheadOfPca(of);
   if (ahead === undefined) return <>–</>;
   return <span class={ahead > 0.05 ? 'best' : ahead < -0.05 ? 'wrong' : undefined}>{signed(ahead)}</span>;
+}
+
+/** What the figure is compared with: decibels above PCA where there are some, else the same figure of something simpler. */
+export function besideOf(of: Manifest) {
+  const ahead = aheadOfPca(of);
+  if (ahead !== undefined)
+    return (
+      <>
+        <Advantage of={of} /> <span class="quiet">over PCA</span>
+      </>
+    );
+  const beside = headlineOf(of)?.beside;
+  return beside === undefined ? null : <span class="quiet">{beside}</span>;
+}
+
+/** What goes in and what a code of it is; undefined for models of pictures of any size, which have no rows. */
+export function rowToCode({ inputShape, codeShape, picture, restorer }: Manifest): string | undefined {
+  if (picture || restorer) return undefined;
+  return `${shapeText(inputShape)} → ${shapeText(codeShape)}`;
 }
 
 /** a frame of one row has its kind, decoder and checksum besides */

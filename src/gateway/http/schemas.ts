@@ -115,6 +115,11 @@ export const DatasetRows = Type.Object({
   classCounts: Type.Optional(
     Type.Array(Type.Integer({ minimum: 0 }), { description: 'rows of each class, in the whole split' }),
   ),
+  texts: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'each row in words: a document and its most frequent words, the highest ratings, source → target',
+    }),
+  ),
 });
 
 export const DatasetInfo = Type.Object({

@@ -207,6 +207,8 @@ export type DatasetRows = {
   readonly labels?: readonly number[];
   /** rows of each class, in the whole split */
   readonly classCounts?: readonly number[];
+  /** each row in words: a document and its most frequent words, the highest ratings, source → target */
+  readonly texts?: readonly string[];
 };
 
 export type SweepRequest = {

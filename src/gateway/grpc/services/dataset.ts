@@ -5,7 +5,8 @@ import { float32 } from '../../../base/ndarray.ts';
 import type { CreateDatasetRequest, DatasetService } from '../../../gen/hourglass/v1/dataset_pb.ts';
 import { supported } from '../../../jobspec/schema-check.ts';
 import type { Metrics } from '../../../platform/metrics.ts';
-import { createDataset, deleteDataset, readRows } from '../../datasets.ts';
+import { readRows } from '../../dataset-preview.ts';
+import { createDataset, deleteDataset } from '../../datasets.ts';
 import { withoutPauses } from '../../pauses.ts';
 import type { Places } from '../../places.ts';
 import { checkRequest } from '../../request-check.ts';
@@ -70,12 +71,14 @@ export function datasetService({ metrics, uploads, stallMs }: DatasetParts): Imp
 
     async readRows({ name, split, offset, limit }, { tenant }) {
       const wanted = checkRequest(Wanted, { split: split || 'train', offset, limit: limit || 20 }) as Wanted;
-      const { info, rows, values, labels = [], classCounts = [] } = await readRows(tenant.datasets, name, wanted);
+      const slice = await readRows(tenant.datasets, name, wanted);
+      const { info, rows, shape, values, labels = [], classCounts = [], texts = [] } = slice;
       return {
         total: info.rows[wanted.split],
-        rows: tensorMessage(float32([rows, ...info.shape], values), true),
+        rows: tensorMessage(float32([rows, ...shape], values), true),
         labels: [...labels],
         classCounts: [...classCounts],
+        texts: [...texts],
       };
     },
 

@@ -5,7 +5,8 @@ import { Type } from 'typebox';
 import { HourglassError } from '../../../base/errors.ts';
 import type { UploadPart } from '../../../data/dataset.ts';
 import { namePattern } from '../../../jobspec/job.ts';
-import { createDataset, deleteDataset, readRows } from '../../datasets.ts';
+import { readRows } from '../../dataset-preview.ts';
+import { createDataset, deleteDataset } from '../../datasets.ts';
 import { readJson } from '../../json/read.ts';
 import { within } from '../../pauses.ts';
 import { clientOf } from '../../places.ts';
@@ -153,7 +154,7 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       config: { scope: 'read', handlerChecks: ['params'] },
       schema: {
         tags,
-        summary: 'Show rows of a data set as they are trained on',
+        summary: 'Show rows of a data set as they are trained on; pictures of several sizes as squares of 96 pixels',
         params: DatasetParams,
         querystring: RowsQuery,
         response: {
@@ -172,20 +173,22 @@ export function datasetRoutes(app: App, { config, metrics, limits }: RouteParts)
       const type = negotiate(headers.accept, [json, octets]);
       const { split = 'train', offset = 0, limit = 20 } = query;
       const slice = await readRows(tenant.datasets, params.name, { split, offset, limit });
-      const { values, rows, labels, classCounts, info } = slice;
+      const { values, rows, shape, labels, classCounts, texts, info } = slice;
       reply.header('cache-control', 'no-store').header('vary', 'accept').type(type);
       if (type === octets) {
         const { buffer, byteOffset, byteLength } = values;
-        const shape = [rows, ...info.shape].join(',');
-        return reply.header('x-hourglass-shape', shape).send(Buffer.from(buffer, byteOffset, byteLength));
+        return reply
+          .header('x-hourglass-shape', [rows, ...shape].join(','))
+          .send(Buffer.from(buffer, byteOffset, byteLength));
       }
       const size = rows === 0 ? 0 : values.length / rows;
       return {
-        ...{ dataset: info.name, split, offset, total: info.rows[split], shape: [...info.shape] },
+        ...{ dataset: info.name, split, offset, total: info.rows[split], shape: [...shape] },
         rows: Array.from({ length: rows }, (_, i) =>
           Array.from(values.subarray(i * size, (i + 1) * size), (value) => (Number.isNaN(value) ? null : value)),
         ),
         ...(labels && { labels, classCounts }),
+        ...(texts && { texts }),
       };
     },
   );
