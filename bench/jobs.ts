@@ -3,17 +3,16 @@
  * version, beside the same training as scripts with Keras `fit` and with PyTorch and a DataLoader. Writes jobs.md.
  */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createDatasetStore } from '../src/data/store.ts';
 import { openStores } from '../src/store/open.ts';
-import { descendants } from './faults/fleet.ts';
 import { missing, type PeerName, peers, type Ran, runPeer } from './jobs/peers.ts';
 import { followToEnd, parts, type Timeline } from './jobs/timeline.ts';
+import { watchTraining } from './jobs/training-process.ts';
 import { Instance } from './recipes/instance.ts';
-import { processSeconds } from './stream/processor-time.ts';
 
 const { values } = parseArgs({
   options: {
@@ -42,30 +41,6 @@ async function writeRows(): Promise<{ train: string; test: string }> {
   }
   await dataset.close();
   return files;
-}
-
-/** Peak resident memory and processor time of the training process below this one, from /proc. */
-function watchTraining(ancestor: number): { stop(): Pick<Ran, 'megabytes' | 'processorSeconds'> } {
-  let [megabytes, processorSeconds] = [0, 0];
-  const look = async (): Promise<void> => {
-    for (const pid of await descendants(ancestor)) {
-      try {
-        if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/child.js')) continue;
-        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-        megabytes = Math.max(megabytes, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1000);
-        processorSeconds = Math.max(processorSeconds, processSeconds(pid));
-      } catch {
-        // The process has ended.
-      }
-    }
-  };
-  const timer = setInterval(() => void look(), 250);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      return { megabytes, processorSeconds };
-    },
-  };
 }
 
 async function runJob(instance: Instance, round: number): Promise<Ran & { parts: Timeline['parts'] }> {

@@ -8,12 +8,11 @@
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { newKey } from '../src/access/api-key.ts';
-import { mebibyte, startService } from './attack/service.ts';
+import { mebibyte } from './attack/service.ts';
 import { Campaign, findingKinds } from './requests/campaign.ts';
 import { contract } from './requests/contract.ts';
 import { grpcMethods } from './requests/grpc-requests.ts';
-import { openTenant, uniqueName } from './requests/tenants.ts';
+import { startCampaignService } from './requests/service.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -27,27 +26,13 @@ const { values: options } = parseArgs({
 const [seed, clients] = [Number(options.seed), Number(options.clients)];
 const requests = options.requests === undefined ? Number.POSITIVE_INFINITY : Number(options.requests);
 const seconds = Number(options.seconds ?? (options.requests === undefined ? 300 : Number.POSITIVE_INFINITY));
-const adminKey = newKey();
-const names = [uniqueName('acme'), uniqueName('globex')] as const;
-/** The first of each tenant stays, the others may be deleted. */
-const modelsEach = 8;
-const models = names.map((tenant) => Array.from({ length: modelsEach }, () => ({ tenant, name: uniqueName('model') })));
-const service = await startService(
-  {
-    ...{ HOURGLASS_AUTH: 'keys', HOURGLASS_ADMIN_KEY: adminKey, HOURGLASS_TENANT_QUEUED_JOBS: '200' },
-    HOURGLASS_DOCS: 'on',
-  },
-  models.flat(),
-);
-const url = `http://127.0.0.1:${service.httpPort}`;
-const open = (i: 0 | 1) => openTenant(url, adminKey, names[i], models[i]?.map(({ name }) => name) ?? []);
-const [first, second] = [await open(0), await open(1)];
+const { service, tenants } = await startCampaignService();
 
 const begunAt = performance.now();
 const passedSeconds = (): number => (performance.now() - begunAt) / 1000;
 const { httpPort, grpcPort } = service;
 const isOver = (): boolean => passedSeconds() > seconds || service.ended() !== undefined;
-const campaign = new Campaign({ httpPort, grpcPort, tenants: [first, second], seed, clients, requests, isOver });
+const campaign = new Campaign({ httpPort, grpcPort, tenants, seed, clients, requests, isOver });
 
 /** Requests sent and resident memory, every five seconds. */
 const memory: { readonly sent: number; readonly mebibytes: number }[] = [];
@@ -72,7 +57,7 @@ const alive = await fetch(`http://127.0.0.1:${service.metricsPort}/livez`).then(
 const errorLines = service
   .log()
   .split('\n')
-  .filter((line) => /"level":"?(error|fatal|50|60)"?/.test(line));
+  .filter((line) => /"level":"(error|fatal)"|"code":"internal"/.test(line));
 
 /** MiB for each 100,000 requests, by least squares over the second half of the run: caches are full by then. */
 function memorySlope(): number {

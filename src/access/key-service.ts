@@ -17,7 +17,12 @@ export interface NewKey extends KeyView {
   readonly key: string;
 }
 
-const maxKeys = 10_000;
+/** How many keys there may be, of all tenants and of one other than `default`, so that none takes the places of the others. */
+export interface KeyLimits {
+  readonly all: number;
+  readonly tenant: number;
+}
+const usualLimits: KeyLimits = { all: 10_000, tenant: 1000 };
 /** Expired keys are listed for so long, then removed by whoever makes another one. */
 const keepExpiredMs = 7 * 24 * 3600 * 1000;
 const defaultOverlapSeconds = 3600;
@@ -25,10 +30,12 @@ const defaultOverlapSeconds = 3600;
 export class KeyService {
   readonly #storage: KeyStorage;
   readonly #ring: KeyRing;
+  readonly #limits: KeyLimits;
 
-  constructor(storage: KeyStorage, ring: KeyRing) {
+  constructor(storage: KeyStorage, ring: KeyRing, limits: KeyLimits = usualLimits) {
     this.#storage = storage;
     this.#ring = ring;
+    this.#limits = limits;
   }
 
   /** Newest first. Throws `queue-unavailable`, as all of these do. */
@@ -53,25 +60,22 @@ export class KeyService {
     const { name, scopes: allowed, tenant = caller.tenant, expiresInSeconds } = request;
     if (tenant !== caller.tenant && caller.tenant !== defaultTenant) throw otherTenant(tenant);
     if (hideCredentials(name) !== name) throw secretName();
-    await this.#removeLongExpired();
+    await this.#requirePlace(tenant);
     const { key, record } = recordOf({ name, tenant, scopes: [...new Set(allowed)] }, expiresInSeconds);
-    const added = await this.#storage.add(record, { most: maxKeys });
-    if (added === 'full') {
-      throw new HourglassError('quota-exceeded', `There are ${maxKeys} keys already. Revoke some that nobody uses.`, {
-        expected: maxKeys,
-      });
-    }
+    const added = await this.#storage.add(record, { most: this.#limits.all });
+    if (added === 'full') throw tooMany(this.#limits.all);
     await this.#ring.refresh();
     return { ...viewOf(record, undefined), key };
   }
 
-  /** A new key with the same name, tenant, scopes and lifetime; the old one expires after the overlap. Throws `key-not-found`. */
+  /** A new key with the same name, tenant, scopes and lifetime; the old one expires after the overlap. Throws `key-not-found`, `quota-exceeded`. */
   async rotate(caller: Caller, id: string, overlapSeconds = defaultOverlapSeconds): Promise<NewKey> {
     for (;;) {
       await this.#ring.refresh();
       const old = this.#find(caller, id);
       const now = Date.now();
       if (old.expiresAt !== undefined && old.expiresAt <= now) throw notFound(id);
+      await this.#requirePlace(old.tenant);
       const lifeSeconds = old.expiresAt === undefined ? undefined : Math.ceil((old.expiresAt - old.createdAt) / 1000);
       const { key, record } = recordOf(old, lifeSeconds);
       const ending = {
@@ -99,15 +103,34 @@ export class KeyService {
     await this.#ring.refresh();
     if (this.#ring.records.length > 0 || this.#ring.hasAdminKey) return undefined;
     const { key, record } = recordOf({ name: 'first admin', tenant: defaultTenant, scopes: [...scopes] }, undefined);
-    if ((await this.#storage.add(record, { most: maxKeys, onlyFirst: true })) !== 'ok') return undefined;
+    if ((await this.#storage.add(record, { most: this.#limits.all, onlyFirst: true })) !== 'ok') return undefined;
     await this.#ring.refresh();
     return key;
   }
 
-  async #removeLongExpired(): Promise<void> {
-    const before = Date.now() - keepExpiredMs;
-    const old = this.#ring.records.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < before);
+  /**
+   * Throws `quota-exceeded` where there are enough keys already; those that have expired make room first. Counts in the local copy: two gateways
+   * may let a few more in at the same time.
+   */
+  async #requirePlace(tenant: string): Promise<void> {
+    const isTheirs = (record: KeyRecord): boolean => tenant === defaultTenant || record.tenant === tenant;
+    const most = tenant === defaultTenant ? this.#limits.all : this.#limits.tenant;
+    const isFull = (): boolean => this.#ring.records.filter(isTheirs).length >= most;
+    await this.#ring.refresh();
+    await this.#removeExpired(keepExpiredMs, () => true);
+    if (!isFull()) return;
+    await this.#removeExpired(0, isTheirs);
+    if (isFull()) throw tooMany(most);
+  }
+
+  /** Those that have been expired for so long. */
+  async #removeExpired(forMs: number, isMeant: (record: KeyRecord) => boolean): Promise<void> {
+    const before = Date.now() - forMs;
+    const isOld = (record: KeyRecord): boolean =>
+      record.expiresAt !== undefined && record.expiresAt <= before && isMeant(record);
+    const old = this.#ring.records.filter(isOld);
     for (const { id } of old) await this.#storage.remove(id);
+    if (old.length > 0) await this.#ring.refresh();
   }
 
   #find(caller: Caller, id: string): KeyRecord {
@@ -136,6 +159,11 @@ const notFound = (id: string): HourglassError =>
   new HourglassError('key-not-found', 'There is no key with this id. It may have been revoked.', {
     field: 'id',
     found: id.slice(0, 100),
+  });
+
+const tooMany = (limit: number): HourglassError =>
+  new HourglassError('quota-exceeded', `There are ${limit} keys already. Revoke some that nobody uses.`, {
+    expected: limit,
   });
 
 const secretName = (): HourglassError =>

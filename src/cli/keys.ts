@@ -136,7 +136,12 @@ async function ask<T>({ url, apiKey }: KeysContext, method: string, path: string
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
-    throw new UsageError(`No answer from ${url}. Is the gateway up? Set HOURGLASS_URL.`, { cause });
+    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : undefined;
+    const { code = '', message = String(cause) } = (inner ?? {}) as NodeJS.ErrnoException;
+    const hint = /CERT|SIGNED|ISSUER/.test(code)
+      ? 'Its certificate is not trusted here: name the authority in NODE_EXTRA_CA_CERTS.'
+      : 'Is the gateway up? HOURGLASS_URL names it.';
+    throw new UsageError(`No answer from ${url}: ${message || code}. ${hint}`, { cause });
   });
   const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
   if (response.ok) return answer as T;

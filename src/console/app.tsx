@@ -10,6 +10,7 @@ import { DatasetPage } from './pages/dataset.tsx';
 import { DatasetsPage } from './pages/datasets.tsx';
 import { JobPage } from './pages/job.tsx';
 import { JobsPage } from './pages/jobs.tsx';
+import { KeysPage } from './pages/keys.tsx';
 import { ModelPage } from './pages/model.tsx';
 import { ModelsPage } from './pages/models.tsx';
 import { NewJobPage } from './pages/new-job.tsx';
@@ -30,7 +31,13 @@ const titles: Readonly<Record<string, string>> = {
 
 /** Pages that belong to one of those in the navigation. */
 const parents: Readonly<Record<string, string>> = { new: 'jobs', sweeps: 'jobs', compare: 'models' };
-const others: Readonly<Record<string, string>> = { new: 'New job', sweeps: 'Sweeps', compare: 'Compare', api: 'API' };
+const others: Readonly<Record<string, string>> = {
+  new: 'New job',
+  sweeps: 'Sweeps',
+  compare: 'Compare',
+  api: 'API',
+  keys: 'API keys',
+};
 
 export function App() {
   const info = useLoaded((signal) => client.info({ signal }), []);
@@ -82,6 +89,7 @@ function Header({ section, info }: { section: string; info: Info | undefined }) 
       </a>
       <nav aria-label="Pages">
         {Object.entries(titles).map(([name, title]) => link(name, title))}
+        {info?.access.includes('keys') && info.caller?.scopes.includes('admin') && link('keys', 'Keys')}
         {info?.pages.includes('demo') && <a href="demo">Demo</a>}
         {info?.pages.includes('demo') && <a href="photos">Photographs</a>}
         {link('api', 'API')}
@@ -107,6 +115,8 @@ function Page() {
       return <ComparePage />;
     case 'api':
       return <ApiPage />;
+    case 'keys':
+      return <KeysPage />;
     case 'system':
       return <SystemPage />;
     default:

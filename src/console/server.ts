@@ -70,6 +70,20 @@ export async function getJson<T>(path: string): Promise<T> {
   return (await answer.json()) as T;
 }
 
+/** A call of what the client has none for; undefined where the answer has no body. Throws ProblemError with the server's words. */
+export async function sendJson<T>(method: 'POST' | 'DELETE', path: string, body?: object): Promise<T> {
+  const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  const answer = await call(`${address}/${path}`, { method, headers, ...sent });
+  const text = await answer.text();
+  const found = text === '' ? undefined : (JSON.parse(text) as { readonly code?: string; readonly detail?: string });
+  if (!answer.ok) {
+    const said = found?.detail ?? `${path} was answered with ${answer.status}.`;
+    throw new ProblemError((found?.code ?? 'invalid-request') as ProblemError['code'], said, answer.status);
+  }
+  return found as T;
+}
+
 /** float32 rows of a data set */
 export async function rowsOf(dataset: string, split: 'train' | 'test', offset: number, limit: number) {
   const path = `v1/datasets/${encodeURIComponent(dataset)}/rows?split=${split}&offset=${offset}&limit=${limit}`;

@@ -78,8 +78,7 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
       let listensOn: number | undefined;
       started.on('message', (message: FromThread) => {
         if (message.type === 'question') return void answer(started, message.id, message.topic);
-        if (message.type === 'warning')
-          return void log.warn({ reason: message.reason }, 'the metrics port keeps its certificate');
+        if (message.type === 'warning') return void log.warn(message.facts, message.message);
         if (message.type === 'refused') return reject(Object.assign(new Error(message.message), message.facts));
         listensOn = message.port;
         resolve(message.port);

@@ -12,7 +12,7 @@ import { TlsFiles, type TlsPaths } from '../platform/tls-files.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { type CrossOriginConfig, isAllowedHost } from './http/cross-origin.ts';
 import { type ReadinessReport, readinessParts, reportFor } from './readiness.ts';
-import { TlsPort } from './tls-port.ts';
+import { plainWarning, TlsPort } from './tls-port.ts';
 
 export interface MetricsThreadOptions {
   readonly host: string;
@@ -33,7 +33,7 @@ export type Topic = 'metrics' | 'readiness';
 /** To the service. */
 export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
-  | { readonly type: 'warning'; readonly reason: string }
+  | { readonly type: 'warning'; readonly facts: object; readonly message: string }
   | { readonly type: 'refused'; readonly message: string; readonly facts: object }
   | { readonly type: 'question'; readonly id: number; readonly topic: Topic };
 
@@ -120,7 +120,19 @@ async function answerMetrics(response: ServerResponse, accept: string | undefine
   response.end(isHead ? '' : rendered);
 }
 
-const files = options.tls && new TlsFiles(options.tls, (reason) => tell({ type: 'warning', reason }));
+const files =
+  options.tls &&
+  new TlsFiles(options.tls, (reason) =>
+    tell({ type: 'warning', facts: { reason }, message: 'the metrics port keeps its certificate' }),
+  );
+const plainText = 'Plain HTTP was sent to a port that speaks TLS. Use https://, or set HOURGLASS_METRICS_TLS=off.\n';
+const plainRefusal = [
+  'HTTP/1.1 400 Bad Request',
+  `Content-Type: ${text['content-type']}`,
+  `Content-Length: ${plainText.length}`,
+  'Connection: close',
+  `\r\n${plainText}`,
+].join('\r\n');
 /** A client that has shown a certificate, where that is asked for. */
 const isTrusted = ({ socket }: IncomingMessage): boolean =>
   files?.needsClientCertificates !== true || (socket as TLSSocket).authorized;
@@ -163,6 +175,8 @@ const tls =
   new TlsPort({
     // Probes have no certificate of their own.
     ...{ files, protocol: 'http/1.1', handshakeMs: requestTimeoutMs, turnsAway: false },
+    plainAnswer: () => plainRefusal,
+    plain: (address) => tell({ type: 'warning', facts: { address }, message: plainWarning }),
     secured(socket, raw) {
       connections.replace(raw, socket);
       serve.call(server, socket);

@@ -127,7 +127,8 @@ export class Up {
     const scheme = config.tlsCert === null ? 'http' : 'https';
     const address = `${scheme}://${host}:${httpPort}`;
     terminal.line(`Hourglass ${release} is up.`);
-    terminal.line(`  REST     ${address}  (its contract: ${address}/docs)`);
+    const hasDocs = config.docs === 'on' || (config.docs === 'auto' && (config.auth ?? 'off') === 'off');
+    terminal.line(`  REST     ${address}${hasDocs ? `  (its contract: ${address}/docs)` : ''}`);
     if (config.console) terminal.line(`  console  ${address}/`);
     if (config.demo) terminal.line(`  demo     ${address}/demo  (once there is a model)`);
     terminal.line(`  gRPC     ${host}:${grpcPort}`);

@@ -3,7 +3,7 @@ import { type Access, GuardedAccess, openAccess } from '../../src/access/access.
 import { AuditLog } from '../../src/access/audit-log.ts';
 import type { KeyRequest } from '../../src/access/key-record.ts';
 import { KeyRing } from '../../src/access/key-ring.ts';
-import { KeyService, type NewKey } from '../../src/access/key-service.ts';
+import { type KeyLimits, KeyService, type NewKey } from '../../src/access/key-service.ts';
 import { type TokenSettings, TokenVerifier } from '../../src/access/tokens.ts';
 import { defaultCaller } from '../../src/base/caller.ts';
 import type { Logger } from '../../src/platform/log.ts';
@@ -42,6 +42,7 @@ export interface LockOptions {
   readonly adminKey?: string;
   readonly timeoutMs?: number;
   readonly log?: Logger;
+  readonly limits?: KeyLimits;
 }
 
 export async function lockDoors({
@@ -51,6 +52,7 @@ export async function lockDoors({
   adminKey,
   timeoutMs = 2000,
   log = quiet,
+  limits,
 }: LockOptions): Promise<LockedDoors> {
   const storage = await RedisKeys.open({ url: redisUrl, prefix: 'test', timeoutMs }, quiet);
   const auditSettings = { url: redisUrl, prefix: 'test', timeoutMs, keepEntries: 1000 };
@@ -58,7 +60,7 @@ export async function lockDoors({
   const audit = new AuditLog(auditStorage, log);
   const ring = new KeyRing({ storage, log: quiet, ...(file && { file }), ...(adminKey && { adminKey }) });
   await ring.start();
-  const keys = new KeyService(storage, ring);
+  const keys = new KeyService(storage, ring, limits);
   const access = new GuardedAccess({ keys: ring, ...(tokens && { tokens: new TokenVerifier(tokens) }) });
   return {
     ...{ access, keys, ring, audit },

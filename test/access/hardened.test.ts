@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import http2 from 'node:http2';
 import { type RequestOptions, request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
@@ -156,7 +157,6 @@ describe('a gateway with certificates', () => {
   });
 
   it('speaks only what belongs to the port, in TLS 1.2 or later', async () => {
-    await expect(fetch(`http://localhost:${ports.rest}/livez`)).rejects.toThrow();
     for (const options of [
       { ALPNProtocols: ['h2'] },
       { maxVersion: 'TLSv1.1' as const, minVersion: 'TLSv1' as const },
@@ -164,6 +164,27 @@ describe('a gateway with certificates', () => {
       const socket = connect({ host: 'localhost', port: ports.rest, ca: authority.ca, ...own(), ...options });
       await expect(once(socket, 'secureConnect')).rejects.toThrow();
     }
+  });
+
+  it('tells clients that speak without TLS what to do', async () => {
+    const rest = await fetch(`http://localhost:${ports.rest}/v1/models`, { method: 'DELETE' });
+    expect([rest.status, await rest.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'invalid-request', detail: expect.stringContaining('https://') }),
+    ]);
+    const metrics = await fetch(`http://localhost:${ports.metrics}/metrics`);
+    expect([metrics.status, await metrics.text()]).toEqual([400, expect.stringContaining('https://')]);
+    const session = http2.connect(`http://localhost:${ports.grpc}`).on('error', () => {});
+    const [code, , text] = (await once(session, 'goaway')) as [number, number, Buffer];
+    expect([code, String(text)]).toEqual([
+      http2.constants.NGHTTP2_INADEQUATE_SECURITY,
+      expect.stringContaining('credentials with TLS'),
+    ]);
+    session.destroy();
+    await expect.poll(() => output.match(/spoke without TLS/g)?.length).toBe(3);
+    // Once in ten minutes for each port.
+    await fetch(`http://localhost:${ports.rest}/livez`);
+    expect(output.match(/spoke without TLS/g)?.length).toBe(3);
   });
 
   it('takes a renewed certificate over under load, without a request that fails', async () => {

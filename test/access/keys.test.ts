@@ -144,6 +144,22 @@ describe('keys', () => {
     );
   });
 
+  it('are bounded for each tenant, rotated ones too, so that none takes the places of others', async () => {
+    const bounded: Caller = { ...defaultCaller, tenant: 'bounded' };
+    const few = await lockDoors({ redisUrl: redis.url, limits: { all: 10_000, tenant: 2 } });
+    const request = { name: 'a', scopes: ['infer' as const], expiresInSeconds: 1 };
+    await few.keys.create(bounded, request);
+    const second = await few.keys.create(bounded, { ...request, expiresInSeconds: 3600 });
+    expect(await codeOf(few.keys.create(bounded, request))).toBe('quota-exceeded');
+    expect(await codeOf(few.keys.rotate(bounded, second.id))).toBe('quota-exceeded');
+    await few.keys.create({ ...defaultCaller, tenant: 'globex' }, request);
+    await few.make({});
+    // The first has expired by now and makes room.
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    await few.keys.rotate(bounded, second.id);
+    await few.stop();
+  });
+
   it('stay valid while Redis is away, also for a gateway that starts then', async () => {
     const { key } = await here.make({});
     const unknown = newKey();

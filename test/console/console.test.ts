@@ -11,7 +11,7 @@ import { Redis } from 'ioredis';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image.ts';
-import { lockDoors } from '../access/doors.ts';
+import { type LockedDoors, lockDoors } from '../access/doors.ts';
 import { startGateway } from '../gateway/http/harness.ts';
 import { chromiumPath, startBrowser, type TestBrowser } from '../helpers/browser.ts';
 import { startRedis } from '../helpers/redis.ts';
@@ -248,7 +248,7 @@ describe.skipIf(!chromiumPath)('the console', () => {
       await box.getByLabel('API key').fill('hg_not_a_key');
       await box.getByRole('button', { name: 'Sign in' }).click();
       await box.getByText('The key of this session was refused.').waitFor();
-      const { key, id } = await doors.make({ scopes: ['read', 'publish'] });
+      const { key, id } = await doors.make({ scopes: ['read', 'publish', 'admin'] });
       await box.getByLabel('API key').fill(key);
       await box.getByRole('button', { name: 'Sign in' }).click();
       await tab.getByRole('heading', { name: 'digits', exact: true }).waitFor();
@@ -257,6 +257,7 @@ describe.skipIf(!chromiumPath)('the console', () => {
       await tab.getByText(`by key:${id}`).waitFor();
       await tab.reload();
       await tab.getByText(`by key:${id}`).waitFor();
+      await makeAndRevokeKey(tab, doors);
       await tab.getByRole('button', { name: 'Forget the key' }).click();
       await box.waitFor();
     } finally {
@@ -371,6 +372,22 @@ describe.skipIf(!chromiumPath)('the console', () => {
     expect(complaints.filter((line) => !/status of (422|503)/.test(line))).toEqual([]);
   });
 });
+
+/** By hand, as an admin; the page is checked by axe with all that it can show. */
+async function makeAndRevokeKey(tab: Page, { access }: LockedDoors): Promise<void> {
+  await tab.getByRole('link', { name: 'Keys' }).click();
+  await tab.getByLabel('Name', { exact: true }).fill('app');
+  await tab.getByLabel('Tenant').fill('acme');
+  await tab.getByRole('button', { name: 'Make the key' }).click();
+  const shown = await tab.getByRole('status', { name: 'The new key' }).locator('pre').textContent();
+  expect(await access.admit(`Bearer ${shown}`, 'infer')).toMatchObject({ tenant: 'acme' });
+  await tab.getByRole('button', { name: 'Revoke app' }).waitFor();
+  expect(await findings(tab)).toEqual([]);
+  await tab.getByRole('button', { name: 'Revoke app' }).click();
+  await tab.getByRole('button', { name: 'Revoke the key' }).click();
+  await tab.getByRole('button', { name: 'Revoke app' }).waitFor({ state: 'detached' });
+  await expect(async () => access.admit(`Bearer ${shown}`, 'infer')).rejects.toMatchObject({ code: 'unauthenticated' });
+}
 
 it('weighs at most 200 kB as it is sent packed', () => {
   const files = ['index.html', 'console.js', 'style.css', 'icon.svg'].map((file) =>

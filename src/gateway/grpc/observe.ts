@@ -85,7 +85,11 @@ export function observe(options: Observation): ServerInterceptor {
 
     // All endings pass the innermost call, also those that grpc-js decides without asking anybody.
     const send = call.sendStatus.bind(call);
+    let isDecided = false;
     call.sendStatus = (given) => {
+      // The first status is what the client gets; what fails on the way after it (a deadline passes while an event is written) is no outcome.
+      if (isDecided) return send(given);
+      isDecided = true;
       const reason = given.code === statusCode.OK ? 'ok' : reasonOf(given.metadata);
       const error = reason === undefined ? errorOfLibrary(given, options.messageLimit(path)) : undefined;
       const { code, details, metadata } = error ? toStatus(error, requestId) : given;

@@ -15,15 +15,25 @@ export interface PortOptions {
   readonly tls?: TlsFiles | undefined;
   /** longest time for a handshake */
   readonly handshakeMs: number;
+  /** told of clients that speak without encryption where it is needed */
+  plain(address: string | undefined): void;
   connect(socket: Socket): void;
 }
+
+/** Of HTTP/2: SETTINGS, then GOAWAY with INADEQUATE_SECURITY and a text that clients show. */
+const plainGoaway = (): Buffer => {
+  const text = Buffer.from('This port speaks TLS: use channel credentials with TLS.');
+  const payload = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 0x0c]), text]);
+  const frame = (type: number, length: number): Buffer => Buffer.from([0, 0, length, type, 0, 0, 0, 0, 0]);
+  return Buffer.concat([frame(4, 0), frame(7, payload.length), payload]);
+};
 
 export class Port {
   readonly #server: Server;
   readonly #connections: ConnectionTable;
   readonly #tls: TlsPort | undefined;
 
-  constructor({ connections, tls: files, handshakeMs, connect }: PortOptions) {
+  constructor({ connections, tls: files, handshakeMs, plain, connect }: PortOptions) {
     this.#connections = connections;
     this.#server = createServer({ noDelay: true }, (socket) => {
       if (!connections.add(socket)) return;
@@ -33,7 +43,7 @@ export class Port {
     this.#tls =
       files &&
       new TlsPort({
-        ...{ files, protocol: 'h2', handshakeMs, turnsAway: true },
+        ...{ files, protocol: 'h2', handshakeMs, turnsAway: true, plainAnswer: plainGoaway, plain },
         secured(socket, raw) {
           connections.replace(raw, socket);
           connect(socket);

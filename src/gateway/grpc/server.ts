@@ -32,6 +32,7 @@ import type { Readiness } from '../readiness.ts';
 import { RequestLog } from '../request-log.ts';
 import type { SharedLimits } from '../shared-limits.ts';
 import type { Tenants } from '../tenants.ts';
+import { plainWarning } from '../tls-port.ts';
 import { admitStreams } from './admission.ts';
 import { admitCallers } from './admit.ts';
 import { audits, membersOf, requireAudits } from './audits.ts';
@@ -177,6 +178,7 @@ export function createGrpcServer(parts: GrpcParts): GrpcServer {
   });
   const port = new Port({
     ...{ connections, tls: parts.tls, handshakeMs: config.headersTimeoutMs },
+    plain: (address) => log.warn({ address }, plainWarning),
     connect: (socket) => admission.connect(socket, () => injector.injectConnection(socket)),
   });
 

@@ -17,7 +17,7 @@ import { ConnectionTable } from '../connection-table.ts';
 import { oipRoutes } from '../oip/routes.ts';
 import { RequestLog } from '../request-log.ts';
 import { tensorflowRoutes } from '../tfserving/routes.ts';
-import { TlsPort } from '../tls-port.ts';
+import { plainWarning, TlsPort } from '../tls-port.ts';
 import { admit, arrive, requireScope } from './admit.ts';
 import { noteChange, requireAudit } from './audit.ts';
 import { parseBody, requireBody } from './body.ts';
@@ -114,7 +114,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
 }
 
 /** Puts the count of connections, and TLS where there is a certificate, between the port and Node's HTTP server. */
-function acceptConnections(server: Server, connections: ConnectionTable, { tls: files, config }: HttpParts) {
+function acceptConnections(server: Server, connections: ConnectionTable, { tls: files, config, log }: HttpParts) {
   const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
   if (!serve) throw new TypeError('the server does not listen to connections');
   server.removeAllListeners('connection');
@@ -122,6 +122,11 @@ function acceptConnections(server: Server, connections: ConnectionTable, { tls: 
     files &&
     new TlsPort({
       ...{ files, protocol: 'http/1.1', handshakeMs: config.headersTimeoutMs, turnsAway: true },
+      plainAnswer() {
+        const text = 'Plain HTTP was sent to a port that speaks TLS. Use https://.';
+        return rawAnswer(new HourglassError('invalid-request', text), randomUUID());
+      },
+      plain: (address) => log.warn({ transport: 'rest', address }, plainWarning),
       secured(socket, raw) {
         connections.replace(raw, socket);
         serve.call(server, socket);

@@ -20,7 +20,7 @@ export interface OipReference {
   readonly operation: RowOperation;
 }
 
-/** `operation` is the request's parameter of that name. Throws `invalid-request`. */
+/** `operation` is the request's parameter of that name; an empty `version` is none, as gRPC has it. Throws `invalid-request`. */
 export function parseName(name: string, version = '', operation?: unknown): OipReference {
   const dot = name.lastIndexOf('.');
   const suffix = operations.find((candidate) => candidate === name.slice(dot + 1) && dot > 0);

@@ -49,13 +49,22 @@ interface Named {
   readonly version?: string;
 }
 
+/** Throws `invalid-request` for `/versions//…`: a path with a version that is empty. */
+function namedBy({ params }: FastifyRequest): Named {
+  const named = params as Named;
+  if (named.version !== '') return named;
+  throw new HourglassError('invalid-request', 'The path has an empty version. Name one, or leave /versions/ out.', {
+    field: 'version',
+  });
+}
+
 /** Answers shorter than this do not get smaller by compressing them. */
 const leastCompressed = 1024;
 
 export function oipRoutes(app: App, parts: RouteParts): void {
   const { readiness, config, observer, version, limits } = parts;
   const describe = (request: FastifyRequest): Promise<OipModel> => {
-    const { model, version: wanted } = request.params as Named;
+    const { model, version: wanted } = namedBy(request);
     return describeModel(request.tenant, request.caller, parseName(model, wanted));
   };
   const get = (
@@ -196,7 +205,7 @@ export function oipRoutes(app: App, parts: RouteParts): void {
   );
 
   const inferHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const { model, version: wanted } = request.params as Named;
+    const { model, version: wanted } = namedBy(request);
     const { headers, caller } = request;
     const length = headers[headerLength];
     const body = await inflateBody(

@@ -214,6 +214,11 @@ describe('refusals', () => {
     expect(await codeOf(bomb, { 'content-encoding': 'gzip' })).toBe('decompressed-too-large');
   });
 
+  it('an empty version in the path', async () => {
+    const answer = await gateway.rest.send('GET', '/v2/models/tiny/versions//ready');
+    expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', error: expect.any(String) } });
+  });
+
   it('unknown paths have the error member too', async () => {
     const answer = await gateway.rest.send('GET', '/v2/nothing');
     expect(answer).toMatchObject({ status: 404, json: { code: 'route-not-found', error: expect.any(String) } });
