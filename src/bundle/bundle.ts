@@ -134,6 +134,7 @@ async function archive(
     codeShape,
     inputRange: range,
     inputScaling: options.dataset.info.scaling,
+    ...(options.dataset.info.series && { gaps: true }),
     ...(options.dataset.info.preprocessing && { preprocessing: options.dataset.info.preprocessing }),
     qualities: codec.qualities.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })),
     variants,

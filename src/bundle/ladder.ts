@@ -173,8 +173,14 @@ function variancesOf(codes: Float32Array, units: number): number[] {
   });
 }
 
-function meanSquaredError(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
-  return sum / a.length;
+/** Of the values that are there: gaps of series are NaN. */
+export function meanSquaredError(decoded: Float32Array, rows: Float32Array): number {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < rows.length; i++) {
+    const value = rows[i] as number;
+    if (Number.isNaN(value)) continue;
+    sum += ((decoded[i] as number) - value) ** 2;
+    count++;
+  }
+  return sum / count;
 }

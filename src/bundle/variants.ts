@@ -4,6 +4,7 @@ import { dequantise, type Profile, quantise } from '../codec/profile.ts';
 import { type Coder, type ModelFiles, openCoder } from './coder.ts';
 import { goldenVectors } from './golden.ts';
 import { int8Encoder } from './int8.ts';
+import { meanSquaredError } from './ladder.ts';
 
 /** As the bundle's manifest has it. */
 export interface EncoderVariant {
@@ -45,10 +46,9 @@ export async function encoderVariants(options: VariantOptions): Promise<Variants
       const [wanted, found] = [quantise(quality, exact), quantise(quality, codes)];
       const equal = found.reduce((sum, symbol, i) => sum + Number(symbol === wanted[i]), 0);
       const decoded = await coder.decode(dequantise(quality, found));
-      const squares = decoded.reduce((sum, value, i) => sum + (value - (measureRows[i] as number)) ** 2, 0);
       qualities.push({
         equalSymbols: rounded(equal / found.length, 5),
-        psnr: rounded(10 * Math.log10((range[1] - range[0]) ** 2 / (squares / decoded.length)), 3),
+        psnr: rounded(10 * Math.log10((range[1] - range[0]) ** 2 / meanSquaredError(decoded, measureRows)), 3),
       });
     }
     const golden = await goldenVectors({ coder: small, profile, rowSize, range });

@@ -6,6 +6,7 @@
  *   test series ─► encoder.onnx ─► decoder.onnx ─► errors, in standard deviations of a channel
  */
 
+import type { Static } from 'typebox';
 import { sizeOf } from '../base/ndarray.ts';
 import { calibrate } from '../base/outliers.ts';
 import { type SeriesModelFacts, scoreAt, seriesFile, seriesScore } from '../base/series.ts';
@@ -17,7 +18,7 @@ import { forecastScores, type Measured } from './forecast.ts';
 import { Gemm } from './gemm.ts';
 import { reportHtml } from './html.ts';
 import { canFit, fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from './pca.ts';
-import { metricsOf, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
+import { type FrameCost, metricsOf, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
 import { fillRows, firstChannel, meanRow, readSeries, SeriesModel, type SeriesRows } from './series-model.ts';
 
 export interface SeriesEvaluation extends EvaluationFacts {
@@ -29,6 +30,8 @@ export interface SeriesEvaluation extends EvaluationFacts {
   readonly encoder: Uint8Array;
   readonly decoder: Uint8Array;
   readonly parameters: number;
+  /** what frames cost; absent: the model has none */
+  readonly frames?: readonly Static<typeof FrameCost>[];
 }
 
 /** series that are measured, the first ones */
@@ -37,7 +40,7 @@ const mostForMean = 10_000;
 const bins = 40;
 
 export async function evaluateSeries(options: SeriesEvaluation): Promise<Evaluation> {
-  const { spec, model, dataset, epochs, origin, parameters, threads } = options;
+  const { spec, model, dataset, epochs, origin, parameters, threads, frames } = options;
   const { info } = dataset;
   const [steps = 1, channels = 1] = info.shape;
   const files = { encoder: options.encoder, decoder: options.decoder, steps, channels, threads };
@@ -54,6 +57,7 @@ export async function evaluateSeries(options: SeriesEvaluation): Promise<Evaluat
       },
       seed: spec.training.seed,
       ...(origin && { origin }),
+      ...(frames && frames.length > 0 && { frames: frames.map(({ bytesPerRow, psnr }) => ({ bytesPerRow, psnr })) }),
       notes: notesOf(info, model, scores),
       epochs: epochs.map(({ phase, epoch, metrics }) => ({ phase, epoch, metrics: { ...metrics } })),
       series: scores,

@@ -18,6 +18,8 @@ export interface BundleManifest {
   readonly inputRange: readonly [number, number];
   /** value of a row = value of the uploaded data / divisor; absent in bundles of older releases */
   readonly inputScaling?: { readonly divisor: number };
+  /** rows are series, in which NaN is what was not observed */
+  readonly gaps?: boolean;
   /** how pictures become rows; absent where rows are not pictures */
   readonly preprocessing?: Preprocessing;
   /** the same encoder in other weights; absent in bundles of older releases */

@@ -160,7 +160,9 @@ export class Encoder {
         `A row has ${this.rowSize} values; ${rows.length} values are not whole rows.`,
       );
     }
-    if (!rows.every(Number.isFinite)) throw new HourglassError('non-finite', 'A value of the rows is not finite.');
+    const { gaps = false } = this.manifest;
+    if (!rows.every((value) => Number.isFinite(value) || (gaps && Number.isNaN(value))))
+      throw new HourglassError('non-finite', 'A value of the rows is not finite.');
     return count;
   }
 

@@ -91,6 +91,25 @@ async function encodeAt(
   const plain = quantise(quality, codes);
   const lambda = manifest.codec.qualities[index]?.lambda;
   const possible = target.search && lambda !== undefined && profile.order.length < maxBatch;
-  const symbols = possible ? await searchSymbols({ quality, symbols: plain, targets: inputs, decode, lambda }) : plain;
+  const symbols = possible
+    ? await searchSymbols({
+        quality,
+        symbols: plain,
+        targets: await withoutGaps(inputs, codes, decode),
+        decode,
+        lambda,
+      })
+    : plain;
   return encodeFrame(profile, symbols, { kind, quality: index });
+}
+
+/** A gap of a series is to come out as it does from the code before it was quantised. */
+async function withoutGaps(
+  inputs: Float32Array,
+  codes: Float32Array,
+  decode: FitOptions['decode'],
+): Promise<Float32Array> {
+  if (!inputs.some(Number.isNaN)) return inputs;
+  const whole = await decode(codes);
+  return inputs.map((value, i) => (Number.isNaN(value) ? (whole[i] as number) : value));
 }

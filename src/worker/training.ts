@@ -135,9 +135,9 @@ async function train({ assignment, signal, tell }: TrainingOptions, stores: Stor
       const { model } = spec;
       const isSeries = model.type === 'sequence';
       const bundle =
-        trained.scores || trained.text || isSeries || model.type === 'sequence-to-sequence'
+        trained.scores || trained.text || model.type === 'sequence-to-sequence'
           ? undefined
-          : await bundleOf(assignment, dataset, trained);
+          : await bundleOf(assignment, isSeries ? await ordinaryRows(spec, dataset) : dataset, trained);
       const parts = { assignment, stores, dataset, trained, bundle, signal };
       const evaluation = trained.scores
         ? await evaluateScores(parts, trained.scores)
@@ -212,7 +212,7 @@ async function evaluate(parts: EvaluationParts): Promise<Evaluation> {
   const { files, inputShape, codeShape, metrics } = trained;
   const [encoder, decoder] = [files['encoder.onnx'], files['decoder.onnx']];
   if (!encoder || !decoder) throw new Error('a trained model has an encoder and a decoder');
-  const model = openReconstruction({ encoder, decoder, inputShape }, assignment.engine.threads);
+  const model = openReconstruction({ encoder, decoder, inputShape, codeShape }, assignment.engine.threads);
   const { parameters } = metrics;
   const calibration = files['outliers.json'];
   try {
@@ -282,12 +282,13 @@ async function evaluateSequences(
   parts: EvaluationParts,
   model: SequenceModel,
 ): Promise<Pick<Evaluation, 'files' | 'metrics'>> {
-  const { assignment, dataset, trained } = parts;
+  const { assignment, dataset, trained, bundle } = parts;
   const { 'encoder.onnx': encoder, 'decoder.onnx': decoder } = trained.files;
   if (!encoder || !decoder) throw new Error('a trained model of series has an encoder and a decoder');
   return evaluateSeries({
     ...factsOf(parts),
     ...{ model, dataset, ordinary: await ordinaryRows(assignment.spec, dataset), encoder, decoder },
+    ...(bundle && { frames: bundle.codec.qualities }),
     parameters: trained.metrics.parameters ?? 0,
   });
 }
