@@ -2,7 +2,7 @@
  * Evaluates a trained version on held-out rows and writes its report.
  *
  *   test rows ─┬─► model ─► scores ┐
- *              ├─► PCA ───► scores ├─► report.json, report.html, pictures.png, extremes.png, metrics
+ *              ├─► PCA ───► scores ├─► report.json, report.html, pictures.png, extremes.png …, metrics
  *   + noise ───┴─► the same        ┘
  */
 
@@ -14,6 +14,7 @@ import { corrupt, drawNoise } from '../data/corruption.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Corruption } from '../jobspec/model.ts';
 import type { ResultCache } from '../store/contract.ts';
+import { type NewPictures, newPictures } from './between.ts';
 import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { measureFormats } from './formats.ts';
 import { Gemm } from './gemm.ts';
@@ -72,18 +73,35 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       );
     const picture = report.pictures && (await gridOf(measured.shown));
     const extremes = report.extremes && (await gridOf(more.extremes));
+    const { interpolations, samples } = await picturesBetween(options);
     const files: Record<string, Uint8Array> = {
       'report.json': Buffer.from(`${JSON.stringify(report, null, 2)}\n`),
       'report.html': Buffer.from(
-        reportHtml(report, spec, { picture, extremes, classNames: dataset.info.classNames ?? [] }),
+        reportHtml(report, spec, {
+          picture,
+          extremes,
+          interpolations,
+          samples,
+          classNames: dataset.info.classNames ?? [],
+        }),
       ),
       ...(picture && { [pictureFile]: picture }),
       ...(extremes && { [extremesFile]: extremes }),
+      ...(interpolations && { 'interpolations.png': interpolations }),
+      ...(samples && { 'samples.png': samples }),
     };
     return { report, files, metrics: metricsOf(report) };
   } finally {
     gemm.dispose();
   }
+}
+
+async function picturesBetween({ dataset, model, spec, codeShape }: EvaluateOptions): Promise<NewPictures> {
+  const { shape, range, rows: counts } = dataset.info;
+  if (!isPicture(shape)) return {};
+  const rows = new Float32Array(Math.min(shownRows, counts.test) * sizeOf(shape));
+  await dataset.split('test').readRange(0, rows.length / sizeOf(shape), rows);
+  return newPictures({ spec, model, shape, codeShape, range, rows });
 }
 
 const componentsOf = ({ codeShape, dataset }: EvaluateOptions): number =>

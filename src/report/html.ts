@@ -186,9 +186,30 @@ function pictureRows(rows: readonly string[], png: Uint8Array): string {
 
 function pictureParts({ pictures, extremes }: Report, shown: ReportPictures): string {
   const first = pictures && shown.picture ? card('The first test rows', pictureRows(pictures.rows, shown.picture)) : '';
-  if (!extremes || !shown.extremes) return first;
   const thirds = '<p class="thirds"><span>best</span><span>around the median</span><span>worst</span></p>';
-  return first + card('Best, median and worst test rows', pictureRows(extremes.rows, shown.extremes) + thirds);
+  const ends =
+    extremes && shown.extremes
+      ? card('Best, median and worst test rows', pictureRows(extremes.rows, shown.extremes) + thirds)
+      : '';
+  return first + ends + newPictureParts(shown);
+}
+
+function newPictureParts({ interpolations, samples }: ReportPictures): string {
+  const image = (png: Uint8Array, alt: string): string =>
+    `<div class="pictures"><img src="${dataUrl(png)}" alt="${alt}"></div>`;
+  const between = interpolations
+    ? card(
+        'Between two test rows',
+        `${image(interpolations, 'pairs of test rows and what is decoded between them')}<p class="soft">At the ends of a line two test rows as they are; between them what codes on the straight line from one to the other decode to.</p>`,
+      )
+    : '';
+  const drawn = samples
+    ? card(
+        'Drawn from the prior',
+        `${image(samples, 'decoded codes that were drawn')}<p class="soft">What codes drawn from N(0, I) decode to.</p>`,
+      )
+    : '';
+  return between + drawn;
 }
 
 function classTable({ classes = [] }: Report): string {
@@ -295,6 +316,10 @@ export interface ReportPictures {
   readonly picture: Uint8Array | undefined;
   /** the best, median and worst ones */
   readonly extremes: Uint8Array | undefined;
+  /** what is decoded between pairs of test rows */
+  readonly interpolations?: Uint8Array | undefined;
+  /** decoded codes that were drawn from the prior */
+  readonly samples?: Uint8Array | undefined;
   readonly classNames: readonly string[];
 }
 

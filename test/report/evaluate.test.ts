@@ -257,7 +257,7 @@ describe('a version trained by a job', () => {
     await engine.dispose();
     const { inputShape, codeShape, epochs, files } = trained;
     const model = openReconstruction(
-      { encoder: files['encoder.onnx']!, decoder: files['decoder.onnx']!, inputShape },
+      { encoder: files['encoder.onnx']!, decoder: files['decoder.onnx']!, inputShape, codeShape },
       1,
     );
     const { metrics, report } = await evaluateModel(
