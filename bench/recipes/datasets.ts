@@ -11,7 +11,7 @@ import { pronunciationForm } from './pronunciation.ts';
 import { patchForm } from './scenes.ts';
 
 /** What fields' patches are like: chosen on development data, see ../fields.md. */
-const fieldPatches = { patch: 11, components: 20 };
+const fieldPatches = { patch: 12, components: 20 };
 
 /** By the name of a recipe's data set: the forms to upload, by the name of each data set; data that was fetched is in `folder`. */
 const fetched: Readonly<Record<string, (folder: string) => Readonly<Record<string, () => FormData>>>> = {

@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { RandomStream } from '../../src/base/random.ts';
 import { symmetricEigen } from '../../src/report/eigen.ts';
+import { npy } from './npy.ts';
 
 /** as `npm run bench:data-sets` stores them: NumPy arrays in Fortran's order, uint16 and uint8 */
 export const fieldFiles = { cube: 'cube.npy', classes: 'classes.npy' } as const;
@@ -179,15 +180,4 @@ export function fieldForm(name: string, fields: Fields, { train, test }: Drawn, 
   form.set('test-rows', testing.rows, 'test-rows.npy');
   form.set('test-labels', testing.labels, 'test-labels.csv');
   return form;
-}
-
-function npy(shape: readonly number[], values: Float32Array): Blob {
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
-  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
-  const header = Buffer.alloc(10 + length, ' ');
-  header.write('\x93NUMPY\x01\x00', 'latin1');
-  header.writeUInt16LE(length, 8);
-  header.write(text, 10);
-  header[header.length - 1] = 0x0a;
-  return new Blob([new Uint8Array(header), new Uint8Array(values.buffer as ArrayBuffer)]);
 }

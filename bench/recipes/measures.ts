@@ -325,6 +325,16 @@ const samples = measured(async (subject) => {
   return {};
 });
 
+/** The report's pictures between two test rows and, where there are some, of drawn codes; and the squared error by that of PCA. */
+const interpolations: Measure = async ({ instance, job, name }) => {
+  writeFileSync(pictureOf(name), await instance.file(job, 'interpolations.png'));
+  if (job.spec.model.type === 'variational') {
+    writeFileSync(pictureOf(`${name}-samples`), await instance.file(job, 'samples.png'));
+  }
+  const { 'test.sse': sse = Number.NaN, 'test.pca.sse': pca = Number.NaN } = job.metrics ?? {};
+  return { 'ratio.sse': sse / pca };
+};
+
 /** The main job's figures divided by those of the untied one. */
 const ratio: Measure = async ({ metrics }) =>
   Object.fromEntries(
@@ -338,6 +348,7 @@ export const measures: Readonly<Record<string, Measure>> = {
   principal,
   pictures,
   samples,
+  interpolations,
   ratio,
   pixels,
   'mean-activation': meanActivation,
