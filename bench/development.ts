@@ -1,13 +1,15 @@
 /**
  * `npm run bench:development -- RECIPE` tries settings of a recipe without its test rows: of the rows to train on, one block of every ten is
  * looked at and the others are trained on; of ratings a tenth, drawn at random. Each `--merge '{"model": {"code": 16}}'` is a trial with
- * these changes to the recipe's job. Prints what each measures. For recipes of dense rows and of ratings.
+ * these changes to the recipe's job. Prints what each measures. For recipes of dense rows, of
+ * ratings and of documents, whose words come back in the order of the vocabulary.
  */
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { sizeOf } from '../src/base/ndarray.ts';
 import type { SparseMatrix } from '../src/base/sparse.ts';
+import type { Documents } from '../src/data/dataset.ts';
 import { createDatasetStore } from '../src/data/store.ts';
 import { FolderDatasets } from '../src/store/folder/datasets.ts';
 import { uploadDataset } from './recipes/datasets.ts';
@@ -50,6 +52,7 @@ async function developmentForm(of: string, as: string): Promise<FormData> {
   const store = createDatasetStore({ files: new FolderDatasets(path.join(dataFolder, 'datasets')) });
   const dataset = await store.open(of);
   if (dataset.ratings) return ratingsForm(await dataset.ratings.train.matrix(), as);
+  if (dataset.documents) return textsForm(dataset.documents, dataset.info.classNames ?? [], as);
   const { shape, scaling, classNames } = dataset.info;
   const split = dataset.split('train');
   const size = sizeOf(shape);
@@ -91,6 +94,32 @@ function ratingsForm({ rows, starts, indices, values }: SparseMatrix, as: string
   return form;
 }
 
+/** Texts with the same counts of the same words. */
+async function textsForm(
+  { train, vocabulary }: Documents,
+  classNames: readonly string[],
+  as: string,
+): Promise<FormData> {
+  const { rows, starts, indices, values } = await train.matrix();
+  const { words } = await vocabulary();
+  const labels = await train.labels();
+  const lines = Array.from({ length: rows }, (_, row) => {
+    const text: string[] = [];
+    for (let at = starts[row] as number; at < (starts[row + 1] as number); at++) {
+      const word = words[indices[at] as number] as string;
+      for (let n = 0; n < (values[at] as number); n++) text.push(word);
+    }
+    return `"${text.join(' ')}","${labels ? classNames[labels[row] as number] : ''}"`;
+  });
+  const form = new FormData();
+  form.set('name', as);
+  const counted = { stopWords: 'none', minDocuments: 1, maxShare: 1, most: words.length };
+  const options = { kind: 'documents', textColumn: 'text', labelColumn: 'class', testFraction: 1 / every, seed: 1 };
+  form.set('options', JSON.stringify({ ...options, vocabulary: counted }));
+  form.set('rows', new Blob([`"text","class"\n${lines.join('\n')}\n`]), 'texts.csv');
+  return form;
+}
+
 const instance = await Instance.start(dataFolder, Number(options.threads));
 try {
   if (recipe.dataset) await uploadDataset(recipe.dataset, instance, dataFolder);
@@ -100,7 +129,7 @@ try {
     const changes: unknown = JSON.parse(text);
     const { metrics = {}, warnings } = await instance.train(merged({ ...request, dataset }, changes), () => {});
     for (const warning of warnings) console.log(warning);
-    const shown = Object.entries(metrics).filter(([metric]) => metric.startsWith('test.') || metric === 'heldOut.loss');
+    const shown = Object.entries(metrics).filter(([metric]) => /^(test|topics)\.|^heldOut/.test(metric));
     console.log(JSON.stringify({ recipe: name, changes, ...Object.fromEntries(shown) }));
   }
 } finally {

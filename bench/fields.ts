@@ -16,15 +16,29 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string', default: 'data/recipes' },
     seeds: { type: 'string', default: '1,2' },
-    /** `11x20`: sides of patches and numbers of components */
-    patches: { type: 'string', default: '9x20,11x10,11x20,11x30,15x20' },
+    /** a model, the side of patches and the number of components */
+    trials: {
+      type: 'string',
+      default: 'dense-11x20,dense-15x10,convolutional-8x20,convolutional-12x10,convolutional-12x20',
+    },
     threads: { type: 'string', default: '2' },
   },
 });
 const seeds = values.seeds.split(',').map(Number);
 const recipe = readRecipe('hyperspectral');
-const request = recipe.jobs.main as { readonly training?: object } | undefined;
+const request = recipe.jobs.main as
+  | { readonly training: object; readonly model: { readonly corruption: object; readonly head: object } }
+  | undefined;
 if (!request) throw new Error('the recipe has no job "main"');
+
+/** The recipe's model, and one of fully connected layers with the same noise and the same head. */
+const models: Readonly<Record<string, object>> = {
+  convolutional: request.model,
+  dense: {
+    ...{ type: 'denoising', hidden: [512], code: 128 },
+    ...{ corruption: request.model.corruption, head: request.model.head },
+  },
+};
 
 const fields = readFields(path.join(values.data, 'indian-pines'));
 const drawn = pixelsOf('indian-pines-development', fields.classes);
@@ -32,19 +46,22 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'hourglass-fields-'));
 const instance = await Instance.start(folder, Number(values.threads));
 try {
   const rows: string[] = [];
-  for (const sizes of values.patches.split(',')) {
+  for (const trial of values.trials.split(',')) {
+    const [kind = '', sizes = ''] = trial.split('-');
     const [patch = 1, components = 1] = sizes.split('x').map(Number);
+    const model = models[kind];
+    if (!model) throw new Error(`There is no model ${kind}, only ${Object.keys(models).join(' and ')}.`);
     const dataset = `fields-${sizes}`;
     await instance.upload(dataset, async () => fieldForm(dataset, fields, drawn, { patch, components }));
     const accuracies: number[] = [];
     for (const seed of seeds) {
       const training = { ...request.training, seed };
-      const { metrics = {} } = await instance.train({ ...request, name: 'fields', dataset, training }, () => {});
+      const { metrics = {} } = await instance.train({ name: 'fields', dataset, model, training }, () => {});
       accuracies.push(1 - (metrics['test.classifier.error'] ?? Number.NaN));
     }
     const mean = accuracies.reduce((a, b) => a + b, 0) / accuracies.length;
     const each = accuracies.map((value) => value.toFixed(4)).join(', ');
-    rows.push(`| ${patch} × ${patch} | ${components} | ${mean.toFixed(4)} | ${each} |`);
+    rows.push(`| ${kind} | ${patch} × ${patch} | ${components} | ${mean.toFixed(4)} | ${each} |`);
     console.log(rows.at(-1));
   }
   writeFileSync(
@@ -52,10 +69,11 @@ try {
     `# Fields: settings on development data
 
 Written by \`npm run bench:fields\`. Of the ${drawn.train.length + drawn.test.length} labelled pixels of Indian Pines that recipes/hyperspectral.json trains on, ${drawn.train.length} are trained on
-and ${drawn.test.length} looked at; no other pixel's label plays a part. Model and training are those of the recipe; seeds ${seeds.join(' and ')}.
+and ${drawn.test.length} looked at; no other pixel's label plays a part. The convolutional model is that of the recipe, the dense one has layers of 512 and 128
+units; seeds ${seeds.join(' and ')}.
 
-| patch | components | accuracy, mean | of each seed |
-| --- | ---: | ---: | --- |
+| model | patch | components | accuracy, mean | of each seed |
+| --- | --- | ---: | ---: | --- |
 ${rows.join('\n')}
 `,
   );

@@ -55,17 +55,27 @@ export class Instance {
     return this.#process.pid as number;
   }
 
-  /** Tries again, as a client should, while the answer is 503: a busy machine may be slow to answer. */
+  /**
+   * Tries again, as a client should, while the answer is 503 or the connection is lost: a busy machine may be slow to answer, and one that
+   * slept has closed its connections.
+   */
   async #json<T>(method: string, url: string, body?: unknown): Promise<T> {
     let response: Response;
     for (let attempt = 1; ; attempt++) {
-      response = await fetch(this.url + url, {
+      const asked = fetch(this.url + url, {
         method,
         ...(body !== undefined && {
           body: JSON.stringify(body),
           headers: { 'content-type': 'application/json', 'idempotency-key': this.#key },
         }),
       });
+      try {
+        response = await asked;
+      } catch (error) {
+        if (attempt === attempts || this.#process.exitCode !== null) throw error;
+        await sleep(1000);
+        continue;
+      }
       if (response.status !== 503 || attempt === attempts) break;
       await sleep(1000 * Number(response.headers.get('retry-after') ?? 1));
     }

@@ -271,8 +271,9 @@ export class ModelPredictor implements Predictor {
     const noun = takesCodes(operation) ? 'code' : 'input';
     const shape = inputShapeOf(model.manifest, operation);
     const range = expectedRange(model.manifest, operation);
+    const mayMiss = noun === 'input' && model.manifest.operations.includes('series');
     const rule: RowRule = {
-      ...{ model: model.key, noun, shape, maxBatch: this.maxBatch, mayMiss: operation === 'series' },
+      ...{ model: model.key, noun, shape, maxBatch: this.maxBatch, mayMiss },
       ...(range && { range }),
     };
     const facts = { rule, target: targetOf(model.manifest, operation) };

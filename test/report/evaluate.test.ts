@@ -223,9 +223,10 @@ describe('evaluateModel', () => {
     expect(empty.report.notes[0]).toContain('no test rows');
     expect(Object.keys(empty.files).sort()).toEqual(['report.html', 'report.json']);
     const long = memoryDataset([5000], new Float32Array(10_000).fill(0.5), new Float32Array(10_000).fill(0.25));
-    const noPca = await evaluateModel(options({ dataset: long, model: shifted(0.5) }));
+    const many = { ...long, info: { ...long.info, rows: { train: 5000, test: 2 } } };
+    const noPca = await evaluateModel(options({ dataset: many, model: shifted(0.5) }));
     expect(noPca.metrics['test.mse']).toBeCloseTo(0.25, 6);
-    expect(noPca.report.notes[0]).toContain('no PCA');
+    expect(noPca.report.notes[0]).toBe('PCA of 5000 rows of 5000 values would take too long.');
     expect(Object.keys(noPca.metrics).filter((name) => name.includes('pca'))).toEqual([]);
     const some = await evaluateModel(options({ model: shifted(0), maxRows: 10 }));
     expect(some.report).toMatchObject({
