@@ -16,6 +16,7 @@ const request = Buffer.concat([
   body,
 ]);
 
+const lengthField = Buffer.from('content-length: ');
 const free: Socket[] = [];
 const answered: number[] = [];
 let [offered, unsent, refused, failed, begun] = [0, 0, 0, 0, 0];
@@ -23,14 +24,17 @@ const sentAt = new WeakMap<Socket, number>();
 
 function open(): Socket {
   const socket = connect({ port: Number(port), host: '127.0.0.1', noDelay: true });
-  let received = '';
+  let begun = Buffer.alloc(0);
   socket.on('data', (chunk) => {
-    received += chunk.toString('latin1');
+    const received = begun.length > 0 ? Buffer.concat([begun, chunk]) : chunk;
+    begun = received;
     const head = received.indexOf('\r\n\r\n');
-    const length = /content-length: (\d+)/i.exec(received)?.[1];
-    if (head < 0 || received.length < head + 4 + Number(length)) return;
-    const status = received.slice(9, 12);
-    received = '';
+    const field = received.indexOf(lengthField);
+    if (head < 0 || field < 0) return;
+    const length = Number.parseInt(received.toString('latin1', field + lengthField.length, head), 10);
+    if (received.length < head + 4 + length) return;
+    begun = Buffer.alloc(0);
+    const status = received.toString('latin1', 9, 12);
     if (status === '200') answered.push(performance.now() - (sentAt.get(socket) ?? 0));
     else if (status === '429') refused++;
     else failed++;
@@ -59,14 +63,14 @@ await new Promise<void>((resolve) => {
   const tick = (): void => {
     const now = performance.now();
     if (now > until) return resolve();
-    for (const due = ((now - begun) / 1000) * Number(rate); offered < due; offered++) {
-      const socket = free.pop();
-      if (socket === undefined) unsent++;
-      else {
-        sentAt.set(socket, now);
-        socket.write(request);
-      }
+    let due = Math.floor(((now - begun) / 1000) * Number(rate)) - offered;
+    offered += due;
+    for (let socket = due > 0 ? free.pop() : undefined; socket; socket = due > 0 ? free.pop() : undefined) {
+      sentAt.set(socket, now);
+      socket.write(request);
+      due--;
     }
+    unsent += due;
     setTimeout(tick, 1);
   };
   tick();

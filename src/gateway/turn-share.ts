@@ -4,7 +4,7 @@
  * much arrives at a time.
  *
  * How many predictions may wait here adapts to how long they wait. Those beyond are refused, in a small part of each turn:
- * refusing must not take the time of those that are answered.
+ * refusing must not take the time of those that are answered. So a refusal may wait, too, for about a second.
  */
 
 import { turnClock } from '../platform/turn-clock.ts';
@@ -38,8 +38,14 @@ interface Waiting {
 }
 
 const defaultTurnMs = 5;
-/** of a turn's time, for refusals on top of it */
-const refusalShare = 0.2;
+/**
+ * Of a turn's time, for refusals on top of it. To read a request that is refused, and to write and end its answer, takes some
+ * times as long as what is counted here.
+ */
+const refusalShare = 0.03;
+/** and when the first of them has waited for so long */
+const lateRefusalShare = 0.2;
+const lateRefusalMs = 1000;
 /** callbacks planned at a time; each runs one job, with all that follows from it in the same turn */
 const mostPlanned = 64;
 
@@ -47,7 +53,7 @@ export class TurnShare {
   readonly #turnMs: number;
   readonly #limit: AdaptiveLimit;
   readonly #waiting = new FairQueue<Waiting>();
-  readonly #refused: Job[] = [];
+  readonly #refused: Pick<Waiting, 'job' | 'since'>[] = [];
   #isPlanned = false;
   /** in this phase of jobs that have waited: since when, how many were run, how many refused */
   #phase = { began: 0, run: 0, refused: 0 };
@@ -67,7 +73,7 @@ export class TurnShare {
   defer(job: Job): void {
     const topic = job.topic();
     const isPrediction = topic !== undefined;
-    if (isPrediction && this.#isFull(job.client, topic)) this.#refused.push(job);
+    if (isPrediction && this.#isFull(job.client, topic)) this.#refused.push({ job, since: performance.now() });
     else {
       this.#waiting.push(job.client, { job, since: performance.now(), isPrediction }, topic);
       if (isPrediction) this.#limit.enter();
@@ -103,10 +109,13 @@ export class TurnShare {
         return this.#begin(next, now);
       }
     }
-    if (phase.refused === 0 || left > -this.#turnMs * refusalShare) {
-      phase.refused++;
-      this.#refused.shift()?.refuse();
-    }
+    const [first] = this.#refused;
+    if (!first) return;
+    const share = now - first.since > lateRefusalMs ? lateRefusalShare : refusalShare;
+    if (phase.refused > 0 && left <= -this.#turnMs * share) return;
+    phase.refused++;
+    this.#refused.shift();
+    first.job.refuse();
   };
 
   #begin({ job, since, isPrediction }: Waiting, now: number): void {

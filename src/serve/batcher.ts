@@ -55,7 +55,8 @@ export interface BatcherOptions<L extends Lane> {
 /** Durations are seconds; `trace` is the position of a request in its trace (src/base/traceparent.ts). */
 export interface BatchObserver<L extends Lane> {
   waiting(requests: number): void;
-  waited(lane: L, seconds: number, trace: string | undefined): void;
+  /** `seconds` since the request arrived, `inLane` of them behind others of its lane */
+  waited(lane: L, seconds: number, inLane: number, trace: string | undefined): void;
   /** `trace` is that of the first request */
   ran(lane: L, rows: number, seconds: number, trace: string | undefined): void;
   /** told of each run as a whole when it is over; absent: nobody traces */
@@ -76,7 +77,9 @@ interface Entry<L extends Lane> {
   readonly lane: L;
   readonly data: Float32Array;
   readonly rows: number;
+  /** arrived and entered the lane, as `performance.now()` tells it */
   readonly since: number;
+  readonly entered: number;
   readonly resolve: (answer: BatchAnswer) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal | undefined;
@@ -125,7 +128,8 @@ export class Batcher<L extends Lane> {
     return new Promise((resolve, reject) => {
       this.#admit(data, signal);
       const entry: Entry<L> = {
-        ...{ lane, data, rows, signal, trace, resolve, reject, since: turnClock.began },
+        ...{ lane, data, rows, signal, trace, resolve, reject },
+        ...{ since: turnClock.began, entered: performance.now() },
         ...{ started: 0, answered: 0, finite: true, output: undefined },
         abort: () => this.#settle(entry, () => reject(abortError(signal))),
       };
@@ -200,7 +204,9 @@ export class Batcher<L extends Lane> {
 
   #startedWaiting(entry: Entry<L>): void {
     this.#wait(-1, -entry.data.byteLength);
-    this.#options.observer?.waited(entry.lane, (performance.now() - entry.since) / 1000, entry.trace);
+    const now = performance.now();
+    const { lane, since, entered, trace } = entry;
+    this.#options.observer?.waited(lane, (now - since) / 1000, (now - entered) / 1000, trace);
   }
 
   async #run(lane: L, pieces: readonly Piece<L>[]): Promise<void> {

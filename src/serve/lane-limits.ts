@@ -19,10 +19,16 @@ export class LaneLimits<L extends object> {
     return limit;
   }
 
-  /** Counts a prediction until `leave`. Throws `overloaded`. */
-  enter(lane: L): AdaptiveLimit {
+  /** Throws `overloaded` where one more would be too many. */
+  requireRoom(lane: L): AdaptiveLimit {
     const limit = this.of(lane);
     if (limit.isFull) throw overloadError(limit.inFlight, this.#options.targetMs / 1000);
+    return limit;
+  }
+
+  /** Counts a prediction until `leave`. Throws `overloaded`. */
+  enter(lane: L): AdaptiveLimit {
+    const limit = this.requireRoom(lane);
     limit.enter();
     return limit;
   }

@@ -153,6 +153,7 @@ export class ModelPredictor implements Predictor {
     const served = this.#current(model);
     if (!served) return false;
     const lane = served.lane(operation);
+    this.#runs.limits.requireRoom(lane);
     const { target, rule } = this.#factsOf(lane);
     const inputs = typeof given === 'function' ? given(target) : given;
     const checked = checkRows(inputs, rule);

@@ -32,8 +32,9 @@ export class PredictionObserver implements BatchObserver<ServedLane> {
     this.#metrics?.set('predictionsWaiting', requests);
   }
 
-  waited(lane: ServedLane, seconds: number, trace: string | undefined): void {
-    this.#limits.of(lane).waited(seconds);
+  waited(lane: ServedLane, seconds: number, inLane: number, trace: string | undefined): void {
+    // Only that: what waits before it (gateway/turn-share.ts) has a limit of its own, and two that shrink for one reason refuse too much.
+    this.#limits.of(lane).waited(inLane);
     this.#of(lane.operation)?.wait.observe(seconds, trace);
   }
 

@@ -26,7 +26,7 @@ export interface PredictRequest {
   readonly demand?: Demand;
 }
 
-/** What can be answered in this turn of the event loop; rows without a shape of their own are made once the version is known. */
+/** What can be answered in this turn of the event loop; rows may be made once the version is known and has room for them. */
 export interface TurnRequest extends Omit<PredictRequest, 'inputs'> {
   readonly inputs: NdArray<'float32'> | ((target: PredictTarget) => NdArray<'float32'>);
   /** a request with a longer answer is not taken; absent: as long as they come */

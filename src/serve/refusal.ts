@@ -5,11 +5,22 @@ import { HourglassError } from '../base/errors.ts';
 /** `seconds`: when the work that waits may be done. */
 export function overloadError(waiting: number, seconds: number): HourglassError {
   const retryAfter = Math.min(30, Math.max(1, Math.ceil(seconds)));
-  return new HourglassError(
+  return withoutStack(
     'overloaded',
     `${waiting} predictions are waiting already. Try again in ${retryAfter} s, or send fewer at a time.`,
     { retryAfter },
   );
+}
+
+/** There are as many refusals as there is load, and finding out where each was made costs more than the rest of it. */
+function withoutStack(...parameters: ConstructorParameters<typeof HourglassError>): HourglassError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new HourglassError(...parameters);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 export const deadlineError = (ms?: number): HourglassError =>

@@ -47,6 +47,7 @@ interface Entry {
   readonly data: Float32Array;
   readonly rows: number;
   readonly since: number;
+  readonly entered: number;
   readonly receiver: Receiver;
   readonly demand: Demand | undefined;
   readonly trace: string | undefined;
@@ -84,7 +85,7 @@ export class TurnBatcher<L extends HereLane> {
     if (this.#closed) throw new HourglassError('shutting-down', 'The server is stopping. Try again in a moment.');
     if (this.#waiting >= this.#options.maxWaiting) throw overloadError(this.#waiting, this.#secondsLeft());
     this.#waiting++;
-    const entry: Entry = { data, rows, since: turnClock.began, receiver, demand, trace };
+    const entry: Entry = { data, rows, since: turnClock.began, entered: performance.now(), receiver, demand, trace };
     const entries = this.#lanes.get(lane);
     if (entries) entries.push(entry);
     else this.#lanes.set(lane, [entry]);
@@ -171,10 +172,10 @@ export class TurnBatcher<L extends HereLane> {
     try {
       const run = lane.prepareHere(rows);
       let at = 0;
-      for (const { data, since, trace } of entries) {
+      for (const { data, since, entered, trace } of entries) {
         run?.input.set(data, at);
         at += data.length;
-        observer?.waited(lane, (start - since) / 1000, trace);
+        observer?.waited(lane, (start - since) / 1000, (start - entered) / 1000, trace);
       }
       result = run?.run();
     } catch (error) {

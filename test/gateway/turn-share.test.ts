@@ -57,3 +57,23 @@ it('refuses predictions that are too many, not those of another model, nor other
   expect(order).not.toContain('flood 0 refused');
   for (const name of ['other model', 'list', 'other client']) expect(order).toContain(name);
 });
+
+it('refuses few in a turn, so that answers get the time, and more once refusals have waited for a second', async () => {
+  const turns = new TurnShare({ turnMs: 10, targetMs: 25, fixed: 6, most: 6 });
+  const flood: Job = {
+    ...job('a', 'answered', { ms: 11, topic: 'digits' }),
+    refuse() {
+      busyFor(1);
+      order.push('refused');
+    },
+  };
+  for (let i = 0; i < 30; i++) turns.defer(flood);
+  const answers = () => order.filter((name) => name === 'answered').length;
+  while (answers() < 4) await nextTurn();
+  // One alone before it was known that there are more.
+  expect(order.slice(0, 6)).toEqual(['answered', 'answered', 'refused', 'answered', 'refused', 'answered']);
+  busyFor(1001);
+  while (answers() < 6) await nextTurn();
+  const between = order.slice(order.lastIndexOf('answered', order.lastIndexOf('answered') - 1) + 1, -1);
+  expect(between.length).toBeGreaterThan(1);
+});

@@ -35,6 +35,12 @@ export function answerErrors(app: App): void {
 const isForeign = ({ url, routeOptions }: FastifyRequest): boolean =>
   routeOptions?.config?.errorMember === true || url.startsWith('/v2/');
 
+/** When the client may try again; undefined when the same request fails again. */
+export function retrySeconds({ code, facts }: HourglassError): number | undefined {
+  const { http, retryable } = errorTable[code];
+  return retryable && http !== 409 ? Math.ceil(facts.retryAfter ?? defaultRetrySeconds) : undefined;
+}
+
 /** Answers with the problem that was thrown. */
 export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = errorOf(thrown);
@@ -44,17 +50,16 @@ export function fail(thrown: unknown, request: FastifyRequest, reply: FastifyRep
     const trace = caller?.traceparent && traceFields(caller.traceparent);
     request.log.error({ requestId: request.id, ...trace, err: error.cause ?? error }, 'request failed');
   }
-  const { http, retryable } = errorTable[error.code];
-  if (retryable && http !== 409) {
-    const seconds = error.facts.retryAfter ?? defaultRetrySeconds;
-    reply.header('retry-after', String(Math.ceil(seconds)));
+  const seconds = retrySeconds(error);
+  if (seconds !== undefined) {
+    reply.header('retry-after', String(seconds));
     tellPolicy(reply, error.facts.policy, seconds);
   }
   if (error.code === 'unauthenticated') challenge(reply, request.headers.authorization !== undefined);
   if (error.code === 'unsupported-media-type') reply.header('accept-encoding', 'identity');
   const problem = toProblem(error, request.id);
   return reply
-    .status(http)
+    .status(errorTable[error.code].http)
     .header('x-request-id', request.id)
     .header('content-type', problemType)
     .header('cache-control', 'no-store')

@@ -3,10 +3,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Caller } from '../../base/caller.ts';
+import { errorTable, HourglassError } from '../../base/errors.ts';
 import type { Config } from '../../platform/config.ts';
 import { type Timeout, TimerWheel } from '../../platform/timer-wheel.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
-import type { Prediction, PredictionReceiver } from '../../serve/predictor.ts';
+import type { Prediction, PredictionReceiver, PredictTarget } from '../../serve/predictor.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 import { readSmallJson } from '../json/read.ts';
 import type { Readiness } from '../readiness.ts';
@@ -20,7 +21,8 @@ import type { Observer } from './observe.ts';
 import { rateHeaders } from './rate-limit.ts';
 import { keepRead, lateBody, readPieces, releaseMemory } from './read-body.ts';
 import { answerHeaders, numbersPayload } from './rows-answer.ts';
-import { inputOf, numbersOf } from './rows-request.ts';
+import { inputOf, madeFor, numbersOf } from './rows-request.ts';
+import { writeRefusal } from './short-refusal.ts';
 
 export interface FastParts {
   readonly tenants: Tenants;
@@ -74,6 +76,7 @@ export class FastCall implements PredictionReceiver {
   /** in the quota of requests */
   #isCounted = false;
   #answeredAt = 0;
+  #refusal: HourglassError | undefined;
 
   constructor(
     parts: FastParts,
@@ -119,7 +122,14 @@ export class FastCall implements PredictionReceiver {
   }
 
   failed(error: unknown): void {
-    this.#passOn({ error });
+    if (error instanceof HourglassError && error.code === 'overloaded') this.#refuse(error);
+    else this.#passOn({ error });
+  }
+
+  #refuse(error: HourglassError): void {
+    const { requestId, tenant } = this.#asked;
+    this.#refusal = error;
+    writeRefusal(this.#response, { error, requestId, hsts: this.#parts.hsts, rates: rateHeaders(tenant.quota) });
   }
 
   /** The body has usually arrived with the headers, in one piece. Node makes sure that it is as long as it declares. */
@@ -148,18 +158,24 @@ export class FastCall implements PredictionReceiver {
     const readSeconds = (performance.now() - this.#begun) / 1000;
     try {
       const options = { tensors: [inputOf(operation)], maxRows: config.maxBatch };
-      const content =
-        given === json
-          ? ({ form: 'json', value: readSmallJson(body, options) } as const)
-          : ({ form: 'octets', bytes: body } as const);
-      const { model, rows } = numbersOf(content, operation, route.model);
+      const read = () => {
+        const content =
+          given === json
+            ? ({ form: 'json', value: readSmallJson(body, options) } as const)
+            : ({ form: 'octets', bytes: body } as const);
+        return numbersOf(content, operation, route.model);
+      };
       const demand = new Demand(this.#response, config.deadlineMs, memory);
+      const named = route.model;
+      // Where too many wait for the model that the path names, the body is not even parsed.
+      const { model, rows } =
+        named === undefined ? read() : { model: named, rows: (target: PredictTarget) => madeFor(target, read().rows) };
       const request = { operation, model, inputs: rows, demand, mostValues };
       if (tenant.predictions.predictInTurn(caller, request, this))
         observer.requests.stage('read', operation, readSeconds);
       else this.#passOn({ body });
     } catch (error) {
-      this.#passOn({ error });
+      this.failed(error);
     }
   }
 
@@ -174,6 +190,7 @@ export class FastCall implements PredictionReceiver {
     if (this.#isPassedOn) return;
     const { route, requestId, caller } = this.#asked;
     const { observer } = this.#parts;
+    const refusal = this.#refusal;
     const now = performance.now();
     if (this.#answeredAt > 0) observer.requests.stage('write', route.operation, (now - this.#answeredAt) / 1000);
     // Here and in the other steps of every prediction objects are spelled out: a spread costs some times as much.
@@ -181,8 +198,8 @@ export class FastCall implements PredictionReceiver {
       requestId,
       method: 'POST',
       route: route.pattern,
-      status: finished ? 200 : 499,
-      code: finished ? 'ok' : 'cancelled',
+      status: refusal ? errorTable[refusal.code].http : finished ? 200 : 499,
+      code: refusal ? refusal.code : finished ? 'ok' : 'cancelled',
       seconds: (now - this.#begun) / 1000,
       caller,
     });

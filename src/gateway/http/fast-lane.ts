@@ -1,7 +1,8 @@
 /**
  * A short way for ordinary predictions: few rows of numbers for a small model, without the framework's hooks, promises and copies.
- * It only ever answers with success. Whatever is not ordinary, and whatever is to be refused, goes the way of every other request
- * (server.ts), with the body that was read by then, so that each rule and each refusal is written down once.
+ * It only answers with success, and refuses what is one too many (short-refusal.ts). Whatever is not ordinary, and whatever else
+ * is to be refused, goes the way of every other request (server.ts), with the body that was read by then, so that each rule and
+ * each refusal is written down once.
  *
  *   request ─► ordinary? ─► body ─► rows ─► run at the end of the turn ─► one write
  *                 └ no ──────┴────────┴──────────────┴─► framework
@@ -9,16 +10,17 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Access } from '../../access/access.ts';
-import { defaultCaller, type Identity } from '../../base/caller.ts';
+import { defaultCaller, type Identity, stranger } from '../../base/caller.ts';
 import type { RowOperation } from '../../registry/manifest.ts';
 import { identify } from '../identify.ts';
 import { isKnownHost } from './cross-origin.ts';
 import { FastCall, type FastParts, type FastRoute } from './fast-call.ts';
 import { json, negotiate, octets } from './media.ts';
-import { isRefused } from './pipeline.ts';
+import { isRefused, tooManyWaiting } from './pipeline.ts';
 import { hasDoubledHeaders } from './protocol.ts';
 import { requestIdOf } from './request-id.ts';
 import { offeredBy } from './rows-answer.ts';
+import { refuseUnread } from './short-refusal.ts';
 import { smallBytes } from './small-body.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -69,6 +71,7 @@ export class FastLane {
     const given = types.get(headers['content-type']);
     const bytes = Number(headers['content-length']);
     if (!route || !given || !(bytes > 0 && bytes <= smallBytes) || !this.#isOrdinary(request)) return otherwise();
+    if (isRefused(request)) return this.#refuse(request, response, route);
     const answer = this.#answerType(route.operation, headers.accept);
     const identity = answer && this.#identityOf(headers.authorization);
     const tenant = identity && atOnce(this.#parts.tenants.of(identity.tenant));
@@ -76,6 +79,15 @@ export class FastLane {
     const caller = identify(identity, request.socket.remoteAddress ?? '', undefined);
     const asked = { route, given, answer, bytes, caller, tenant, requestId: requestIdOf(request) };
     new FastCall(this.#parts, request, response, asked, otherwise).read();
+  }
+
+  /** Too many wait; so it is not asked who this is, which may take longer. */
+  #refuse(request: IncomingMessage, response: ServerResponse, { pattern }: FastRoute): void {
+    const { observer, hsts } = this.#parts;
+    const who = this.#access.isOn ? stranger : defaultCaller;
+    const caller = identify(who, request.socket.remoteAddress ?? '', undefined);
+    const requestId = requestIdOf(request);
+    refuseUnread(request, response, { error: tooManyWaiting, requestId, hsts, route: pattern, caller, observer });
   }
 
   #routeOf(url: string): FastRoute | undefined {
@@ -93,7 +105,7 @@ export class FastLane {
 
   #isOrdinary(request: IncomingMessage): boolean {
     const { headers, httpVersion } = request;
-    if (httpVersion !== '1.1' || this.#parts.readiness.stopping || isRefused(request)) return false;
+    if (httpVersion !== '1.1' || this.#parts.readiness.stopping) return false;
     for (const name of unusual) if (headers[name] !== undefined) return false;
     return isKnownHost(headers.host, this.#parts.config) && !hasDoubledHeaders(request);
   }

@@ -6,6 +6,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { HourglassError } from '../../base/errors.ts';
 import type { ConnectionTable } from '../connection-table.ts';
 import { clientOf } from '../places.ts';
 import type { Job, TurnShare } from '../turn-share.ts';
@@ -27,6 +28,13 @@ const refused = new WeakSet<IncomingMessage>();
 
 /** Whether too many predictions wait for this one to be answered. */
 export const isRefused = (request: IncomingMessage): boolean => refused.has(request);
+
+/** What those requests fail with: one error for all, since it says nothing of the request. */
+export const tooManyWaiting = new HourglassError(
+  'overloaded',
+  'Too many predictions are waiting already. Try again in 1 s, or send fewer at a time.',
+  { retryAfter: 1 },
+);
 
 const operations = '(?:encode|decode|denoise|reconstruct|classify|generate)';
 /** the path, and the model that the query names */

@@ -81,6 +81,10 @@ export type NumbersBody = Extract<RowsBody, { readonly form: 'json' | 'octets' }
 /** Rows of numbers; those that come as bytes have no shape of their own. */
 type NumberRows = NdArray<'float32'> | ((target: PredictTarget) => NdArray<'float32'>);
 
+/** Rows for the version that `target` names. */
+export const madeFor = (target: PredictTarget, rows: NumberRows): NdArray<'float32'> =>
+  typeof rows === 'function' ? rows(target) : rows;
+
 /** Which model is asked with which rows. `named` is the model that the path or the query names. */
 export function numbersOf(
   body: NumbersBody,
@@ -107,5 +111,5 @@ export function rowsOf(
   }
   const { model, rows } = numbersOf(body, operation, named);
   // A picture of a model that is not there is first of all a model that is not there.
-  return { model, rows: isPicture ? (target) => one(typeof rows === 'function' ? rows(target) : rows) : rows };
+  return { model, rows: isPicture ? (target) => one(madeFor(target, rows)) : rows };
 }

@@ -11,7 +11,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
 import { isShown } from '../../access/access.ts';
-import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { oipRoutes } from '../oip/routes.ts';
@@ -30,7 +29,7 @@ import { FastLane, putBefore } from './fast-lane.ts';
 import { hstsHeader, hstsOf } from './hsts.ts';
 import { addEveryMethod, collectPaths } from './known-paths.ts';
 import { createObserver, type Observer } from './observe.ts';
-import { boundPipelining, isRefused } from './pipeline.ts';
+import { boundPipelining, isRefused, tooManyWaiting } from './pipeline.ts';
 import { answerAboutServer, asksAboutServer, checkProtocol, takeOver } from './protocol.ts';
 import { tellRates } from './rate-limit.ts';
 import { holdContinue, releaseMemory, settleUnread } from './read-body.ts';
@@ -216,7 +215,7 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
     if (!request.is404) {
       checkHost(request, config);
       checkOrigin(request, config);
-      if (isRefused(request.raw)) throw tooManyWaiting();
+      if (isRefused(request.raw)) throw tooManyWaiting;
     }
     if (elsewhere !== undefined) return void reply.redirect(elsewhere, 308);
     admit(request, parts, done);
@@ -260,15 +259,6 @@ export function createApp(parts: HttpParts, draining: AbortSignal, options: AppO
   });
   return app;
 }
-
-const tooManyWaiting = (): HourglassError =>
-  new HourglassError(
-    'overloaded',
-    'Too many predictions are waiting already. Try again in 1 s, or send fewer at a time.',
-    {
-      retryAfter: 1,
-    },
-  );
 
 function answerParserError(thrown: Error, socket: Socket, metrics: Metrics): void {
   const error = errorOfParser(thrown);

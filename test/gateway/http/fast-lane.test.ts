@@ -1,14 +1,20 @@
 // Ordinary predictions are answered without the framework: with the same answers, refusals, log lines and metrics as with it.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FastCall } from '../../../src/gateway/http/fast-call.ts';
 import { startGateway, type TestGateway, talk } from './harness.ts';
 
 let gateway: TestGateway;
+/** answers two predictions at a time */
+let busy: TestGateway;
 beforeAll(async () => {
   gateway = await startGateway({ config: { bodyTimeoutMs: 600 } });
+  busy = await startGateway({ config: { maxInFlight: 2, requestLogFailures: 1000 } });
 });
-afterAll(() => gateway.stop());
+afterAll(() => Promise.all([gateway.stop(), busy.stop()]));
 const answered = vi.spyOn(FastCall.prototype, 'answered');
 afterEach(() => answered.mockClear());
 
@@ -117,6 +123,71 @@ describe('the same refusal as from the framework', () => {
     await vi.waitFor(() => expect(gateway.log.length).toBe(lines + 2));
     const [quick, framework] = gateway.log.slice(-2).map(({ time, requestId, seconds, ...line }) => line);
     expect(quick).toEqual(framework);
+  });
+});
+
+describe('the same refusal as from the framework when too many wait', () => {
+  const request = (limit: boolean, last: boolean) =>
+    [
+      `POST ${tiny('encode')} HTTP/1.1`,
+      ...['Host: localhost', `Content-Type: ${json}`, `Content-Length: ${inputs.length}`],
+      ...(limit ? ['X-Request-Timeout: 20'] : []),
+      ...(last ? ['Connection: close'] : []),
+      `\r\n${inputs}`,
+    ].join('\r\n');
+  const isLimited = (i: number) => i % 2 === 1;
+
+  /** All in one packet: the first ones are answered, the others wait to be read. */
+  const pipelined = async () => {
+    const count = 8;
+    const texts = Array.from({ length: count }, (_, i) => request(isLimited(i), i === count - 1));
+    return (await talk(busy.port, texts.join(''))).split(/(?=HTTP\/1\.1 \d{3})/);
+  };
+
+  /** Each from a connection of its own, all in one turn of the event loop. */
+  const together = async () => {
+    const sockets = Array.from({ length: 12 }, () => connect(busy.port, '127.0.0.1'));
+    for (const socket of sockets) socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    // A server accepts one connection a turn; now all are there.
+    await Promise.all(sockets.map((socket) => once(socket, 'data')));
+    for (const [i, socket] of sockets.entries()) socket.write(request(isLimited(i), true));
+    return Promise.all(sockets.map(async (socket) => (await buffer(socket)).toString('latin1')));
+  };
+
+  /** Fields of the head, without those that are each answer's own, and the body. Some wait to be read, which is said in other words. */
+  const told = (answer: string) => {
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    const own = /^(date|connection|keep-alive|x-request-id|content-length):/i;
+    const fields = head
+      .toLowerCase()
+      .split('\r\n')
+      .filter((field) => !own.test(field));
+    const { detail, ...problem } = JSON.parse(body);
+    return {
+      fields: fields.sort(),
+      problem: { ...problem, requestId: 'ID', detail: detail.replace(/^(Too many|2)/, 'N') },
+    };
+  };
+
+  it.each([
+    ['to be read', pipelined],
+    ['for the model', together],
+  ])('%s', async (_, send) => {
+    await talk(busy.port, request(false, true));
+    const lines = () => busy.log.filter(({ route }) => route !== '/livez').length;
+    const before = lines();
+    const received = await send();
+    const refused = (limited: boolean) =>
+      received.filter((text, i) => isLimited(i) === limited && text.startsWith('HTTP/1.1 429'));
+    const [short, usual] = [refused(false), refused(true)];
+    expect([short.length, usual.length].every((count) => count > 0)).toBe(true);
+    for (const text of [...short, ...usual]) expect(told(text)).toEqual(told(usual[0] ?? ''));
+    await vi.waitFor(() => expect(lines()).toBe(before + received.length));
+    const refusals = busy.log.slice(-received.length).filter(({ status }) => status === 429);
+    const [first, ...others] = refusals.map(({ time, requestId, seconds, ...line }) => line);
+    expect(first).toMatchObject({ code: 'overloaded', route: '/v1/models/:model/encode', method: 'POST' });
+    for (const line of others) expect(line).toEqual(first);
+    expect(refusals).toHaveLength(short.length + usual.length);
   });
 });
 
