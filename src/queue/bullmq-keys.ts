@@ -32,6 +32,11 @@ local function bullActive(queue) return bull(queue) .. 'active' end
 local function bullStalled(queue) return bull(queue) .. 'stalled' end
 local function bullIsNext(queue) return redis.call('LLEN', bull(queue) .. 'wait') > 0 end
 local function bullWaits(queue) return redis.call('ZCARD', bull(queue) .. 'prioritized') > 0 end
+-- Whether BullMQ has a delivery to give, now or once it is due.
+local function bullHasSome(queue)
+  local keys = bull(queue)
+  return redis.call('EXISTS', keys .. 'wait', keys .. 'prioritized', keys .. 'delayed') > 0
+end
 local function bullStalledCheck(queue) return bull(queue) .. 'stalled-check' end
 -- Server time in ms at which a delayed delivery is due; nil when it is not delayed.
 local function bullDueAt(queue, delivered)

@@ -144,6 +144,7 @@ export class Delivery {
   /** The next delivery of a queue; undefined when there is none. `token` must be new. */
   async take(name: Device, token: string): Promise<Taken | undefined> {
     const turn = await turnScript.run(this.#client, this.#base, name);
+    if (turn === 'none') return undefined;
     if (turn !== 'bull') await this.handOverOne(String(turn));
     const [data, id] = await this.#queue(name).backend.moveToActive(token);
     return data && id ? this.#taken(name, id, token) : undefined;
@@ -156,16 +157,16 @@ export class Delivery {
   }
 
   /**
-   * Puts back the jobs whose workers let their locks expire. The permission ages: a server that froze with the request in
+   * Puts back the jobs of these queues whose workers let their locks expire. The permission ages: a server that froze with the request in
    * its hands would otherwise carry it out when it wakes, and find every lock expired.
    */
-  async recoverStalled(permittedAt: number, lockMs: number): Promise<readonly string[]> {
+  async recoverStalled(permittedAt: number, lockMs: number, queues: readonly Device[]): Promise<readonly string[]> {
     const found: string[] = [];
-    for (const [name, queue] of this.#queues) {
+    for (const name of queues) {
       // One connection, in this order: the first keeps the second from doing anything when it comes too late.
       const ages = [permittedAt, Math.round(lockMs / 4), lockMs] as const;
-      const guard = staleCheckGuard.run(this.#client, this.#base, name, ...ages);
-      const [, stalled] = await Promise.all([guard, queue.backend.moveStalledJobsToWait()]);
+      const guard = staleCheckGuard.send(this.#client, this.#base, name, ...ages);
+      const [, stalled] = await Promise.all([guard, this.#queue(name).backend.moveStalledJobsToWait()]);
       found.push(...stalled);
     }
     if (found.length > 0) await this.#announce();

@@ -13,6 +13,7 @@ import { traceFields } from '../base/traceparent.ts';
 import type { WorkerView } from '../jobspec/job.ts';
 import type { Device } from '../jobspec/training.ts';
 import type { Logger } from '../platform/log.ts';
+import { deviceQueues } from './bullmq-keys.ts';
 import type { Delivery, Taken } from './delivery.ts';
 import type { Lease } from './lease.ts';
 import { leaveScript, renewScript } from './lease-scripts.ts';
@@ -88,11 +89,11 @@ export class Heartbeat {
     const about = [lockMs, Math.round(lockMs * 0.7), this.#worker, queues.join()] as const;
     const reply = await renewScript.run(client, base, ...about, ...jobs);
     await client.set(`${base}worker:${this.#worker}`, JSON.stringify(this.#view()), 'PX', lockMs);
-    const [mode, permittedAt, ...stops] = reply as readonly (string | number)[];
+    const [mode, permittedAt, taken, ...stops] = reply as readonly (string | number)[];
     for (let i = 0; i < stops.length; i += 3) this.#mustStop(String(stops[i]), Number(stops[i + 1]), stops[i + 2]);
     // not awaited: however much there is to do, the next renewal must not be late
     if (this.#onlyRenews || this.#upkeep) return;
-    this.#upkeep = this.#lookAfterQueue(mode === 'check', Number(permittedAt))
+    this.#upkeep = this.#lookAfterQueue(mode === 'check', Number(permittedAt), String(taken))
       .catch((error: Error) => this.#parts.log.debug({ reason: error.message }, 'upkeep'))
       .finally(() => {
         this.#upkeep = undefined;
@@ -115,10 +116,12 @@ export class Heartbeat {
     }
   }
 
-  async #lookAfterQueue(mayCheck: boolean, permittedAt: number): Promise<void> {
+  /** `taken`: the queues of which deliveries are taken, with commas between them. */
+  async #lookAfterQueue(mayCheck: boolean, permittedAt: number, taken: string): Promise<void> {
     const { delivery, log, lockMs } = this.#parts;
     if (mayCheck) {
-      const stalled = await delivery.recoverStalled(permittedAt, lockMs);
+      const queues = deviceQueues.filter((name) => taken.split(',').includes(name));
+      const stalled = await delivery.recoverStalled(permittedAt, lockMs, queues);
       if (stalled.length > 0) log.warn({ jobs: stalled }, 'jobs of a silent worker are queued again');
     }
     await delivery.handOver();

@@ -192,7 +192,7 @@ return 'again'
 /**
  * Keeps the leases of a worker, all at once, and says that it is there. ARGV: lock ms, longest gap ms, worker, the queues it
  * takes from (commas between them), then (id, attempt, queue, BullMQ id, BullMQ token) for each job.
- * → ['quiet' or 'check', server time, then (id, attempt, 'lost' or 'cancelling') for those that must stop]
+ * → ['quiet' or 'check', server time, the queues of which deliveries are taken (commas between them), then (id, attempt, 'lost' or 'cancelling') for those that must stop]
  *
  * After Redis was away, every lease looks expired although the workers live on. The gap in the common heartbeat shows it:
  * for one lock time nobody looks for dead workers, so that all can renew first. The same when the clock was set forward. When
@@ -221,7 +221,11 @@ for name in string.gmatch(ARGV[4], '%a+') do
   redis.call('ZADD', key, now + lock, ARGV[3])
   redis.call('ZREMRANGEBYSCORE', key, 0, now - 1)
 end
-local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check', now}
+local taken = {}
+for name in string.gmatch('any,cpu,gpu', '%a+') do
+  if redis.call('EXISTS', bullActive(name)) == 1 then table.insert(taken, name) end
+end
+local reply = {redis.call('EXISTS', base .. 'quiet') == 1 and 'quiet' or 'check', now, table.concat(taken, ',')}
 for i = 5, #ARGV, 5 do
   local id, attempt, queue, delivered, token = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local record = redis.call('HMGET', base .. 'job:' .. id, 'state', 'attempts', 'owner')
@@ -258,8 +262,8 @@ return false
 `);
 
 /**
- * Whose turn it is when a worker wants a job. ARGV: queue. → 'bull': what BullMQ has next · the id of a job that has to be handed
- * to BullMQ now, ahead of what waits there
+ * Whose turn it is when a worker wants a job. ARGV: queue. → 'none': there is nothing · 'bull': what BullMQ has next · the id of a
+ * job that has to be handed to BullMQ now, ahead of what waits there
  *
  * Start-time fair queueing (Goyal, Vin, Cheng 1996) with jobs of weight one: each tenant with a job to begin has the virtual time
  * of its next turn, the smallest is served and moves on by one, and who comes back is not served before the time of the last
@@ -267,7 +271,9 @@ return false
  */
 export const turnScript = recordScript(`
 local queue = ARGV[1]
-if redis.call('EXISTS', base .. 'tenants') == 0 or bullIsNext(queue) then return 'bull' end
+if bullIsNext(queue) then return 'bull' end
+local standing = bullHasSome(queue) and 'bull' or 'none'
+if redis.call('EXISTS', base .. 'tenants') == 0 then return standing end
 local turns = base .. 'turns:' .. queue
 local clock = tonumber(redis.call('HGET', base .. 'clocks', queue) or 0)
 local first, firstTime
@@ -285,7 +291,7 @@ if bullWaits(queue) then stand('default') end
 for _, tenant in ipairs(redis.call('SMEMBERS', base .. 'tenants')) do
   if redis.call('EXISTS', homeOf(tenant) .. 'backlog:' .. queue) == 1 and mayRun(tenant) then stand(tenant) end
 end
-if not first then return 'bull' end
+if not first then return standing end
 redis.call('HSET', base .. 'clocks', queue, firstTime)
 redis.call('ZADD', turns, firstTime + 1, first)
 if first == 'default' then return 'bull' end

@@ -20,7 +20,12 @@ export class Script {
     } catch (error) {
       // A server that was restarted has forgotten the script.
       if (!(error instanceof ReplyError && (error as Error).message.startsWith('NOSCRIPT'))) throw error;
-      return (await client.eval(this.#source, 1, base, ...args)) as Reply;
+      return this.send(client, base, ...args);
     }
+  }
+
+  /** Sends the script itself, in one message: what is sent after it on the same connection runs after it, also on a server that has forgotten it. */
+  async send(client: Redis, base: string, ...args: (string | number)[]): Promise<Reply> {
+    return (await client.eval(this.#source, 1, base, ...args)) as Reply;
   }
 }

@@ -74,6 +74,22 @@ it('reads when a delayed delivery is due', async () => {
   await own.close();
 });
 
+it.each([
+  ['at once', {}],
+  ['by priority', { priority: 3 }],
+  ['later', { delay: 60_000 }],
+])('knows whether there is a delivery to give %s', async (_, options) => {
+  const own = bull('cpu');
+  await own.obliterate({ force: true }); // what the tests before have left
+  const hasSome = (): Promise<unknown> => look('bullHasSome(ARGV[1]) and 1 or 0', 'cpu');
+  expect(await hasSome()).toBe(0);
+  await own.add('train', {}, { jobId: 'some-1', ...options });
+  expect(await hasSome()).toBe(1);
+  await own.remove('some-1');
+  expect(await hasSome()).toBe(0);
+  await own.close();
+});
+
 it('knows a flow that waits for its children, and one whose children have ended, over two queues', async () => {
   const flows = new FlowProducer({ connection: client, prefix: '{test}', skipVersionCheck: true });
   const node = (jobId: string, queue: Device) => ({

@@ -146,9 +146,9 @@ it('does not look for dead workers on a permission from before an outage', async
   const serverTime = async (): Promise<number> => Number((await client.time())[0]) * 1000;
 
   await expire();
-  expect(await delivery.recoverStalled((await serverTime()) - 30_000, 400)).toEqual([]);
+  expect(await delivery.recoverStalled((await serverTime()) - 30_000, 400, ['any'])).toEqual([]);
   await expire();
-  expect(await delivery.recoverStalled((await serverTime()) + 1000, 4000)).toEqual([`${id}-1`]);
+  expect(await delivery.recoverStalled((await serverTime()) + 1000, 4000, ['any'])).toEqual([`${id}-1`]);
   await delivery.close();
   client.disconnect();
   await consumer.drain();
