@@ -24,6 +24,8 @@ interface OpenLoop {
 export interface OverloadRow {
   readonly name: string;
   readonly saturated: { readonly perSecond: number; readonly p99: number };
+  /** answers per second to wrk over as many connections as the open loop has, each asking again at once */
+  readonly crowd: number;
   /** the open loop at the rate of saturation */
   readonly steady: OpenLoop;
   readonly overload: OpenLoop;
@@ -54,6 +56,8 @@ export async function measureOverload(seconds: number): Promise<OverloadRow[]> {
       };
       await wrk(question, connections.saturating, 1);
       const saturated = await wrk(question, connections.saturating, seconds);
+      const crowded = await wrk(question, connections.overloading, seconds);
+      const crowd = crowded.perSecond - crowded.errors / seconds;
       const openLoop = async (times: number): Promise<OpenLoop> => {
         const program = path.join(import.meta.dirname, 'open-loop.ts');
         const rate = times * saturated.perSecond;
@@ -74,7 +78,7 @@ export async function measureOverload(seconds: number): Promise<OverloadRow[]> {
       const probing = slowestLivez(service.metricsPort, over.signal);
       const overload = await openLoop(factor);
       over.abort();
-      rows.push({ name, saturated, steady, overload, livez: await probing });
+      rows.push({ name, saturated, crowd, steady, overload, livez: await probing });
     } finally {
       await service.stop();
     }
@@ -101,17 +105,18 @@ export function overloadTable(rows: readonly OverloadRow[]): string[] {
     '',
     `An open loop asks at ${factor} times the rate at which ${connections.saturating} connections of wrk saturate the model, over ${connections.overloading} connections; a request that finds`,
     'none free is not sent. Goodput is of the rate at saturation (bar: .9); beside it, of what the open loop itself gets answered when it asks at just',
-    'that rate, since it and its connections cost more than wrk. p99 of answers is of that at saturation (bar: 2×). /livez is on the metrics port.',
+    `that rate, since it costs more of the machine than wrk, and what wrk gets answered over ${connections.overloading} connections that ask again at once. p99 of answers is of that at saturation (bar: 2×). /livez is on the metrics port.`,
     '',
-    '| | saturated, 1/s | p99, ms | offered, 1/s | not sent, 1/s | refused, 1/s | answered, 1/s | goodput | of its own | p99, ms | p99 of saturation’s | slowest /livez, ms | failed |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| | saturated, 1/s | p99, ms | offered, 1/s | not sent, 1/s | refused, 1/s | answered, 1/s | goodput | of its own | wrk’s | p99, ms | p99 of saturation’s | slowest /livez, ms | failed |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
   ];
-  for (const { name, saturated, steady, overload, livez } of rows) {
+  for (const { name, saturated, crowd, steady, overload, livez } of rows) {
     const { offered, unsent, refused, answered, p99, failed } = overload;
     const cells = [
       ...[name, saturated.perSecond.toFixed(0), saturated.p99.toFixed(1), offered.toFixed(0), unsent.toFixed(0)],
       ...[refused.toFixed(0), answered.toFixed(0), (answered / saturated.perSecond).toFixed(2)],
-      ...[(answered / steady.answered).toFixed(2), p99.toFixed(1)],
+      ...[(answered / steady.answered).toFixed(2), (crowd / saturated.perSecond).toFixed(2)],
+      ...[p99.toFixed(1)],
       ...[`${(p99 / saturated.p99).toFixed(1)}×`, livez.toFixed(0), failed],
     ];
     lines.push(`| ${cells.join(' | ')} |`);
