@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, fastify, LogController } from 'fastify';
 import { isShown } from '../../access/access.ts';
+import { HourglassError } from '../../base/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { ConnectionTable } from '../connection-table.ts';
 import { oipRoutes } from '../oip/routes.ts';
