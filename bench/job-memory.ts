@@ -22,16 +22,11 @@ async function upload(name: string, ...shape: readonly number[]): Promise<void> 
   const values = Float32Array.from({ length: shape.reduce((all, side) => all * side, 1) }, () => Math.random());
   const file = new Blob([npy({ shape }, bytesOf(values)) as Uint8Array<ArrayBuffer>]);
   const form = new FormData();
+  form.set('name', name);
   form.set('rows', file, 'rows.npy');
   await instance.upload(name, async () => form);
   if (!(await datasets.get(name))) throw new Error(`${name} is not there`);
 }
-
-await upload('nothing', 40, 4);
-await upload('pictures', 600, 28, 28, 1);
-await upload('tables', 5000, 200);
-await upload('series', 300, 256, 4);
-await upload('large', 60_000, 784);
 
 const sgd = { type: 'sgd', momentum: 0 };
 const cases: readonly (readonly [what: string, dataset: string, model: object, training?: object])[] = [
@@ -72,6 +67,11 @@ async function measure(what: string, dataset: string, model: object, training: o
 }
 
 try {
+  await upload('nothing', 40, 4);
+  await upload('pictures', 600, 28, 28, 1);
+  await upload('tables', 5000, 200);
+  await upload('series', 300, 256, 4);
+  await upload('large', 60_000, 784);
   const { measured: nothing } = await measure('nothing', 'nothing', { type: 'linear', code: 1 });
   console.log(`a job of nothing: ${nothing.toFixed(0)} MiB`);
   const rows: Row[] = [];

@@ -31,8 +31,17 @@ const { service, tenants } = await startCampaignService();
 const begunAt = performance.now();
 const passedSeconds = (): number => (performance.now() - begunAt) / 1000;
 const { httpPort, grpcPort } = service;
-const isOver = (): boolean => passedSeconds() > seconds || service.ended() !== undefined;
+let isStopped = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => (isStopped = true));
+const isOver = (): boolean => isStopped || passedSeconds() > seconds || service.ended() !== undefined;
 const campaign = new Campaign({ httpPort, grpcPort, tenants, seed, clients, requests, isOver });
+
+/** What the gateway's objects take, MiB: resident memory also grows with what the allocator keeps. */
+async function heap(): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${service.metricsPort}/metrics`).then((response) => response.text());
+  const of = (name: string): number => Number(new RegExp(`^${name}(?:{.*})? (\\S+)$`, 'm').exec(answer)?.[1]);
+  return (of('nodejs_heap_size_used_bytes') + of('nodejs_external_memory_bytes')) / mebibyte;
+}
 
 /** Requests sent and resident memory, every five seconds. */
 const memory: { readonly sent: number; readonly mebibytes: number }[] = [];
@@ -40,9 +49,11 @@ const watch = setInterval(
   () => service.ended() === undefined && memory.push({ sent: campaign.sent, mebibytes: service.rss() }),
   5000,
 );
-const report = setInterval(() => {
+const report = setInterval(async () => {
   const found = findingKinds.map((kind) => `${campaign.counts[`finding: ${kind}`] ?? 0} ${kind}`).join(', ');
-  console.log(`${Math.round(passedSeconds())} s: ${campaign.sent} requests; ${found}; ${memory.at(-1)?.mebibytes} MiB`);
+  console.log(
+    `${Math.round(passedSeconds())} s: ${campaign.sent} requests; ${found}; ${memory.at(-1)?.mebibytes} MiB, heap ${(await heap().catch(() => Number.NaN)).toFixed(0)} MiB`,
+  );
 }, 60_000);
 await campaign.run();
 if (service.ended() !== undefined) {

@@ -54,12 +54,12 @@ async function openRing(redisUrl: string): Promise<Ring> {
 }
 
 /** With `--control`, a look-up that compares letter by letter, to see that a leak would be found. */
-const byLetters =
-  ({ ring }: LockedDoors, key: string) =>
-  (candidate: string): unknown => {
+function byLetters({ ring }: LockedDoors, key: string) {
+  return (candidate: string): unknown => {
     for (let i = 0; i < key.length && candidate.charCodeAt(i) === key.charCodeAt(i); i++);
     return ring.find(candidate);
   };
+}
 
 /** Welford's running mean and variance. */
 class Sample {

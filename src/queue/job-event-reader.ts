@@ -9,6 +9,7 @@ import { HourglassError } from '../base/errors.ts';
 import type { EpochMetrics, JobEvent, JobProgress, JobState, SampleNote } from '../jobspec/job.ts';
 import { followStream, type StreamEntry, type StreamNotifier } from './job-events.ts';
 import { type JobRecord, viewOf } from './job-record.ts';
+import { startAfter } from './stream-bounds.ts';
 
 const eventPage = 500;
 const eventIdPattern = /^\d{1,20}-\d{1,20}$/;
@@ -62,7 +63,7 @@ export class JobEventReader {
   /** A page of what comes after an id, in order. Streams of an earlier release hold every progress; it is shown as well. */
   async #read(id: string, after: string | undefined): Promise<StreamEntry[]> {
     const { client, base } = this.#parts;
-    const from = after === undefined ? '-' : `(${after}`;
+    const from = after === undefined ? '-' : startAfter(after);
     const replies = await client
       .multi()
       .xrange(`${base}events:${id}`, from, '+', 'COUNT', eventPage)

@@ -11,6 +11,7 @@ import type { AuditEntry, NewAuditEntry } from '../access/audit-entry.ts';
 import type { AuditStorage, StoredEntries, TenantEntry } from '../access/audit-log.ts';
 import type { Logger } from '../platform/log.ts';
 import { connectRedis, keyBase, type RedisSettings, redisError, tenantKeys, untilReady } from './redis.ts';
+import { endBefore } from './stream-bounds.ts';
 
 export interface AuditSettings extends RedisSettings {
   /** entries that are kept of each tenant, about */
@@ -46,7 +47,8 @@ export class RedisAudit implements AuditStorage {
   }
 
   async read(tenant: string, limit: number, cursor: string | undefined): Promise<StoredEntries> {
-    const from = cursor === undefined ? '+' : `(${cursor}`;
+    const from = cursor === undefined ? '+' : endBefore(cursor);
+    if (from === undefined) return { entries: [], hasMore: false };
     const found = await this.#guarded(() => this.#client.xrevrange(this.#key(tenant), from, '-', 'COUNT', limit + 1));
     const entries = found.slice(0, limit).map(([id, [, text = '{}']]): AuditEntry => {
       return { id, ...(JSON.parse(text) as NewAuditEntry) };

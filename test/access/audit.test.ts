@@ -187,6 +187,16 @@ it('comes in pages over both transports, newest first, none twice', async () => 
   const second = await call(AccessService.method.listAuditEntries, { limit: 2, cursor: first.nextCursor });
   expect(second.entries.map(({ id }) => id)).toEqual(all.slice(2, 4));
   expect(second.entries[0]).toMatchObject({ caller: `key:${operator.id}`, tenant: 'default', outcome: 'done' });
+  // Ids that Redis has never given, some of which it does not take.
+  for (const [cursor, count] of [
+    ['0-0', 0],
+    ['18446744073709551615-18446744073709551615', all.length],
+    ['99999999999999999999-99999999999999999999', all.length],
+  ] as const) {
+    expect((await pageOf(`?limit=1000&cursor=${cursor}`)).entries).toHaveLength(count);
+    const answer = await call(AccessService.method.listAuditEntries, { limit: 1000, cursor });
+    expect(answer.entries).toHaveLength(count);
+  }
   for (const query of ['?limit=0', '?limit=1001', '?cursor=x', '?page=2']) {
     expect([400, 422]).toContain((await send('GET', `/v1/audit${query}`)).status);
   }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { Campaign } from '../../bench/requests/campaign.ts';
 import { startCampaignService } from '../../bench/requests/service.ts';
 
-const requests = 1200;
+const requests = 800;
 
 it('answers generated requests as the contract says, and no tenant hears of the other', async () => {
   const { service, tenants } = await startCampaignService();
@@ -15,7 +15,7 @@ it('answers generated requests as the contract says, and no tenant hears of the 
     expect(service.ended(), service.log()).toBe(undefined);
     expect(campaign.findings).toEqual({ unplanned: [], 'off the contract': [], leaks: [], internals: [] });
     // It was no row of refusals.
-    expect(campaign.succeeded.size).toBeGreaterThan(70);
+    expect(campaign.succeeded.size).toBeGreaterThan(60);
     expect(service.log()).not.toMatch(/"level":"(error|fatal)"/);
   } finally {
     await service.stop();

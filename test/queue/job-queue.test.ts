@@ -132,6 +132,17 @@ it('replays events, follows live, resumes after an event id, and ends', async ()
   for await (const event of other.events(id, { lastEventId: seen[2]?.id as string })) afterEnd.push(event);
   expect(afterEnd).toEqual(seen.slice(2));
 
+  // Ids that this stream has not given: the end is told all the same.
+  for (const lastEventId of [
+    '0-0',
+    '18446744073709551615-18446744073709551615',
+    `${'9'.repeat(20)}-${'9'.repeat(20)}`,
+  ]) {
+    const found: JobEvent[] = [];
+    for await (const event of other.events(id, { lastEventId })) found.push(event);
+    expect(found.at(-1)).toEqual(seen.at(-1));
+  }
+
   expect(await codeOf(other.events(id, { lastEventId: 'x' })[Symbol.asyncIterator]().next())).toBe('invalid-request');
   expect(await codeOf(other.events('0'.repeat(26))[Symbol.asyncIterator]().next())).toBe('job-not-found');
   await other.close();

@@ -243,6 +243,17 @@ describe('deleting', () => {
   });
 });
 
+it('pages cannot be framed or opened by other origins, and ask for no rights but the camera of the demo', async () => {
+  for (const page of ['/docs', '/demo', '/photos', '/']) {
+    const { status, headers } = await gateway.rest.send('GET', page);
+    expect([page, status]).toEqual([page, 200]);
+    expect(headers.get('content-security-policy'), page).toContain("frame-ancestors 'none'");
+    expect(headers.get('permissions-policy'), page).toMatch(/^camera=\((self)?\), microphone=\(\), geolocation=\(\)$/);
+    expect(headers.get('cross-origin-opener-policy'), page).toBe('same-origin');
+    expect(headers.get('referrer-policy'), page).toBe('no-referrer');
+  }
+});
+
 describe('/docs', () => {
   it('shows every operation, schema and error, and loads nothing', async () => {
     const { bytes, headers } = await gateway.rest.send('GET', '/docs');

@@ -73,6 +73,9 @@ export function contractRoutes(app: App): void {
           'content-security-policy',
           "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         )
+        .header('permissions-policy', 'camera=(), microphone=(), geolocation=()')
+        .header('cross-origin-opener-policy', 'same-origin')
+        .header('referrer-policy', 'no-referrer')
         .send(page);
     },
   );
