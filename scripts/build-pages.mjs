@@ -35,6 +35,8 @@ function recipes() {
 const theme = readFileSync(from('theme/theme.css'), 'utf8');
 mkdirSync(path.join(to, 'theme'), { recursive: true });
 writeFileSync(path.join(to, 'theme/theme.css'), theme);
+const figures = readFileSync(from('theme/figures.css'), 'utf8');
+writeFileSync(path.join(to, 'theme/figures.css'), figures);
 
 /** Style sheets that a page loads as one, the shared one first. */
 const writeStyle = (page, ...own) => writeFileSync(path.join(to, page, 'style.css'), [theme, ...own].join(''));
@@ -50,5 +52,5 @@ for (const file of ['index.html', 'icon.svg']) copyFileSync(from('console', file
 const chartParts = readFileSync(from('console/parts/chart.css'), 'utf8');
 const charts = readFileSync(path.join(root, 'node_modules/uplot/dist/uPlot.min.css'), 'utf8');
 writeStyle('demo', charts, chartParts, readFileSync(from('demo/style.css'), 'utf8'));
-writeStyle('console', charts, chartParts, readFileSync(from('console/style.css'), 'utf8'));
+writeStyle('console', charts, chartParts, figures, readFileSync(from('console/style.css'), 'utf8'));
 writeFileSync(path.join(to, 'console/recipes.json'), JSON.stringify(recipes()));

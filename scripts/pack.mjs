@@ -86,7 +86,9 @@ export type Transparency = Preprocessing['transparency'];
 const { programs } = JSON.parse(readFileSync(path.join(dist, 'chunks/programs.json'), 'utf8'));
 const serverFiles = [
   ...new Set(programs.flatMap((file) => closure(path.join(dist, file)))),
-  ...['console', 'demo', 'theme/theme.css', 'openapi.yaml', 'openapi.json'].map((name) => path.join(dist, name)),
+  ...['console', 'demo', 'theme/theme.css', 'theme/figures.css', 'openapi.yaml', 'openapi.json'].map((name) =>
+    path.join(dist, name),
+  ),
 ];
 pack(
   {

@@ -20,7 +20,8 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ['base', 'runtime', 'gen'],
   models: ['base', 'jobspec', 'engine'],
   train: ['base', 'picture', 'codec', 'platform', 'jobspec', 'store', 'data', 'models', 'engine'],
-  report: ['base', 'theme', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
+  figures: ['base', 'jobspec'],
+  report: ['base', 'figures', 'theme', 'picture', 'platform', 'jobspec', 'store', 'data', 'runtime', 'gen'],
   bundle: ['base', 'picture', 'codec', 'runtime', 'data', 'jobspec', 'gen'],
   registry: ['base', 'picture', 'platform', 'jobspec', 'store'],
   access: ['base', 'platform'],
@@ -37,7 +38,7 @@ const mayImport: Record<string, readonly string[]> = {
   up: ['base', 'platform', 'jobspec', 'data', 'registry', 'queue'],
   sdk: ['base', 'picture', 'codec'],
   demo: ['sdk', 'console'],
-  console: ['sdk'],
+  console: ['sdk', 'figures'],
   cli: ['base', 'access', 'sdk'],
 };
 

@@ -1,7 +1,7 @@
 /** How well scores tell anomalous series from ordinary ones. */
 
 import type { Static } from 'typebox';
-import type { AnomalyScores } from './report.ts';
+import type { AnomalyScores } from '../figures/report.ts';
 
 interface Scored {
   readonly scores: readonly number[];

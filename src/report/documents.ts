@@ -14,13 +14,13 @@ import { scatterRow } from '../base/sparse.ts';
 import { type IndexedDocument, type TextFacts, TextIndex, textFiles } from '../base/text-index.ts';
 import { type Vocabulary, vocabularyFile } from '../base/words.ts';
 import type { DatasetInfo, Documents } from '../data/dataset.ts';
+import { type DocumentScores, metricsOf, type Report, reportSchemaVersion } from '../figures/report.ts';
 import { Session } from '../runtime/session.ts';
 import { coherences, diversity } from './coherence.ts';
 import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { reportHtml } from './html.ts';
 import { fitPlane, project, weighted } from './lsa.ts';
 import { cosineSearch, neighboursCounted, precision, type Search, sparseSearch } from './neighbours.ts';
-import { type DocumentScores, metricsOf, type Report, reportSchemaVersion } from './report.ts';
 
 export interface DocumentEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;

@@ -12,6 +12,8 @@ import type { OutlierCalibration } from '../base/outliers.ts';
 import { RandomStream } from '../base/random.ts';
 import { corrupt, drawNoise } from '../data/corruption.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { type FrameCost, metricsOf, type Report, reportSchemaVersion } from '../figures/report.ts';
+import { interpolationsFile, samplesFile } from '../figures/rows.ts';
 import type { Corruption } from '../jobspec/model.ts';
 import type { ResultCache } from '../store/contract.ts';
 import { type NewPictures, newPictures } from './between.ts';
@@ -25,7 +27,6 @@ import { type Answered, Answers, type Baseline } from './model-answers.ts';
 import { canFit, type PrincipalComponents } from './pca.ts';
 import { cachedPrincipalComponents } from './pca-cache.ts';
 import type { Reconstruction } from './reconstruction.ts';
-import { type FrameCost, metricsOf, type Report, reportSchemaVersion } from './report.ts';
 import { RowErrors } from './row-errors.ts';
 import { ScoreKeeper } from './scores.ts';
 
@@ -87,8 +88,8 @@ export async function evaluateModel(options: EvaluateOptions): Promise<Evaluatio
       ),
       ...(picture && { [pictureFile]: picture }),
       ...(extremes && { [extremesFile]: extremes }),
-      ...(interpolations && { 'interpolations.png': interpolations }),
-      ...(samples && { 'samples.png': samples }),
+      ...(interpolations && { [interpolationsFile]: interpolations }),
+      ...(samples && { [samplesFile]: samples }),
     };
     return { report, files, metrics: metricsOf(report) };
   } finally {

@@ -1,8 +1,8 @@
 /** What every evaluation of a trained model is told, and what comes of it, whatever the model answers. */
 
 import type { Static } from 'typebox';
+import type { Origin, Report } from '../figures/report.ts';
 import type { EpochMetrics, JobSpec } from '../jobspec/job.ts';
-import type { Origin, Report } from './report.ts';
 
 export interface EvaluationFacts {
   /** resolved */

@@ -1,6 +1,6 @@
 /** How well the ends of test series are foretold from what is before, beside simple forecasts. */
 
-import type { SeriesScores } from './report.ts';
+import type { SeriesScores } from '../figures/report.ts';
 import { firstChannel, lengthsOf, type SeriesModel, type SeriesRows, seasonOf } from './series-model.ts';
 
 export interface Measured {

@@ -3,8 +3,8 @@
 import type { Static } from 'typebox';
 import { type Shape, sizeOf } from '../base/ndarray.ts';
 import { compressPicture, encodePng, pictureShape, rowsToWebp } from '../data/image.ts';
+import type { FileRate, FileRates } from '../figures/report.ts';
 import { toPixels } from '../picture/gray-scale.ts';
-import type { FileRate, FileRates } from './report.ts';
 
 /** from coarse to fine */
 const qualities = [1, 20, 40, 60, 80, 92];

@@ -1,9 +1,10 @@
 /** What the model and PCA answer to the same inputs, scored against the same clean rows. */
 
+import type { Scores } from '../figures/report.ts';
 import type { Gemm } from './gemm.ts';
 import { type PrincipalComponents, reconstructByPca } from './pca.ts';
 import type { Reconstruction } from './reconstruction.ts';
-import { ScoreKeeper, type Scores } from './scores.ts';
+import { ScoreKeeper } from './scores.ts';
 
 export interface Baseline {
   readonly pca: PrincipalComponents;

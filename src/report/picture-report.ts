@@ -1,10 +1,9 @@
 /** The report of a codec for pictures: bits and PSNR of whole frames beside JPEG and WebP on pictures that no training saw, and parts of them. */
 
 import { compressPicture, type WholePicture } from '../data/image.ts';
-import { text } from './escape.ts';
+import { type CodecPoint, type CodecReport, partsFile } from '../figures/picture-models.ts';
 import { pictureGrid } from './grid.ts';
-import { card, dataUrl, reportPage } from './html.ts';
-import { ratePlot } from './plot.ts';
+import { pictureModelHtml } from './html.ts';
 import { decibels } from './restoration-report.ts';
 
 /** A picture as it came back, and what it took. */
@@ -22,19 +21,13 @@ export interface PictureReportOptions {
   readonly tick: () => void;
 }
 
-interface Point {
-  readonly quality: number;
-  readonly bpp: number;
-  readonly psnr: number;
-}
-
 const others = { jpeg: [25, 50, 75, 90], webp: [20, 50, 75, 90] } as const;
 const cropSide = 128;
 
 /** `report.json`, `report.html` and `pictures.png`. */
 export async function pictureReport(options: PictureReportOptions): Promise<Record<string, Uint8Array>> {
   const { name, pictures, qualities, encode, tick } = options;
-  const curves: Record<string, Point[]> = { [name]: [], 'JPEG (mozjpeg)': [], WebP: [] };
+  const curves: Record<string, CodecPoint[]> = { [name]: [], 'JPEG (mozjpeg)': [], WebP: [] };
   for (const quality of qualities) {
     tick();
     curves[name]?.push(await point(pictures, quality, (raster) => encode(raster, quality)));
@@ -48,11 +41,11 @@ export async function pictureReport(options: PictureReportOptions): Promise<Reco
   }
   const middle = qualities[qualities.length >> 1] ?? 0;
   const parts = await crops(pictures.slice(0, 6), (raster) => encode(raster, middle));
-  const figures = { schema: 1, kind: 'picture', model: name, pictures: pictures.length, curves };
+  const report: CodecReport = { schema: 1, kind: 'picture', model: name, pictures: pictures.length, curves };
   return {
-    'report.json': Buffer.from(`${JSON.stringify(figures, null, 2)}\n`),
-    'report.html': Buffer.from(page(name, curves, pictures.length, parts)),
-    'pictures.png': parts,
+    'report.json': Buffer.from(`${JSON.stringify(report, null, 2)}\n`),
+    'report.html': Buffer.from(pictureModelHtml(report, parts)),
+    [partsFile]: parts,
   };
 }
 
@@ -60,7 +53,7 @@ async function point(
   pictures: readonly WholePicture[],
   quality: number,
   code: (raster: WholePicture) => Promise<CodedPicture>,
-): Promise<Point> {
+): Promise<CodecPoint> {
   let [bpp, psnr] = [0, 0];
   for (const raster of pictures) {
     const coded = await code(raster);
@@ -100,57 +93,5 @@ async function crops(
     pictures.length,
     shape,
     [0, 255],
-  );
-}
-
-/** Bits a pixel that a codec takes for a PSNR, between its points; undefined where it does not reach so far. */
-export function bitsAt(points: readonly Point[], psnr: number): number | undefined {
-  const sorted = [...points].sort((a, b) => a.psnr - b.psnr);
-  const above = sorted.findIndex((one) => one.psnr >= psnr);
-  const [from, to] = [sorted[above - 1], sorted[above]];
-  if (!from || !to) return undefined;
-  const share = (psnr - from.psnr) / (to.psnr - from.psnr);
-  return Math.exp(Math.log(from.bpp) + share * (Math.log(to.bpp) - Math.log(from.bpp)));
-}
-
-function verdict(own: readonly Point[], webp: readonly Point[]): string {
-  const middle = own[own.length >> 1];
-  const other = middle && bitsAt(webp, middle.psnr);
-  if (!middle || other === undefined) return '';
-  const percent = Math.round(100 * (middle.bpp / other - 1));
-  return `<p class="verdict"><b>${Math.abs(percent)} % ${percent <= 0 ? 'fewer' : 'more'} bytes than WebP at ${middle.psnr.toFixed(1)} dB.</b>${middle.bpp.toFixed(2)} bits a pixel; WebP needs ${other.toFixed(2)}.</p>`;
-}
-
-function page(
-  name: string,
-  curves: Readonly<Record<string, readonly Point[]>>,
-  count: number,
-  parts: Uint8Array,
-): string {
-  const rows = Object.entries(curves).flatMap(([codec, points]) =>
-    points.map(
-      ({ quality, bpp, psnr }) =>
-        `<tr><td>${text(codec)}</td><td data-head="quality">${quality}</td><td data-head="bits a pixel">${bpp.toFixed(3)}</td><td data-head="PSNR, dB">${psnr.toFixed(2)}</td></tr>`,
-    ),
-  );
-  const plot = ratePlot(
-    Object.entries(curves).map(([codec, points], i) => ({
-      name: codec,
-      colour: i === 0 ? 1 : 5 + i,
-      isDashed: i > 0,
-      points: points.map(({ bpp, psnr }) => [bpp, psnr] as const),
-    })),
-    {
-      xLabel: 'bits a pixel',
-      yLabel: 'PSNR, dB',
-      label: `PSNR against bits a pixel: ${Object.keys(curves).join(', ')}`,
-    },
-  );
-  return reportPage(
-    name,
-    `<h1>${text(name)}</h1><p class="soft">A codec for pictures of any size. Figures are means over ${count} pictures that it was not trained on; bytes are those of whole frames and files.</p>
-${verdict(curves[name] ?? [], curves.WebP ?? [])}
-${card('Bytes and quality', `${plot}<details><summary>Each quality</summary><div class="wide"><table><thead><tr><th>codec</th><th>quality</th><th>bits a pixel</th><th>PSNR, dB</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`)}
-${card('Parts of pictures', `<p class="soft">From the top: as they are; through a frame of this model; through WebP in at least as many bytes.</p><p><img src="${dataUrl(parts)}" alt="parts of pictures in three versions"></p>`)}`,
   );
 }

@@ -11,10 +11,6 @@ import { float32, type Shape } from '../base/ndarray.ts';
 import { bestOf, type RecommenderFacts } from '../base/recommender.ts';
 import { entriesOf, filterSparse, type SparseMatrix, scatterRow } from '../base/sparse.ts';
 import type { DatasetInfo, Ratings } from '../data/dataset.ts';
-import { Session } from '../runtime/session.ts';
-import { fitBiases } from './biases.ts';
-import type { Evaluation, EvaluationFacts } from './evaluation.ts';
-import { reportHtml } from './html.ts';
 import {
   metricsOf,
   type RankingScores,
@@ -22,7 +18,11 @@ import {
   type Recommendation,
   type Report,
   reportSchemaVersion,
-} from './report.ts';
+} from '../figures/report.ts';
+import { Session } from '../runtime/session.ts';
+import { fitBiases } from './biases.ts';
+import type { Evaluation, EvaluationFacts } from './evaluation.ts';
+import { reportHtml } from './html.ts';
 
 export interface RecommenderEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;

@@ -2,10 +2,10 @@
 
 import { type DamagedPicture, damagePicture } from '../data/damage.ts';
 import type { WholePicture } from '../data/image.ts';
+import { partsFile, type RestorationReport } from '../figures/picture-models.ts';
 import type { Corruption } from '../jobspec/model.ts';
-import { text } from './escape.ts';
 import { pictureGrid } from './grid.ts';
-import { card, dataUrl, reportPage } from './html.ts';
+import { pictureModelHtml } from './html.ts';
 
 export interface RestorationReportOptions {
   readonly name: string;
@@ -15,16 +15,15 @@ export interface RestorationReportOptions {
   readonly tick: () => void;
 }
 
-export interface RestorationReport {
+export interface RestorationEvaluation {
   readonly files: Readonly<Record<string, Uint8Array>>;
-  /** dB over all pictures' values, of holes over what is inside of them */
-  readonly metrics: Readonly<Record<'test.psnr' | 'test.damaged.psnr', number>>;
+  readonly metrics: RestorationReport['metrics'];
 }
 
 const shownPictures = 6;
 const cropSide = 128;
 
-export async function restorationReport(options: RestorationReportOptions): Promise<RestorationReport> {
+export async function restorationReport(options: RestorationReportOptions): Promise<RestorationEvaluation> {
   const { name, corruption, pictures, restore, tick } = options;
   const lines: number[][] = [[], [], []];
   const side = Math.min(cropSide, ...pictures.map(({ width, height }) => Math.min(width, height)));
@@ -42,13 +41,15 @@ export async function restorationReport(options: RestorationReportOptions): Prom
   const shape = [side, side, pictures[0]?.channels ?? 3];
   const rows = lines.map((line) => Float32Array.from(line));
   const parts = await pictureGrid(rows, Math.min(shownPictures, pictures.length), shape, [0, 255]);
-  const figures = { schema: 1, kind: 'restoration', model: name, corruption, pictures: pictures.length, metrics };
+  const report: RestorationReport = {
+    ...{ schema: 1, kind: 'restoration', model: name, corruption, pictures: pictures.length, metrics },
+  };
   return {
     metrics,
     files: {
-      'report.json': Buffer.from(`${JSON.stringify(figures, null, 2)}\n`),
-      'report.html': Buffer.from(page(name, corruption, pictures.length, metrics, parts)),
-      'pictures.png': parts,
+      'report.json': Buffer.from(`${JSON.stringify(report, null, 2)}\n`),
+      'report.html': Buffer.from(pictureModelHtml(report, parts)),
+      [partsFile]: parts,
     },
   };
 }
@@ -77,35 +78,4 @@ function middleOf({ width, height, channels, data }: WholePicture, side: number)
     out.push(...data.subarray(from, from + side * channels));
   }
   return out;
-}
-
-const damageOf = (corruption: Corruption): string => {
-  switch (corruption.type) {
-    case 'gaussian':
-      return `Gaussian noise of σ = ${round(255 * corruption.sigma)} of 255`;
-    case 'masking':
-      return `${round(100 * corruption.probability)} % of the values missing`;
-    case 'salt-and-pepper':
-      return `${round(100 * corruption.probability)} % of the values black or white`;
-    case 'hole':
-      return `holes of ${corruption.size} × ${corruption.size} pixels`;
-    default:
-      return corruption satisfies never;
-  }
-};
-
-function page(
-  name: string,
-  corruption: Corruption,
-  count: number,
-  { 'test.psnr': restored, 'test.damaged.psnr': damaged }: RestorationReport['metrics'],
-  parts: Uint8Array,
-): string {
-  const inside = corruption.type === 'hole' ? ', of what is inside of the holes' : '';
-  return reportPage(
-    name,
-    `<h1>${text(name)}</h1><p class="soft">Restores pictures of any size with ${damageOf(corruption)}. Figures are means over ${count} pictures that it was not trained on${inside}.</p>
-<p class="verdict"><b>${restored.toFixed(1)} dB, +${(restored - damaged).toFixed(1)} dB over the damaged pictures.</b></p>
-${card('Parts of pictures', `<p class="soft">From the top: as they are, damaged, restored.</p><p><img src="${dataUrl(parts)}" alt="parts of pictures in three versions"></p>`)}`,
-  );
 }

@@ -1,7 +1,7 @@
 /** The error of each test row: which rows come back best and worst, and how classes differ. */
 
 import type { Static } from 'typebox';
-import type { ClassScore } from './report.ts';
+import type { ClassScore } from '../figures/report.ts';
 
 /** An error of exactly 0 has no PSNR; this is what it counts as. */
 const bestPsnr = 100;

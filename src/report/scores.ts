@@ -7,16 +7,7 @@
  *   BCE   −x·ln x̂ − (1 − x)·ln(1 − x̂), mean over values, in nats; x̂ is kept 1e-7 away from 0 and 1
  */
 
-import { type Static, Type } from 'typebox';
-
-export const Scores = Type.Object({
-  mse: Type.Number({ description: 'mean squared error of one value' }),
-  sse: Type.Number({ description: 'squared error summed over the values of a row, mean over rows' }),
-  psnr: Type.Number({ description: 'dB, mean over rows of the PSNR of each' }),
-  psnrOfMean: Type.Number({ description: 'dB, PSNR of the mean squared error' }),
-  bce: Type.Optional(Type.Number({ description: 'cross-entropy in nats per value; only where the data is in [0, 1]' })),
-});
-export type Scores = Static<typeof Scores>;
+import type { Scores } from '../figures/report.ts';
 
 /** An error of exactly 0 has no PSNR; this is what it counts as. */
 const bestPsnr = 100;

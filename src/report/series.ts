@@ -11,6 +11,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import { calibrate } from '../base/outliers.ts';
 import { type SeriesModelFacts, scoreAt, seriesFile, seriesScore } from '../base/series.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
+import { type FrameCost, metricsOf, metricsOf, type Report, type Report, reportSchemaVersion, reportSchemaVersion, type SeriesScores, type SeriesScores } from '../figures/report.ts';
 import type { SequenceModel } from '../jobspec/sequence-model.ts';
 import { anomalyScores } from './anomalies.ts';
 import type { Evaluation, EvaluationFacts } from './evaluation.ts';
@@ -18,7 +19,6 @@ import { forecastScores, type Measured } from './forecast.ts';
 import { Gemm } from './gemm.ts';
 import { reportHtml } from './html.ts';
 import { canFit, fitPrincipalComponents, type PrincipalComponents, reconstructByPca } from './pca.ts';
-import { type FrameCost, metricsOf, type Report, reportSchemaVersion, type SeriesScores } from './report.ts';
 import { fillRows, firstChannel, meanRow, readSeries, SeriesModel, type SeriesRows } from './series-model.ts';
 
 export interface SeriesEvaluation extends EvaluationFacts {

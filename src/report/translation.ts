@@ -6,12 +6,12 @@
 import { float32 } from '../base/ndarray.ts';
 import { type SymbolTables, symbolsFile, textOf } from '../base/symbols.ts';
 import type { DatasetInfo, Pairs, Split } from '../data/dataset.ts';
+import { metricsOf, type Report, reportSchemaVersion, type TranslationScores } from '../figures/report.ts';
 import type { PairFacts } from '../jobspec/pair-facts.ts';
 import { Session } from '../runtime/session.ts';
 import { editDistance } from './edit-distance.ts';
 import type { Evaluation, EvaluationFacts } from './evaluation.ts';
 import { reportHtml } from './html.ts';
-import { metricsOf, type Report, reportSchemaVersion, type TranslationScores } from './report.ts';
 
 export interface TranslationEvaluation extends EvaluationFacts {
   readonly info: DatasetInfo;

@@ -1,10 +1,17 @@
-/** The style sheet that pages written on the server put into themselves; pages of the browser get the same one from the build. */
+/** The style sheets that pages written on the server put into themselves; pages of the browser get the same ones from the build. */
 
 import { readFileSync } from 'node:fs';
 
-let text: string | undefined;
+const read = new Map<string, string>();
 
-export function themeCss(): string {
-  text ??= readFileSync(new URL('./theme.css', import.meta.url), 'utf8');
-  return text;
+function sheet(file: string): string {
+  const known = read.get(file) ?? readFileSync(new URL(file, import.meta.url), 'utf8');
+  read.set(file, known);
+  return known;
 }
+
+/** Of all pages. */
+export const themeCss = (): string => sheet('./theme.css');
+
+/** Of the charts, tables and tiles of a report. */
+export const figuresCss = (): string => sheet('./figures.css');

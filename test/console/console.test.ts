@@ -125,17 +125,32 @@ describe.skipIf(!chromiumPath)('the console', () => {
       ((await (await fetch(`${server.url}/v1/models/squares`)).json()) as { aliases: object }).aliases;
     await expect.poll(aliases, { timeout: 10_000 }).toEqual({ stable: 1 });
     await main(/→ version 1/).waitFor();
-    // Frames of this model beside files of the same pictures, and files only as large as the picture itself makes them.
-    const rates = page.getByRole('img', { name: /^PSNR against bytes of one row/ });
-    await expect.poll(() => rates.getAttribute('aria-label')).toMatch(/squares@1, PCA, float32, WebP, JPEG/);
+    // The report's sections: frames beside files of the same pictures, pictures of its files, classes and codes.
+    await page.getByRole('img', { name: 'PSNR against bytes: frames, PCA, float32, WebP, JPEG' }).waitFor();
+    const pictures = page.locator('.pictures canvas').first();
+    await expect.poll(() => pictures.evaluate('(element) => element.width')).toBeGreaterThan(400);
+    await page.getByRole('heading', { name: 'Latent map' }).waitFor();
 
     await page.getByRole('link', { name: 'Models', exact: true }).first().click();
     await page.getByLabel('Choose squares@1').check();
     await page.getByRole('link', { name: /Compare/ }).click();
     await main(/squares@1: reconstructed/).waitFor();
+    await page
+      .getByRole('img', { name: /^PSNR against bytes of one row: squares@1, PCA, float32, WebP, JPEG/ })
+      .waitFor();
     // A place of the latent map is decoded.
-    await page.getByRole('img', { name: /Codes of .* by squares@1/ }).click();
+    const map = page.getByRole('img', { name: /Codes of .* by squares@1/ });
+    await map.click();
     await main('decoded').waitFor();
+    // From one place to another: eight rows between them.
+    const decoded = page.getByRole('img', { name: 'What the place decodes to' });
+    const alone = Number(await decoded.evaluate('(element) => element.width'));
+    const box = await map.boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 40, (box?.y ?? 0) + 40);
+    await page.mouse.down();
+    await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 150, { steps: 4 });
+    await page.mouse.up();
+    await expect.poll(() => decoded.evaluate('(element) => element.width')).toBe(8 * (alone + 1) - 1);
   }, 150_000);
 
   it.each(['postModelsModelEncode', 'postModelsModelDecode', 'postOipModelsModelInfer', 'postTensorflowModelsModel'])(

@@ -6,10 +6,10 @@ import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../src/base/random.ts';
 import { createOnnxEngine } from '../../src/engine/onnx/engine.ts';
+import { Report } from '../../src/figures/report.ts';
 import { resolveJobSpec } from '../../src/jobspec/resolve.ts';
 import { type EvaluateOptions, evaluateModel } from '../../src/report/evaluate.ts';
 import { openReconstruction, type Reconstruction } from '../../src/report/reconstruction.ts';
-import { Report } from '../../src/report/report.ts';
 import { FolderResults } from '../../src/store/folder/results.ts';
 import { trainJob } from '../../src/train/job.ts';
 import { reportOptions } from './options.ts';
@@ -72,7 +72,7 @@ describe('the page of a report', () => {
     const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, link = '']) => new URL(link, at).pathname);
     expect(links).toEqual([
       '/prefix/', // the job's page
-      '/prefix/v1/models/digits',
+      '/prefix/', // the model's page
       '/prefix/v1/models/digits/versions/3/files/report.json',
       '/prefix/demo',
       '/prefix/docs',

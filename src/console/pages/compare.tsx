@@ -1,14 +1,15 @@
 /** Up to four versions side by side: figures, rate and distortion, the same rows, latent maps, outliers, new samples. */
 
 import type { ComponentChildren } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { legend } from '../../figures/parts.ts';
+import { histogramPlot } from '../../figures/plot.ts';
 import type { Manifest } from '../../sdk/index.ts';
 import type { Comparison } from '../compare.ts';
 import { compare, shownRows } from '../compare.ts';
 import { number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
-import { Chart, type Curve } from '../parts/chart.tsx';
 import { DecodingMap } from '../parts/decoding-map.tsx';
+import { Drawn } from '../parts/drawn.tsx';
 import { bestOf, Figures } from '../parts/figures.tsx';
 import { Empty, Shown } from '../parts/notices.tsx';
 import { Sheet, toBytes } from '../parts/pictures.tsx';
@@ -257,40 +258,18 @@ function Maps({ of: { versions, labels, dataset, rows } }: { of: Comparison }) {
   );
 }
 
-const bins = 24;
-
 /** Scores of test rows: around 0 for ordinary ones. */
 function Outliers({ of: { versions } }: { of: Comparison }) {
-  const curves = useMemo(() => {
-    const all = versions.flatMap(({ scores }) => scores ?? []);
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    return versions.flatMap(({ manifest: { name, version }, scores }, i): Curve[] => {
-      if (!scores || !(high > low)) return [];
-      const counts = new Array<number>(bins).fill(0);
-      for (const score of scores) {
-        const bin = Math.min(bins - 1, Math.floor(((score - low) / (high - low)) * bins));
-        counts[bin] = (counts[bin] ?? 0) + 1;
-      }
-      return [
-        {
-          label: `${name}@${version}`,
-          colour: i,
-          points: counts.map((count, bin) => [low + ((bin + 0.5) * (high - low)) / bins, count]),
-        },
-      ];
-    });
-  }, [versions]);
-  if (curves.length === 0) return null;
+  const scored = versions.flatMap(({ manifest, scores }, i) =>
+    scores ? [{ name: referenceOf(manifest), colour: i + 1, values: scores }] : [],
+  );
+  const plot = histogramPlot(scored, 'score', 'Histogram of outlier scores of test rows');
+  if (!plot) return null;
   return (
     <section class="card">
       <h2>How unusual test rows are</h2>
-      <Chart
-        curves={curves}
-        xLabel="score"
-        yLabel="rows"
-        height={220}
-        label="Histogram of outlier scores of test rows"
-      />
+      <Drawn of={[legend(scored), plot]} />
+      <p class="quiet">Rows by their score, of {scored[0]?.values.length} test rows.</p>
     </section>
   );
 }

@@ -1,9 +1,9 @@
 /** Codes of two numbers as a map: a point for each row, coloured by class. Points can be looked at, decoded and connected. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
+import { classLegend, mapMarks, mapScale, mapSide } from '../../figures/plot.ts';
 import { number } from '../format.ts';
-import { theme } from '../theme.ts';
-import { colourOf, seriesCount } from './chart.tsx';
+import { Drawn } from './drawn.tsx';
 
 export interface LatentMapProps {
   readonly points: readonly (readonly number[])[];
@@ -18,145 +18,95 @@ export interface LatentMapProps {
   readonly onDrag?: (from: readonly [number, number], to: readonly [number, number]) => void;
 }
 
-const side = 420;
-const margin = 14;
-const nearby = 12;
+type Place = readonly [x: number, y: number];
 
-export function LatentMap({ points, labels, classNames, label, onHover, onChoose, onDrag }: LatentMapProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const pressed = useRef<readonly [number, number] | undefined>(undefined);
-  const [cursor, setCursor] = useState<readonly [number, number] | undefined>(undefined);
-  const [x0, x1] = extent(points, 0);
-  const [y0, y1] = extent(points, 1);
-  const inner = side - 2 * margin;
-  const toPixel = ([x = 0, y = 0]: readonly number[]): [number, number] => [
-    margin + ((x - x0) / (x1 - x0)) * inner,
-    side - margin - ((y - y0) / (y1 - y0)) * inner,
-  ];
-  const toCode = ([left, top]: readonly [number, number]): [number, number] => [
-    x0 + ((left - margin) / inner) * (x1 - x0),
-    y0 + ((side - margin - top) / inner) * (y1 - y0),
-  ];
-  useEffect(() => {
-    const context = canvas.current?.getContext('2d');
-    if (!context) return;
-    context.clearRect(0, 0, side, side);
-    context.globalAlpha = 0.85;
-    const colours = Array.from({ length: seriesCount }, (_, i) => colourOf(i));
-    for (const [i, point] of points.entries()) {
-      const [left, top] = toPixel(point);
-      context.fillStyle = colours[(labels?.[i] ?? 0) % seriesCount] ?? '';
-      drawMark(context, left, top, markOf(labels?.[i] ?? 0));
-    }
-    if (!cursor) return;
-    const [left, top] = toPixel(cursor);
-    context.globalAlpha = 1;
-    context.strokeStyle = getComputedStyle(context.canvas).color;
-    context.lineWidth = 2;
-    context.strokeRect(left - 6, top - 6, 12, 12);
-  }, [points, labels, cursor, x0, x1, y0, y1, theme.value]);
+/** distances on the map up to which two places are one */
+const nearby = 10;
+/** an arrow key's step, of the map's side */
+const stepShare = 1 / 30;
+const arrows: Readonly<Record<string, Place>> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
-  const at = (event: MouseEvent): [number, number] => {
-    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    const scale = side / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+export function LatentMap({ points, labels, classNames = [], label, onHover, onChoose, onDrag }: LatentMapProps) {
+  const pressed = useRef<Place | undefined>(undefined);
+  const [cursor, setCursor] = useState<Place | undefined>(undefined);
+  const [way, setWay] = useState<readonly [from: Place, to: Place] | undefined>(undefined);
+  const scale = useMemo(() => mapScale(points), [points]);
+  const marks = useMemo(() => <Drawn of={mapMarks(points, labels, scale)} />, [points, labels, scale]);
+  const canAct = onChoose !== undefined;
+
+  const at = (event: MouseEvent): Place => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    return [((event.clientX - box.left) * mapSide) / box.width, ((event.clientY - box.top) * mapSide) / box.height];
   };
-  const hover = (event: MouseEvent): void => {
+  const move = (event: PointerEvent): void => {
+    const place = at(event);
+    if (pressed.current && away(pressed.current, place) > nearby) setWay([pressed.current, place]);
     if (!onHover) return;
-    const [left, top] = at(event);
     let [best, distance] = [-1, nearby];
     for (const [i, point] of points.entries()) {
-      const [x, y] = toPixel(point);
-      const away = Math.hypot(x - left, y - top);
-      if (away < distance) [best, distance] = [i, away];
+      const own = away(scale.toPlace(point), place);
+      if (own < distance) [best, distance] = [i, own];
     }
     onHover(best < 0 ? undefined : best);
   };
-  const choose = (code: readonly [number, number]): void => {
-    setCursor(code);
-    onChoose?.(code);
+  const choose = (place: Place): void => {
+    setCursor(place);
+    setWay(undefined);
+    onChoose?.(scale.toPoint(place));
   };
-  const release = (event: MouseEvent): void => {
+  const press = (event: PointerEvent): void => {
+    if (!canAct) return;
+    pressed.current = at(event);
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+  };
+  const release = (event: PointerEvent): void => {
     const from = pressed.current;
     pressed.current = undefined;
     if (!from) return;
     const to = at(event);
-    if (Math.hypot(to[0] - from[0], to[1] - from[1]) > nearby) onDrag?.(toCode(from), toCode(to));
-    else choose(toCode(to));
+    if (away(from, to) <= nearby) return choose(to);
+    setWay([from, to]);
+    onDrag?.(scale.toPoint(from), scale.toPoint(to));
   };
   const step = (event: KeyboardEvent): void => {
-    const [dx, dy] = ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] } as const)[
-      event.key as 'ArrowLeft'
-    ] ?? [0, 0];
-    if (dx === 0 && dy === 0) return;
+    const arrow = arrows[event.key];
+    if (!arrow) return;
     event.preventDefault();
-    const [x, y] = cursor ?? [(x0 + x1) / 2, (y0 + y1) / 2];
-    choose([x + (dx * (x1 - x0)) / 30, y + (dy * (y1 - y0)) / 30]);
+    const [x, y] = cursor ?? [mapSide / 2, mapSide / 2];
+    choose([x + arrow[0] * mapSide * stepShare, y + arrow[1] * mapSide * stepShare]);
   };
-  const canAct = onChoose !== undefined;
-  const classes = [...new Set(labels ?? [])].sort((a, b) => a - b);
+  const code = cursor && scale.toPoint(cursor);
   return (
-    <div class="latent">
-      <canvas
-        ref={canvas}
-        width={side}
-        height={side}
+    <div class={canAct ? 'latent active' : 'latent'}>
+      <svg
+        class="map"
+        viewBox={`0 0 ${mapSide} ${mapSide}`}
         role="img"
         aria-label={canAct ? `${label}. Arrow keys move the place that is decoded.` : label}
         tabIndex={canAct ? 0 : -1}
-        onMouseMove={hover}
-        onMouseLeave={() => onHover?.(undefined)}
-        onMouseDown={(event) => {
-          if (canAct) pressed.current = at(event);
-        }}
-        onMouseUp={release}
+        onPointerMove={move}
+        onPointerLeave={() => onHover?.(undefined)}
+        onPointerDown={press}
+        onPointerUp={release}
         onKeyDown={canAct ? step : undefined}
-      />
-      {cursor && (
+      >
+        {marks}
+        {way && <line class="cursor" x1={way[0][0]} y1={way[0][1]} x2={way[1][0]} y2={way[1][1]} />}
+        {cursor && <rect class="cursor" x={cursor[0] - 5} y={cursor[1] - 5} width={10} height={10} />}
+      </svg>
+      {code && (
         <p class="quiet">
-          code {number(cursor[0])}, {number(cursor[1])}
+          code {number(code[0])}, {number(code[1])}
         </p>
       )}
-      {classes.length > 1 && (
-        <ul class="legend">
-          {classes.map((one) => (
-            <li key={one}>
-              <Dot of={one} /> {classNames?.[one] ?? one}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Drawn of={classLegend(labels, classNames)} />
     </div>
   );
 }
 
-const marks = ['disc', 'square', 'triangle'] as const;
-type Mark = (typeof marks)[number];
-
-/** Classes share colours from the thirteenth on, but not their marks. */
-const markOf = (one: number): Mark => marks[Math.floor(one / seriesCount) % marks.length] ?? 'disc';
-
-function Dot({ of }: { of: number }) {
-  return <i class={`dot ${markOf(of)} series-${(of % seriesCount) + 1}`} />;
-}
-
-function drawMark(context: CanvasRenderingContext2D, x: number, y: number, mark: Mark): void {
-  context.beginPath();
-  if (mark === 'disc') context.arc(x, y, 3.2, 0, 2 * Math.PI);
-  else if (mark === 'square') context.rect(x - 3, y - 3, 6, 6);
-  else {
-    context.moveTo(x, y - 4);
-    context.lineTo(x + 4, y + 3);
-    context.lineTo(x - 4, y + 3);
-  }
-  context.fill();
-}
-
-function extent(points: readonly (readonly number[])[], axis: 0 | 1): [number, number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const point of points) {
-    low = Math.min(low, point[axis] ?? 0);
-    high = Math.max(high, point[axis] ?? 0);
-  }
-  return high > low ? [low, high] : [low - 1, low + 1];
-}
+const away = (a: Place, b: Place): number => Math.hypot(a[0] - b[0], a[1] - b[1]);

@@ -173,7 +173,7 @@ function SeriesRows({ values: { rows, data }, shape, names, first, place }: Seri
               aria-label={`Series ${first + row + 1}`}
             >
               {Array.from({ length: channels }, (_, channel) => (
-                <path key={channel} class={`line-${(channel % 12) + 1}`} d={line(row, channel)} />
+                <path key={channel} class={`c${(channel % 12) + 1}`} d={line(row, channel)} />
               ))}
             </svg>
             <figcaption>

@@ -1,15 +1,16 @@
 /** Bytes against quality: frames of versions, PCA with as many numbers, and files of the same test pictures. */
 
 import { useMemo } from 'preact/hooks';
+import { type PlotCurve, ratePlot } from '../../figures/plot.ts';
+import { fileColours, rateAxes } from '../../figures/rows.ts';
+import { framing } from '../../figures/verdict.ts';
 import type { DatasetInfo, Manifest } from '../../sdk/index.ts';
 import { useLoaded } from '../load.ts';
 import { meanPngBytes, type RatePoint, ratesOf } from '../picture-formats.ts';
 import { rowsOf } from '../server.ts';
-import { Chart, type Curve } from './chart.tsx';
+import { Drawn } from './drawn.tsx';
 import { isPicture, pixels, toBytes } from './pictures.tsx';
 
-/** a frame of one row has its kind, decoder and checksum besides */
-const framing = 5;
 const sampled = 16;
 
 export interface RatesProps {
@@ -39,13 +40,11 @@ export function Rates({ versions, dataset }: RatesProps) {
   return (
     <section class="card">
       <h2>Bytes and quality</h2>
-      <Chart
-        curves={curves}
-        isLogX
-        xLabel="bytes of one row"
-        yLabel="PSNR, dB"
-        height={320}
-        label={`PSNR against bytes of one row: ${curves.map(({ label }) => label).join(', ')}`}
+      <Drawn
+        of={ratePlot(curves, {
+          ...rateAxes,
+          label: `PSNR against bytes of one row: ${curves.map(({ name }) => name).join(', ')}`,
+        })}
       />
       <p class="quiet">
         Frames of one row with their {framing} bytes of framing, on held-out rows as measured at publication. PCA keeps
@@ -67,13 +66,13 @@ interface Formats {
 function curvesOf(
   versions: readonly Manifest[],
   formats: Readonly<Record<string, readonly RatePoint[]>>,
-): readonly Curve[] {
-  const own = versions.flatMap(({ name, version, codec }, i): Curve[] =>
+): readonly PlotCurve[] {
+  const own = versions.flatMap(({ name, version, codec }, i): PlotCurve[] =>
     codec
       ? [
           {
-            label: `${name}@${version}`,
-            colour: i,
+            name: `${name}@${version}`,
+            colour: i + 1,
             points: codec.qualities.map(({ bytesPerRow, psnr }) => [bytesPerRow + framing, psnr]),
           },
         ]
@@ -84,14 +83,11 @@ function curvesOf(
     return psnr === undefined ? [] : [[4 * codeShape.reduce((product, side) => product * side, 1), psnr]];
   });
   const files = Object.entries(formats).map(
-    ([label, points], i): Curve => ({
-      label,
-      colour: 5 + i,
-      isDashed: true,
+    ([name, points]): PlotCurve => ({
+      ...{ name, colour: fileColours[name as 'WebP' | 'JPEG'], isDashed: true },
       points: points.map(({ bytes, psnr }) => [bytes, psnr]),
     }),
   );
-  return [...own, { label: 'PCA, float32', colour: 4, isMarks: true, points: pca }, ...files].filter(
-    ({ points }) => points.length > 0,
-  );
+  const marks = pca.map((point): PlotCurve => ({ name: 'PCA, float32', colour: fileColours.pca, points: [point] }));
+  return [...own, ...marks, ...files].filter(({ points }) => points.length > 0);
 }

@@ -7,7 +7,7 @@ import { headlineOf } from '../metric-names.ts';
 import { href } from '../router.ts';
 import { client } from '../server.ts';
 import { Figures } from './figures.tsx';
-import { Rates } from './rates.tsx';
+import { VersionReport } from './report.tsx';
 import { Facts, Tabs } from './small.tsx';
 import { snippetsOf } from './snippets.tsx';
 import { ask, attempt } from './toasts.tsx';
@@ -82,7 +82,7 @@ export function Version({ of, reload, isOnly }: { of: Manifest; reload: () => vo
         <h3>Ask it</h3>
         <Tabs label="How to call the model" of={snippetsOf(of)} />
       </section>
-      <Rates versions={[of]} dataset={dataset.data} />
+      <VersionReport of={of} classNames={dataset.data?.classNames ?? []} />
       <section class="card">
         <h2>Files</h2>
         <ul class="files">

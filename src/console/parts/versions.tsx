@@ -1,5 +1,6 @@
 /** What several pages say of a version: its type, how it stands beside PCA, what a frame of it takes. */
 
+import { framing } from '../../figures/verdict.ts';
 import type { Manifest } from '../../sdk/index.ts';
 import { shapeText } from '../format.ts';
 import { aheadOfPca, headlineOf, signed } from '../metric-names.ts';
@@ -36,9 +37,6 @@ export function rowToCode({ inputShape, codeShape, picture, restorer }: Manifest
   if (picture || restorer) return undefined;
   return `${shapeText(inputShape)} → ${shapeText(codeShape)}`;
 }
-
-/** a frame of one row has its kind, decoder and checksum besides */
-const framing = 5;
 
 /** Bytes of a frame of one row, from the coarsest quality to the finest. */
 export function frameBytes({ codec }: Manifest): string {

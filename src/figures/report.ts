@@ -2,9 +2,18 @@
 
 import { type Static, Type } from 'typebox';
 import { Corruption } from '../jobspec/model.ts';
-import { Scores } from './scores.ts';
 
 export const reportSchemaVersion = 1;
+
+/** How near answers are to the rows that they should equal; `src/report/scores.ts` defines each figure. */
+export const Scores = Type.Object({
+  mse: Type.Number({ description: 'mean squared error of one value' }),
+  sse: Type.Number({ description: 'squared error summed over the values of a row, mean over rows' }),
+  psnr: Type.Number({ description: 'dB, mean over rows of the PSNR of each' }),
+  psnrOfMean: Type.Number({ description: 'dB, PSNR of the mean squared error' }),
+  bce: Type.Optional(Type.Number({ description: 'cross-entropy in nats per value; only where the data is in [0, 1]' })),
+});
+export type Scores = Static<typeof Scores>;
 
 const count = Type.Integer({ minimum: 0 });
 

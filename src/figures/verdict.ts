@@ -10,6 +10,16 @@ export function verdictOf(report: Report): readonly string[] {
   return [...besideBaseline(report), ...besideFiles(report)];
 }
 
+/** Whether the model falls behind what it is compared with first. */
+export function isBehind({ recommendation, documents, series, denoising, reconstruction }: Report): boolean {
+  if (recommendation) return recommendation.ranking.model.recall20 < recommendation.ranking.popularity.recall20;
+  if (documents) return documents.neighbours !== undefined && documents.neighbours.model < documents.neighbours.tfidf;
+  if (series?.anomalies?.pca) return series.anomalies.model.f1 < series.anomalies.pca.f1;
+  if (series) return series.rmse.model > series.rmse.mean;
+  const scored = denoising ?? reconstruction;
+  return scored?.pca !== undefined && scored.model.psnr < scored.pca.psnr - 0.05;
+}
+
 function besideBaseline({
   reconstruction,
   denoising,
