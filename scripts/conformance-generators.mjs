@@ -96,18 +96,69 @@ export const job: components['schemas']['JobRequest'] = { name: 'x', dataset: 'm
     needs: () => isThere('java', '-version') && isThere('mvn', '--version'),
     lacks: 'java and mvn',
     run() {
-      const jar = path.join(tools, `openapi-generator-cli-${versions['openapi-generator']}.jar`);
-      const artifact = `org.openapitools:openapi-generator-cli:${versions['openapi-generator']}`;
-      if (!existsSync(jar))
-        run('mvn', ['-q', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${tools}`], tools);
-      const client = path.join(work, 'typescript-fetch');
-      run('java', ['-jar', jar, 'generate', '-g', 'typescript-fetch', '-i', contractFile, '-o', client]);
+      const client = openapiGenerator('typescript-fetch');
       run(tsc, [...strict, path.join(client, 'index.ts')]);
       const text = allText(path.join(client, 'apis'));
       return calls.filter((call) => !text.includes(`async ${call}(`));
     },
   },
+  'openapi-generator (Kotlin)': {
+    needs: () => isThere('java', '-version') && isThere('mvn', '--version'),
+    lacks: 'java and mvn',
+    run() {
+      const client = openapiGenerator('kotlin');
+      writeFileSync(
+        path.join(client, 'pom.xml'),
+        mavenProject(readFileSync(path.join(client, 'build.gradle'), 'utf8')),
+      );
+      run('mvn', ['-q', 'compile'], client);
+      const text = allText(path.join(client, 'src/main/kotlin/org/openapitools/client/apis'));
+      return calls.filter((call) => !text.includes(`fun ${call}(`));
+    },
+  },
+  'openapi-generator (Swift)': {
+    needs: () => isThere('java', '-version') && isThere('mvn', '--version'),
+    lacks: 'java and mvn',
+    // no registry that this project uses has a Swift compiler for Linux; with one on the machine the client is compiled
+    compiler: () => isThere('swift', '--version'),
+    run() {
+      const client = openapiGenerator('swift6');
+      if (this.compiler()) run('swift', ['build'], client);
+      const text = allText(path.join(client, 'Sources'));
+      return calls.filter((call) => !text.includes(`func ${call}(`));
+    },
+  },
 };
+
+/** A client in the folder of its language. */
+function openapiGenerator(language) {
+  const version = versions['openapi-generator'];
+  const jar = path.join(tools, `openapi-generator-cli-${version}.jar`);
+  const artifact = `org.openapitools:openapi-generator-cli:${version}`;
+  if (!existsSync(jar))
+    run('mvn', ['-q', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${tools}`], tools);
+  const client = path.join(work, language);
+  run('java', ['-jar', jar, 'generate', '-g', language, '-i', contractFile, '-o', client]);
+  return client;
+}
+
+/** What the generated build.gradle asks for, for Maven: the compiler and the packages of the client. */
+function mavenProject(gradle) {
+  const kotlin = gradle.match(/kotlin_version = '([^']+)'/)[1];
+  const dependencies = [...gradle.matchAll(/^\s*implementation "([^:"]+):([^:"]+):([^"]+)"/gm)].map(
+    ([, group, name, version]) =>
+      `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version.replace('$kotlin_version', kotlin)}</version></dependency>`,
+  );
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>org.openapitools</groupId><artifactId>client</artifactId><version>1</version>
+<properties><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
+<dependencies>${dependencies.join('')}</dependencies>
+<build><sourceDirectory>src/main/kotlin</sourceDirectory><plugins><plugin>
+<groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-plugin</artifactId><version>${kotlin}</version>
+<executions><execution><id>compile</id><goals><goal>compile</goal></goals></execution></executions>
+</plugin></plugins></build></project>
+`;
+}
 
 const rows = [];
 let failed = false;
@@ -118,21 +169,25 @@ for (const [name, generator] of Object.entries(generators)) {
     try {
       const missing = generator.run();
       failed ||= missing.length > 0;
-      result = missing.length === 0 ? `all ${calls.length} calls, compiles` : `without ${missing.join(', ')}`;
+      const compiled = generator.compiler?.() ?? true;
+      const all = `all ${calls.length} calls, ${compiled ? 'compiles' : 'NOT COMPILED: this machine has no compiler of it'}`;
+      result = missing.length === 0 ? all : `without ${missing.join(', ')}`;
     } catch (error) {
       failed = true;
       result = `fails: ${String(error.stdout || error.stderr || error.message).slice(0, 400)}`;
     }
   }
-  console.log(`${name} ${versions[name]}: ${result}`);
-  rows.push(`| ${name} ${versions[name]} | ${result.replaceAll('\n', ' ')} |`);
+  const version = versions[name.split(' ')[0]];
+  console.log(`${name} ${version}: ${result}`);
+  rows.push(`| ${name} ${version} | ${result.replaceAll('\n', ' ')} |`);
 }
 rmSync(work, { recursive: true, force: true });
 const page = `# Clients that others generate from openapi.yaml
 
 Written by \`npm run conformance:generators\`: each generator makes a client of the contract, the client is compiled (TypeScript
 strict; Python by importing every module), and every call of the contract is looked for in it. With openapi-typescript a job of the type
-\`densee\` must not compile (and \`--default-non-nullable=false\` is needed: members that have a default may be left out). openapi-generator makes its \`typescript-fetch\` client.
+\`densee\` must not compile (and \`--default-non-nullable=false\` is needed: members that have a default may be left out). openapi-generator makes its \`typescript-fetch\`
+client, its \`kotlin\` one (compiled by Maven with the compiler and packages that its build.gradle names) and its \`swift6\` one.
 
 | generator | result |
 | --- | --- |
