@@ -34,6 +34,9 @@ export async function compare(references: readonly string[], signal: AbortSignal
   const name = manifests[0]?.lineage.dataset.name;
   const dataset = name === undefined ? undefined : await client.datasets.get(name, { signal }).catch(() => undefined);
   if (!dataset) return { dataset, rows: undefined, labels: undefined, versions: manifests.map(alone) };
+  // pictures of any size, documents, ratings and pairs are not compared value by value
+  if (dataset.sizes || dataset.documents || dataset.ratings || dataset.pairs)
+    return { dataset, rows: undefined, labels: undefined, versions: manifests.map(alone) };
   const split = dataset.rows.test > 0 ? 'test' : 'train';
   const size = dataset.shape.reduce((product, side) => product * side, 1);
   const isMapped = manifests.some(isMap);

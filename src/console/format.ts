@@ -52,6 +52,17 @@ export function rowText({ shape, sizes, ratings, documents, series, pairs }: Cou
   return shape.length === 1 ? `${number(first)} ${first === 1 ? 'value' : 'values'}` : shapeText(shape);
 }
 
+/** The type of model that a new job on a data set begins with. */
+export function firstModelOf({ shape, sizes, ratings, documents, series, pairs }: Counted): string {
+  if (ratings) return 'autorec';
+  if (documents) return 'topics';
+  if (series) return 'sequence';
+  if (pairs) return 'sequence-to-sequence';
+  if (sizes === 'mixed') return 'picture';
+  // noise is added to pictures; a table's columns seldom have one scale
+  return shape.length === 3 ? 'denoising' : 'dense';
+}
+
 /** What rows of a data set are called. */
 export function rowsName({ shape, sizes, ratings, documents, series, pairs }: Counted): string {
   if (ratings) return 'people';

@@ -8,12 +8,14 @@ import type { Comparison } from '../compare.ts';
 import { compare, shownRows } from '../compare.ts';
 import { number, shapeText } from '../format.ts';
 import { useLoaded } from '../load.ts';
+import { headlineOf } from '../metric-names.ts';
 import { DecodingMap } from '../parts/decoding-map.tsx';
 import { Drawn } from '../parts/drawn.tsx';
 import { bestOf, Figures } from '../parts/figures.tsx';
 import { Empty, Shown } from '../parts/notices.tsx';
 import { Sheet, toBytes } from '../parts/pictures.tsx';
 import { Rates } from '../parts/rates.tsx';
+import { VersionReport } from '../parts/report.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Advantage, frameBytes, referenceOf, typeOf } from '../parts/versions.tsx';
 import { href, place, refine } from '../router.ts';
@@ -89,7 +91,7 @@ function Sides({ of }: { of: Comparison }) {
     <>
       <Summary of={of} />
       <Rates versions={of.versions.map(({ manifest }) => manifest)} dataset={of.dataset} />
-      <Rows of={of} />
+      {of.dataset && !of.rows ? <Reports of={of} /> : <Rows of={of} />}
       {of.versions.some(({ codes }) => codes) && <Maps of={of} />}
       <Outliers of={of} />
     </>
@@ -102,6 +104,7 @@ interface Fact {
   /** what versions are judged by */
   readonly value?: (manifest: Manifest) => number | undefined;
   readonly better?: 'less' | 'more';
+  readonly isShown?: (manifests: readonly Manifest[]) => boolean;
 }
 
 const facts: readonly Fact[] = [
@@ -124,6 +127,11 @@ const facts: readonly Fact[] = [
     better: 'more',
   },
   { name: 'over PCA of the same code', cell: (manifest) => <Advantage of={manifest} /> },
+  {
+    name: 'first figure',
+    cell: (manifest) => headlineOf(manifest)?.own ?? '–',
+    isShown: (manifests) => manifests.some(({ metrics }) => metrics['test.pca.psnr'] === undefined),
+  },
   { name: 'frame of one row, bytes', cell: frameBytes },
   { name: 'weights', cell: ({ metrics }) => number(metrics.parameters) },
   { name: 'training, seconds', cell: ({ metrics }) => number(metrics['train.seconds']) },
@@ -138,7 +146,10 @@ function Summary({ of: { versions } }: { of: Comparison }) {
       <i class={`dot series-${i + 1}`} /> {referenceOf(manifest)}
     </span>
   ));
-  const shown = facts.filter(({ value }) => !value || manifests.some((manifest) => value(manifest) !== undefined));
+  const shown = facts.filter(
+    ({ value, isShown }) =>
+      (isShown?.(manifests) ?? true) && (!value || manifests.some((manifest) => value(manifest) !== undefined)),
+  );
   const columns: Column<Fact>[] = [
     { head: 'Figure', isName: true, cell: ({ name }) => name },
     ...manifests.map(
@@ -163,6 +174,20 @@ function Summary({ of: { versions } }: { of: Comparison }) {
         <Figures metrics={manifests.map(({ metrics }) => metrics)} heads={heads} isFair={isFair} />
       </details>
     </section>
+  );
+}
+
+/** Where there are no rows to put beside each other: what each report shows. */
+function Reports({ of: { versions, dataset } }: { of: Comparison }) {
+  return (
+    <div class="two">
+      {versions.map(({ manifest }) => (
+        <section key={referenceOf(manifest)} aria-label={referenceOf(manifest)}>
+          <h2>{referenceOf(manifest)}</h2>
+          <VersionReport of={manifest} classNames={dataset?.classNames ?? []} />
+        </section>
+      ))}
+    </div>
   );
 }
 

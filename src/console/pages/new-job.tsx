@@ -12,7 +12,7 @@ import {
 import { Field, type Json, type Refusal } from '../form/fields.tsx';
 import { contractSchemas, followed, type Schemas } from '../form/schema.ts';
 import { SearchFields } from '../form/search.tsx';
-import { bytes, number, shapeText } from '../format.ts';
+import { bytes, firstModelOf, number, rowsName, rowText } from '../format.ts';
 import { useLoaded } from '../load.ts';
 import { Shown, Warnings } from '../parts/notices.tsx';
 import { tell } from '../parts/toasts.tsx';
@@ -27,6 +27,17 @@ interface Recipe {
 }
 
 type Draft = Record<string, Json>;
+
+const modelFor = (datasets: readonly DatasetInfo[], name: string): Record<string, Json> => {
+  const dataset = datasets.find((one) => one.name === name);
+  return { type: dataset ? firstModelOf(dataset) : 'denoising' };
+};
+
+/** With another data set; its kind decides on the model where nothing has been filled in for one. */
+function onDataset(draft: Draft, name: string, datasets: readonly DatasetInfo[]): Draft {
+  const isUntouched = Object.keys(draft.model as object).length === 1;
+  return { ...draft, dataset: name, ...(isUntouched && { model: modelFor(datasets, name) }) };
+}
 
 const empty: Draft = { name: '', dataset: '', model: { type: 'denoising' } };
 const checkAfterMs = 350;
@@ -45,7 +56,7 @@ export function NewJobPage() {
       ]);
       const start = earlier
         ? ((earlier.asked ?? earlier.spec) as Draft)
-        : { ...empty, ...(dataset && { dataset, name: dataset }) };
+        : { ...empty, ...(dataset && { dataset, name: dataset, model: modelFor(datasets, dataset) }) };
       return { schemas, datasets, recipes, start };
     },
     [from, dataset],
@@ -230,12 +241,12 @@ function Form({ schemas, datasets, recipes, start }: FormProps) {
               id={`${id}-dataset`}
               value={String(draft.dataset ?? '')}
               aria-invalid={refusal?.field === '/dataset'}
-              onChange={(event) => change({ ...draft, dataset: event.currentTarget.value })}
+              onChange={(event) => change(onDataset(draft, event.currentTarget.value, datasets))}
             >
               {!chosen && <option value={String(draft.dataset ?? '')}>{String(draft.dataset || 'choose …')}</option>}
-              {datasets.map(({ name, shape, rows }) => (
-                <option key={name} value={name}>
-                  {name} ({shapeText(shape)}, {number(rows.train)} rows)
+              {datasets.map((one) => (
+                <option key={one.name} value={one.name}>
+                  {one.name} ({rowText(one)}, {number(one.rows.train)} {rowsName(one)})
                 </option>
               ))}
             </select>

@@ -144,7 +144,23 @@ export interface ContractSchema {
 
 /** The document of an application that is ready. */
 export const contractOf = (app: App): Contract =>
-  JSON.parse(JSON.stringify((app as App & { swagger(): object }).swagger())) as Contract;
+  withIntegers(JSON.parse(JSON.stringify((app as App & { swagger(): object }).swagger()))) as Contract;
+
+/**
+ * Lists of values say that they are integers where they are: generators for typed languages take them for text or decimals otherwise, and
+ * openapi-generator's Kotlin does not compile then.
+ */
+function withIntegers(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withIntegers);
+  if (typeof node !== 'object' || node === null) return node;
+  const { enum: list, const: only } = node as ContractSchema;
+  const values = Array.isArray(list) ? list : [only];
+  const members = Object.entries(node).map(([name, value]) => [
+    name,
+    name === 'default' || name === 'examples' ? value : withIntegers(value),
+  ]);
+  return { ...Object.fromEntries(members), ...(values.every(Number.isInteger) && { type: 'integer' }) };
+}
 
 /** As it is checked in and served: the same routes give the same bytes. */
 export const contractYaml = (contract: Contract): string =>
