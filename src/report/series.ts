@@ -11,7 +11,7 @@ import { sizeOf } from '../base/ndarray.ts';
 import { calibrate } from '../base/outliers.ts';
 import { type SeriesModelFacts, scoreAt, seriesFile, seriesScore } from '../base/series.ts';
 import type { Dataset, DatasetInfo } from '../data/dataset.ts';
-import { type FrameCost, metricsOf, metricsOf, type Report, type Report, reportSchemaVersion, reportSchemaVersion, type SeriesScores, type SeriesScores } from '../figures/report.ts';
+import { type FrameCost, metricsOf, type Report, reportSchemaVersion, type SeriesScores } from '../figures/report.ts';
 import type { SequenceModel } from '../jobspec/sequence-model.ts';
 import { anomalyScores } from './anomalies.ts';
 import type { Evaluation, EvaluationFacts } from './evaluation.ts';

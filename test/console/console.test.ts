@@ -128,7 +128,7 @@ describe.skipIf(!chromiumPath)('the console', () => {
     // The report's sections: frames beside files of the same pictures, pictures of its files, classes and codes.
     await page.getByRole('img', { name: 'PSNR against bytes: frames, PCA, float32, WebP, JPEG' }).waitFor();
     const pictures = page.locator('.pictures canvas').first();
-    await expect.poll(() => pictures.evaluate('(element) => element.width')).toBeGreaterThan(400);
+    await expect.poll(async () => Number(await pictures.getAttribute('width'))).toBeGreaterThan(400);
     await page.getByRole('heading', { name: 'Latent map' }).waitFor();
 
     await page.getByRole('link', { name: 'Models', exact: true }).first().click();
@@ -144,13 +144,13 @@ describe.skipIf(!chromiumPath)('the console', () => {
     await main('decoded').waitFor();
     // From one place to another: eight rows between them.
     const decoded = page.getByRole('img', { name: 'What the place decodes to' });
-    const alone = Number(await decoded.evaluate('(element) => element.width'));
+    const alone = Number(await decoded.getAttribute('width'));
     const box = await map.boundingBox();
     await page.mouse.move((box?.x ?? 0) + 40, (box?.y ?? 0) + 40);
     await page.mouse.down();
     await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 150, { steps: 4 });
     await page.mouse.up();
-    await expect.poll(() => decoded.evaluate('(element) => element.width')).toBe(8 * (alone + 1) - 1);
+    await expect.poll(async () => Number(await decoded.getAttribute('width'))).toBe(8 * (alone + 1) - 1);
   }, 150_000);
 
   it.each(['postModelsModelEncode', 'postModelsModelDecode', 'postOipModelsModelInfer', 'postTensorflowModelsModel'])(
