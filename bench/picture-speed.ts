@@ -20,6 +20,7 @@ import { reconstruct } from '../src/codec/picture/reconstruct.ts';
 import { decodeTile, encodeTile } from '../src/codec/picture/tile-coder.ts';
 import { analyse, type Raster } from '../src/codec/picture/transform.ts';
 import { chromiumPath, startBrowser } from '../test/helpers/browser.ts';
+import type { Asked, encodeInPage } from './photos/encode-in-page.ts';
 import { loadPictures } from './photos/rate-distortion.ts';
 
 const { values: options } = parseArgs({
@@ -98,57 +99,33 @@ const decodeSeconds = rounds(7, () =>
 
 /** What the script that the page gets defines. */
 interface Bundled {
-  readonly codec: {
-    readonly encodePicture: typeof encodePicture;
-    readonly pictureCodecFromBytes: typeof pictureCodecFromBytes;
-  };
+  readonly bench: { readonly encodeInPage: typeof encodeInPage };
 }
 
 async function inChromium(): Promise<{ seconds: number; smallSeconds: number; version: string } | undefined> {
   if (!chromiumPath) return undefined;
-  const entry = `export { encodePicture } from './src/codec/picture/picture-frame.ts';
-export { pictureCodecFromBytes } from './src/codec/picture/picture-codec-bytes.ts';`;
   const bundled = await build({
-    stdin: { contents: entry, resolveDir: path.join(import.meta.dirname, '..'), loader: 'ts' },
-    ...{ bundle: true, write: false, format: 'iife', globalName: 'codec', platform: 'browser', target: 'es2022' },
+    entryPoints: [path.join(import.meta.dirname, 'photos/encode-in-page.ts')],
+    ...{ bundle: true, write: false, format: 'iife', globalName: 'bench', platform: 'browser', target: 'es2022' },
   });
   const browser = await startBrowser();
   try {
     const page = await browser.context.newPage();
     await page.addScriptTag({ content: bundled.outputFiles[0]?.text ?? '' });
-    const given = {
+    const given: Asked = {
       ...{ codec: Buffer.from(codecBytes).toString('base64'), hash: [...hash], step },
       ...{ data: Buffer.from(small.data).toString('base64'), width: small.width, height: small.height },
     };
-    const made = await page.evaluate(async (asked) => {
-      const bytes = (text: string) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      const { encodePicture: encode, pictureCodecFromBytes: open } = (globalThis as unknown as Bundled).codec;
-      const profile = { hash: Uint8Array.from(asked.hash), codec: open(bytes(asked.codec)) };
-      const piece = { width: asked.width, height: asked.height, channels: 3, data: bytes(asked.data) };
-      const [width, height] = [4000, 3000];
-      const data = new Uint8Array(3 * width * height);
-      for (let y = 0; y < height; y++) {
-        for (let x = 0; x < width; x++) {
-          const from = 3 * ((y % piece.height) * piece.width + (x % piece.width));
-          for (let c = 0; c < 3; c++) data[3 * (y * width + x) + c] = piece.data[from + c] as number;
-        }
-      }
-      const time = (raster: Raster): number => {
-        const began = performance.now();
-        encode(profile, raster, { step: asked.step });
-        return (performance.now() - began) / 1000;
-      };
-      const large = { width, height, channels: 3, data };
-      const smalls = [time(piece), time(piece), time(piece), time(piece), time(piece)];
-      return { large: [time(large), time(large), time(large)], smalls };
-    }, given);
+    const made = await page.evaluate((asked) => (globalThis as unknown as Bundled).bench.encodeInPage(asked), given);
     const version = browser.context.browser()?.version() ?? '';
-    return { seconds: median(made.large), smallSeconds: median(made.smalls), version };
+    return { seconds: median(made.large), smallSeconds: median(made.small), version };
   } finally {
     await browser.close();
   }
 }
+console.log({ plain, encodeSeconds, decodeSeconds, symbols });
 const chromium = await inChromium();
+console.log(chromium);
 const args = ['--import', 'tsx', import.meta.filename, '--model', options.model, '--test', options.test, '--large'];
 const large = JSON.parse(execFileSync(process.execPath, args, { maxBuffer: 2 ** 20 }).toString());
 
