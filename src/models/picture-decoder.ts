@@ -3,7 +3,7 @@
  * quantising took away. Works on values in steps, so that one model serves all steps; the step itself shifts the units.
  *
  *   y [h, w, K] ─┬──────────────────────────────────────────────► + ─► × step ─► transposed transform ─► pixels of blocks
- *                └─ means less their surroundings ─┬─ 3×3, linear ────────────────► +
+ *                └─ means less their surroundings ─┬─ 3×3, linear, / 16 ──────────► +
  *                                                  └─ sign·log(1+|·|) ─ 3×3 … 3×3 ─ 1×1 ─► +
  */
 
@@ -28,6 +28,11 @@ export interface PictureDecoderOptions {
 /** Coefficients that the network looks at, and those of the neighbours that the linear map looks at. */
 const networkInputs = 64;
 const linearInputs = 40;
+/**
+ * Values in steps reach hundreds where steps are small, so that weights which move by the learning rate would add more noise than the network
+ * takes away: weights of the linear map count a sixteenth.
+ */
+const linearScale = 1 / 16;
 
 export class PictureDecoder {
   readonly options: PictureDecoderOptions;
@@ -89,7 +94,7 @@ export class PictureDecoder {
       parameter(p, 'decoder/out/bias'),
     );
     const near = crop(part(seen, 0, Math.min(linearInputs, coefficients)), margin - 2);
-    const linear = tf.conv2d(near, parameter<tf.Tensor4D>(p, 'decoder/linear/weight'), 1, 'valid');
+    const linear = tf.mul(tf.conv2d(near, parameter<tf.Tensor4D>(p, 'decoder/linear/weight'), 1, 'valid'), linearScale);
     return tf.add(crop(y, margin), tf.add(linear, residual));
   }
 }
