@@ -118,8 +118,8 @@ const more =
 const text = `# ${title}
 
 Written by \`npm run bench:photos -- ${options.set === undefined ? '--train … --test …' : `--set ${options.set}`}\` on ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}. ${test.length} pictures of \`${testName}\`,
-trained on \`${trainNames.join(', ')}\`: ${minutes(facts.processorSeconds)} minutes of processor time (${minutes(facts.seconds)} minutes with ${options.threads} thread(s) on a machine shared with others), of which the codec and
-${facts.epochs} epochs of ${facts.crops} crops of a network with ${facts.model.maps} maps, ${facts.model.layers} layers and ${facts.macPerPixel} multiply-adds a pixel. One model for all rates.
+trained on \`${trainNames.join(', ')}\`: ${minutes(facts.processorSeconds)} minutes of processor time (${minutes(facts.seconds)} minutes with ${options.threads} thread(s) on a machine shared with others) for the codec and
+${facts.epochs} epoch(s) of ${facts.crops} crops of a network with ${facts.model.maps} maps, ${facts.model.layers} layers and ${facts.macPerPixel} multiply-adds a pixel. One model for all rates.
 
 Bits are those of whole files and frames, with all heads and checksums. PSNR is over the 8-bit values of RGB. Both are means over the pictures. BD-rate is the mean
 difference of bits at equal PSNR, with monotone cubic interpolation (PCHIP) of the logarithm of bits over PSNR; negative: fewer bits than WebP at effort 6.
