@@ -9,6 +9,8 @@ export interface PlotCurve {
   readonly colour: number;
   readonly points: readonly (readonly [x: number, y: number])[];
   readonly isDashed?: boolean;
+  /** points that no line connects */
+  readonly isMarks?: boolean;
 }
 
 export interface AxisNames {
@@ -58,12 +60,12 @@ export function ratePlot(curves: readonly PlotCurve[], { xLabel, yLabel, label }
 }
 
 function drawnCurve(
-  { name, points, colour, isDashed }: PlotCurve,
+  { name, points, colour, isDashed, isMarks }: PlotCurve,
   { x, y }: Scale,
   { xLabel, yLabel }: Pick<AxisNames, 'xLabel' | 'yLabel'>,
 ): (Markup | undefined)[] {
   const at = points.map((point) => [x(point[0]).toFixed(1), y(point[1]).toFixed(1)] as const);
-  const isLine = at.length > 1;
+  const isLine = at.length > 1 && !isMarks;
   return [
     isLine
       ? el('path', {

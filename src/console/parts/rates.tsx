@@ -88,6 +88,6 @@ function curvesOf(
       points: points.map(({ bytes, psnr }) => [bytes, psnr]),
     }),
   );
-  const marks = pca.map((point): PlotCurve => ({ name: 'PCA, float32', colour: fileColours.pca, points: [point] }));
-  return [...own, ...marks, ...files].filter(({ points }) => points.length > 0);
+  const marks: PlotCurve = { name: 'PCA, float32', colour: fileColours.pca, isMarks: true, points: pca };
+  return [...own, marks, ...files].filter(({ points }) => points.length > 0);
 }
