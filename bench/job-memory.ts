@@ -36,7 +36,12 @@ const cases: readonly (readonly [what: string, dataset: string, model: object, t
   ['weights, variational', 'pictures', { type: 'variational', hidden: [2048, 2048], code: 64 }],
   ['a machine of binary units', 'pictures', { type: 'rbm', code: 8192 }],
   ['a large batch', 'tables', { type: 'dense', hidden: [2048], code: 16 }, { batchSize: 4096 }],
-  ['feature maps', 'pictures', { type: 'convolutional', channels: [64, 64], code: 16 }, { batchSize: 200 }],
+  [
+    'feature maps',
+    'pictures',
+    { type: 'convolutional', channels: [64], code: 16 },
+    { batchSize: 200, maxSamples: 200 },
+  ],
   [
     'an exact Jacobian',
     'tables',

@@ -40,7 +40,7 @@ const campaign = new Campaign({ httpPort, grpcPort, tenants, seed, clients, requ
 async function heap(): Promise<number> {
   const answer = await fetch(`http://127.0.0.1:${service.metricsPort}/metrics`).then((response) => response.text());
   const of = (name: string): number => Number(new RegExp(`^${name}(?:{.*})? (\\S+)$`, 'm').exec(answer)?.[1]);
-  return (of('nodejs_heap_size_used_bytes') + of('nodejs_external_memory_bytes')) / mebibyte;
+  return (of('hourglass_nodejs_heap_size_used_bytes') + of('hourglass_nodejs_external_memory_bytes')) / mebibyte;
 }
 
 /** Requests sent and resident memory, every five seconds. */

@@ -63,7 +63,7 @@ function fitting(draw: Draw, { own }: Sender, method: DescMethod): readonly unkn
   const model = own.things.model;
   switch (method) {
     case DatasetService.method.createDataset: {
-      const csv = Buffer.from('a,b,c,d\n1,2,3,4\n5,6,7,8\n');
+      const csv = Buffer.from(`a,b,c,d\n${'1,2,3,4\n5,6,7,8\n'.repeat(10)}`);
       const parts = [
         { case: 'upload', value: { name: newName(draw) } },
         { case: 'part', value: { fileName: 'a.csv' } },

@@ -211,4 +211,4 @@ function bytesOf(draw: Draw, type: string): Buffer {
 }
 
 const csv = (draw: Draw): string =>
-  `a,b,c,d\n${Array.from({ length: 2 + draw.below(8) }, () => Array.from({ length: 4 }, () => draw.below(9)).join(',')).join('\n')}\n`;
+  `a,b,c,d\n${Array.from({ length: 10 + draw.below(20) }, () => Array.from({ length: 4 }, () => draw.below(9)).join(',')).join('\n')}\n`;

@@ -118,10 +118,13 @@ const fields = {
 const readable = (bytes: number): string =>
   bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toPrecision(3)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
-/** Copies of each weight: those that a step reads and those that it writes, with their moments; the gradient; a checkpoint. */
+/**
+ * Copies of each weight: those that a step reads and those that it writes, with their moments, and both once more in a checkpoint; the gradient;
+ * the published files with the sessions that measure them. Measured by `npm run bench:job-memory`.
+ */
 function copies(optimizer: OptimizerSpec): number {
   const moments = optimizer.type === 'adam' ? 2 : optimizer.momentum > 0 ? 1 : 0;
-  return 2 * (1 + moments) + 1 + 1;
+  return 3 * (1 + moments) + 1 + 5;
 }
 
 function sizeOf(
