@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float32, type NdArray } from '../../src/base/ndarray.ts';
 import type { SplitName } from '../../src/data/dataset.ts';
@@ -16,8 +15,6 @@ import type { TextModel } from '../../src/jobspec/text-model.ts';
 import type { Manifest, Operation } from '../../src/registry/manifest.ts';
 import { Session } from '../../src/runtime/session.ts';
 import { HourglassClient } from '../../src/sdk/client.ts';
-import { loadEncoder } from '../../src/sdk/encoder.ts';
-import { type OnnxRuntimeModule, onnxRuntime } from '../../src/sdk/onnx-runtime.ts';
 import { freePorts } from '../helpers/ports.ts';
 import { digits } from '../train/digits.ts';
 import { films } from '../train/ratings.ts';
@@ -25,6 +22,7 @@ import { spellingLines, spoken } from '../train/spellings.ts';
 import { words } from '../train/texts.ts';
 import { longest } from '../train/waves.ts';
 import { add, pairsForm, ratingsForm, rowsForm, seriesForm, textsForm } from './served-forms.ts';
+import { expectSeriesFrames } from './served-frames.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const dataDir = mkdtempSync(path.join(tmpdir(), 'hourglass-models-'));
@@ -368,39 +366,11 @@ it('sequence reconstructs, scores and goes on with series, by a job over HTTP', 
   const whole = await answerOf('sequence', 'decoder.onnx', float32([1, z.length], z));
   const [first] = answer.series;
   expectClose([...(first?.reconstruction ?? []), ...(first?.forecast ?? [])] as number[], whole);
-  const complete = rows.find((row) => !row.includes(null)) ?? [];
-  await call(200, '/v1/models/sequence/encode', { inputs: [complete] });
+  await call(200, '/v1/models/sequence/encode', { inputs: [rows.find((row) => !row.includes(null))] });
+  await expectSeriesFrames(client, 'sequence', x.data, answerOf);
   await call(409, '/v1/models/dense/series', { series: given });
   const report = await fetch(`${url}/v1/models/sequence/versions/1/files/report.html`);
   expect(await report.text()).toContain('Forecasts');
-});
-
-it('codes of series travel as frames, with what was not observed', { timeout: 240_000 }, async () => {
-  const { metrics } = await published('sequence');
-  expect(metrics).toMatchObject({ 'test.auroc': expect.any(Number) });
-  const { rows } = await call<{ rows: (number | null)[][] }>(200, '/v1/datasets/waves/rows?split=test&limit=2');
-  const data = Float32Array.from(rows[1] ?? [], (value) => value ?? Number.NaN);
-  expect(data.at(-1)).toBeNaN();
-  const client = new HourglassClient({ baseUrl: url });
-  const bundle = await client.models.bundle('sequence');
-  const encoder = await loadEncoder(bundle, { runtime: onnxRuntime(ort as unknown as OnnxRuntimeModule) });
-  const quality = encoder.qualities.length - 1;
-  const { frame } = await encoder.encode(data, { quality });
-  const given = { rows: 1, data };
-  expect((await client.encodeFrame('sequence', given, { quality })).frame).toEqual(frame);
-  expect(frame.length).toBeLessThan(16);
-  const missed = async (sent: Uint8Array): Promise<number> => {
-    const { data: decoded } = await client.decodeFrame(sent);
-    return data.reduce((sum, value, i) => sum + (Number.isNaN(value) ? 0 : (value - (decoded[i] ?? 0)) ** 2), 0);
-  };
-  const z = await answerOf('sequence', 'encoder.onnx', float32([1, longest, 1], data));
-  const { data: decoded } = await client.decodeFrame(frame);
-  const whole = await answerOf('sequence', 'decoder.onnx', float32([1, z.length], z));
-  const spread = encoder.manifest.inputRange[1] - encoder.manifest.inputRange[0];
-  for (const [i, value] of whole.entries()) expect(Math.abs(value - (decoded[i] ?? 0))).toBeLessThan(0.25 * spread);
-  const searched = await client.encodeFrame('sequence', given, { quality, search: true });
-  expect(await missed(searched.frame)).toBeLessThan(1.5 * (await missed(frame)) + 1e-3);
-  await expect(encoder.encode(data.fill(Number.POSITIVE_INFINITY))).rejects.toMatchObject({ code: 'non-finite' });
 });
 
 it('sequence-to-sequence speaks words by a job over HTTP', { timeout: 240_000 }, async () => {
