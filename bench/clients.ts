@@ -28,7 +28,8 @@ const { values: options } = parseArgs({
 const programs = ['clients_triton.py', 'clients_kserve.py'].filter((name) => name.includes(options.only));
 
 const packages = ['tritonclient[http,grpc]', 'kserve', 'grpcio-health-checking'];
-const modules = 'tritonclient.http, tritonclient.grpc, kserve, grpc_health.v1';
+/** Not together: each brings the messages of the protocol under the same names, which one process cannot have twice. */
+const modules = ['tritonclient.http, tritonclient.grpc, grpc_health.v1', 'kserve'];
 /** ignored by git, kept between runs */
 const environment = path.resolve('node_modules/.cache/hourglass-clients');
 
@@ -71,18 +72,19 @@ function findPython(): string | undefined {
   const inside = path.join(environment, 'bin/python');
   const given = process.env.CLIENTS_PYTHON;
   if (given !== undefined) return given;
-  try {
-    if (!existsSync(inside)) {
-      mkdirSync(path.dirname(environment), { recursive: true });
+  if (!existsSync(inside)) {
+    mkdirSync(path.dirname(environment), { recursive: true });
+    try {
       execFileSync('python3', ['-m', 'venv', environment], { stdio: 'inherit' });
+    } catch (error) {
+      console.error(String(error));
+      return undefined;
     }
-    execFileSync(inside, ['-m', 'pip', 'install', '--quiet', ...packages], { stdio: 'inherit' });
-    execFileSync(inside, ['-c', `import ${modules}`]);
-    return inside;
-  } catch (error) {
-    console.error(String(error));
-    return undefined;
   }
+  // What fails from here on is not a reason to skip the checks.
+  execFileSync(inside, ['-m', 'pip', 'install', '--quiet', ...packages], { stdio: 'inherit' });
+  for (const names of modules) execFileSync(inside, ['-c', `import ${names}`]);
+  return inside;
 }
 
 function markdown(): string {
