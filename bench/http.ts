@@ -220,7 +220,7 @@ function markdown(rows: readonly Row[], overload: readonly OverloadRow[]): strin
     'client over one channel, both on the same cores. `share` is of the bare peer in the same run: Fastify that parses the same JSON',
     'or takes the same buffer and gives a fixed answer; a grpc-js handler that passes the same bytes.',
     '',
-    `First answer of a started gateway: ${service.firstAnswer.toFixed(1)} s. Idle with one model: ${service.idleMemory.toFixed(0)} MiB. Load average at the end: ${os.loadavg()[0]?.toFixed(1)}.`,
+    `First answer of a started gateway: ${service.firstAnswer.toFixed(1)} s. Idle with one model: ${service.idleMemory.toFixed(0)} MiB, ${service.programMemory.toFixed(0)} of them pages of Node and libraries on disk. Load average at the end: ${os.loadavg()[0]?.toFixed(1)}.`,
     '',
     '| | connections | requests/s | p50 ms | p99 ms | share | bar | p99 of the peer’s | failed |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',

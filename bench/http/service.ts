@@ -23,6 +23,8 @@ export interface Service {
   readonly firstAnswer: number;
   /** MiB of the process after that, with one model in memory and nothing to do */
   readonly idleMemory: number;
+  /** of those: pages of programs on disk, which processes share */
+  readonly programMemory: number;
   /** folder with the encoder's ONNX file, for peers */
   readonly folder: string;
   readonly pid: number;
@@ -73,7 +75,8 @@ export async function startService(given?: ModelFiles, options: ServiceOptions =
   await sleep(2000);
   return {
     ...{ httpPort, grpcPort, metricsPort, firstAnswer, folder, pid: child.pid ?? 0 },
-    idleMemory: residentMemory(child),
+    idleMemory: memoryOf(child, 'VmRSS'),
+    programMemory: memoryOf(child, 'RssFile'),
     async stop() {
       child.kill('SIGTERM');
       await once(child, 'exit');
@@ -88,9 +91,9 @@ export const filesOf = ({ encoder, decoder }: ReturnType<typeof denseAutoencoder
   'decoder.onnx': decoder,
 });
 
-function residentMemory({ pid }: ChildProcess): number {
+function memoryOf({ pid }: ChildProcess, field: 'VmRSS' | 'RssFile'): number {
   const status = readText(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? Number.NaN) / 1024;
 }
 
 const readText = (file: string): string => {
