@@ -118,7 +118,7 @@ describe('hourglass-sdk', () => {
       await sizeOf("export { HourglassClient, loadEncoder, Outbox } from 'hourglass-sdk';"),
       await sizeOf("export { HourglassClient } from 'hourglass-sdk';"),
     ];
-    for (const size of whole) expect(size).toBeLessThan(21_500);
+    for (const size of whole) expect(size).toBeLessThan(22 * 1024);
     for (const size of rows) expect(size).toBeLessThan(15 * 1024);
     for (const size of client) expect(size).toBeLessThan(6_500);
   });
