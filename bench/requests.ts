@@ -65,6 +65,13 @@ clearInterval(watch);
 clearInterval(report);
 const took = Math.round(passedSeconds());
 const alive = await fetch(`http://127.0.0.1:${service.metricsPort}/livez`).then(({ status }) => status);
+/** A tenant that has deleted its own key is only refused from then on: such a run says little. */
+const keysHeld = await Promise.all(
+  tenants.map(async ({ authorization }) => {
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/v1/models`, { headers: { authorization } });
+    return answer.status !== 401;
+  }),
+);
 const errorLines = service
   .log()
   .split('\n')
@@ -93,7 +100,7 @@ const slope = Number(memorySlope().toFixed(2));
 console.log(
   JSON.stringify(
     {
-      ...{ requests: sent, seconds: took, seed, clients, ...found, errorLines: errorLines.length, alive },
+      ...{ requests: sent, seconds: took, seed, clients, ...found, errorLines: errorLines.length, alive, keysHeld },
       ...{ processorSeconds: service.processorSeconds(), peakMiB, slopeMiBPer100k: slope },
       ...{ calls: all.length, neverSucceeded, counts: sorted },
     },
@@ -104,7 +111,11 @@ console.log(
 for (const kind of findingKinds) for (const line of findings[kind]) console.log(`${kind}: ${line}\n`);
 for (const line of errorLines.slice(0, 20)) console.log(`logged: ${line}`);
 await service.stop();
-const isClean = alive === 200 && errorLines.length === 0 && Object.values(found).every((times) => times === 0);
+const isClean =
+  alive === 200 &&
+  keysHeld.every((held) => held) &&
+  errorLines.length === 0 &&
+  Object.values(found).every((times) => times === 0);
 if (options.out !== undefined) writeFileSync(options.out, page());
 process.exitCode = isClean ? 0 : 1;
 
@@ -123,6 +134,7 @@ in ${took} s, seed ${seed}, ${clients} clients at once, half over REST and half 
 | names of the other tenant in an answer that were not in the request, or a key shown again | ${found.leaks} |
 | stacks, paths of the machine, words of libraries in an answer | ${found.internals} |
 | errors in the log | ${errorLines.length} |
+| tenants whose own key was refused at the end | ${keysHeld.filter((held) => !held).length} |
 | memory of the gateway over the second half, MiB for each 100,000 requests | ${slope} |
 | most memory, MiB | ${peakMiB} |
 

@@ -53,7 +53,7 @@ export function restRequest(draw: Draw, sender: Sender, port: number): RestReque
   const values = new SchemaValues(contract, draw, sender, draw.chance(0.5) ? 0 : 0.06);
   const target = draw.chance(0.02)
     ? `/${encodeURIComponent(wellFormed(String(anyJunk(draw))))}`.slice(0, 300)
-    : pathOf(draw, sender, template, planned) + queryOf(draw, sender, operation, values);
+    : pathOf(draw, sender, template, [planned, method]) + queryOf(draw, sender, operation, values);
   const key = draw.chance(0.97) ? 'own' : draw.pick(['none', 'unknown', 'other scopes'] as const);
   const [type, body] = bodyOf(draw, template, operation, values);
   const headers: Record<string, string> = {
@@ -74,8 +74,9 @@ export function restRequest(draw: Draw, sender: Sender, port: number): RestReque
 const isDeletionOfNeeded = (method: string, path: string, { own }: Sender): boolean =>
   method === 'DELETE' && path.split(/[/?]/).some((part) => own.needs(part));
 
-function pathOf(draw: Draw, sender: Sender, template: string, method: string): string {
-  const takesAway = method === 'DELETE' || /\/(rotate|unload)$/.test(template);
+/** `methods`: the one that the template has, and the one that it is asked with. */
+function pathOf(draw: Draw, sender: Sender, template: string, methods: readonly [string, string]): string {
+  const takesAway = methods.includes('DELETE') || /\/(rotate|unload)$/.test(template);
   const path = template.replace(/\{(\w+)\}/g, (_whole, name: string) => {
     if (draw.chance(0.03)) return encodeURIComponent(wellFormed(String(anyJunk(draw)))).slice(0, 1500);
     if (name === 'version') return draw.pick(['1', '1', '1', '2', '0', 'x', '999999999999']);
@@ -87,7 +88,7 @@ function pathOf(draw: Draw, sender: Sender, template: string, method: string): s
     const isKept = takesAway && sender.own.needs(found) && !/aliases|shared|cancel/.test(template);
     return isKept ? newName(draw) : found;
   });
-  const isVerb = method === 'POST' && /\{(model|version|label)\}$/.test(template);
+  const isVerb = methods[0] === 'POST' && /\{(model|version|label)\}$/.test(template);
   return isVerb ? path + draw.pick([':predict', ':predict', ':classify', ':regress', ':x', '']) : path;
 }
 
