@@ -1,21 +1,26 @@
 /**
- * `npm run bench:scale [-- --gateways 200 --workers 50]`: what each job, watcher, gateway and worker asks of Redis and of the bucket,
- * the sums for larger installations, and simulated gateways and workers beside their sum. Needs redis-server and versitygw
+ * `npm run bench:scale [-- --gateways 200 --workers 50] [--only counts]`: what each job, watcher, gateway and worker asks of Redis and of the bucket,
+ * the sums for larger installations, and simulated gateways and workers beside their sum; `--only counts` leaves the throughput as it was
+ * measured last, which needs a quiet machine. Needs redis-server and versitygw
  * (test/helpers/s3.ts builds it). Writes scale.md; docs/scaling.md says what follows.
  */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../test/helpers/redis.ts';
 import { buildS3Server, s3Server, startBucket } from '../test/helpers/s3.ts';
 import { simulateFleet } from './scale/fleet.ts';
-import { measureThroughput } from './scale/throughput.ts';
+import { measureThroughput, type Throughput } from './scale/throughput.ts';
 import { bucketCosts, type Counted, idleCosts, jobCosts, RedisMeter } from './scale/units.ts';
 
 const { values } = parseArgs({
-  options: { gateways: { type: 'string', default: '200' }, workers: { type: 'string', default: '50' } },
+  options: {
+    gateways: { type: 'string', default: '200' },
+    workers: { type: 'string', default: '50' },
+    only: { type: 'string' },
+  },
 });
 buildS3Server();
 if (!s3Server()) throw new Error('bench:scale needs an S3 server: install Go, or set HOURGLASS_TEST_VERSITYGW');
@@ -27,6 +32,21 @@ const disk = (): string => {
   mkdirSync(folder);
   return folder;
 };
+const pageFile = path.join(import.meta.dirname, 'scale.md');
+const heading = '## From one gateway to two';
+
+/** As the page has it. */
+function lastThroughput(): string {
+  const page = readFileSync(pageFile, 'utf8');
+  return page.slice(page.indexOf(heading));
+}
+
+const throughputText = ({ one, two, errors }: Throughput): string => `${heading}
+
+Requests of 16 rows of 784 numbers in JSON to a model of 784-128-32, asked by wrk on the same machine of ${os.availableParallelism()} cores: ${number(one, 0)} a second by one gateway process, ${number(two, 0)}
+by two (${number(two / one, 2)} ×; aim: 1.7 × where there is a core for each gateway and one for the generator), ${errors} errors.
+`;
+
 const redis = await startRedis();
 const bucket = await startBucket();
 const meter = new RedisMeter(redis.url);
@@ -42,7 +62,7 @@ try {
     ...{ url: redis.url, meter, settingsOf, disk },
     ...{ gateways: Number(values.gateways), workers: Number(values.workers) },
   });
-  const throughput = await measureThroughput();
+  const throughputSection = values.only === 'counts' ? lastThroughput() : throughputText(await measureThroughput());
   const expected = {
     commands: fleet.gateways * idle.gateway.commands + fleet.workers * idle.worker.commands,
     requests: fleet.gateways * idle.bucketIdle,
@@ -107,13 +127,9 @@ ${fleet.gateways} gateways (each with an empty disk of its own) and ${fleet.work
 
 A new version of a model that all of them serve: the last one had it after ${number(fleet.takenUpMs / 1000)} s, with ${number(fleet.takenUpRequests / fleet.gateways)} requests each.
 
-## From one gateway to two
-
-Requests of 16 rows of 784 numbers in JSON to a model of 784-128-32, asked by wrk on the same machine of ${os.availableParallelism()} cores: ${number(throughput.one, 0)} a second by one gateway process, ${number(throughput.two, 0)}
-by two (${number(throughput.two / throughput.one, 2)} ×; aim: 1.7 × where there is a core for each gateway and one for the generator), ${throughput.errors} errors.
-`;
+${throughputSection}`;
   console.log(page);
-  writeFileSync(path.join(import.meta.dirname, 'scale.md'), page);
+  writeFileSync(pageFile, page);
 } finally {
   meter.close();
   await bucket.stop();
