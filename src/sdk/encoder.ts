@@ -52,8 +52,8 @@ export async function loadEncoder(bundle: Uint8Array, options: EncoderOptions = 
   if ('kind' in manifest) {
     const instead =
       manifest.kind === 'text'
-        ? 'encodes texts. Count the words of vocabulary.json and run encoder.onnx, or send texts to analyse.'
-        : 'is a codec for pictures. Load its bundle with loadPictureEncoder.';
+        ? 'is a model of documents. Send texts to analyse.'
+        : 'is a codec for pictures. Use loadPictureEncoder.';
     throw new HourglassError('operation-not-supported', `${manifest.model} ${instead}`);
   }
   const variant = variantOf(manifest, options.weights ?? 'float32');
@@ -161,7 +161,7 @@ export class Encoder {
       );
     }
     const { gaps = false } = this.manifest;
-    if (!rows.every((value) => Number.isFinite(value) || (gaps && Number.isNaN(value))))
+    if (rows.some((value) => !(Number.isFinite(value) || (gaps && Number.isNaN(value)))))
       throw new HourglassError('non-finite', 'A value of the rows is not finite.');
     return count;
   }
