@@ -200,7 +200,7 @@ async function score(set: string): Promise<{ set: string; pictures: number; scor
   }
   const scores = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / pictures.length]));
   console.log(folder, scores);
-  return { set: path.basename(path.dirname(folder)) + '/' + path.basename(folder), pictures: count, scores, seconds };
+  return { set: `${path.basename(path.dirname(folder))}/${path.basename(folder)}`, pictures: count, scores, seconds };
 }
 
 const results = [];
