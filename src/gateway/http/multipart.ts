@@ -93,15 +93,17 @@ async function* stepsOf(request: IncomingMessage, contentType: string): AsyncGen
     wake();
   };
   parser
-    .on('field', (field, value, nameCut, valueCut) => {
-      if (nameCut || valueCut) fail(malformed('A field is longer than allowed.'));
+    .on('field', (field: string | undefined, value, nameCut, valueCut) => {
+      if (field === undefined) fail(nameless());
+      else if (nameCut || valueCut) fail(malformed('A field is longer than allowed.'));
       else if (!isField(field)) fail(unknownField(field));
       else steps.push({ field, value });
       wake();
     })
-    .on('file', (field, stream, fileName) => {
+    .on('file', (field: string | undefined, stream, fileName) => {
       open = stream;
       stream.on('error', () => fail(breaksOff()));
+      if (field === undefined) return fail(nameless());
       const role = roles.find((name) => name === field);
       if (role === undefined) return fail(unknownField(field));
       const content = contentOf(stream, () => failure);
@@ -152,6 +154,10 @@ async function* contentOf(stream: Readable, failure: () => unknown): AsyncGenera
 const malformed = (message: string): HourglassError => new HourglassError('malformed-body', message);
 
 const breaksOff = (): HourglassError => malformed('The multipart body is not well formed, or ends too early.');
+
+/** The parser's types know of no such part. What is thrown in its callbacks would end the process. */
+const nameless = (): HourglassError =>
+  malformed('A part has no name: Content-Disposition must be form-data with a name, such as name="rows".');
 
 const tooMany = (): HourglassError =>
   new HourglassError(

@@ -125,6 +125,16 @@ describe('several files in a form', () => {
       'multipart/form-data; boundary=a',
       '--a\r\nContent-Disposition: form-data; name="rows"; filename="x"\r\n\r\nabc',
     ],
+    [
+      'a file without a name',
+      'multipart/form-data; boundary=a',
+      '--a\r\nContent-Disposition: form-data; filename="a.csv"\r\n\r\n1,2\r\n--a--\r\n',
+    ],
+    [
+      'a field without a name',
+      'multipart/form-data; boundary=a',
+      '--a\r\nContent-Disposition: form-data\r\n\r\n1,2\r\n--a--\r\n',
+    ],
     ['no part', 'multipart/form-data; boundary=a', '--a--\r\n'],
     ['nothing', 'multipart/form-data; boundary=a', ''],
     ['a header without end', 'multipart/form-data; boundary=a', `--a\r\nX: ${'x'.repeat(50_000)}`],
