@@ -1,6 +1,9 @@
 // Small models on the event loop: the same answers as from a thread, and never of a version that is not meant any more.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { defaultCaller } from '../../src/base/caller.ts';
+import type { HourglassError } from '../../src/base/errors.ts';
+import { turnClock } from '../../src/platform/turn-clock.ts';
 import { Registry } from '../../src/registry/registry.ts';
 import { FolderBlobs } from '../../src/store/folder/blobs.ts';
 import { batch, failure, metaOf, type Serving, startServing, times } from './serving.ts';
@@ -71,6 +74,48 @@ describe('a small model', () => {
     expect(await ask('encode', 1, Number.NaN, 3, 4)).toBe('non-finite');
     expect(await ask('decode', 1, 2, 3, 4)).toBe('operation-not-supported');
     expect(await ask('encode')).toBe('empty-batch');
+  });
+
+  /** What became of so many requests of one turn of the event loop, which have waited for so long, and how often rows were made. */
+  async function ofOneTurn(serving: Serving, count: number, waitedMs = 0) {
+    // The version is looked at now, so that all can be run in this turn.
+    await serving.predictor.resolve(defaultCaller, 'encode', 'digits');
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    const rows = vi.fn(() => batch(1, 2, 3, 4));
+    const asked = { operation: 'encode', model: 'digits', inputs: rows } as const;
+    turnClock.resume(performance.now() - waitedMs);
+    const ended = Array.from(
+      { length: count },
+      () =>
+        new Promise<string>((resolve, reject) => {
+          const receiver = { answered: () => resolve('answered'), failed: reject };
+          if (!serving.predictor.predictInTurn(defaultCaller, asked, receiver)) resolve('left to threads');
+        }),
+    );
+    turnClock.end();
+    const codes = await Promise.all(ended.map((one) => one.catch((error: HourglassError) => error.code)));
+    return { codes, made: rows.mock.calls.length };
+  }
+
+  it('refuses what is one too many before its rows are made', async () => {
+    const serving = await startServing({ config: { inlineModels: true, maxInFlight: 2 } });
+    await serving.publish('digits', times(1));
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    expect(await ofOneTurn(serving, 4)).toEqual({
+      codes: ['answered', 'answered', 'overloaded', 'overloaded'],
+      made: 2,
+    });
+  });
+
+  it('lets in as many as before when requests had waited for long before they came to it', async () => {
+    const serving = await startServing({ config: { inlineModels: true } });
+    await serving.publish('digits', times(1));
+    await encode(serving, 'digits', 1, 2, 3, 4);
+    for (let turn = 0; turn < 10; turn++) {
+      await ofOneTurn(serving, 8, 1000);
+      await sleep(30);
+    }
+    expect(new Set((await ofOneTurn(serving, 60)).codes)).toEqual(new Set(['answered']));
   });
 
   it('gives way at once to what this process publishes, names and deletes', async () => {

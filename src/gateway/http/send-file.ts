@@ -51,5 +51,7 @@ export async function sendFile(
   if (ended) await file.close();
   const { chunks, bytes } = await contentOf(file);
   if (bytes !== undefined) reply.header('content-length', bytes);
+  // Fastify would read it to its end, as fast as it can, and throw it away.
+  if (raw.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(Readable.from(chunks, { objectMode: false, highWaterMark: aheadBytes }));
 }

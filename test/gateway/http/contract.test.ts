@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { sdkTypes } from '../../../scripts/sdk-types.mjs';
 import { errorTable } from '../../../src/base/errors.ts';
@@ -217,6 +217,25 @@ describe('files of a version', () => {
       });
     }
     expect((await gateway.rest.send('GET', file, undefined, { 'if-none-match': '"x"' })).status).toBe(200);
+  });
+
+  it('are not read for whoever asks for their size alone', async () => {
+    const path = '/v1/models/digits/versions/1/files/encoder.onnx';
+    const whole = await gateway.rest.send('GET', path);
+    const opened = vi.spyOn(gateway.registry, 'openFile');
+    try {
+      const { status, headers, bytes } = await gateway.rest.send('HEAD', path);
+      expect({ status, length: headers.get('content-length'), bytes: bytes.length }).toEqual({
+        ...{ status: 200, bytes: 0 },
+        length: String(whole.bytes.length),
+      });
+      const file = await opened.mock.results[0]?.value;
+      expect(file).toBeDefined();
+      await vi.waitFor(() => expect(file.chunks().next()).rejects.toThrow());
+      expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
+    } finally {
+      opened.mockRestore();
+    }
   });
 
   it('have types of their own and cannot run in a page', async () => {
