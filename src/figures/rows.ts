@@ -1,5 +1,6 @@
 /** The parts of a report of models whose rows are numbers or pictures of one size: reconstruction, bytes, classes, codes, outliers. */
 
+import { sizeOf } from '../base/ndarray.ts';
 import { el, type Markup } from './markup.ts';
 import {
   counted,
@@ -29,8 +30,6 @@ export interface ReportFiles {
 /** Files of a version: what is decoded between pairs of test rows, and from codes drawn from the prior. */
 export const interpolationsFile = 'interpolations.png';
 export const samplesFile = 'samples.png';
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
 export function rowTiles({ model, dataset, reconstruction, denoising, baseline, frames }: Report): Markup {
   const [inputs, code] = [sizeOf(dataset.shape), sizeOf(model.codeShape)];

@@ -1,9 +1,8 @@
 // The console in a real Chromium, in front of `hourglass up`: a new user's way from pictures to an alias, a sweep, a gateway that
-// is restarted under two open pages, signing in with a key, ten thousand jobs, and every page checked by axe in light and dark, on
+// is restarted under two open pages, ten thousand jobs, and every page checked by axe in light and dark, on
 // a desk and on a phone.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,14 +10,11 @@ import { Redis } from 'ioredis';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image.ts';
-import { type LockedDoors, lockDoors } from '../access/doors.ts';
-import { startGateway } from '../gateway/http/harness.ts';
 import { chromiumPath, startBrowser, type TestBrowser } from '../helpers/browser.ts';
-import { startRedis } from '../helpers/redis.ts';
 import { type Running, startUp } from '../helpers/running.ts';
+import { findings } from './findings.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let server: Running;
 let browser: TestBrowser;
 let page: Page;
@@ -46,18 +42,6 @@ afterAll(async () => {
 const open = (place: string, on = page) => on.goto(`${server.url}/#/${place}`);
 const main = (text: string | RegExp) => page.locator('main').getByText(text).first();
 const button = (name: string | RegExp) => page.getByRole('button', { name });
-
-/** Serious findings, and text that is wider than the screen. */
-async function findings(on: Page): Promise<unknown[]> {
-  await on.evaluate(axe);
-  const found = (await on.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }).then(({ violations }) => violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html, failureSummary }) => html.slice(0, 120) + failureSummary).join(' | ')))`,
-  )) as string[];
-  const [wide, width] = (await on.evaluate('[document.documentElement.scrollWidth, innerWidth]')) as [number, number];
-  return wide > width ? [...found, `${wide} of ${width} px wide`] : found;
-}
 
 describe.skipIf(!chromiumPath)('the console', () => {
   it('takes a new user from pictures to a model with an alias', async () => {
@@ -251,39 +235,6 @@ describe.skipIf(!chromiumPath)('the console', () => {
     complaints.splice(0, complaints.length, ...complaints.filter((line) => !/ERR_|Failed to load resource/.test(line)));
   }, 150_000);
 
-  it('asks for a key where access control is on, keeps it for the tab, and says who moved an alias', async () => {
-    const redis = await startRedis();
-    const doors = await lockDoors({ redisUrl: redis.url });
-    const gateway = await startGateway({ access: doors });
-    const tab = await browser.context.newPage();
-    try {
-      await tab.goto(`http://127.0.0.1:${gateway.port}/#/models/digits`);
-      const box = tab.getByRole('dialog', { name: 'This server wants a key' });
-      await box.getByText('Calls without a key are refused.').waitFor();
-      expect(await findings(tab)).toEqual([]);
-      await box.getByLabel('API key').fill('hg_not_a_key');
-      await box.getByRole('button', { name: 'Sign in' }).click();
-      await box.getByText('The key of this session was refused.').waitFor();
-      const { key, id } = await doors.make({ scopes: ['read', 'publish', 'admin'] });
-      await box.getByLabel('API key').fill(key);
-      await box.getByRole('button', { name: 'Sign in' }).click();
-      await tab.getByRole('heading', { name: 'digits', exact: true }).waitFor();
-      await tab.getByLabel('New alias', { exact: true }).fill('stable');
-      await tab.getByRole('button', { name: 'Add' }).click();
-      await tab.getByText(`by key:${id}`).waitFor();
-      await tab.reload();
-      await tab.getByText(`by key:${id}`).waitFor();
-      await makeAndRevokeKey(tab, doors);
-      await tab.getByRole('button', { name: 'Forget the key' }).click();
-      await box.waitFor();
-    } finally {
-      await tab.close();
-      await gateway.stop();
-      await doors.stop();
-      await redis.stop();
-    }
-  }, 60_000);
-
   it('shows ten thousand jobs and keeps only those on the screen', async () => {
     const redis = new Redis(server.redis.url);
     const base = '{hourglass}:';
@@ -388,22 +339,6 @@ describe.skipIf(!chromiumPath)('the console', () => {
     expect(complaints.filter((line) => !/status of (422|503)/.test(line))).toEqual([]);
   });
 });
-
-/** By hand, as an admin; the page is checked by axe with all that it can show. */
-async function makeAndRevokeKey(tab: Page, { access }: LockedDoors): Promise<void> {
-  await tab.getByRole('link', { name: 'Keys' }).click();
-  await tab.getByLabel('Name', { exact: true }).fill('app');
-  await tab.getByLabel('Tenant').fill('acme');
-  await tab.getByRole('button', { name: 'Make the key' }).click();
-  const shown = await tab.getByRole('status', { name: 'The new key' }).locator('pre').textContent();
-  expect(await access.admit(`Bearer ${shown}`, 'infer')).toMatchObject({ tenant: 'acme' });
-  await tab.getByRole('button', { name: 'Revoke app' }).waitFor();
-  expect(await findings(tab)).toEqual([]);
-  await tab.getByRole('button', { name: 'Revoke app' }).click();
-  await tab.getByRole('button', { name: 'Revoke the key' }).click();
-  await tab.getByRole('button', { name: 'Revoke app' }).waitFor({ state: 'detached' });
-  await expect(async () => access.admit(`Bearer ${shown}`, 'infer')).rejects.toMatchObject({ code: 'unauthenticated' });
-}
 
 it('weighs at most 200 kB as it is sent packed', () => {
   const files = ['index.html', 'console.js', 'style.css', 'icon.svg'].map((file) =>
