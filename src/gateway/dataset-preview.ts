@@ -6,13 +6,15 @@
 import { HourglassError } from '../base/errors.ts';
 import { sizeOf } from '../base/ndarray.ts';
 import { textOf } from '../base/symbols.ts';
-import type { Dataset, DatasetInfo, DatasetStore, SplitName } from '../data/dataset.ts';
-import { rowOfRaster } from '../picture/row.ts';
+import type { Dataset, DatasetInfo, DatasetStore, Pictures, SplitName } from '../data/dataset.ts';
+import { type Raster, rowOfRaster } from '../picture/row.ts';
 
 /** values of one answer */
 const maxValues = 1_000_000;
 /** side of the squares that pictures of several sizes are shown as */
 const squareSide = 96;
+/** pixels of a picture that are read for its square */
+const mostPixels = 2 ** 18;
 /** words or items that the text of a row names */
 const namedEntries = 8;
 
@@ -93,11 +95,27 @@ async function readSquares(
   const size = sizeOf(shape);
   const square = { height: squareSide, width: squareSide, channels: pictures.channels };
   for (let row = 0; row < rows; row++) {
-    const pixels = rowOfRaster(await pictures.read(offset + row), square);
+    const pixels = rowOfRaster(await readSmall(pictures, offset + row), square);
     for (let i = 0; i < size; i++) values[row * size + i] = (pixels[i] ?? 0) / info.scaling.divisor;
-    // other requests have their turn between two large pictures
-    await new Promise(setImmediate);
   }
+}
+
+/** Of a large picture some pixels at equal distances: as a whole it may take 200 MB, and long to make small on the event loop. */
+async function readSmall(pictures: Pictures, index: number): Promise<Raster> {
+  const { height, width } = pictures.size(index);
+  const { channels } = pictures;
+  const step = Math.ceil(Math.sqrt((height * width) / mostPixels));
+  if (step <= 1) return pictures.read(index);
+  const [lines, columns] = [Math.ceil(height / step), Math.ceil(width / step)];
+  const data = new Uint8Array(lines * columns * channels);
+  for (let y = 0; y < lines; y++) {
+    const line = await pictures.read(index, { top: y * step, left: 0, height: 1, width });
+    for (let x = 0; x < columns; x++) {
+      const from = x * step * channels;
+      data.set(line.data.subarray(from, from + channels), (y * columns + x) * channels);
+    }
+  }
+  return { width: columns, height: lines, channels, data };
 }
 
 async function textsOf(dataset: Dataset, slice: DatasetSlice): Promise<readonly string[] | undefined> {
